@@ -1,0 +1,51 @@
+"""Where a command begins: the programs `service`, `config` and `csync`, and the daemons `csyncd` and `wui`.
+
+Nothing is imported here that the command at hand does not use; `config get` has to be fast.
+"""
+
+import sys
+
+PROGRAMS = ("service", "config", "csync")
+DAEMONS = {"csyncd": "firmware.csyncd.daemon", "wui": "firmware.wui.daemon"}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`python -m firmware NAME …`: one of the programs, or a daemon in the foreground (`NAME check`: only its check)."""
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] in DAEMONS and words[1:] in ([], ["check"]):
+        from importlib import import_module
+
+        return int(import_module(DAEMONS[words[0]]).main(words[1:]))
+    if words and words[0] in PROGRAMS:
+        return program(words[0], words[1:])
+    known = " | ".join((*PROGRAMS, *DAEMONS))
+    print(f"usage: python -m firmware {known} …", file=sys.stdout if words[:1] == ["--help"] else sys.stderr)
+    return 0 if words[:1] == ["--help"] else 2
+
+
+def program(name: str, argv: list[str]) -> int:
+    """One of the programs on PATH."""
+    from importlib import import_module
+
+    from firmware.commands import cli
+
+    return cli.dispatch(name, import_module(f"firmware.commands.{name}").VERBS, argv)
+
+
+def service() -> int:
+    """The program `service`."""
+    return program("service", sys.argv[1:])
+
+
+def config() -> int:
+    """The program `config`."""
+    return program("config", sys.argv[1:])
+
+
+def csync() -> int:
+    """The program `csync`."""
+    return program("csync", sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,14 @@
+"""The addresses of this node's interfaces (netifaces)."""
+
+import netifaces
+
+
+def own() -> dict[str, str]:
+    """Every IPv4 and IPv6 address of this node, with the interface that has it."""
+    found: dict[str, str] = {}
+    for interface in netifaces.interfaces():
+        known = netifaces.ifaddresses(interface)
+        for family in (netifaces.AF_INET, netifaces.AF_INET6):
+            for entry in known.get(family, ()):
+                found[entry["addr"].split("%")[0]] = interface
+    return found

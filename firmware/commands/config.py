@@ -1,0 +1,27 @@
+"""The program `config`: edits config.rc, and saves what is below /etc to flash."""
+
+from firmware.commands.cli import Verbs
+
+_EDIT, _SAVE = "firmware.commands.config_edit", "firmware.commands.config_save"
+
+VERBS: Verbs = {
+    "get": (f"{_EDIT}:get", "SERVICE[.INSTANCE] KEY", "the value of a directive"),
+    "add": (f"{_EDIT}:add", "SERVICE[.INSTANCE] KEY VALUE…", "add one more directive"),
+    "del": (f"{_EDIT}:delete", "SERVICE[.INSTANCE] KEY [VALUE…]", "take a directive away"),
+    "set": (f"{_EDIT}:assign", "SERVICE[.INSTANCE] KEY VALUE…", "set a directive; `autostart on|off` too"),
+    "show": (f"{_EDIT}:show", "[SERVICE[.INSTANCE]] [--json]", "the block as text, or parsed"),
+    "check": (f"{_EDIT}:check", "[FILE]", "every error in one run, as FILE:LINE: …"),
+    "changes": (f"{_SAVE}:changes", "[-q] [--json]", "paths below /etc that differ from what is saved"),
+    "diff": (
+        f"{_SAVE}:diff",
+        "[saved|factory|N]",
+        "the same as text, against the last save, the factory or generation N",
+    ),
+    "save": (f"{_SAVE}:save", "[-m TEXT] [--json]", "save /etc to flash, as a new generation"),
+    "history": (f"{_SAVE}:history", "[--json]", "the saved generations"),
+    "rollback": (f"{_SAVE}:rollback", "N", "put generation N below /etc; apply and save it then"),
+    "restore": (f"{_SAVE}:restore", "", "put what is saved below /etc, as at boot"),
+    "export": (f"{_SAVE}:export", "FILE|-", "what is saved, as one archive"),
+    "import": (f"{_SAVE}:import_", "FILE|-", "take such an archive as a new generation"),
+    "reset": (f"{_SAVE}:reset", "--yes", "back to the factory /etc; saved generations are kept"),
+}

@@ -1,0 +1,97 @@
+"""`csync check`: the troubleshooting list, item by item: passed or failed, and what to do."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+
+from firmware import addresses
+from firmware.commands.cli import words
+from firmware.commands.csync_keys import fetch
+from firmware.commands.csync_peer import ask
+from firmware.csyncd.pair import missing_key
+from firmware.errors import Failure
+from firmware.run import run
+from firmware.sync import keys, settings, standing
+from firmware.sync.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of the list: what was looked at, whether it is as it should be, what was found, what to do."""
+
+    item: str
+    passed: bool
+    found: str = ""
+    remedy: str = ""
+
+
+def check(argv: list[str]) -> int:
+    """Go through the list; exit status 0 if everything passed, 1 otherwise."""
+    _, options = words(argv, "", flags=("--json",))
+    items = list(_items())
+    if "--json" in options:
+        print(json.dumps([asdict(item) for item in items], indent=2))
+    else:
+        for item in items:
+            print(f"{'passed' if item.passed else 'FAILED'}  {item.item}" + (f": {item.found}" if item.found else ""))
+            if not item.passed and item.remedy:
+                print(f"        do: {item.remedy}")
+    return 0 if all(item.passed for item in items) else 1
+
+
+def _items() -> Iterator[Item]:
+    try:
+        found = settings.read(own=addresses.own())
+    except Failure as error:
+        yield Item(
+            "csyncd.cfg is complete and correct", False, standing.settings_problem(error), "edit /etc/csyncd/csyncd.cfg"
+        )
+        return
+    yield Item("csyncd.cfg is complete and correct", True)
+    yield _tried("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
+    yield _tried(
+        "both web UIs listen on the same port, with the same scheme", lambda: str(asyncio.run(fetch(found)) and ""),
+        "service wui start, on both nodes; the same port and tls in both blocks",
+    )  # fmt: skip
+    why = missing_key(found)
+    yield Item("keys are exchanged", not why, why, "csync genkey and csync getkey, on both nodes")
+    if not why:
+        yield _tried(
+            "the stored keys are the peer's", lambda: _same_keys(found), "csync getkey, and compare the code again"
+        )
+    yield _tried("csyncd runs on this node", lambda: str(ask("status", {}) and ""), "service csyncd start")
+    yield _tried("sync works", _sync_works, "service csyncd start on the peer; what it says above")
+
+
+def _tried(item: str, trial: Callable[[], str], remedy: str) -> Item:
+    try:
+        return Item(item, True, trial())
+    except Failure as error:
+        return Item(item, False, str(error), error.hint or remedy)
+
+
+def _ping(found: Settings) -> str:
+    answer = run(["ping", "-c", "1", "-W", "2", found.remote_ip], timeout=5, check=False)
+    if answer.status:
+        raise Failure(f"{found.remote_ip} does not answer")
+    return found.remote_ip
+
+
+def _same_keys(found: Settings) -> str:
+    theirs = keys.parse_pair(asyncio.run(fetch(found)), found.remote_node)
+    stored = keys.trusted(found)
+    for what, old, new in (("host", stored[0], theirs.host), ("user", stored[1], theirs.user)):
+        if old is not None and old != new:
+            raise Failure(
+                f"its {what} key is {new.fingerprint}, stored is {old.fingerprint}",
+                "csync getkey, and compare the code",
+            )
+    return f"pairing code {theirs.code}"
+
+
+def _sync_works() -> str:
+    report = ask("status", {})
+    if report["state"] == "red":
+        raise Failure("; ".join(report["reasons"]))
+    return str(report["state"])

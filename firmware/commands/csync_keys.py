@@ -1,0 +1,119 @@
+"""`csync genkey`, `keys` and `getkey`: how two nodes come to trust each other, by a person's eyes."""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+from firmware import addresses, http11
+from firmware.commands.cli import words
+from firmware.errors import Failure, Refused
+from firmware.sync import audit, keys, settings
+from firmware.sync.keys import Key, Pair
+from firmware.sync.settings import Settings
+from firmware.wui import daemon as wui
+
+
+def genkey(argv: list[str]) -> int:
+    """Make the keys, while csyncd is stopped."""
+    words(argv, "")
+    from firmware.services import supervisor
+
+    if supervisor.state("csyncd").state == "running":
+        raise Refused("genkey: csyncd runs, and would go on with the old keys", "service csyncd stop")
+    made = keys.generate(settings.read().local_node)
+    audit.note("genkey", who="operator", result="made", host=made.host.fingerprint, user=made.user.fingerprint)
+    print(_table(made))
+    return 0
+
+
+def show(argv: list[str]) -> int:
+    """Print this node's public keys."""
+    _, options = words(argv, "", flags=("--json",))
+    own = keys.own(settings.read().local_node)
+    print(json.dumps(own.json(), indent=2) if "--json" in options else _table(own))
+    return 0
+
+
+def getkey(argv: list[str]) -> int:
+    """Fetch the peer's keys; store them if the code is theirs, or once a person has confirmed them."""
+    _, options = words(argv, "", values=("--code",))
+    found = settings.read(own=addresses.own())
+    theirs = keys.parse_pair(asyncio.run(fetch(found)), found.remote_node)
+    replaced = _describe_replaced(found, theirs)
+    print(f"The keys of node {theirs.node} at {found.remote_ip}:\n{_table(theirs)}{replaced}")
+    code = options.get("--code")
+    if code is not None and not keys.same_code(code, theirs.code):
+        raise Refused(
+            f"getkey: the peer's code is {theirs.code}, not {code}: nothing is stored",
+            "read the code on the peer: csync keys",
+        )
+    if code is None and not _confirmed():
+        raise Refused(
+            "getkey: not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code"
+        )
+    keys.trust(found, theirs)
+    audit.note("getkey", who="operator", result="stored", host=theirs.host.fingerprint, user=theirs.user.fingerprint)
+    print(f"stored: node {theirs.node} is trusted with these keys")
+    return 0
+
+
+async def fetch(found: Settings) -> dict[str, Any]:
+    """What the web UI of the peer answers for `GET /csyncd/keys`; Failure with what to do if it cannot be had."""
+    where = wui.address()
+    scheme = "https" if where.tls else "http"
+    page = f"{scheme}://{found.remote_ip}:{where.port}/csyncd/keys"
+    try:
+        async with asyncio.timeout(10):
+            client = await http11.connect_tcp(
+                found.remote_ip, where.port, tls=_any_certificate() if where.tls else None
+            )
+            answer = await client.request("GET", "/csyncd/keys", timeout=10)
+    except (OSError, TimeoutError) as error:
+        why = getattr(error, "strerror", None) or str(error) or "no answer within 10 s"
+        raise Failure(
+            f"{page}: {why}", "both web UIs have to run, on the same port and with the same scheme: service wui status"
+        ) from None
+    client.close()
+    if answer.status != 200:
+        raise Failure(f"{page}: {answer.content.get('error', answer.status)}", "csync genkey on the peer")
+    return dict(answer.content)
+
+
+def _any_certificate() -> Any:
+    # The certificate proves nothing here, and needs not: a person compares what came with what the peer shows.
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _table(pair: Pair) -> str:
+    return "\n".join((
+        f"node          {pair.node}", f"host key      {pair.host.type} {pair.host.fingerprint}",
+        f"user key      {pair.user.type} {pair.user.fingerprint}", f"pairing code  {pair.code}",
+    ))  # fmt: skip
+
+
+def _describe_replaced(found: Settings, theirs: Pair) -> str:
+    host, user = keys.trusted(found)
+    pairs: list[tuple[str, Key | None, Key]] = [("host", host, theirs.host), ("user", user, theirs.user)]
+    changed = [(what, old, new) for what, old, new in pairs if old is not None and old != new]
+    if not changed:
+        return ""
+    lines = [
+        f"\n  {what} key  stored here: {old.fingerprint}\n            now:         {new.fingerprint}"
+        for what, old, new in changed
+        if old
+    ]
+    return "\nThese keys REPLACE others:" + "".join(lines)
+
+
+def _confirmed() -> bool:
+    print("Does the peer show the same fingerprints and code? Type yes to store these keys: ", end="", flush=True)
+    answer = sys.stdin.readline()
+    if not sys.stdin.isatty():
+        print()
+    return answer.strip().lower() in ("yes", "y")

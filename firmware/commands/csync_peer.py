@@ -1,0 +1,205 @@
+"""`csync diff`, `push`, `save`, `status` and `log`: what csyncd does with the peer, asked through its socket."""
+
+import asyncio
+import json
+import sys
+import time
+from typing import Any
+
+from firmware import addresses, http11
+from firmware.commands.cli import words
+from firmware.csyncd import daemon, pair
+from firmware.errors import Failure, Invalid, Refused
+from firmware.sync import audit, settings, standing
+
+#: seconds that csyncd may take: a push waits for the peer's checker and reload
+TIME = 150.0
+EXITS = {1: Failure, 3: Refused}
+
+
+def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Ask this node's csyncd; its errors come back as they were raised there."""
+    try:
+        answer = asyncio.run(_ask(verb, content))
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
+    if answer.status == 200:
+        return dict(answer.content)
+    error, hint = str(answer.content.get("error")), str(answer.content.get("hint", ""))
+    if answer.content.get("exit") == Invalid.status:
+        raise Invalid(error, hint, answer.content.get("problems", ()))
+    raise EXITS.get(answer.content.get("exit", 1), Failure)(error, hint)
+
+
+async def _ask(verb: str, content: dict[str, Any]) -> http11.Response:
+    client = await http11.connect_unix(daemon.CONTROL)
+    try:
+        return await client.request("POST", f"/{verb}", content, timeout=TIME)
+    finally:
+        client.close()
+
+
+def push(argv: list[str]) -> int:
+    """Push a service; the exit status says how it ended."""
+    (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"))
+    report = ask("push", {"service": title, "force": "--force" in options})
+    if "--json" in options:
+        print(json.dumps(report, indent=2))
+    else:
+        _print_changes(report, diff=report["result"] == "refused")
+    return _end_of_push(title, report, quiet="--json" in options)
+
+
+def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:
+    node, said = report["node"], report["result"]
+    trips = f"{report['round_trips']} round trip{'s' * (report['round_trips'] != 1)}"
+    if said == "applied":
+        if not quiet:
+            print(
+                f"service {title}: applied on node {node} in {report['seconds']:.2f} s ({trips}); it lasts after `csync save`"
+            )
+        return 0
+    if said == "unchanged":
+        if not quiet:
+            print(f"service {title}: unchanged: node {node} has it already")
+        return 0
+    if said == "refused":
+        raise Refused(f"service {title}: node {node} refused it: {report['message']}", report["hint"])
+    outcome = report["reload"] if said == "rolled-back" else report["check"]
+    own_words = f":\n{outcome['output'].strip()}" if outcome and outcome["output"].strip() else ""
+    if said == "rolled-back":
+        raise Failure(
+            f"service {title}: node {node} put everything back: {report['message']}{own_words}",
+            "correct it here, apply it, push again",
+        )
+    if outcome and outcome["status"]:
+        raise Invalid(
+            f"service {title}: node {node} is unchanged: {report['message']}{own_words}",
+            "correct it here, apply it, push again",
+        )
+    raise Failure(f"service {title}: node {node}: {report['message']}", report["hint"])
+
+
+def diff(argv: list[str]) -> int:
+    """Show what a push would change."""
+    (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--json",))
+    report = ask("diff", {"service": title})
+    if "--json" in options:
+        print(json.dumps(report, indent=2))
+    elif report["result"] in ("differs", "unchanged"):
+        _print_changes(report, diff=True)
+        if not report["files"]:
+            print(f"service {title}: node {report['node']} has it already", file=sys.stderr)
+    if report["result"] == "refused":
+        raise Refused(f"service {title}: node {report['node']} refuses it: {report['message']}", report["hint"])
+    if report["result"] == "failed":
+        raise Failure(f"service {title}: node {report['node']}: {report['message']}", report["hint"])
+    return 0
+
+
+def _print_changes(report: dict[str, Any], *, diff: bool) -> None:
+    for change in report["files"]:
+        after, before = change["after"], change["before"]
+        shape = [
+            f"{key} {before[key]} → {after[key]}"
+            for key in ("mode", "owner")
+            if before and after and before[key] != after[key]
+        ]
+        print(f"{change['change']:<8}{_printable(change['path'])}" + (f"  ({', '.join(shape)})" if shape else ""))
+        if diff and change["diff"]:
+            print(_printable(change["diff"], keep="\n\t"), end="")
+
+
+def _printable(text: str, keep: str = "") -> str:
+    """Text of a peer's on our terminal: control characters are shown, not obeyed."""
+    return "".join(
+        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def save(argv: list[str]) -> int:
+    """Have the peer save."""
+    _, options = words(argv, "", flags=("--json",))
+    report = ask("save", {})
+    if "--json" in options:
+        print(json.dumps(report, indent=2))
+        return 0
+    print(f"node {report['node']}: saved generation {report['generation']} ({report['digest']})")
+    for change in ("added", "changed", "removed"):
+        for path in report[change]:
+            print(f"  {change:<8}{_printable(path)}")
+    return 0
+
+
+def status(argv: list[str]) -> int:
+    """Show the state of the pair; exit status 0 whatever it is."""
+    _, options = words(argv, "", flags=("--json",))
+    try:
+        report = ask("status", {})
+    except Failure as error:
+        report = _without_csyncd(str(error))
+    print(json.dumps(report, indent=2) if "--json" in options else _readable(report))
+    return 0
+
+
+def _without_csyncd(why: str) -> dict[str, Any]:
+    try:
+        found = settings.read(own=addresses.own())
+    except Failure as error:
+        why = standing.settings_problem(error)
+        missing: dict[str, Any] = {
+            "node": None,
+            "address": None,
+            "version": None,
+            "unsaved": [],
+            "unapplied": [],
+            "confirm_pending": False,
+        }
+        return {
+            "state": "red",
+            "reasons": [why],
+            "local": {**missing, "reachable": True},
+            "peer": {**missing, "reachable": False},
+            "services": {},
+        }
+    return pair.describe(found, standing.own(found), None, why)
+
+
+def _readable(report: dict[str, Any]) -> str:
+    colour = {"red": "31", "orange": "33", "green": "32"}[report["state"]]
+    head = f"\033[{colour}m{report['state']}\033[0m" if sys.stdout.isatty() else report["state"]
+    lines = [head, *(f"  {_printable(reason)}" for reason in report["reasons"])]
+    for who in ("local", "peer"):
+        node = report[who]
+        reach = "" if node["reachable"] else "  not reachable"
+        lines.append(f"{who:<6}node {node['node']}  {node['address']}  version {node['version'] or '?'}{reach}")
+        lines += [f"      not saved: {_printable(path)}" for path in node["unsaved"]]
+        lines += [f"      not applied: {title}" for title in node["unapplied"]]
+    for title, service in report["services"].items():
+        same = {True: "in sync", False: "differs", None: "unknown"}[service["in_sync"]]
+        last = service["last_push"]
+        pushed = f"last pushed by node {last['node']}, {_time(last['time'])}" if last else "never pushed"
+        lines.append(f"service {title:<14}{same:<9}{pushed}")
+    return "\n".join(lines)
+
+
+def log(argv: list[str]) -> int:
+    """Print the audit trail."""
+    _, options = words(argv, "", flags=("--json",))
+    trail = audit.entries()
+    if "--json" in options:
+        print(json.dumps(trail, indent=2))
+        return 0
+    for entry in trail:
+        rest = " ".join(
+            f"{key}={_printable(str(value))}"
+            for key, value in entry.items()
+            if key not in ("time", "event", "who", "result") and value
+        )
+        print(f"{_time(entry['time'])}  {entry['event']:<14} {entry['result']:<12} {entry['who']}  {rest}")
+    return 0
+
+
+def _time(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

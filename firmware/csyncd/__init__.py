@@ -1,0 +1,1 @@
+"""The daemon csyncd: the pair as it sees it, and the two kinds of sockets that it serves. Start with `daemon`."""

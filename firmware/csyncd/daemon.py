@@ -1,0 +1,152 @@
+"""csyncd: holds the link to the peer and the gate for its keys, watches /etc, and serves two kinds of sockets.
+
+Reading order: `main` → `_live`. The operator's socket (root alone) is `csyncd.operator`; a peer's is `csyncd.peer`.
+Everything that blocks runs in a thread.
+"""
+
+import asyncio
+import contextlib
+import grp
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from firmware import addresses, http11
+from firmware.csyncd import operator, peer
+from firmware.csyncd.pair import Pair, missing_key
+from firmware.errors import Failure, complain
+from firmware.http11 import Request, Response
+from firmware.sync import gate, settings
+from firmware.sync.gate import Visitor
+from firmware.sync.settings import Settings
+from firmware.watch import Watch
+
+CONTROL = Path("/run/firmware/csyncd.sock")
+WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"))
+
+
+def main(argv: list[str]) -> int:
+    """Run csyncd in the foreground; with the word `check`, only check its configuration."""
+    try:
+        found = settings.read(own=addresses.own())
+        if argv != ["check"]:
+            asyncio.run(_live(found))
+    except Failure as error:
+        return complain("csyncd", error)
+    return 0
+
+
+async def _live(found: Settings) -> None:
+    pair = Pair(found)
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    doors = Doors(pair)
+    watch = Watch(WATCHED, lambda: _later(doors.changed()))
+    server = await _listen(CONTROL, lambda request: operator.answer(pair, request), mode=0o600)
+    tasks = [asyncio.create_task(work) for work in (doors.keep_open(), _connect(pair))]
+    try:
+        await ended.wait()
+    finally:
+        watch.close()
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        CONTROL.unlink(missing_ok=True)
+
+
+async def _connect(pair: Pair) -> None:
+    while why := missing_key(pair.settings):
+        pair.link.refused(why)
+        await pair.link.kicked()
+    await pair.link.keep()
+
+
+class Doors:
+    """The gate and the peers' sockets behind it, kept as csyncd_authorized says."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+        self._allowed: list[Visitor] = []
+        self._again = asyncio.Event()
+
+    async def changed(self) -> None:
+        """Something changed below /etc: perhaps the keys, and certainly worth telling the peer."""
+        if gate.visitors(self._pair.settings) != self._allowed:
+            self._again.set()
+        await self._pair.changed()
+
+    async def keep_open(self) -> None:
+        """Serve the peers; anew when their keys change or the sshd ends; until cancelled."""
+        while True:
+            self._again.clear()
+            self._allowed = gate.visitors(self._pair.settings)
+            async with contextlib.AsyncExitStack() as stack:
+                try:
+                    for visitor in self._allowed:
+                        stack.push_async_callback(_closed, await self._serve(visitor))
+                    sshd = await gate.opened(self._pair.settings, self._allowed)
+                    stack.push_async_callback(_ended, sshd)
+                    await self._watch(sshd)
+                except Failure as error:
+                    print(f"csyncd: {error}", file=sys.stderr, flush=True)
+            self._pair.link.kick()
+            await asyncio.sleep(1.0 if not self._again.is_set() else 0)
+
+    async def _serve(self, visitor: Visitor) -> asyncio.Server:
+        group = grp.getgrnam(gate.ACCOUNT).gr_gid
+        visitor.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        os.chown(visitor.socket.parent, 0, group)
+        server = await _listen(visitor.socket, lambda request: peer.answer(self._pair, visitor, request), mode=0o660)
+        os.chown(visitor.socket, 0, group)
+        return server
+
+    async def _watch(self, sshd: asyncio.subprocess.Process) -> None:
+        hearing = asyncio.create_task(_pass_on(sshd))
+        waiting = asyncio.create_task(self._again.wait())
+        try:
+            await asyncio.wait((hearing, waiting), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
+            hearing.cancel()
+
+
+async def _listen(path: Path, handler: Callable[[Request], Awaitable[Response]], *, mode: int) -> asyncio.Server:
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await http11.serve(reader, writer, handler)
+
+    path.unlink(missing_ok=True)
+    before = os.umask(0o777 & ~mode)
+    try:
+        return await asyncio.start_unix_server(connected, str(path))
+    finally:
+        os.umask(before)
+
+
+async def _closed(server: asyncio.Server) -> None:
+    server.close()
+
+
+async def _ended(sshd: asyncio.subprocess.Process) -> None:
+    if sshd.returncode is None:
+        sshd.terminate()
+    await sshd.wait()
+    await asyncio.to_thread(gate.close_leftovers)
+
+
+async def _pass_on(sshd: asyncio.subprocess.Process) -> None:
+    assert sshd.stderr is not None
+    async for line in sshd.stderr:
+        print(f"sshd: {line.decode('utf-8', 'replace').rstrip()}", file=sys.stderr, flush=True)
+
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def _later(work: Awaitable[None]) -> None:
+    task: asyncio.Task[None] = asyncio.ensure_future(work)
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)

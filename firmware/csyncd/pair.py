@@ -1,0 +1,137 @@
+"""The pair as this node sees it: its own standing, the peer's, and the notices by which each learns of the other's.
+
+Whoever changes tells the other; nobody polls. `status` asks the peer itself, so that it never answers from memory.
+"""
+
+import asyncio
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from firmware.errors import Failure
+from firmware.sync import ancestor, keys, standing
+from firmware.sync.link import Link
+from firmware.sync.settings import Settings
+from firmware.sync.standing import Standing
+
+#: seconds that the peer may take to answer a question about its standing
+ASK_TIME = 4.0
+
+
+class Pair:
+    """This node and its peer. `theirs` is what the peer told last, None while the link is down."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.link = Link(settings, self.ask, self._lost)
+        self.theirs: Standing | None = None
+        #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
+        self.shown: dict[str, str] = {}
+        self._told: Standing | None = None
+        self._telling = asyncio.Lock()
+
+    async def own(self) -> Standing:
+        """This node's standing now."""
+        return await asyncio.to_thread(standing.own, self.settings)
+
+    async def ask(self) -> None:
+        """Tell the peer our standing and get its own; Failure if it does not answer."""
+        ours = await self.own()
+        answer = await self.link.request("/v1/standing", ours.json(), lane="notice", timeout=ASK_TIME)
+        self._told = ours
+        self.theirs = standing.parse(answer)
+
+    async def changed(self) -> None:
+        """Something changed here: tell the peer, if it makes a difference and the peer can be reached."""
+        async with self._telling:
+            try:
+                if not self.link.reason and await self.own() != self._told:
+                    await self.ask()
+            except Failure as error:
+                print(f"csyncd: the peer could not be told of a change: {error}", file=sys.stderr, flush=True)
+
+    async def heard(self, told: dict[str, Any]) -> Standing:
+        """The peer told its standing; the answer is ours."""
+        self.theirs = standing.parse(told)
+        self._told = await self.own()
+        self.link.kick()
+        return self._told
+
+    async def refuse_mismatch(self) -> None:
+        """Failure if the two nodes cannot sync: mixed up identities, versions that do not fit."""
+        if self.theirs and (wrong := standing.mismatches(await self.own(), self.theirs)):
+            raise Failure(wrong[0], "csync status")
+
+    async def status(self) -> dict[str, Any]:
+        """What `csync status --json` prints."""
+        ours, why_not = await self.own(), ""
+        self.theirs = None
+        try:
+            await self.link.settled(ASK_TIME)
+            await self.ask()
+        except Failure as error:
+            why_not = self.link.reason or str(error)
+        return describe(self.settings, ours, self.theirs, why_not)
+
+    def _lost(self, why: str) -> None:
+        if self.theirs is not None:
+            print(f"csyncd: the link to {self.settings.peer} is lost: {why}", file=sys.stderr, flush=True)
+        self.theirs = self._told = None
+
+
+def describe(settings: Settings, ours: Standing, theirs: Standing | None, why_not: str) -> dict[str, Any]:
+    """Both standings and the judgement, as `csync status --json` has them. `why_not`: why theirs is missing."""
+    state, reasons = standing.judge(ours, theirs, why_not)
+    missing = {
+        "node": settings.remote_node,
+        "address": settings.remote_ip,
+        "version": None,
+        "unsaved": [],
+        "unapplied": [],
+    }
+    titles = sorted({*ours.services, *(theirs.services if theirs else ())})
+    return {
+        "state": state,
+        "reasons": reasons,
+        "local": {**_summary(ours), "reachable": True},
+        "peer": {**_summary(theirs), "reachable": True}
+        if theirs
+        else {**missing, "confirm_pending": False, "reachable": False},
+        "services": {title: _service(settings, title, ours, theirs) for title in titles},
+    }
+
+
+def _summary(one: Standing) -> dict[str, Any]:
+    return {
+        "node": one.node, "address": one.address, "version": one.version, "unsaved": list(one.unsaved),
+        "unapplied": list(one.unapplied), "confirm_pending": one.confirm_pending,
+    }  # fmt: skip
+
+
+def _service(settings: Settings, title: str, ours: Standing, theirs: Standing | None) -> dict[str, Any]:
+    here, there = ours.services.get(title), theirs.services.get(title) if theirs else None
+    last = ancestor.find(settings.remote_node, title)
+    return {
+        "in_sync": (here.files == there.files if here and there else False) if theirs else None,
+        "local": _digests(here),
+        "peer": _digests(there),
+        "last_push": {"time": last.time, "node": last.pushed_by, "digest": last.digest} if last else None,
+    }
+
+
+def _digests(one: standing.Digests | None) -> dict[str, str | None]:
+    return (
+        {key: value or None for key, value in asdict(one).items()}
+        if one
+        else dict.fromkeys(("files", "applied", "saved"))
+    )
+
+
+def missing_key(settings: Settings) -> str:
+    """Why this node cannot even try to connect; "" if it can."""
+    if not keys.present():
+        return "this node has no keys yet: stop csyncd, then csync genkey"
+    host, user = keys.trusted(settings)
+    if host is None or user is None:
+        return f"the keys of node {settings.remote_node} are not stored here: csync getkey"
+    return ""

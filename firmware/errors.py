@@ -1,0 +1,50 @@
+"""The errors that a person sees; each class owns an exit status (see the table in `firmware --help`).
+
+Everything the package raises on purpose is a `Failure`. Its text reads "what failed: why"; the command line
+puts its own name before it. Anything else that escapes is a bug.
+"""
+
+import sys
+from collections.abc import Sequence
+
+
+class Failure(Exception):
+    """It failed (exit status 1). `hint` says what to do about it, where that is known."""
+
+    status = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Usage(Failure):
+    """The words of the command are wrong (exit status 2)."""
+
+    status = 2
+
+
+class Refused(Failure):
+    """Refused, and nothing was changed (exit status 3)."""
+
+    status = 3
+
+
+class Invalid(Failure):
+    """The configuration is invalid (exit status 4). `problems` are whole lines that begin FILE:LINE:."""
+
+    status = 4
+
+    def __init__(self, message: str, hint: str = "", problems: Sequence[str] = ()) -> None:
+        super().__init__(message, hint)
+        self.problems = tuple(problems)
+
+
+def complain(command: str, error: Failure) -> int:
+    """Say on stderr what failed, and return the exit status of that error."""
+    if isinstance(error, Invalid) and error.problems:
+        print("\n".join(error.problems), file=sys.stderr)
+    print(f"{command}: {error}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)
+    return error.status

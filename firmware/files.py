@@ -1,0 +1,69 @@
+"""Files: the durable write, the guard for paths that came from elsewhere, locks, owners by name."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from firmware.errors import Failure, Refused
+
+#: how the names of files begin that are being written (8 random characters follow); nobody else may look at them
+TEMPORARY = ".firmware-"
+
+
+def write(path: Path, data: bytes, *, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
+    """Replace `path` as one step that a power cut cannot split: whole old content or whole new.
+
+    Mode and owner are the old file's unless given (0644 and ours for a new file); they are set before the name is.
+    """
+    old = path.stat() if path.exists() else None
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            uid, gid = owner or ((old.st_uid, old.st_gid) if old else (-1, -1))
+            os.fchown(file.fileno(), uid, gid)
+            os.fchmod(file.fileno(), mode if mode is not None else (old.st_mode & 0o7777 if old else 0o644))
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory last."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def below(top: Path, name: str) -> Path:
+    """`top`/`name`, if that is really below `top`; for every path that came from elsewhere. Links are not followed."""
+    parts = name.split("/")
+    if name.startswith("/") or "\0" in name or any(part in ("", ".", "..") for part in parts):
+        raise Refused(f"{name!r}: not a path below {top}")
+    if len(os.fsencode(name)) > 3500 or any(len(os.fsencode(part)) > 255 for part in parts):
+        raise Refused(f"{name[:40]!r}…: the path is too long")
+    return top.joinpath(*parts)
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock `path` (flock: it ends with the process, so none is ever left behind)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise Failure(f"{path.name}: another command is at work on it", "try again when it is done") from None
+        yield
+    finally:
+        os.close(handle)

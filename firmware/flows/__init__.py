@@ -1,0 +1,1 @@
+"""Push, receive, save, boot: each flow is one function that reads as a recipe."""

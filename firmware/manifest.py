@@ -1,0 +1,161 @@
+"""What lies on disk, as a table of entries: path, kind, mode, owner, size, digest. Every comparison is made on it.
+
+Contents are always hashed, never guessed from time stamps: an edit of the same size in the same second is a change.
+"""
+
+import grp
+import os
+import pwd
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from firmware import native
+from firmware.errors import Failure
+
+READ_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One path. `kind` is file, dir, link or other; `digest` is of a file's bytes or of a link's target ("" else)."""
+
+    path: str
+    kind: str
+    mode: int
+    owner: str
+    group: str
+    size: int
+    digest: str
+
+    @property
+    def key(self) -> str:
+        """Everything that makes two entries equal, as one line."""
+        return f"{self.path!r} {self.kind} {self.mode:04o} {self.owner} {self.group} {self.size} {self.digest}"
+
+
+def scan(top: Path, *, named: Path | None = None, skip: Callable[[str], bool] | None = None) -> dict[str, Entry]:
+    """Everything below `top` (not `top` itself), by path, in sorted order; nothing if it is not there.
+
+    `named` is the path under which the entries are listed, where `top` is a copy that lies elsewhere. Paths that `skip`
+    picks out are left out, and nothing below them is looked at.
+    """
+    forget_names()
+    found = {}
+    for name, path in _walk(top, str(top if named is None else named).rstrip("/"), skip):
+        entry = look(path, name)
+        if entry is not None:
+            found[name] = entry
+    return dict(sorted(found.items()))
+
+
+def forget_names() -> None:
+    """Look accounts' names up anew: /etc/passwd may have changed since."""
+    user_name.cache_clear()
+    group_name.cache_clear()
+
+
+def look(path: Path, name: str = "") -> Entry | None:
+    """The entry of one path, or None where there is nothing (any more)."""
+    try:
+        status = path.lstat()
+        kind, size, digest = _content(path, status)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return Entry(
+        name or str(path),
+        kind,
+        stat.S_IMODE(status.st_mode),
+        user_name(status.st_uid),
+        group_name(status.st_gid),
+        size,
+        digest,
+    )
+
+
+def read(path: Path) -> tuple[bytes, str]:
+    """A file's bytes and their digest; the bytes are one consistent reading even while somebody writes."""
+    for _ in range(READ_TRIES):
+        with path.open("rb") as file:
+            before = os.fstat(file.fileno())
+            data = file.read()
+            after = os.fstat(file.fileno())
+        if _unmoved(before, after) and len(data) == after.st_size:
+            return data, native.bytes_digest(data)
+    raise Failure(f"{path}: it changes while it is being read", "try again when nobody writes it")
+
+
+def differing(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> tuple[list[str], list[str], list[str]]:
+    """The paths that were added, changed and removed from `old` to `new`, each list sorted."""
+    added = sorted(new.keys() - old.keys())
+    removed = sorted(old.keys() - new.keys())
+    return added, sorted(path for path in old.keys() & new.keys() if old[path].key != new[path].key), removed
+
+
+def under(entries: Mapping[str, Entry], top: str) -> dict[str, Entry]:
+    """Those entries that lie below `top` (an absolute path; none for "")."""
+    return {path: entry for path, entry in entries.items() if top and path.startswith(top + "/")}
+
+
+@lru_cache(maxsize=256)
+def user_name(uid: int) -> str:
+    """The account's name, or its number where it has none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+@lru_cache(maxsize=256)
+def group_name(gid: int) -> str:
+    """The group's name, or its number where it has none."""
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _walk(top: Path, named: str, skip: Callable[[str], bool] | None) -> Iterator[tuple[str, Path]]:
+    try:
+        names = os.listdir(top)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for part in names:
+        name, path = f"{named}/{part}", top / part
+        if skip is None or not skip(name):
+            yield name, path
+            if path.is_dir() and not path.is_symlink():
+                yield from _walk(path, name, skip)
+
+
+def _content(path: Path, status: os.stat_result) -> tuple[str, int, str]:
+    if stat.S_ISREG(status.st_mode):
+        digest, size = _file_digest(path)
+        return "file", size, digest
+    if stat.S_ISLNK(status.st_mode):
+        target = os.fsencode(os.readlink(path))
+        return "link", len(target), native.bytes_digest(target)
+    return ("dir" if stat.S_ISDIR(status.st_mode) else "other"), 0, ""
+
+
+def _file_digest(path: Path) -> tuple[str, int]:
+    for _ in range(READ_TRIES):
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            before = os.fstat(handle)
+            digest, size = native.file_digest(handle)
+            if _unmoved(before, os.fstat(handle)):
+                return digest, size
+        finally:
+            os.close(handle)
+    raise Failure(f"{path}: it changes while it is being read", "try again when nobody writes it")
+
+
+def _unmoved(before: os.stat_result, after: os.stat_result) -> bool:
+    return (before.st_mtime_ns, before.st_ctime_ns, before.st_size) == (
+        after.st_mtime_ns,
+        after.st_ctime_ns,
+        after.st_size,
+    )

@@ -1,0 +1,29 @@
+"""The C part as Python: digests of files (XXH3-128 through libxxhash) and the exchange of two names."""
+
+import os
+from pathlib import Path
+
+from firmware._native import ffi, lib
+
+
+def file_digest(handle: int) -> tuple[str, int]:
+    """The digest "xxh3-128:HEX" of an open file from where it stands to its end, and how many bytes that were."""
+    digest, size = ffi.new("unsigned char[16]"), ffi.new("uint64_t *")
+    error = lib.native_hash_fd(handle, digest, size)
+    if error:
+        raise OSError(error, os.strerror(error))
+    return "xxh3-128:" + bytes(digest).hex(), int(size[0])
+
+
+def bytes_digest(data: bytes) -> str:
+    """The digest "xxh3-128:HEX" of bytes in memory."""
+    digest = ffi.new("unsigned char[16]")
+    lib.native_hash_bytes(ffi.from_buffer(data), len(data), digest)
+    return "xxh3-128:" + bytes(digest).hex()
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Swap two names on one file system as one step: nobody ever sees neither or a mixture."""
+    error = lib.native_exchange(os.fsencode(one), os.fsencode(other))
+    if error:
+        raise OSError(error, os.strerror(error), str(one), None, str(other))

@@ -1,0 +1,93 @@
+"""Processes, as psutil sees them: which one a pid means, so that a recycled pid is never taken for what was started.
+
+Importing psutil takes longer than starting Python, so only what needs it imports this module.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One process, for good: its pid, when it started (seconds since the machine did), and the program that it runs.
+
+    Two processes with the same pid differ in when they started, and the clock being set does not change that. The
+    program is its executable and not its arguments, which some rewrite (sshd shows there how busy it is).
+    """
+
+    pid: int
+    started: float
+    program: str
+
+
+def identity(pid: int) -> Identity | None:
+    """Who has this pid now; None if nobody has, or only a zombie that waits for its parent."""
+    try:
+        process = psutil.Process(pid)
+        with process.oneshot():
+            booted = psutil.boot_time()
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return None
+            return Identity(pid, round(process.create_time() - booted, 2), process.exe().removesuffix(" (deleted)"))
+    except (psutil.Error, ValueError, OverflowError):
+        return None
+
+
+def same(known: Identity | None) -> bool:
+    """Is that very process still alive, running that very program?"""
+    return known is not None and identity(known.pid) == known
+
+
+def end(known: Identity, number: int) -> bool:
+    """Send a signal to exactly that process, if it is still there. Returns whether it was."""
+    if not same(known):
+        return False
+    try:
+        psutil.Process(known.pid).send_signal(number)
+    except psutil.Error:
+        return False
+    return True
+
+
+def runs(pid: int, name: str) -> bool:
+    """Does this pid run what `name` says: a program, with or without its directory, and perhaps its first arguments?"""
+    words = name.split()
+    try:
+        process = psutil.Process(pid)
+        program, command = process.exe().removesuffix(" (deleted)"), process.cmdline()
+    except (psutil.Error, ValueError, OverflowError):
+        return False
+    known = {program, os.path.basename(program)} | {known for word in command[:1] for known in (word, os.path.basename(word))}
+    return bool(words) and words[0] in known and command[1 : len(words)] == words[1:]
+
+
+def end_all(*, account: str = "", command: str = "", timeout: float = 3.0) -> int:
+    """End every process of that account, or whose command line holds `command`: TERM, then KILL after `timeout` seconds.
+
+    Returns how many there were. Our own process is never among them.
+    """
+    found = [process for process in psutil.process_iter(["username", "cmdline"]) if _meant(process, account, command)]
+    for process in found:
+        _signal(process, psutil.Process.terminate)
+    _, alive = psutil.wait_procs(found, timeout)
+    for process in alive:
+        _signal(process, psutil.Process.kill)
+    psutil.wait_procs(alive, timeout)
+    return len(found)
+
+
+def _meant(process: psutil.Process, account: str, command: str) -> bool:
+    if process.pid == os.getpid():
+        return False
+    info = process.info
+    return (bool(account) and info["username"] == account) or (bool(command) and command in " ".join(info["cmdline"] or ()))
+
+
+def _signal(process: psutil.Process, how: Callable[[psutil.Process], None]) -> None:
+    try:
+        how(process)
+    except psutil.Error:
+        return

@@ -1,0 +1,1 @@
+"""config.rc: the lossless document, its edits, the check of values."""

@@ -1,0 +1,156 @@
+"""Edits of a document. Each gives a new document in which every other line is the same to the byte.
+
+They know nothing of what services declare; whoever edits checks key and value first (`rc.check`).
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from firmware import files
+from firmware.errors import Failure, Invalid
+from firmware.rc.document import PATH, Block, Document, Line, affirms, heading, parse
+from firmware.rc.words import BOM, quote, spans
+
+INDENT = "    "
+
+
+def assign(document: Document, name: str, instance: str, key: str, values: Sequence[str]) -> Document:
+    """Give the directive `key` other values; indentation, comment and line end stay. It must stand there just once."""
+    block = document.section(name, instance)
+    found = block.matching(key)
+    if not found:
+        raise _failure(document, block, key, "No matching variable", "config add adds a directive")
+    if len(found) > 1:
+        raise _failure(
+            document, block, key, "Multiple matching variables", "config del and config add change one of them"
+        )
+    line, negated, old = found[0]
+    if not negated and old == tuple(values):
+        return document
+    return _changed(document, block, {line.number: _with(line, negated, key, values)})
+
+
+def add(
+    document: Document, name: str, instance: str, key: str, values: Sequence[str], *, negated: bool = False
+) -> Document:
+    """Add a directive (`no KEY …` if `negated`) after the last one of its key, or at the end of the block."""
+    block = document.section(name, instance)
+    same = block.matching(key)
+    after = same[-1][0] if same else block.lines[-1]
+    end = _line_end(after) or _line_end(document.lines[0]) or "\n"
+    statement = quote([*(["no"] if negated else []), *key.split(), *values])
+    text = after.text if _line_end(after) else after.text + end
+    added = _indentation(document, block, after) + statement + (end if _line_end(after) else "")
+    return _changed(document, block, {after.number: text + added})
+
+
+def delete(document: Document, name: str, instance: str, key: str, values: Sequence[str] = ()) -> Document:
+    """Take away the lines of `key` (negated ones too) with just these values; without values, all of its lines."""
+    block = document.section(name, instance)
+    gone = [line for line, _, words in block.matching(key) if not values or words == tuple(values)]
+    if not gone:
+        wanted = f"{key} {' '.join(values)}".strip()
+        raise _failure(document, block, wanted, "No matching variable")
+    return _changed(document, block, {line.number: "" for line in gone})
+
+
+def autostart(document: Document, name: str, instance: str, on: bool) -> Document:
+    """Have a service started at boot, or not: takes the `no autostart` line away, or puts it there."""
+    block = document.section(name, instance)
+    if block.flag("autostart", True) == on:
+        return document
+    found = block.matching("autostart")
+    if on:
+        return _changed(
+            document, block, {line.number: "" for line, negated, words in found if not affirms(negated, words)}
+        )
+    if not found:
+        return add(document, name, instance, "autostart", (), negated=True)
+    line, negated, _ = found[-1]
+    return _changed(document, block, {line.number: _with(line, negated, "autostart", (), "no ")})
+
+
+def replace_block(document: Document, name: str, instance: str, text: str) -> Document:
+    """Put `text` in the place of a block, or at the end if there is none; a text without any words deletes it.
+
+    Invalid if the text is not just one block of that service and instance.
+    """
+    title = f"{name}.{instance}" if instance else name
+    wanted = parse(text, title)
+    old = document.find(name, instance)
+    if not wanted.blocks:
+        return document if old is None else _changed(document, old, {line.number: "" for line in old.lines})
+    if [block.title for block in wanted.blocks] != [title]:
+        others = ", ".join(block.title for block in wanted.blocks if block.title != title) or "it twice"
+        raise Invalid(f"{title}: not replaced: the text is to be the one block of {title}, but holds {others}")
+    headless = not heading(wanted.blocks[0].lines[0].words)
+    if old is None:
+        return _appended(document, wanted.blocks[0], f"service system\n{text}" if headless else text)
+    if headless and any(block is not old for block in document.blocks[:1]):
+        text = f"service system\n{text}"
+    ended = text.endswith("\n") or old.lines[-1] is document.lines[-1]
+    changes = {line.number: "" for line in old.lines}
+    return _changed(document, old, changes | {old.lines[0].number: text if ended else text + "\n"})
+
+
+def write(document: Document, path: str | os.PathLike[str] = PATH) -> None:
+    """Write the document as one step; mode and owner of the file stay. Failure if it cannot be written."""
+    try:
+        files.write(Path(path), document.text.encode("utf-8"))
+    except OSError as error:
+        raise Failure(f"{os.fspath(path)}: not written: {error.strerror}") from None
+
+
+def _changed(document: Document, block: Block, changes: Mapping[int, str]) -> Document:
+    """The document with other texts for some lines of a block. No other block may be touched by what they say."""
+    texts = [changes.get(line.number, line.text) for line in document.lines]
+    return _checked(document, parse("".join(texts), document.path), block.title)
+
+
+def _appended(document: Document, block: Block, text: str) -> Document:
+    """The document with a block after all others, apart by an empty line."""
+    before = document.text
+    if before:
+        before += ("" if before.endswith("\n") else "\n") + ("\n" if document.lines[-1].words else "")
+    return _checked(document, parse(before + text, document.path), block.title)
+
+
+def _checked(document: Document, result: Document, title: str) -> Document:
+    """`result`, if all blocks but `title` are what they were. What a line means can hang on the header above it."""
+    before = [block.text.rstrip() for block in document.blocks if block.title != title]
+    if before != [block.text.rstrip() for block in result.blocks if block.title != title]:
+        raise Failure(f"{document.path}: {title}: not changed: other services would change with it")
+    return result
+
+
+def _with(line: Line, negated: bool, key: str, values: Sequence[str], before: str = "") -> str:
+    """The line with other values after its key, and `before` instead of a `no`."""
+    places, _ = spans(line.text)
+    first = 1 if negated else 0
+    last = first + len(key.split()) - 1
+    begin, end = places[first][0], places[last][1]
+    gap = line.text[end : places[last + 1][0]] if len(places) > last + 1 else " "
+    written = gap + quote(values) if values else ""
+    return line.text[: places[0][0]] + before + line.text[begin:end] + written + line.text[places[-1][1] :]
+
+
+def _indentation(document: Document, block: Block, after: Line) -> str:
+    """The blanks before a new directive: those of its neighbour, or what is usual in the file."""
+    if not heading(after.words) or after is not block.lines[0]:
+        return _blanks(after)
+    others = (line for other in document.blocks for line in other.directives)
+    return next((_blanks(line) for line in others), _blanks(after) + INDENT)
+
+
+def _blanks(line: Line) -> str:
+    places, _ = spans(line.text)
+    return line.text[: places[0][0]].removeprefix(BOM)
+
+
+def _line_end(line: Line) -> str:
+    return "\r\n" if line.text.endswith("\r\n") else "\n" if line.text.endswith("\n") else ""
+
+
+def _failure(document: Document, block: Block, key: str, why: str, hint: str = "") -> Failure:
+    return Failure(f"{document.path}: {block.title}.{key}: {why}", hint)

@@ -1,0 +1,86 @@
+"""The words of one line: taken apart, with their places in it, and written so that they read back the same."""
+
+import re
+from collections.abc import Sequence
+
+from firmware.errors import Failure
+
+BLANKS = " \t\r\n\v\f"
+BOM = "\ufeff"
+
+_PIECE = r"""
+    (?P<blank>[ \t\r\n\v\f]+) | "(?P<double>[^"\n]*)" | '(?P<single>[^'\n]*)' | (?P<plain>[^ \t\r\n\v\f"']+)
+"""
+
+#: blanks to str.split() (as are some characters beyond ASCII), but not in config.rc
+_SEPARATORS = frozenset("\x1c\x1d\x1e\x1f")
+
+#: a word: where it starts and ends in its line, quotes included, and what it says
+Span = tuple[int, int, str]
+
+
+def split(text: str) -> tuple[str, ...] | None:
+    """The words of a line without its comment, or None if a quote is not closed."""
+    if '"' not in text and "'" not in text and text.isascii() and not _SEPARATORS.intersection(text):
+        words = text.split()
+        if "#" in text:
+            words = words[: next((place for place, word in enumerate(words) if word[0] == "#"), None)]
+        return tuple(words)
+    found, stray = spans(text)
+    return None if stray else tuple([word for _, _, word in found])
+
+
+def explain(text: str) -> tuple[tuple[str, ...], str]:
+    """For a line that `split` refuses: its words as if the quote ended with the line, and what is wrong with it."""
+    found, stray = spans(text)
+    return tuple([word for _, _, word in found]), f"the quote {stray} is opened and not closed"
+
+
+def spans(text: str) -> tuple[list[Span], str]:
+    """The words of a line with their places, and the quote that is not closed ("" if all is well; the rest of the
+    line is then the last word)."""
+    piece_at = re.compile(_PIECE, re.VERBOSE).match  # compiled by the first line that needs it; most do not
+    found: list[Span] = []
+    start, parts = -1, list[str]()
+    at = 1 if text.startswith(BOM) else 0
+    end = len(text)
+    while at < end:
+        piece = piece_at(text, at)
+        if piece is None:
+            stop = len(text.rstrip(BLANKS))
+            return [*found, (start if parts else at, stop, "".join([*parts, text[at + 1 : stop]]))], text[at]
+        kind = piece.lastgroup
+        if kind == "blank":
+            if parts:
+                found.append((start, at, "".join(parts)))
+                parts = []
+        elif kind == "plain" and not parts and text[at] == "#":
+            return found, ""
+        else:
+            start = start if parts else at
+            parts.append(piece[piece.lastgroup or 0])
+        at = piece.end()
+    return ([*found, (start, at, "".join(parts))] if parts else found), ""
+
+
+def quote(words: Sequence[str]) -> str:
+    """Words as the text of a line that reads back the same, or Failure where that cannot be written."""
+    return " ".join([_quoted(word) for word in words])
+
+
+def shown(word: str, limit: int = 60) -> str:
+    """A word for a message: quoted, without control characters, not longer than people read."""
+    return repr(word) if len(word) <= limit else repr(word[:limit]) + "…"
+
+
+def _quoted(word: str) -> str:
+    if "\n" in word or "\0" in word:
+        raise Failure(f"{shown(word)}: not written: a value is one line without NUL bytes")
+    if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
+        raise Failure(f"{shown(word)}: not written: it is not UTF-8")
+    if word and not word.startswith(("#", BOM)) and not any(char in word for char in BLANKS + "\"'"):
+        return word
+    for mark in "\"'":
+        if mark not in word:
+            return mark + word + mark
+    raise Failure(f"{shown(word)}: not written: a value can hold single quotes or double quotes, not both")

@@ -1,0 +1,1 @@
+"""Services: what each one is, what it has applied, and who keeps its daemon alive."""

@@ -1,0 +1,120 @@
+"""Applied: the content that a service's live process last loaded successfully, kept whole in /run/firmware/applied.
+
+/run/firmware/applied/TITLE holds `block` (its text), `digest` and `files` (a copy of the owned directory). A snapshot
+is taken before the process loads it and kept once it has: an edit in between is then seen as not applied, never the
+other way round. All who change it hold the service's lock.
+"""
+
+import os
+from pathlib import Path
+
+from firmware.errors import Refused
+from firmware.manifest import Entry
+from firmware.rc import document
+from firmware.rc.document import Block
+from firmware.services import content
+from firmware.services.definition import Service
+
+APPLIED = Path("/run/firmware/applied")
+STAGING = Path("/etc/.staging")
+
+
+def digest(title: str, *, top: Path = APPLIED) -> str:
+    """The digest of the applied content; "" if nothing is."""
+    try:
+        return (top / title / "digest").read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def needs_apply(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> bool:
+    """Does what lies on disk differ from what is applied?"""
+    return digest(block.title, top=top) != content.read(service, block, root=root).digest
+
+
+def block_of(title: str, *, top: Path = APPLIED) -> Block | None:
+    """The applied block; None if nothing is applied."""
+    try:
+        text = (top / title / "block").read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    blocks = document.parse(text, str(top / title / "block")).blocks
+    return blocks[0] if blocks else None
+
+
+def entries(service: Service, title: str, *, top: Path = APPLIED) -> dict[str, Entry]:
+    """The applied entries by their final paths; their contents lie in `files_of(title)`."""
+    return content.owned(service, files_of(title, top=top))
+
+
+def files_of(title: str, *, top: Path = APPLIED) -> Path:
+    """Where the copy of the applied files lies (absent where the service owned none)."""
+    return top / title / "files"
+
+
+def record(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
+    """Note that what lies on disk now is applied; for who knows that nothing can have changed since it was loaded."""
+    snapshot(service, block, top=top, root=root)
+    keep(block.title, top=top)
+
+
+def snapshot(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
+    """Copy what lies on disk now, without calling it applied yet."""
+    from firmware.services import tree
+
+    new = _new(block.title, top)
+    tree.remove(new)
+    top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new.mkdir(mode=0o700)
+    source = root / service.owns.lstrip("/")
+    if service.owns and source.is_dir():
+        tree.copy(source, new / "files")
+    (new / "block").write_bytes(block.text.encode())
+    (new / "digest").write_text(content.digest(block, content.owned(service, new / "files")))
+
+
+def keep(title: str, *, top: Path = APPLIED) -> None:
+    """The last snapshot is what the process has loaded now."""
+    from firmware.services import tree
+
+    tree.replace(_new(title, top), top / title)
+
+
+def forget(title: str, *, top: Path = APPLIED) -> None:
+    """Nothing is applied any more."""
+    from firmware.services import tree
+
+    for path in (top / title, _new(title, top)):
+        tree.remove(path)
+
+
+def restore(service: Service, title: str, *, top: Path = APPLIED, root: Path = Path("/"), staging: Path = STAGING) -> None:
+    """Put the applied files back, in one step, exactly as they were. The block is the caller's. Refused if there are none."""
+    from firmware.services import tree
+
+    if not digest(title, top=top):
+        raise Refused(f"service {title} has not been applied since this node booted", f"service {title} apply")
+    if not service.owns:
+        return
+    place, new = root / service.owns.lstrip("/"), staging / title / "revert"
+    tree.remove(new)
+    new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if files_of(title, top=top).is_dir():
+        tree.copy(files_of(title, top=top), new)
+        tree.replace(new, place)
+    elif os.path.lexists(place):
+        os.rename(place, new)
+        tree.remove(new)
+    _tidy(new.parent, staging)
+
+
+def _new(title: str, top: Path) -> Path:
+    return top / f".{title}.new"
+
+
+def _tidy(*places: Path) -> None:
+    for place in places:
+        try:
+            os.rmdir(place)
+        except OSError:
+            return

@@ -1,0 +1,45 @@
+"""Content: what a service is at one moment, as one value with one digest: its block and the entries that it owns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware import manifest, native
+from firmware.manifest import Entry
+from firmware.rc.document import Block
+from firmware.services.definition import Service
+
+Statements = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The block's exact text and its statements (none: there is no block), the owned entries by path, and the digest.
+
+    The digest covers the statements, not the text, and every entry: white space and comments in config.rc do not
+    change it, any byte, mode or owner in the service's own files does.
+    """
+
+    block: str
+    statements: Statements
+    entries: Mapping[str, Entry]
+    digest: str
+
+
+def read(service: Service, block: Block | None, *, root: Path = Path("/")) -> Content:
+    """What lies on disk now. A directory that is not there counts as an empty one. Failure if it cannot be read."""
+    entries = owned(service, root / service.owns.lstrip("/"))
+    statements = block.statements if block else ()
+    return Content(block.text if block else "", statements, entries, digest(block, entries))
+
+
+def owned(service: Service, top: Path) -> dict[str, Entry]:
+    """The entries below `top`, by the paths that they have, or will have, where the service owns them."""
+    return manifest.scan(top, named=Path(service.owns)) if service.owns else {}
+
+
+def digest(block: Block | None, entries: Mapping[str, Entry]) -> str:
+    """The digest of a block and entries, "xxh3-128:HEX"."""
+    lines = [repr(words) for words in (block.statements if block else ())]
+    lines += [entries[path].key for path in sorted(entries)]
+    return native.bytes_digest("\n".join(lines).encode("utf-8", "surrogateescape"))

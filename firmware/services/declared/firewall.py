@@ -1,0 +1,14 @@
+"""Packet filter rules and the table of connections."""
+
+from firmware.rc.values import TEXT, below
+from firmware.services.definition import Directive, Service
+
+SERVICE = Service(
+    name="firewall",
+    summary="packet filter",
+    owns="/etc/firewall",
+    directives=(
+        Directive("confdir", below("/etc/firewall"), "the directory with the rules"),
+        Directive("conntrack", TEXT, "a setting of the table of connections, such as `max 65536`", many=True),
+    ),
+)

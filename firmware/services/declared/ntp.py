@@ -1,0 +1,14 @@
+"""The time of day."""
+
+from firmware.rc.values import HOST, below
+from firmware.services.definition import Directive, Service
+
+SERVICE = Service(
+    name="ntp",
+    summary="time from other servers",
+    owns="/etc/ntp",
+    directives=(
+        Directive("config", below("/etc/ntp"), "its configuration file"),
+        Directive("server", HOST, "a server to take the time from", many=True),
+    ),
+)

@@ -1,0 +1,18 @@
+"""Which of a pair of nodes holds the virtual addresses."""
+
+from firmware.rc.values import COMMAND, INTERFACE, NAME, each
+from firmware.services.definition import Directive, Service
+
+SERVICE = Service(
+    name="vrrp",
+    summary="virtual addresses that move between the nodes",
+    instances="optional",
+    owns="/etc/vrrp",
+    stays="its priorities and interfaces belong to this node",
+    directives=(
+        Directive("group", each(INTERFACE), "interfaces whose addresses move together", many=True),
+        Directive("notify", COMMAND, "a program to run when the state changes", from_peer=False),
+        Directive("track_svc", each(NAME), "services without which this node gives up its addresses", many=True),
+        Directive("track_mgt", each(NAME), "services of the administration that are watched", many=True),
+    ),
+)

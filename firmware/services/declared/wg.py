@@ -1,0 +1,19 @@
+"""A peer of a WireGuard interface, which `service network wg0` sets up."""
+
+from firmware.rc.values import ENDPOINT, INTERFACE, KEY, NETWORKS, either, number, one_of
+from firmware.services.definition import Directive, Service
+
+SERVICE = Service(
+    name="wg",
+    summary="a WireGuard peer",
+    instances="optional",
+    owns="/etc/wg",
+    stays="its keys belong to this node",
+    directives=(
+        Directive("interface", INTERFACE, "the network service of type wg that it belongs to"),
+        Directive("public_key", KEY, "the peer's public key"),
+        Directive("endpoint", ENDPOINT, "where the peer listens"),
+        Directive("allowed_ips", NETWORKS, "the networks behind the peer", many=True),
+        Directive("keepalive", either(one_of("off"), number(0, 65535)), "seconds between keep-alives"),
+    ),
+)

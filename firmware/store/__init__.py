@@ -1,0 +1,1 @@
+"""Saving: what changed against the factory, the archive, the generations on flash."""

@@ -1,0 +1,98 @@
+"""Puts a tree below /etc: only what differs is touched, and each path changes in one step."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from firmware import files, manifest, native
+from firmware.manifest import Entry
+from firmware.store import flash
+from firmware.store.archive import Item
+from firmware.store.changes import Changes
+from firmware.store.owners import Owners
+from firmware.store.places import ETC, NODE, Places
+from firmware.store.tree import SAVED_KINDS, Target
+
+
+def put(target: Target, *, keep: Callable[[str], bool] = lambda path: False, places: Places = NODE) -> Changes:
+    """Make /etc what `target` says, and return what was changed for it. Failure if it has no config.rc, or if it broke off.
+
+    Ignored paths, sockets and devices are left alone, and so are those that are there and that `keep` picks out.
+    """
+    target.config()
+    live = manifest.scan(places.etc, named=ETC, skip=target.rules.ignores)
+    owners = Owners.of(target)
+    with flash.naming(places.etc), tempfile.TemporaryDirectory(prefix=files.TEMPORARY, dir=places.etc) as staging:
+        removed = _remove_strangers(target, live, keep, places)
+        added, changed = [], []
+        for path in sorted(target.items):
+            item, old = target.items[path], live.get(path)
+            if old is not None and keep(path):
+                continue
+            if old is None or old.kind != item.entry.kind or (old.size, old.digest) != (item.entry.size, item.entry.digest):
+                _install(_make(Path(staging) / "new", item, target, owners), places.on_disk(path))
+                (changed if old else added).append(path)
+            elif _dress(places.on_disk(path), item, owners):
+                changed.append(path)
+    manifest.forget_names()
+    return Changes(tuple(added), tuple(changed), tuple(removed))
+
+
+def _remove_strangers(target: Target, live: dict[str, Entry], keep: Callable[[str], bool], places: Places) -> list[str]:
+    """Remove what the target does not have, the deepest first; a directory stays if something that is kept lies in it."""
+    removed = []
+    for path in sorted(live.keys() - target.items.keys(), reverse=True):
+        if live[path].kind not in SAVED_KINDS or keep(path):
+            continue
+        if live[path].kind != "dir":
+            places.on_disk(path).unlink(missing_ok=True)
+        elif os.listdir(places.on_disk(path)):
+            continue
+        else:
+            places.on_disk(path).rmdir()
+        removed.append(path)
+    return sorted(removed)
+
+
+def _make(path: Path, item: Item, target: Target, owners: Owners) -> Path:
+    """Make it under another name, complete with owner, mode and time. /etc lies in RAM: there is nothing to sync."""
+    if item.entry.kind == "dir":
+        path.mkdir(mode=0o700)
+    elif item.entry.kind == "link":
+        path.symlink_to(item.target)
+    else:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(target.content(item.path))
+    _dress(path, item, owners)
+    if item.entry.kind == "file":
+        os.utime(path, (item.mtime, item.mtime))
+    return path
+
+
+def _dress(path: Path, item: Item, owners: Owners) -> bool:
+    """Give it its owner and mode; was there anything to do?"""
+    status, wanted = path.lstat(), owners.numbers(item)
+    done = False
+    if (status.st_uid, status.st_gid) != wanted:
+        os.chown(path, *wanted, follow_symlinks=False)
+        status, done = path.lstat(), True
+    if item.entry.kind != "link" and status.st_mode & 0o7777 != item.entry.mode:
+        path.chmod(item.entry.mode)
+        done = True
+    return done
+
+
+def _install(new: Path, path: Path) -> None:
+    """Give `new` its final name in one step, whatever has that name now."""
+    if os.path.lexists(path) and (_is_dir(path) or _is_dir(new)):
+        native.exchange(new, path)
+        shutil.rmtree(new) if _is_dir(new) else new.unlink()
+    else:
+        os.rename(new, path)
+
+
+def _is_dir(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()

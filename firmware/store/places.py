@@ -1,0 +1,44 @@
+"""Where saving finds things. Product code uses NODE; what else there is, is for tests."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+#: the name under which every path below `Places.etc` is known, wherever that lies
+ETC = Path("/etc")
+CONFIG = "/etc/config.rc"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The running configuration, the factory's, the flash partition, and what is known until the next boot."""
+
+    etc: Path = ETC
+    factory: Path = Path("/usr/share/factory/etc")
+    flash: Path = Path("/flash")
+    run: Path = Path("/run/firmware")
+
+    @property
+    def shelf(self) -> Path:
+        """The directory of the saved generations."""
+        return self.flash / "config"
+
+    @property
+    def state(self) -> Path:
+        """What a reboot would bring back, so that nobody needs the flash to know. It has a directory to be watched in."""
+        return self.run / "saved" / "state.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever uses the flash."""
+        return self.run / "lock" / "save"
+
+    def on_disk(self, path: str) -> Path:
+        """Where the path `/etc/…` lies."""
+        return self.etc / path[len("/etc/") :]
+
+    def in_factory(self, path: str) -> Path:
+        """Where the factory's own `/etc/…` lies."""
+        return self.factory / path[len("/etc/") :]
+
+
+NODE = Places()

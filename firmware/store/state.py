@@ -1,0 +1,90 @@
+"""What a reboot would bring back, kept below /run so that nobody needs the flash to know: the state file.
+
+It is written by every restore and every save, and worked out from flash and factory where it is missing.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from firmware import files
+from firmware.errors import Failure
+from firmware.manifest import Entry
+from firmware.store import flash, shelf, tree
+from firmware.store.places import NODE, Places
+from firmware.store.shelf import Generation
+from firmware.store.tree import Target
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """`generation` is None while nothing is saved and a reboot gives the factory. `config` is config.rc's text."""
+
+    generation: Generation | None
+    config: str
+    entries: Mapping[str, Entry]
+
+
+def of(generation: Generation | None, target: Target) -> State:
+    """The state that a generation makes. Failure if it has no config.rc."""
+    return State(generation, target.config().decode("utf-8", "surrogateescape"), target.entries)
+
+
+def load(places: Places = NODE) -> State:
+    """The state, from its file or else from the flash."""
+    return _read(places) or _rebuild(places)
+
+
+def write(state: State, places: Places = NODE) -> None:
+    """Keep the state. It may hold secrets of config.rc, so only root reads it."""
+    told = {
+        "format": FORMAT, "generation": state.generation and astuple(state.generation), "config": state.config,
+        "entries": [astuple(entry) for entry in state.entries.values()],
+    }  # fmt: skip
+    places.state.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    try:
+        files.write(places.state, json.dumps(told).encode("ascii"), mode=0o600)
+    except OSError:
+        # It can be worked out again; an old one would be wrong.
+        forget(places)
+
+
+def forget(places: Places = NODE) -> None:
+    """Let the next one who asks look at the flash."""
+    with suppress(OSError):
+        places.state.unlink(missing_ok=True)
+
+
+def _read(places: Places) -> State | None:
+    try:
+        told: Any = json.loads(places.state.read_bytes())
+        if told["format"] != FORMAT:
+            return None
+        entries = {entry.path: entry for entry in (Entry(*row) for row in told["entries"])}
+        generation = told["generation"] and Generation(*told["generation"])
+        return State(generation, str(told["config"]), entries)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _rebuild(places: Places) -> State:
+    with flash.opened(write=False, places=places) as directory:
+        # Whoever held the flash until now may have written it meanwhile.
+        state = _read(places)
+        if state is None:
+            state = best(directory, places)
+            write(state, places)
+        return state
+
+
+def best(directory: Path, places: Places = NODE) -> State:
+    """The state that the newest usable generation makes, or else the factory."""
+    for number, found in shelf.good(directory):
+        with suppress(Failure):
+            return of(shelf.generation(number, found), tree.compose(found, places))
+    return of(None, tree.compose(None, places))

@@ -1,0 +1,1 @@
+"""Sync with the peer: settings, keys, the link, the gate, proposals, ancestors, standing."""

@@ -1,0 +1,39 @@
+"""The audit trail: what was pushed, saved or refused, here and from the peer. Append-only and bounded."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+FILE = Path("/var/log/csyncd/audit.log")
+#: bytes after which the trail moves to FILE.1, whose older content goes
+MOST_BYTES = 1 << 20
+
+
+def note(event: str, *, who: str, result: str, path: Path = FILE, **details: Any) -> None:
+    """Add a line: what happened, who did it, how it ended, and what else is worth knowing."""
+    line = json.dumps({"time": round(time.time(), 3), "event": event, "who": who, "result": result, **details}) + "\n"
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        os.write(handle, line.encode())
+        full = os.fstat(handle).st_size > MOST_BYTES
+    finally:
+        os.close(handle)
+    if full:
+        path.replace(path.with_suffix(".log.1"))
+
+
+def entries(path: Path = FILE) -> list[Mapping[str, Any]]:
+    """The whole trail, oldest first."""
+    found = []
+    for part in (path.with_suffix(".log.1"), path):
+        if part.exists():
+            found += [
+                json.loads(line)
+                for line in part.read_text("utf-8").splitlines()
+                if line.startswith("{") and line.endswith("}")
+            ]
+    return found

@@ -1,0 +1,121 @@
+"""The gate: the sshd that lets in exactly the peers' keys, each to its own Unix socket of csyncd and to nothing else.
+
+`ssh -L` to a socket was chosen over a forced command with a relay: no program of ours and no shell ever runs for a peer
+(MaxSessions 0), each key is tied to its own socket (permitopen), and csyncd knows by the socket whose request it reads.
+"""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware import files, processes, run
+from firmware.errors import Failure
+from firmware.sync import keys
+from firmware.sync.settings import DEFAULT_PORT, Settings
+
+RUN = Path("/run/firmware/csyncd")
+SOCKETS = Path("/run/firmware/peer")
+ACCOUNT = "csync"
+SSHD = "/usr/sbin/sshd"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A peer that may come in: its node's name, its key, and the socket at which csyncd hears it."""
+
+    name: str
+    key: keys.Key
+    socket: Path
+
+    @property
+    def node(self) -> int:
+        """The number in its name."""
+        return int(self.name.removeprefix("node-"))
+
+
+def visitors(settings: Settings, directory: Path = keys.DIRECTORY, sockets: Path = SOCKETS) -> list[Visitor]:
+    """Everyone in csyncd_authorized."""
+    return [
+        Visitor(name, key, socket_of(name, sockets)) for key, name in keys.authorized(directory, settings.remote_node)
+    ]
+
+
+def socket_of(name: str, sockets: Path = SOCKETS) -> Path:
+    """The socket that belongs to the node of that name; the same path on every node, so that its own ssh can name it."""
+    return sockets / f"{name}.sock"
+
+
+def configuration(
+    settings: Settings, allowed: list[Visitor], directory: Path = keys.DIRECTORY, where: Path = RUN
+) -> tuple[str, str]:
+    """The texts of sshd_config and of the authorized keys."""
+    opens = " ".join(f"[{visitor.socket}]:*" for visitor in allowed) or "none"
+    # Both ports: a forward in front of one node changes PORT on the other node alone.
+    listen = "\n".join(
+        f"ListenAddress {_bracketed(settings.local_ip)}:{port}" for port in sorted({DEFAULT_PORT, settings.port})
+    )
+    config = f"""\
+{listen}
+HostKey {directory / keys.HOST}
+AuthorizedKeysFile {where / "authorized"}
+PidFile {where / "sshd.pid"}
+AllowUsers {ACCOUNT}
+AuthenticationMethods publickey
+PubkeyAcceptedAlgorithms {keys.TYPE}
+HostKeyAlgorithms {keys.TYPE}
+UsePAM no
+PermitRootLogin no
+PermitTTY no
+PermitUserRC no
+PermitUserEnvironment no
+X11Forwarding no
+AllowAgentForwarding no
+PermitTunnel no
+GatewayPorts no
+AllowStreamLocalForwarding local
+AllowTcpForwarding local
+PermitOpen {opens}
+PermitListen none
+ForceCommand /bin/false
+MaxSessions 0
+MaxAuthTries 3
+MaxStartups 10:30:30
+LoginGraceTime 10
+ClientAliveInterval 3
+ClientAliveCountMax 2
+Compression no
+UseDNS no
+PrintMotd no
+PrintLastLog no
+LogLevel INFO
+"""
+    lines = [
+        f'restrict,port-forwarding,permitopen="[{visitor.socket}]:*",permitlisten="localhost:1",command="/bin/false" '
+        f"{visitor.key.line} {visitor.name}\n"
+        for visitor in allowed
+    ]
+    return config, "".join(lines)
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+async def opened(settings: Settings, allowed: list[Visitor], where: Path = RUN) -> asyncio.subprocess.Process:
+    """Start the sshd for these visitors; whatever an earlier one left behind is ended first."""
+    close_leftovers(where)
+    where.mkdir(mode=0o755, parents=True, exist_ok=True)
+    os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
+    config, authorized = configuration(settings, allowed, where=where)
+    files.write(where / "sshd_config", config.encode(), mode=0o600)
+    files.write(where / "authorized", authorized.encode(), mode=0o644)
+    problem = (await asyncio.to_thread(run.run, [SSHD, "-t", "-f", str(where / "sshd_config")], check=False)).words
+    if problem:
+        raise Failure(f"sshd: {problem}")
+    return await run.spawn([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
+
+
+def close_leftovers(where: Path = RUN) -> None:
+    """End an sshd that outlived its csyncd, and every session of the peers' account: a key may have been taken away."""
+    processes.end_all(account=ACCOUNT, command=f"{SSHD} -D -e -f {where / 'sshd_config'}")

@@ -1,0 +1,187 @@
+"""The link: one ssh client that stays connected to the peer's gate, and the HTTP connection inside it that stays open.
+
+ssh's own words are kept, because they tell an operator what is wrong: a refused key, a changed host key, no route.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from firmware import files, http11, run
+from firmware.errors import Failure
+from firmware.sync import keys
+from firmware.sync.gate import ACCOUNT, RUN, socket_of
+from firmware.sync.settings import Settings, node_name
+
+#: seconds between attempts to connect, and the longest that one may take
+RETRY, CONNECT_TIME = 1.0, 6.0
+
+
+def configuration(settings: Settings, directory: Path = keys.DIRECTORY, where: Path = RUN) -> str:
+    """The text of ssh_config: the peer is known by its key alone, under its node's name, whatever its address is."""
+    return f"""\
+Host *
+HostName {settings.remote_ip}
+HostKeyAlias {settings.peer}
+Port {settings.port}
+User {ACCOUNT}
+BindAddress {settings.local_ip}
+UserKnownHostsFile {directory / keys.KNOWN_HOSTS}
+GlobalKnownHostsFile none
+StrictHostKeyChecking yes
+CheckHostIP no
+UpdateHostKeys no
+HostKeyAlgorithms {keys.TYPE}
+IdentityFile {directory / keys.USER}
+IdentitiesOnly yes
+IdentityAgent none
+PreferredAuthentications publickey
+BatchMode yes
+ForwardAgent no
+ForwardX11 no
+Compression no
+ConnectTimeout 5
+ServerAliveInterval 2
+ServerAliveCountMax 2
+ExitOnForwardFailure yes
+StreamLocalBindUnlink yes
+LocalForward {where / "link.sock"} {socket_of(node_name(settings.local_node))}
+LogLevel INFO
+"""
+
+
+class Link:
+    """The way to the peer. `reason` is "" while it is up, and else why it is not, in ssh's own words."""
+
+    def __init__(
+        self, settings: Settings, up: Callable[[], Awaitable[None]], down: Callable[[str], None], where: Path = RUN
+    ) -> None:
+        self._settings, self._up, self._down, self._where = settings, up, down, where
+        self._socket = where / "link.sock"
+        self._clients: dict[str, http11.Client] = {}
+        self._ssh: asyncio.subprocess.Process | None = None
+        self._kick, self._news = asyncio.Event(), asyncio.Event()
+        self.reason = "the first connection is being made"
+
+    async def keep(self) -> None:
+        """Connect, stay connected, connect again; until cancelled."""
+        while True:
+            self._kick.clear()
+            try:
+                await self._connect_once()
+            except Failure as error:
+                self.refused(str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._kick.wait(), RETRY)
+
+    def kick(self) -> None:
+        """There is reason to try again at once."""
+        self._kick.set()
+
+    async def kicked(self) -> None:
+        """Wait for such a reason."""
+        self._kick.clear()
+        await self._kick.wait()
+
+    def refused(self, why: str) -> None:
+        """The link is down, and this is why."""
+        self.reason = why
+        self._news.set()
+        self._down(why)
+
+    async def settled(self, timeout: float) -> None:
+        """If the link is down, wait for what the next attempt brings, `timeout` seconds at the most."""
+        if self.reason:
+            self._news.clear()
+            self.kick()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), timeout)
+
+    async def request(self, path: str, content: dict[str, Any], *, lane: str, timeout: float) -> http11.Json:
+        """POST to the peer over the connection of that lane, which stays open; opening one costs more round trips.
+
+        A push has its own lane, so that it never waits behind a notice, nor a notice behind a long reload.
+        """
+        if self.reason:
+            raise Failure(f"the peer cannot be reached: {self.reason}", "csync check")
+        client = self._clients.get(lane)
+        if client is None or not client.open:
+            client = self._clients[lane] = await self._client()
+        answer = await client.request("POST", path, content, timeout=timeout)
+        if answer.status != 200:
+            raise Failure(f"the peer refused the request: {answer.content.get('error', answer.status)}")
+        return dict(answer.content)
+
+    def end(self) -> None:
+        """Close the connection for good."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+        if self._ssh and self._ssh.returncode is None:
+            self._ssh.terminate()
+
+    async def _client(self) -> http11.Client:
+        try:
+            return await http11.connect_unix(self._socket)
+        except OSError as error:
+            raise Failure(f"the peer cannot be reached: {error.strerror}", "csync check") from None
+
+    async def _connect_once(self) -> None:
+        files.write(self._where / "ssh_config", configuration(self._settings, where=self._where).encode(), mode=0o600)
+        with contextlib.suppress(FileNotFoundError):
+            self._socket.unlink()
+        self._ssh = ssh = await run.spawn(["ssh", "-N", "-F", str(self._where / "ssh_config"), self._settings.peer])
+        words: list[str] = []
+        why = ""
+        hearing = asyncio.create_task(self._hear(ssh, words))
+        try:
+            await self._forwarded(ssh)
+            if ssh.returncode is None:
+                self.reason = ""
+                await self._up()
+                self._news.set()
+            await ssh.wait()
+        except Failure as error:
+            why = str(error)
+        finally:
+            self.end()
+            await ssh.wait()
+            await hearing
+        self.refused(explain(words, self._settings) or why or "ssh ended without a word")
+
+    async def _forwarded(self, ssh: asyncio.subprocess.Process) -> None:
+        # ssh makes the local socket once it has been let in; there is nothing else to wait on.
+        async with asyncio.timeout(CONNECT_TIME + 2):
+            with contextlib.suppress(TimeoutError):
+                while ssh.returncode is None and not self._socket.exists():
+                    await asyncio.sleep(0.02)
+
+    async def _hear(self, ssh: asyncio.subprocess.Process, words: list[str]) -> None:
+        assert ssh.stderr is not None
+        async for line in ssh.stderr:
+            words.append(line.decode("utf-8", "replace").strip())
+            del words[:-30]
+            if "open failed" in words[-1]:
+                self.reason = explain(words[-1:], self._settings)
+
+
+def explain(words: list[str], settings: Settings) -> str:
+    """What ssh said, with what it means for this pair in front."""
+    said = "; ".join(line for line in words if line and "@@@@" not in line)
+    cases = (
+        ("REMOTE HOST IDENTIFICATION HAS CHANGED", "the peer's host key has changed"),
+        ("Host key verification failed", "the peer's host key is not known here"),
+        ("Permission denied (publickey)", f"node {settings.remote_node} does not know this node's user key"),
+        ("administratively prohibited", f"identities are mixed up: node {settings.remote_node} has this key for another node"),
+        ("Connection refused", f"csyncd does not run on node {settings.remote_node}"),
+        ("open failed", f"csyncd does not answer on node {settings.remote_node}"),
+        ("not responding", "the connection is dead"),
+        ("timed out", "no answer"),
+        ("No route to host", "no route"),
+        ("Network is unreachable", "no route"),
+        ("Cannot assign requested address", "LOCAL_IP is not on this node"),
+    )  # fmt: skip
+    meaning = next((text for mark, text in cases if mark in said), "")
+    return f"{meaning} (ssh: {said})" if meaning and said else said

@@ -1,0 +1,211 @@
+"""A proposal: what a push sends. On arrival it is checked as if an attacker had sent it.
+
+It holds the service's block, the table of its files, those contents that the receiver may lack, and, for --force, the
+state that the operator was shown. It names no path but such as lie below the directory that the service owns.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from firmware import files, manifest, native
+from firmware.errors import Failure, Refused
+from firmware.manifest import Entry
+from firmware.rc import check, document
+from firmware.rc.document import Block
+from firmware.services import catalog
+from firmware.services.definition import Service
+
+#: the most files of one service, bytes of one file, and bytes of all of them
+MOST_FILES, MOST_BYTES, MOST_BYTES_IN_ALL = 4096, 8 << 20, 16 << 20
+FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
+ENTRY_FIELDS = {"path", "kind", "mode", "owner", "group", "size", "digest"}
+DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One service as it shall be. `entries` are by absolute path; `contents` by digest.
+
+    `expect` is the digest of the state that --force may overwrite ("" without --force); `dry` asks what would change.
+    """
+
+    service: Service
+    block: Block
+    entries: Mapping[str, Entry]
+    contents: Mapping[str, bytes]
+    expect: str = ""
+    dry: bool = False
+
+    @property
+    def title(self) -> str:
+        """The service's name with its instance."""
+        return self.block.title
+
+    def json(self) -> dict[str, Any]:
+        """As it travels."""
+        top = PurePosixPath(self.service.owns or "/")
+        entries = [
+            {
+                "path": str(PurePosixPath(entry.path).relative_to(top)), "kind": entry.kind, "mode": f"{entry.mode:04o}",
+                "owner": entry.owner, "group": entry.group, "size": entry.size, "digest": entry.digest,
+            }
+            for entry in self.entries.values()
+        ]  # fmt: skip
+        contents = {digest: base64.b64encode(data).decode() for digest, data in self.contents.items()}
+        return {
+            "service": self.title, "block": self.block.text, "entries": entries, "contents": contents,
+            "expect": self.expect, "dry": self.dry,
+        }  # fmt: skip
+
+
+def sendable(service: Service, entries: Mapping[str, Entry]) -> None:
+    """Refuse, on the pushing side, what the receiver would refuse: links, devices, set-uid modes, too much."""
+    _limits(service, entries)
+    for entry in entries.values():
+        _acceptable(service, entry, entry.path)
+
+
+def parse(content: Mapping[str, Any]) -> Proposal:
+    """A proposal from the wire; Refused with the reason for anything that a peer may not send."""
+    _only(content, FIELDS, "the proposal")
+    service, block = _block(_text(content, "service"), _text(content, "block"))
+    listed = content.get("entries")
+    if not isinstance(listed, list) or len(listed) > MOST_FILES:
+        raise Refused(f"entries: not a list of at most {MOST_FILES}")
+    entries: dict[str, Entry] = {}
+    for item in listed:
+        entry = _entry(service, item)
+        if entry.path in entries:
+            raise Refused(f"{entry.path}: it stands twice in the proposal")
+        entries[entry.path] = entry
+    _limits(service, entries)
+    _parents(service, entries)
+    expect = content.get("expect", "")
+    if not isinstance(expect, str) or (expect and not DIGEST.fullmatch(expect)):
+        raise Refused("expect: not a digest")
+    if not isinstance(content.get("dry", False), bool):
+        raise Refused("dry: neither true nor false")
+    wanted = {entry.digest for entry in entries.values()}
+    return Proposal(
+        service, block, dict(sorted(entries.items())), _contents(content, wanted), expect, content.get("dry", False)
+    )
+
+
+def _block(title: str, text: str) -> tuple[Service, Block]:
+    name = title.partition(".")[0]
+    service = catalog.find(name) if name in catalog.NAMES else None
+    if service is None:
+        raise Refused(f"service {title!r}: this node knows no such service")
+    if service.stays:
+        raise Refused(f"service {title}: it is this node's own: {service.stays}")
+    parsed = document.parse(text, f"{title} (from the peer)")
+    blocks = [block for block in parsed.blocks if block.statements]
+    if len(blocks) != 1 or blocks[0].title != title or blocks[0].text.strip() != text.strip():
+        raise Refused(f"the block: it is not one block of service {title}")
+    if problems := [*check.peer_problems(blocks[0], service), *check.block_problems(blocks[0], service, parsed.path)]:
+        raise Refused("the block: " + "; ".join(problems))
+    return service, blocks[0]
+
+
+def _entry(service: Service, item: Any) -> Entry:
+    if not isinstance(item, dict):
+        raise Refused("entries: one is not an object")
+    _only(item, ENTRY_FIELDS, "an entry")
+    name = _text(item, "path")
+    path = str(files.below(Path(service.owns), name)) if service.owns else ""
+    mode, size = _text(item, "mode"), item.get("size")
+    if not re.fullmatch(r"[0-7]{4}", mode) or isinstance(size, bool) or not isinstance(size, int):
+        raise Refused(f"{name!r}: its mode or size is malformed")
+    entry = Entry(
+        path, _text(item, "kind"), int(mode, 8), _text(item, "owner"), _text(item, "group"), size, _text(item, "digest")
+    )
+    _acceptable(service, entry, name)
+    return entry
+
+
+def _acceptable(service: Service, entry: Entry, name: str) -> None:
+    accounts = {"root", service.account.user}
+    if entry.kind not in ("file", "dir"):
+        kind = {"link": "a symbolic link"}.get(entry.kind, "neither file nor directory")
+        raise Refused(f"{name}: it is {kind}, and only files and directories are synced", "put a file in its place")
+    if entry.mode & 0o7000:
+        raise Refused(
+            f"{name}: mode {entry.mode:04o} has a set-uid, set-gid or sticky bit",
+            f"chmod {entry.mode & 0o777:04o} {name}",
+        )
+    if entry.owner not in accounts or entry.group not in accounts:
+        allowed = " or ".join(sorted(accounts))
+        raise Refused(
+            f"{name}: it belongs to {entry.owner}:{entry.group}, not to {allowed}",
+            f"chown {service.account.user} {name}",
+        )
+    if entry.kind == "file" and not DIGEST.fullmatch(entry.digest):
+        raise Refused(f"{name}: its digest is malformed")
+    if entry.kind == "dir" and (entry.digest or entry.size):
+        raise Refused(f"{name}: a directory has neither digest nor size")
+    if not 0 <= entry.size <= MOST_BYTES:
+        raise Refused(f"{name}: {entry.size} bytes; at most {MOST_BYTES} are synced")
+
+
+def _limits(service: Service, entries: Mapping[str, Entry]) -> None:
+    if entries and not service.owns:
+        raise Refused(f"service {service.name}: it owns no files")
+    if len(entries) > MOST_FILES:
+        raise Refused(f"service {service.name}: {len(entries)} files; at most {MOST_FILES} are synced")
+    total = sum(entry.size for entry in entries.values())
+    if total > MOST_BYTES_IN_ALL:
+        raise Refused(f"service {service.name}: {total} bytes; at most {MOST_BYTES_IN_ALL} are synced")
+
+
+def _parents(service: Service, entries: Mapping[str, Entry]) -> None:
+    for path in entries:
+        parent = str(PurePosixPath(path).parent)
+        if parent != service.owns and (parent not in entries or entries[parent].kind != "dir"):
+            raise Refused(f"{path}: its directory is not in the proposal")
+
+
+def _contents(content: Mapping[str, Any], wanted: set[str]) -> dict[str, bytes]:
+    sent = content.get("contents", {})
+    if not isinstance(sent, dict):
+        raise Refused("contents: not an object")
+    found = {}
+    for digest, text in sent.items():
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            raise Refused(f"contents: {digest!r} is not base64") from None
+        if digest not in wanted:
+            raise Refused(f"contents: {digest!r} belongs to no file of the proposal")
+        if native.bytes_digest(data) != digest:
+            raise Refused(f"contents: what was sent as {digest} has another digest")
+        found[digest] = data
+    return found
+
+
+def _only(content: Mapping[str, Any], known: set[str], what: str) -> None:
+    if unknown := sorted(set(content) - known):
+        raise Refused(f"{what}: unknown field {unknown[0]!r}")
+
+
+def _text(content: Mapping[str, Any], key: str) -> str:
+    value = content.get(key)
+    if not isinstance(value, str):
+        raise Refused(f"{key}: missing, or not text")
+    return value
+
+
+def contents_of(entries: Mapping[str, Entry], top: Path, owns: str, digests: set[str]) -> dict[str, bytes]:
+    """The bytes behind those digests, read from `top`, a copy of the directory `owns` that has these entries."""
+    found: dict[str, bytes] = {}
+    for entry in entries.values():
+        if entry.kind == "file" and entry.digest in digests and entry.digest not in found:
+            data, digest = manifest.read(top / PurePosixPath(entry.path).relative_to(owns))
+            if digest != entry.digest:
+                raise Failure(f"{entry.path}: it changed while it was being sent", "push again")
+            found[digest] = data
+    return found

@@ -1,0 +1,134 @@
+"""/etc/csyncd/csyncd.cfg: who this node is in the cluster, and who its peer is."""
+
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from firmware.errors import Failure, Invalid
+
+FILE = Path("/etc/csyncd/csyncd.cfg")
+REQUIRED = ("LOCAL_IP", "REMOTE_IP", "LOCAL_NODE", "REMOTE_NODE")
+KNOWN = (*REQUIRED, "PORT")
+DEFAULT_PORT = 30022
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The fields of csyncd.cfg. `port` is the TCP port of the sync sshd."""
+
+    local_ip: str
+    remote_ip: str
+    local_node: int
+    remote_node: int
+    port: int = DEFAULT_PORT
+
+    @property
+    def peer(self) -> str:
+        """The name under which OpenSSH's files know the peer, whatever its address is."""
+        return node_name(self.remote_node)
+
+
+def node_name(number: int) -> str:
+    """The name of a node in OpenSSH's files."""
+    return f"node-{number}"
+
+
+def read(path: Path = FILE, *, own: Collection[str] | None = None) -> Settings:
+    """Read and check csyncd.cfg; every error of the file in one Invalid.
+
+    `own` are the addresses of this node, where LOCAL_IP has to be one of them and REMOTE_IP none; None leaves that out.
+    """
+    found, problems = _fields(path)
+    where = {key: f"{path}:{line}" for key, (line, _) in found.items()}
+    values = {key: value for key, (_, value) in found.items()}
+    for key in REQUIRED:
+        if not values.get(key):
+            problems.append(
+                f"{where.get(key, path)}: {key} is {'empty' if key in values else 'missing'}: set it, as in {_example(key)}"
+            )
+    problems += [
+        f"{where[key]}: {problem}" for key in values if values[key] and (problem := _value_problem(key, values[key]))
+    ]
+    if not problems:
+        problems = _pair_problems(values, where, own)
+    if problems:
+        raise Invalid(f"{path}: {len(problems)} error{'s' * (len(problems) > 1)}", f"edit {path}", problems)
+    return Settings(
+        _address(values["LOCAL_IP"]), _address(values["REMOTE_IP"]), int(values["LOCAL_NODE"]), int(values["REMOTE_NODE"]),
+        int(values.get("PORT") or DEFAULT_PORT),
+    )  # fmt: skip
+
+
+def _fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        bad = error.object[: error.start].count(b"\n") + 1
+        raise Invalid(f"{path}: not UTF-8 text", f"edit {path}", [f"{path}:{bad}: a byte that is not UTF-8"]) from None
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", "write it, or `config restore`") from None
+    found: dict[str, tuple[int, str]] = {}
+    problems = []
+    for number, line in enumerate(text.split("\n"), 1):
+        key, equals, value = (part.strip() for part in _uncommented(line).partition("="))
+        if not (key or equals):
+            continue
+        if not equals or key not in KNOWN:
+            near = get_close_matches(key.upper(), KNOWN, 1)
+            problems.append(
+                f"{path}:{number}: unknown field {key!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
+            )
+        elif key in found:
+            problems.append(f"{path}:{number}: {key} stands in line {found[key][0]} already")
+        else:
+            found[key] = (number, value.strip("\"'"))
+    return found, problems
+
+
+def _uncommented(line: str) -> str:
+    for start, character in enumerate(line):
+        if character == "#" and (start == 0 or line[start - 1].isspace()):
+            return line[:start]
+    return line
+
+
+def _example(key: str) -> str:
+    return f"{key}=1" if key.endswith("NODE") else f"{key}=10.0.32.11"
+
+
+def _value_problem(key: str, value: str) -> str:
+    if key.endswith("_IP"):
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            return f"{key}: {value!r} is not an IP address"
+        return f"{key}: {value} is no address of one node" if address.is_unspecified or address.is_multicast else ""
+    low, high = (1, 65535) if key == "PORT" else (1, 255)
+    if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+        return f"{key}: {value!r} is not a whole number from {low} to {high}"
+    return ""
+
+
+def _pair_problems(values: dict[str, str], where: dict[str, str], own: Collection[str] | None) -> list[str]:
+    problems = []
+    if int(values["LOCAL_NODE"]) == int(values["REMOTE_NODE"]):
+        problems.append(
+            f"{where['REMOTE_NODE']}: REMOTE_NODE is {values['REMOTE_NODE']}, as LOCAL_NODE is: they have to differ"
+        )
+    local, remote = _address(values["LOCAL_IP"]), _address(values["REMOTE_IP"])
+    if local == remote:
+        problems.append(f"{where['REMOTE_IP']}: REMOTE_IP is {remote}, as LOCAL_IP is: they have to differ")
+    if own is not None and local not in own:
+        listed = ", ".join(sorted(address for address in own if not ipaddress.ip_address(address).is_loopback))
+        problems.append(
+            f"{where['LOCAL_IP']}: LOCAL_IP {local} is on no interface of this node (there are: {listed or 'none'})"
+        )
+    if own is not None and remote in own and local != remote:
+        problems.append(f"{where['REMOTE_IP']}: REMOTE_IP {remote} is an address of this node itself")
+    return problems
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))

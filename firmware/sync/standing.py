@@ -1,0 +1,156 @@
+"""A node's standing: what it says of itself, worked out from digests; and red, orange or green from two of them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from firmware import __version__, manifest
+from firmware.errors import Failure, Invalid
+from firmware.rc import document
+from firmware.services import applied, catalog, content
+from firmware.store import changes
+from firmware.sync.settings import Settings
+
+#: the versions of the peer API that this node speaks, oldest and newest
+PROTOCOLS = (1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """Of one service: what lies on disk, what the live process last loaded successfully, what is on flash ("" for none)."""
+
+    files: str
+    applied: str
+    saved: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them."""
+
+    node: int
+    address: str
+    remote_node: int
+    remote_address: str
+    version: str
+    protocols: tuple[int, int]
+    unsaved: tuple[str, ...]
+    unapplied: tuple[str, ...]
+    confirm_pending: bool
+    services: Mapping[str, Digests]
+
+    def json(self) -> dict[str, Any]:
+        """As it travels."""
+        return asdict(self)
+
+
+def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
+    """This node's standing at this moment; everything is hashed, nothing is remembered."""
+    services, unapplied = {}, []
+    for block in document.read(config).blocks:
+        service = catalog.find(block.name)
+        if service is None or not block.enabled:
+            continue
+        now, loaded = content.read(service, block, root=root).digest, applied.digest(block.title)
+        if now != loaded:
+            unapplied.append(block.title)
+        if not service.stays:
+            services[block.title] = Digests(now, loaded, saved_digest(block.title))
+    return Standing(
+        settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, __version__, PROTOCOLS,
+        changes.unsaved().paths, tuple(unapplied), False, services,
+    )  # fmt: skip
+
+
+def saved_digest(title: str) -> str:
+    """The digest of a service as it would come back from flash; "" if it would not."""
+    block = changes.saved_block(title)
+    service = catalog.find(title.partition(".")[0])
+    if block is None or service is None:
+        return ""
+    kept = manifest.under(changes.saved_entries(), service.owns)
+    return content.digest(block, kept)
+
+
+def parse(told: Mapping[str, Any]) -> Standing:
+    """A peer's standing from the wire; Failure unless it is well-formed."""
+    try:
+        services = {
+            str(title): Digests(*(_typed(item[key], str) for key in ("files", "applied", "saved")))
+            for title, item in told["services"].items()
+        }
+        low, high = (_typed(number, int) for number in told["protocols"])
+        return Standing(
+            _typed(told["node"], int), _typed(told["address"], str), _typed(told["remote_node"], int),
+            _typed(told["remote_address"], str), _typed(told["version"], str), (low, high),
+            tuple(_typed(path, str) for path in told["unsaved"]), tuple(_typed(title, str) for title in told["unapplied"]),
+            _typed(told["confirm_pending"], bool), services,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
+
+
+def _typed(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(value)
+    return value
+
+
+def mismatches(ours: Standing, theirs: Standing) -> list[str]:
+    """Why these two cannot sync: identities that do not mirror each other, versions that do not fit."""
+    found = []
+    if theirs.node != ours.remote_node:
+        found.append(
+            f"identities are mixed up: the peer calls itself node {theirs.node}, REMOTE_NODE here is {ours.remote_node}"
+        )
+    if theirs.remote_node != ours.node:
+        found.append(
+            f"identities are mixed up: the peer's REMOTE_NODE is {theirs.remote_node}, this is node {ours.node}"
+        )
+    if theirs.address != ours.remote_address:
+        found.append(
+            f"identities are mixed up: the peer's LOCAL_IP is {theirs.address}, REMOTE_IP here is {ours.remote_address}"
+        )
+    if theirs.remote_address != ours.address:
+        found.append(
+            f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
+        )
+    if max(ours.protocols[0], theirs.protocols[0]) > min(ours.protocols[1], theirs.protocols[1]):
+        found.append(
+            f"the versions do not fit: {ours.version} here (protocol {_span(ours)}), "
+            f"{theirs.version} on the peer (protocol {_span(theirs)})"
+        )
+    return found
+
+
+def _span(standing: Standing) -> str:
+    low, high = standing.protocols
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple[str, list[str]]:
+    """The state of the pair, red, orange or green, and the reasons, one line each. `why_not`: why theirs is missing."""
+    if ours is None or theirs is None:
+        return "red", [why_not]
+    if wrong := mismatches(ours, theirs):
+        return "red", wrong
+    reasons = []
+    if theirs.confirm_pending:
+        reasons.append(f"node {theirs.node}: a push waits to be confirmed")
+    if theirs.unapplied:
+        reasons.append(f"node {theirs.node}: not in effect yet: {', '.join(theirs.unapplied)}")
+    if theirs.unsaved:
+        reasons.append(f"node {theirs.node}: not saved: {', '.join(theirs.unsaved)}")
+    reasons += [
+        f"node {theirs.node}: what runs of service {title} is not what is saved"
+        for title, digests in theirs.services.items()
+        if not theirs.unsaved and digests.applied != digests.saved and title not in theirs.unapplied
+    ]
+    return ("orange", reasons) if reasons else ("green", [])
+
+
+def settings_problem(error: Failure) -> str:
+    """One line for a csyncd.cfg that cannot be used."""
+    problems = error.problems if isinstance(error, Invalid) else ()
+    return problems[0] if problems else str(error)

@@ -1,0 +1,122 @@
+"""The web UI's daemon. It answers `GET /csyncd/keys` with this node's public keys, without a login, and nothing else yet.
+
+It listens as the block `service wui` says: `port` (4444), `listen` (every address), and HTTPS with a certificate made on
+the node unless it says `tls off`.
+"""
+
+import asyncio
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from firmware import http11
+from firmware.errors import Failure, complain
+from firmware.http11 import Request, Response
+from firmware.rc import document
+from firmware.run import run
+from firmware.sync import keys, settings
+
+PORT = 4444
+CERTIFICATE = Path("/etc/wui/tls.pem")
+#: the longest request that it takes, in bytes, and the most connections at a time
+LIMIT, MOST = 4096, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the web UI listens, on this node and, by convention, on its peer."""
+
+    listen: str
+    port: int
+    tls: bool
+
+
+def address(config: Path = Path(document.PATH)) -> Address:
+    """What the block `service wui` says."""
+    block = document.read(config).find("wui")
+    if block is None:
+        return Address("0.0.0.0", PORT, True)
+    return Address(block.value("listen", "0.0.0.0"), int(block.value("port", str(PORT))), block.flag("tls", True))
+
+
+def main(argv: list[str]) -> int:
+    """Run the web UI in the foreground; with the word `check`, only check its configuration."""
+    try:
+        where = address()
+        if argv != ["check"]:
+            asyncio.run(_live(where))
+    except Failure as error:
+        return complain("wui", error)
+    return 0
+
+
+async def _live(where: Address) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    try:
+        server = await asyncio.start_server(_connected, where.listen, where.port, ssl=_tls() if where.tls else None)
+    except OSError as error:
+        raise Failure(f"{where.listen}:{where.port}: {error.strerror}") from None
+    async with server:
+        await ended.wait()
+
+
+_open: set[asyncio.StreamWriter] = set()
+
+
+async def _connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    if len(_open) >= MOST:
+        writer.close()
+        return
+    _open.add(writer)
+    try:
+        async with asyncio.timeout(60):
+            await http11.serve(reader, writer, _answer, LIMIT)
+    except TimeoutError:
+        writer.close()
+    finally:
+        _open.discard(writer)
+
+
+async def _answer(request: Request) -> Response:
+    if request.path != "/csyncd/keys":
+        return Response(404, {"error": f"{request.path}: there is no such page"})
+    if request.method != "GET":
+        return Response(405, {"error": f"{request.method}: it can only be read"})
+    try:
+        found = settings.read()
+        return Response(200, keys.own(found.local_node).json())
+    except Failure as error:
+        return Response(404, {"error": str(error), "hint": error.hint})
+
+
+def _tls() -> Any:
+    import ssl
+
+    if not CERTIFICATE.exists():
+        _make_certificate()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(CERTIFICATE)
+    except (OSError, ssl.SSLError) as error:
+        raise Failure(f"{CERTIFICATE}: {error}", f"remove {CERTIFICATE}: a new one is made at the next start") from None
+    return context
+
+
+def _make_certificate() -> None:
+    """A self-signed certificate with its key, in one file, 0600."""
+    import tempfile
+
+    from firmware import files
+
+    CERTIFICATE.parent.mkdir(mode=0o755, exist_ok=True)
+    with tempfile.TemporaryDirectory() as made:
+        key, certificate = Path(made) / "key", Path(made) / "certificate"
+        run([
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650",
+            "-subj", "/CN=load balancer", "-keyout", str(key), "-out", str(certificate),
+        ])  # fmt: skip
+        files.write(CERTIFICATE, key.read_bytes() + certificate.read_bytes(), mode=0o600)

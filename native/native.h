@@ -1,0 +1,17 @@
+/* The C part: what Python cannot do fast or cannot reach. Plain C; the binding is native/build.py (cffi, API mode). */
+#ifndef NATIVE_H
+#define NATIVE_H
+
+#include <stdint.h>
+
+/* XXH3-128 of what `fd` holds from its current offset to its end, big-endian as xxhsum prints it.
+ * *size gets the number of bytes read. Returns 0, or an errno value. */
+int native_hash_fd(int fd, unsigned char digest[16], uint64_t *size);
+
+/* The same of `size` bytes in memory. */
+void native_hash_bytes(const void *data, uint64_t size, unsigned char digest[16]);
+
+/* Swap two names on one file system as one step (renameat2 with RENAME_EXCHANGE). Returns 0, or an errno value. */
+int native_exchange(const char *one, const char *other);
+
+#endif

@@ -1,0 +1,135 @@
+"""What the verbs of `nodes` do, but for `exec`."""
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import inside
+from state import Trouble, hold, hub, init, open_init, require_hub
+
+HERE = Path(__file__).resolve().parent
+#: seconds that a node may take to boot, and a lab to go away
+PATIENCE = 60.0
+#: the mark that `service boot` leaves at its end
+BOOTED = "run/firmware/booted"
+
+
+def up(state: Path, count: int, layers: list[str]) -> None:
+    """Fresh nodes 1 to `count`, booted. Those that are there go first."""
+    down(state)
+    state.mkdir(parents=True, exist_ok=True)
+    lock = hold(str(state))
+    for number in range(1, count + 1):
+        for name in ("flash", "root"):
+            (state / str(number) / name).mkdir(parents=True)
+    (state / "layers").mkdir()
+    hear, ready = os.pipe()
+    with open(state / "hub.log", "wb") as log:
+        numbers = [str(number) for number in (count, lock, ready)]
+        subprocess.Popen(
+            [sys.executable, "-EsS", str(HERE / "hub.py"), str(state), *numbers, *layers],
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", pass_fds=(lock, ready), start_new_session=True,
+        )  # fmt: skip
+    os.close(lock)
+    os.close(ready)
+    if not os.read(hear, 1):
+        raise Trouble(f"the lab does not come up\n{_text(state / 'hub.log')}")
+    _await_boot(state, range(1, count + 1))
+
+
+def reboot(state: Path, number: int) -> None:
+    """An orderly reboot: the services are stopped, then the power goes off and on."""
+    pidfd = open_init(str(state), number)
+    child = os.fork()
+    if not child:
+        os._exit(inside.execute(pidfd, ["service", "shutdown"]))
+    if not _ended(os.pidfd_open(child), PATIENCE):
+        os.kill(child, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        print(f"nodes: node {number}: service shutdown: exit status {status}", file=sys.stderr)
+    cut(state, number)
+
+
+def cut(state: Path, number: int) -> None:
+    """A power cut, then power on; returns when the node has booted."""
+    _order(state, "cut", number)
+    _await_boot(state, [number])
+
+
+def link(state: Path, number: int, on: bool) -> None:
+    """Plug a node's cable in, or pull it."""
+    _order(state, "link", number, on)
+
+
+def delay(state: Path, milliseconds: float) -> None:
+    """Delay what the nodes send to each other, each way."""
+    _order(state, "delay", milliseconds)
+
+
+def down(state: Path) -> None:
+    """Everything away. Does no harm where no lab is up, or only half of one."""
+    if not state.exists():
+        return
+    if any(state.iterdir()) and not (state / "lab.lock").exists():
+        raise Trouble(f"{state}: this is not the state directory of a lab; it is left alone")
+    pid = hub(str(state))
+    if pid:
+        handle = os.pidfd_open(pid)
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        if not _ended(handle, 10):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+            _ended(handle, PATIENCE)
+    shutil.rmtree(state)
+
+
+def _order(state: Path, *words: object) -> None:
+    require_hub(str(state))
+    here = os.getcwd()
+    os.chdir(state)  # a socket's path may not be long
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect("control")
+        os.chdir(here)
+        connection.sendall(json.dumps(words).encode())
+        wrong = connection.recv(4096).decode()
+    if wrong:
+        raise Trouble(wrong)
+
+
+def _await_boot(state: Path, numbers: Iterable[int]) -> None:
+    """Wait until `service boot` has left its mark on these nodes."""
+    end = time.monotonic() + PATIENCE
+    for number in numbers:
+        while not _booted(state, number):
+            if time.monotonic() > end or not (state / str(number) / "pid").exists():
+                console = _text(state / str(number) / "console.log")
+                raise Trouble(f"node {number} has not booted; its console:\n{console}{_text(state / 'hub.log')}")
+            time.sleep(0.01)
+
+
+def _booted(state: Path, number: int) -> bool:
+    try:
+        root = f"/proc/{init(str(state), number)}/root"
+        own = os.stat(root).st_dev != os.stat("/").st_dev  # at first it sees the host's
+        return own and os.path.exists(f"{root}/{BOOTED}")
+    except (Trouble, FileNotFoundError):
+        return False
+
+
+def _ended(pidfd: int, seconds: float) -> bool:
+    return bool(select.select([pidfd], [], [], seconds)[0])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""

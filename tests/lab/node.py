@@ -1,0 +1,165 @@
+"""A lab node: the stack it is built of.
+
+A node is a set of namespaces whose root is a RAM layer over read-only ones. Its pid 1 is a child of the hub
+(hub.py) and dies with it; with pid 1 go its processes, its mounts and its network. Only its flash is a directory
+that stays.
+"""
+
+import array
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import inside
+import kernel
+
+FACTORY = "usr/share/factory/etc"
+
+_DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
+_TUN = {"net/tun": (10, 200)}
+_DEVICE_LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+_RAM = {"etc": "755", "run": "755", "tmp": "1777", "var": "755", "dev": "755", "root": "700"}
+_VAR = ("cache", "empty", "lib/haproxy", "lib/misc", "log", "spool", "tmp")
+_QUIET = kernel.MS_NOSUID | kernel.MS_NODEV
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node: its number, the lab's state directory, and the read-only layers of its root, topmost first."""
+
+    number: int
+    state: Path
+    layers: tuple[str, ...]
+
+    @property
+    def home(self) -> Path:
+        """What the host keeps of it: pid, console.log, flash, and the place to mount its root on."""
+        return self.state / str(self.number)
+
+    @property
+    def name(self) -> str:
+        """Its host name."""
+        return f"node{self.number}"
+
+
+def start(node: Node, cable: socket.socket) -> NoReturn:
+    """Turn this process, the first one of a new pid namespace, into the node's init. The other end of its eth0 goes
+    into `cable` as a descriptor."""
+    try:
+        kernel.die_with_parent(signal.SIGKILL)
+        signal.set_wakeup_fd(-1)
+        os.setsid()
+        _console(node)
+        kernel.unshare(kernel.NODE)
+        socket.sethostname(node.name)
+        _network(node, cable)
+        _stack(node)
+        os.closerange(3, 1 << 16)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        os.execve("/bin/busybox", ["init"], inside.environment())
+    except BaseException as error:
+        print(f"{node.name}: cannot be started: {error}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+def _console(node: Node) -> None:
+    log = os.open(node.home / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for target, source in enumerate((nothing, log, log)):
+        os.dup2(source, target)
+
+
+def _network(node: Node, cable: socket.socket) -> None:
+    tap = kernel.open_tap("eth0")
+    cable.sendmsg([b"eth0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [tap]))])
+    os.close(tap)
+    orders = f"""
+        link set lo up
+        link set eth0 address 02:00:0a:20:00:{10 + node.number:02x}
+        address add 10.32.0.{10 + node.number}/24 brd + dev eth0
+        link set eth0 up
+    """
+    subprocess.run(["ip", "-batch", "-"], input=orders.encode(), check=True, env={"PATH": inside.PATH})
+
+
+def _stack(node: Node) -> None:
+    base = node.home / "root"
+    kernel.mount("ram", str(base), "tmpfs", data="mode=755")
+    for name in ("upper", "work", "root"):
+        (base / name).mkdir()
+    lower = ":".join(layer.replace("\\", "\\\\").replace(":", "\\:") for layer in node.layers)
+    os.chdir(base)
+    kernel.mount("overlay", "root", "overlay", data=f"lowerdir={lower},upperdir=upper,workdir=work")
+    os.chdir("root")
+    _mounts(node)
+    subprocess.run(["pivot_root", ".", "."], check=True, env={"PATH": inside.PATH})
+    kernel.detach(".")
+    os.chdir("/")
+
+
+def _mounts(node: Node) -> None:
+    for name in (*_RAM, "proc", "sys", "flash"):
+        os.makedirs(name, exist_ok=True)
+    for name, mode in _RAM.items():
+        kernel.mount("ram", name, "tmpfs", kernel.MS_NOSUID, f"mode={mode}")
+    copy_tree(Path(FACTORY), Path("etc"))
+    _fill_var()
+    _fill_dev()
+    _fill_proc()
+    kernel.mount("sysfs", "sys", "sysfs", _QUIET | kernel.MS_NOEXEC | kernel.MS_RDONLY)
+    kernel.mount(str(node.home / "flash"), "flash", flags=kernel.MS_BIND)
+
+
+def _fill_var() -> None:
+    for name in _VAR:
+        os.makedirs(f"var/{name}")
+    os.chmod("var/tmp", 0o1777)
+    os.symlink("/run", "var/run")
+    os.symlink("/run/lock", "var/lock")
+    os.mkdir("run/lock", 0o1777)
+
+
+def _fill_dev() -> None:
+    os.umask(0)
+    for name in ("net", "pts", "shm"):
+        os.mkdir(f"dev/{name}")
+    for name, (major, minor) in (_DEVICES | _TUN).items():
+        os.mknod(f"dev/{name}", 0o020666, os.makedev(major, minor))
+    for name, target in _DEVICE_LINKS.items():
+        os.symlink(target, f"dev/{name}")
+    os.umask(0o022)
+    options = "newinstance,ptmxmode=0666,mode=620,gid=5"
+    kernel.mount("devpts", "dev/pts", "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC, options)
+    kernel.mount("shm", "dev/shm", "tmpfs", _QUIET, "mode=1777")
+
+
+def _fill_proc() -> None:
+    """A node may set what is its own, the network's sysctls; the rest of /proc/sys is the host's."""
+    kernel.mount("proc", "proc", "proc", _QUIET | kernel.MS_NOEXEC)
+    for name, flags in (("proc/sys", kernel.MS_RDONLY), ("proc/sys/net", 0)):
+        kernel.mount(name, name, flags=kernel.MS_BIND)
+        kernel.mount("none", name, flags=kernel.MS_BIND | kernel.MS_REMOUNT | _QUIET | kernel.MS_NOEXEC | flags)
+    if os.path.exists("proc/sysrq-trigger"):
+        kernel.mount("dev/null", "proc/sysrq-trigger", flags=kernel.MS_BIND)
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy what is below `source` into `target`, with modes, owners, times and links."""
+    for entry in os.scandir(source):
+        copy = target / entry.name
+        if entry.is_dir(follow_symlinks=False):
+            copy.mkdir()
+            copy_tree(Path(entry.path), copy)
+        else:
+            shutil.copy2(entry.path, copy, follow_symlinks=False)
+        found = entry.stat(follow_symlinks=False)
+        os.chown(copy, found.st_uid, found.st_gid, follow_symlinks=False)
+        if not entry.is_symlink():
+            os.chmod(copy, found.st_mode & 0o7777)

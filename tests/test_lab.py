@@ -1,0 +1,297 @@
+"""The harness itself: what `tests/lab/nodes` promises to whoever drives nodes with it."""
+
+import ctypes
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from driver import NODES, Failed, Lab
+
+AWKWARD = ["", " ", "*", "$HOME", "a\nb", "'\"\\", "--", "-n", "ü", b"\xff\xfe"]
+PRINT_ARGUMENTS = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(os.fsencode(word) for word in sys.argv[1:]))"
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether it holds within that time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def reaches(lab: Lab, seconds: int = 1) -> bool:
+    """Whether node 1 gets an answer from node 2."""
+    return lab.run(1, "ping", "-c", "1", "-W", str(seconds), "10.32.0.12", check=False).status == 0
+
+
+def processes(state: Path) -> set[str]:
+    """Host pids of everything that runs in a lab's pid namespaces, and of its hub."""
+    spaces = {_space(entry.read_text().strip()) for entry in state.glob("*/pid")}
+    held = {pid for pid in os.listdir("/proc") if pid.isdigit() and _space(pid) in spaces - {""}}
+    return held | {(state / "lab.lock").read_text().strip()}
+
+
+def _space(pid: str) -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    except OSError:
+        return ""
+
+
+def namespaces() -> set[str]:
+    """Every network namespace that some process is in or holds open."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            found.add(os.readlink(f"/proc/{pid}/ns/net"))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("status", [0, 1, 3, 126, 255])
+def test_the_exit_status_passes_through(lab: Lab, status: int) -> None:
+    assert lab.run(1, "sh", "-c", f"exit {status}", check=False).status == status
+
+
+def test_a_signal_looks_as_in_a_shell(lab: Lab) -> None:
+    assert lab.run(1, "sh", "-c", "kill -TERM $$", check=False).status == 143
+    assert lab.run(1, "sh", "-c", "kill -KILL $$", check=False).status == 137
+
+
+def test_a_command_that_is_not_there(lab: Lab) -> None:
+    missing = lab.run(1, "no-such-command", check=False)
+    assert missing.status == 127
+    assert "no-such-command" in missing.stderr
+    assert lab.run(1, "/etc/hosts", check=False).status == 126
+
+
+def test_a_node_that_is_not_there(lab: Lab) -> None:
+    wrong = lab.run(3, "true", check=False)
+    assert wrong.status == 125
+    assert "node 3" in wrong.stderr
+
+
+def test_arguments_pass_through_byte_for_byte(lab: Lab) -> None:
+    got = lab.run(1, "/usr/bin/python3", "-c", PRINT_ARGUMENTS, *AWKWARD).stdout
+    assert got.encode("utf-8", "surrogateescape").split(b"\0") == [
+        word if isinstance(word, bytes) else word.encode() for word in AWKWARD
+    ]
+
+
+def test_streams_pass_through(lab: Lab) -> None:
+    data = bytes(range(256)) * 4096
+    got = lab.run(1, "sh", "-c", "cat; echo words >&2", stdin=data)
+    assert got.stdout.encode("utf-8", "surrogateescape") == data
+    assert got.stderr == "words\n"
+
+
+def test_stdin_may_be_closed(lab: Lab) -> None:
+    command = f"exec {sys.executable} {NODES} --state {lab.state} exec 1 cat <&-"
+    done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_a_reader_that_goes_away_ends_the_command(lab: Lab) -> None:
+    """SIGPIPE works: Python, which ignores it, is not to be seen."""
+    command = f"{sys.executable} {NODES} --state {lab.state} exec 1 yes | head -n 1"
+    assert subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, timeout=10).stdout == b"y\n"
+
+
+def test_a_command_ends_with_its_driver(lab: Lab) -> None:
+    started = lab.start(1, "sleep", "4711")
+    assert eventually(lambda: lab.run(1, "pgrep", "-f", "sleep 4711", check=False).status == 0)
+    started.kill()
+    started.communicate()
+    assert eventually(lambda: lab.run(1, "pgrep", "-f", "sleep 4711", check=False).status == 1)
+
+
+def test_a_signal_reaches_the_command(lab: Lab) -> None:
+    started = lab.start(1, "sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done")
+    assert started.stdout and started.stdout.readline() == b"ready\n"
+    started.terminate()
+    started.communicate(timeout=10)
+    assert started.returncode == 7
+
+
+def test_the_hosts_environment_stays_outside(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("SECRET", "of the host")
+    seen = dict(line.split("=", 1) for line in lab.run(2, "env").stdout.splitlines())
+    seen.pop("TERM", None)
+    assert seen == {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
+        "HOSTNAME": lab.run(2, "hostname").stdout.strip(), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+    }  # fmt: skip
+    assert lab.run(2, "pwd").stdout == "/root\n"
+
+
+def test_a_node_is_a_machine_of_its_own(lab: Lab) -> None:
+    """Its own etc with the factory's files, its own host name, processes, network and devices."""
+    assert lab.run(1, "cat", "/proc/1/comm").stdout == "busybox\n"
+    assert lab.read(1, "/etc/inittab") == lab.read(1, "/usr/share/factory/etc/inittab")
+    assert lab.run(1, "stat", "-c", "%U:%G %a", "/etc/haproxy/haproxy.cfg").stdout == "root:haproxy 640\n"
+    assert lab.run(1, "ls", "/sys/class/net").stdout.split() == ["eth0", "lo"]
+    assert "10.32.0.11/24" in lab.run(1, "ip", "-brief", "address", "show", "eth0").stdout
+    assert not lab.run(1, "ls", "/root").stdout
+    assert not lab.run(1, "sh", "-c", "ls /dev/kmsg /dev/vd* /dev/sd* 2>/dev/null", check=False).stdout
+    assert lab.run(1, "ip", "route", "get", "192.0.2.1", check=False).status != 0
+
+
+def test_two_paths_in_etc_can_be_exchanged(lab: Lab) -> None:
+    program = """
+import ctypes, os
+os.makedirs("/etc/one/x"); os.makedirs("/etc/other/y")
+result = ctypes.CDLL(None).renameat2(-100, b"/etc/one", -100, b"/etc/other", 2)
+print(result, os.listdir("/etc/one"))
+os.removedirs("/etc/one/y"); os.removedirs("/etc/other/x")
+"""
+    assert hasattr(ctypes.CDLL(None), "renameat2")
+    assert lab.run(1, "/usr/bin/python3", "-c", program).stdout == "0 ['y']\n"
+
+
+def test_nothing_of_a_node_is_seen_on_the_host_or_the_other_node(lab: Lab) -> None:
+    before = Path("/proc/self/mountinfo").read_text()
+    lab.run(1, "sh", "-c", "mkdir /tmp/m && mount -t tmpfs none /tmp/m && touch /usr/new /tmp/new /etc/new")
+    assert Path("/proc/self/mountinfo").read_text() == before
+    for path in ("/usr/new", "/etc/new"):
+        assert not os.path.exists(path)
+        assert lab.run(2, "test", "-e", path, check=False).status == 1
+    lab.run(1, "sh", "-c", "umount /tmp/m; rm -r /usr/new /tmp/new /etc/new /tmp/m")
+
+
+def test_the_hosts_knobs_are_out_of_reach(lab: Lab) -> None:
+    assert lab.run(1, "sh", "-c", "echo 1 >/proc/sys/vm/swappiness", check=False).status != 0
+    assert lab.run(1, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward", check=False).status == 0
+
+
+@pytest.mark.parametrize("how", ["reboot", "cut"])
+def test_only_flash_outlives(fresh_lab: Lab, how: str) -> None:
+    mark = "echo kept >/flash/mark; for where in /etc /run /var /tmp /root /usr; do echo gone >$where/mark; done; sleep 4712 &"
+    fresh_lab.run(1, "sh", "-c", mark)
+    fresh_lab.nodes(how, "1")
+    found = fresh_lab.run(1, "sh", "-c", "cat /*/mark; pgrep -f 'sleep 4712'; cat /run/firmware/booted", check=False)
+    assert found.stdout.splitlines()[:1] == ["kept"]
+    assert "gone" not in found.stdout
+    assert fresh_lab.run(1, "pgrep", "-f", "sleep 4712", check=False).status == 1
+    assert fresh_lab.run(1, "test", "-e", "/run/firmware/booted").status == 0
+    assert reaches(fresh_lab, 3)
+
+
+def test_a_node_can_reboot_itself(fresh_lab: Lab) -> None:
+    boot = fresh_lab.run(2, "cat", "/proc/1/stat").stdout
+    fresh_lab.run(2, "sh", "-c", "echo gone >/etc/mark; reboot")
+    assert eventually(lambda: fresh_lab.run(2, "test", "-e", "/etc/mark", check=False).status == 1, 30)
+    assert fresh_lab.run(2, "cat", "/proc/1/stat").stdout != boot
+
+
+def test_the_cable(fresh_lab: Lab) -> None:
+    assert reaches(fresh_lab, 3)
+    fresh_lab.link(2, False)
+    assert fresh_lab.run(2, "cat", "/sys/class/net/eth0/carrier").stdout == "0\n"
+    assert not reaches(fresh_lab)
+    fresh_lab.cut(2)
+    assert fresh_lab.run(2, "cat", "/sys/class/net/eth0/carrier").stdout == "0\n"
+    assert not reaches(fresh_lab)
+    fresh_lab.link(2, True)
+    assert fresh_lab.run(2, "cat", "/sys/class/net/eth0/carrier").stdout == "1\n"
+    assert reaches(fresh_lab, 3)
+
+
+def test_delay(fresh_lab: Lab) -> None:
+    def round_trip() -> float:
+        said = fresh_lab.run(1, "ping", "-c", "5", "-i", "0.2", "10.32.0.12").stdout
+        return sorted(float(time) for time in re.findall(r"time=([0-9.]+)", said))[2]
+
+    assert round_trip() < 20
+    fresh_lab.delay(50)
+    assert 100 <= round_trip() < 120
+    fresh_lab.cut(1)
+    assert 100 <= round_trip() < 120
+    fresh_lab.delay(0)
+    assert round_trip() < 20
+
+
+def test_labs_live_side_by_side(lab: Lab, fresh_lab: Lab) -> None:
+    lab.run(1, "touch", "/run/mine")
+    assert fresh_lab.run(1, "test", "-e", "/run/mine", check=False).status == 1
+    lab.run(1, "rm", "/run/mine")
+
+
+def test_up_makes_fresh_nodes(fresh_lab: Lab) -> None:
+    fresh_lab.run(1, "sh", "-c", "touch /flash/mark /etc/mark")
+    fresh_lab.up(3)
+    assert fresh_lab.run(1, "sh", "-c", "ls /flash/mark /etc/mark", check=False).stdout == ""
+    assert fresh_lab.run(3, "ping", "-c", "1", "10.32.0.11").status == 0
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_down_leaves_nothing(worker_labs: Path, killed: bool) -> None:
+    """Also where the hub was killed before, and with daemons that resist."""
+    lab = Lab(worker_labs / "passing")
+    spaces, mounts = namespaces(), Path("/proc/self/mountinfo").read_text()
+    lab.up(2)
+    lab.run(1, "sh", "-c", "(trap '' TERM HUP INT; sleep 4713) >/dev/null 2>&1 &")
+    there = processes(lab.state)
+    assert len(there) >= 6
+    assert len(namespaces() - spaces) >= 2
+    if killed:
+        os.kill(int((lab.state / "lab.lock").read_text()), 9)
+        assert eventually(lambda: not any(Path("/proc", pid).exists() for pid in there))
+        assert lab.run(1, "true", check=False).status == 125
+    lab.down()
+    assert not lab.state.exists()
+    assert eventually(lambda: not any(Path("/proc", pid).exists() for pid in there), 1)
+    assert namespaces() <= spaces
+    assert Path("/proc/self/mountinfo").read_text() == mounts
+    lab.down()
+
+
+def test_up_after_a_half_made_lab(worker_labs: Path) -> None:
+    lab = Lab(worker_labs / "half")
+    (lab.state / "1" / "flash").mkdir(parents=True)
+    (lab.state / "lab.lock").write_text("1\n")
+    (lab.state / "1" / "pid").write_text("1\n")
+    assert lab.run(1, "true", check=False).status == 125
+    lab.up(1)
+    assert lab.run(1, "true").status == 0
+    lab.down()
+
+
+def test_a_directory_of_someone_elses_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("dear")
+    for verb in ("up", "down"):
+        assert Lab(tmp_path).nodes(verb, check=False).status == 1
+    assert (tmp_path / "letter").exists()
+
+
+def test_a_node_that_does_not_boot_shows_its_console(worker_labs: Path, tmp_path: Path) -> None:
+    lab = Lab(worker_labs / "broken")
+    (tmp_path / "usr/share/factory/etc").mkdir(parents=True)
+    (tmp_path / "usr/share/factory/etc/config.rc").touch()
+    failed = lab.nodes("--lower", str(tmp_path), "up", "1", check=False)
+    lab.down()
+    assert failed.status == 1
+    assert "node1: cannot be started" in failed.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["fly"], ["up", "x"], ["exec", "1"], ["exec", "one", "true"], ["link", "1", "sideways"], ["delay", "-1"]]
+)
+def test_wrong_words(lab: Lab, words: list[str]) -> None:
+    assert lab.nodes(*words, check=False).status == 2
+    with pytest.raises(Failed):
+        lab.nodes(*words)
+
+
+def test_another_kind_of_node_is_not_there_yet(tmp_path: Path) -> None:
+    wrong = Lab(tmp_path / "lab", kind="qemu").nodes("up", check=False)
+    assert wrong.status == 1
+    assert "qemu" in wrong.stderr

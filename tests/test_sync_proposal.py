@@ -1,0 +1,178 @@
+"""What arrives from a peer is checked as if an attacker had sent it; what was not tampered with arrives as it was sent."""
+
+import base64
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from firmware import manifest, native
+from firmware.errors import Failure, Refused
+from firmware.manifest import Entry
+from firmware.rc import document
+from firmware.services import catalog
+from firmware.sync import proposal
+from firmware.sync.proposal import Proposal
+from hypothesis import given
+from hypothesis import strategies as st
+
+TOP = "/etc/haproxy"
+CONTENT = b"global\n"
+
+
+def entry(path: str, **changes: Any) -> dict[str, Any]:
+    made = {"path": path, "kind": "file", "mode": "0640", "owner": "root", "group": "root", "size": len(CONTENT)}
+    return {**made, "digest": native.bytes_digest(CONTENT), **changes}
+
+
+def sent(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    made = {"service": "haproxy", "block": "service haproxy\n", "entries": list(entries), "contents": {}, "expect": "", "dry": False}
+    return {**made, **changes}
+
+
+def directory(path: str, **changes: Any) -> dict[str, Any]:
+    return entry(path, **{"kind": "dir", "mode": "0750", "size": 0, "digest": "", **changes})
+
+
+def refused(told: dict[str, Any]) -> str:
+    with pytest.raises(Refused) as caught:
+        proposal.parse(told)
+    return str(caught.value)
+
+
+def test_what_is_sent_arrives() -> None:
+    digest = native.bytes_digest(CONTENT)
+    told = sent(entry("haproxy.cfg"), directory("maps"), entry("maps/a"), contents={digest: base64.b64encode(CONTENT).decode()})
+    found = proposal.parse(told)
+    assert found.contents == {digest: CONTENT}
+    assert set(found.entries) == {f"{TOP}/haproxy.cfg", f"{TOP}/maps", f"{TOP}/maps/a"}
+    assert proposal.parse(json.loads(json.dumps(found.json()))) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("../haproxy.cfg", "not a path below"), ("/etc/passwd", "not a path below"), ("a/../../b", "not a path below"),
+        ("", "not a path below"), (".", "not a path below"), ("a//b", "not a path below"), ("a/", "not a path below"),
+        ("a\0b", "not a path below"), ("x" * 256, "too long"), ("a/" * 2000 + "b", "too long"),
+        ("maps/a", "its directory is not in the proposal"), ("haproxy.cfg/x", "its directory is not in the proposal"),
+    ],
+)  # fmt: skip
+def test_paths_that_leave_the_services_own_files(path: str, says: str) -> None:
+    assert says in refused(sent(entry("haproxy.cfg"), entry(path)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"kind": "link"}, "a symbolic link"), ({"kind": "other"}, "neither file nor directory"), ({"kind": "fifo"}, "neither"),
+        ({"mode": "4755"}, "set-uid"), ({"mode": "2755"}, "set-uid"), ({"mode": "1777"}, "set-uid"), ({"mode": "644"}, "malformed"),
+        ({"mode": "rwx"}, "malformed"), ({"mode": 420}, "missing, or not text"), ({"owner": "sshd"}, "belongs to sshd:root"),
+        ({"group": "shadow"}, "belongs to root:shadow"), ({"owner": ""}, "belongs to"), ({"size": -1}, "-1 bytes"),
+        ({"size": 9 << 20}, "at most"), ({"size": True}, "malformed"), ({"size": "7"}, "malformed"), ({"digest": "md5:1"}, "digest is malformed"),
+        ({"digest": ""}, "digest is malformed"), ({"target": "/etc/passwd"}, "unknown field 'target'"), ({"path": 7}, "missing, or not text"),
+    ],
+)  # fmt: skip
+def test_entries_that_no_service_may_have(changes: dict[str, Any], says: str) -> None:
+    assert says in refused(sent({**entry("haproxy.cfg"), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"service": "nonsense"}, "knows no such service"), ({"service": "../haproxy"}, "knows no such service"),
+        ({"service": "csyncd", "block": "service csyncd\n"}, "this node's own"), ({"service": "network.eth0"}, "this node's own"),
+        ({"service": "system"}, "this node's own"), ({"service": 1}, "missing, or not text"), ({"block": ""}, "not one block"),
+        ({"block": "service syslogd\n"}, "not one block"), ({"block": "service haproxy\nservice sshd\n"}, "not one block"),
+        ({"block": "vt_consoles 3\nservice haproxy\n"}, "not one block"), ({"block": "service haproxy\n  bin /bin/sh\n"}, "bin"),
+        ({"block": "service haproxy\n  cmdline sh -c id\n"}, "cmdline"), ({"block": "service haproxy\n  nonsense 1\n"}, "unknown directive"),
+        ({"entries": {}}, "not a list"), ({"entries": [1]}, "not an object"), ({"contents": []}, "not an object"),
+        ({"contents": {"x": "!"}}, "not base64"), ({"contents": {"xxh3-128:" + "0" * 32: ""}}, "belongs to no file"),
+        ({"expect": "yes"}, "not a digest"), ({"expect": 1}, "not a digest"), ({"dry": "no"}, "neither true nor false"),
+        ({"path": "/etc/passwd"}, "unknown field 'path'"), ({"entries": [entry(f"f{n}") for n in range(4097)]}, "at most 4096"),
+        ({"entries": [entry("a"), entry("a")]}, "stands twice"), ({"entries": [entry(f"f{n}", size=8 << 20) for n in range(3)]}, "at most"),
+        ({"entries": [directory("d", digest=native.bytes_digest(b""))]}, "neither digest nor size"),
+    ],
+)  # fmt: skip
+def test_proposals_that_no_peer_may_make(changes: dict[str, Any], says: str) -> None:
+    assert says in refused(sent(**changes))
+
+
+def test_contents_that_lie_about_their_digest() -> None:
+    told = sent(entry("haproxy.cfg"), contents={native.bytes_digest(CONTENT): base64.b64encode(b"other\n").decode()})
+    assert "has another digest" in refused(told)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.data())
+def test_anything_at_any_place_is_refused_or_harmless(data: st.DataObject) -> None:
+    told = copy.deepcopy(sent(entry("haproxy.cfg"), directory("maps"), entry("maps/a")))
+    key = data.draw(st.sampled_from(sorted(told)))
+    if key == "entries" and data.draw(st.booleans()):
+        which = data.draw(st.sampled_from(told["entries"]))
+        which[data.draw(st.sampled_from(sorted(which)))] = data.draw(JSON)
+    else:
+        told[key] = data.draw(JSON)
+    try:
+        found = proposal.parse(told)
+    except Failure:
+        return
+    assert all(path.startswith(TOP + "/") and "/../" not in path + "/" for path in found.entries)
+    assert all(item.kind in ("file", "dir") and not item.mode & 0o7000 for item in found.entries.values())
+
+
+@given(st.text(max_size=300) | st.lists(st.sampled_from(["..", ".", "", "a", "b/", "/", "\0"]), max_size=6).map("/".join))
+def test_no_path_escapes(name: str) -> None:
+    try:
+        found = proposal.parse(sent(entry(name)))
+    except Failure:
+        return
+    (path,) = found.entries
+    assert os.path.normpath(path) == path
+    assert Path(path).parent == Path(TOP)
+
+
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=60).filter(
+    lambda name: name not in (".", "..")
+)
+
+
+@given(st.dictionaries(NAMES, st.binary(max_size=50), max_size=8), st.integers(0, 0o777))
+def test_any_tree_survives_the_wire(files: dict[str, bytes], mode: int) -> None:
+    service, block = catalog.find("haproxy"), document.parse("service haproxy\n").find("haproxy")
+    assert service and block
+    entries = {
+        f"{TOP}/{name}": Entry(f"{TOP}/{name}", "file", mode, "root", "root", len(data), native.bytes_digest(data))
+        for name, data in files.items()
+    }
+    contents = {native.bytes_digest(data): data for data in files.values()}
+    offer = Proposal(service, block, dict(sorted(entries.items())), contents)
+    assert proposal.parse(json.loads(json.dumps(offer.json()))) == offer
+
+
+@given(st.dictionaries(NAMES, st.binary(max_size=50), max_size=8))
+def test_a_manifest_tells_every_difference(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
+    top = tmp_path_factory.mktemp("tree")
+    for name, data in files.items():
+        (top / name).write_bytes(data)
+    before = manifest.scan(top)
+    assert {os.path.basename(path) for path in before} == set(files)
+    assert manifest.differing(before, manifest.scan(top)) == ([], [], [])
+    for name, data in files.items():
+        (top / name).write_bytes(bytes(byte ^ 1 for byte in data) or b"x")
+        assert manifest.differing(before, manifest.scan(top)) == ([], [str(top / name)], [])
+        (top / name).write_bytes(data)
+        (top / name).chmod(0o600 if before[str(top / name)].mode != 0o600 else 0o644)
+        assert manifest.differing(before, manifest.scan(top))[1] == [str(top / name)]
+        (top / name).chmod(before[str(top / name)].mode)
+        (top / name).unlink()
+        assert manifest.differing(before, manifest.scan(top)) == ([], [], [str(top / name)])
+        (top / name).write_bytes(data)

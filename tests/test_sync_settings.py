@@ -1,0 +1,72 @@
+"""csyncd.cfg: every field is checked, and every error of a file comes at once, with its line."""
+
+from pathlib import Path
+
+import pytest
+from firmware.errors import Failure, Invalid
+from firmware.sync import settings
+
+OURS = {"10.32.0.11": "eth0", "127.0.0.1": "lo"}
+GOOD = "# the pair\nLOCAL_IP=10.32.0.11\nREMOTE_IP = 10.32.0.12 # the other\n\nLOCAL_NODE=1\nREMOTE_NODE=2\n"
+
+
+def problems(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(Invalid) as caught:
+        settings.read(path, own=OURS)
+    return [problem.removeprefix(str(path)) for problem in caught.value.problems]
+
+
+def test_the_documents_example(tmp_path: Path) -> None:
+    path = tmp_path / "csyncd.cfg"
+    path.write_text(GOOD)
+    found = settings.read(path, own=OURS)
+    assert found == settings.Settings("10.32.0.11", "10.32.0.12", 1, 2, 30022)
+    assert found.peer == "node-2"
+
+
+def test_port_and_crlf_and_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "csyncd.cfg"
+    path.write_text(GOOD.replace("\n", "\r\n") + 'PORT="2222"')
+    assert settings.read(path).port == 2222
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("LOCAL_IP=10.32.0.11", "LOCAL_IP=10.32.0.300", 2, "'10.32.0.300' is not an IP address"),
+        ("LOCAL_IP=10.32.0.11", "LOCAL_IP=10.32.0.77", 2, "is on no interface of this node (there are: 10.32.0.11)"),
+        ("10.32.0.12", "10.32.0.11", 3, "as LOCAL_IP is"),
+        ("10.32.0.12", "127.0.0.1", 3, "is an address of this node itself"),
+        ("10.32.0.12", "0.0.0.0", 3, "is no address of one node"),
+        ("LOCAL_NODE=1", "LOCAL_NODE=0", 5, "'0' is not a whole number from 1 to 255"),
+        ("LOCAL_NODE=1", "LOCAL_NODE=256", 5, "'256' is not a whole number from 1 to 255"),
+        ("LOCAL_NODE=1", "LOCAL_NODE=one", 5, "'one' is not a whole number"),
+        ("REMOTE_NODE=2", "REMOTE_NODE=1", 6, "they have to differ"),
+        ("REMOTE_NODE=2", "REMOTE_NODE=", 6, "REMOTE_NODE is empty"),
+        ("REMOTE_NODE=2", "REMOTE_NDOE=2", 6, "unknown field 'REMOTE_NDOE' (did you mean 'REMOTE_NODE'?)"),
+        ("REMOTE_NODE=2", "LOCAL_NODE=2", 6, "LOCAL_NODE stands in line 5 already"),
+        ("REMOTE_NODE=2", "REMOTE_NODE=2\nPORT=70000", 7, "PORT: '70000' is not a whole number from 1 to 65535"),
+    ],
+)
+def test_each_error_names_line_and_word(tmp_path: Path, old: str, new: str, line: int, says: str) -> None:
+    found = problems(tmp_path / "csyncd.cfg", GOOD.replace(old, new))
+    assert any(problem.startswith(f":{line}: ") and says in problem for problem in found), found
+
+
+def test_all_errors_at_once(tmp_path: Path) -> None:
+    assert len(problems(tmp_path / "csyncd.cfg", "LOCAL_IP=x\nREMOTE_IP=y\nLOCAL_NODE=z\nPORT=-1\nFOO=1\n")) == 6
+
+
+def test_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "csyncd.cfg"
+    path.write_bytes(b"LOCAL_IP=1\n\xff\n")
+    with pytest.raises(Invalid) as caught:
+        settings.read(path)
+    assert caught.value.problems == (f"{path}:2: a byte that is not UTF-8",)
+
+
+def test_not_there_or_a_directory(tmp_path: Path) -> None:
+    for path in (tmp_path / "none", tmp_path):
+        with pytest.raises(Failure):
+            settings.read(path)
