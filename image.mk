@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help env lab test bench clean packages
+.PHONY: help env lab test bench clean packages always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -17,26 +17,27 @@ PACKAGES := busybox execline haproxy iproute2 libxxhash0 netbase openssh-client 
 	gcc libc6-dev libxxhash-dev python3-cffi python3-dev python3-setuptools python3-venv python3-wheel \
 	curl rsync shellcheck
 
-FIRMWARE := pyproject.toml setup.py $(shell find native firmware -name __pycache__ -prune -o -not -name '_native*' -not -name '*.o' -print)
-OVERLAY := $(shell find overlay) tests/lab/layer.py
+# all that the node layer is made of
+SOURCES := pyproject.toml setup.py tests/lab/layer.py \
+	$(shell find firmware native overlay -name __pycache__ -prune -o -type f -not -name '_native*' -not -name '*.o' -print | sort)
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-env: packages $(VENV)/made build/native.made build/layer.made ## whatever the lab nodes and the tests need
+env: packages $(VENV)/made build/layer.made ## whatever the lab nodes and the tests need
 
 lab: env ## two nodes play the story: pair, push, save, reboot
-	$(VENV)/bin/python tests/lab/story.py
+	$(VENV)/bin/python tests/story.py
 
 test: env ## all tests (ARGS=… goes to pytest)
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 bench: env ## prints a table, writes build/bench.json
-	$(VENV)/bin/python tests/bench
+	$(VENV)/bin/python tests/bench.py
 
 clean: ## everything built goes, labs first
 	for lock in $$(find build -name lab.lock 2>/dev/null); do $(NODES) --state "$$(dirname "$$lock")" down; done
-	rm -rf build firmware/_native* native/*.o *.egg-info
+	rm -rf build firmware/_native* *.egg-info
 
 packages:
 	@tests/lab/packages $(PACKAGES)
@@ -46,11 +47,13 @@ $(VENV)/made: tests/requirements.txt | packages
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# for tests that import the package from the source tree
-build/native.made: native/build.py native/native.c native/native.h | packages
-	$(PYTHON) native/build.py >build/native.log || { cat build/native.log; exit 1; }
+# The C module goes into the source tree, too, for tests that import the package from there.
+build/layer.made: $(SOURCES) build/sources | packages
+	$(PYTHON) tests/lab/layer.py
+	rm -f firmware/_native*
+	cp build/layer/usr/lib/python3/dist-packages/firmware/_native*.so firmware/
 	touch $@
 
-build/layer.made: $(FIRMWARE) $(OVERLAY) | packages
-	$(PYTHON) tests/lab/layer.py
-	touch $@
+# The list of sources: newer when one was added or taken away.
+build/sources: always
+	@mkdir -p build && printf '%s\n' $(SOURCES) >$@.new && { cmp -s $@.new $@ || cp $@.new $@; } && rm $@.new

@@ -119,14 +119,15 @@ def group_name(gid: int) -> str:
 
 def _walk(top: Path, named: str, skip: Callable[[str], bool] | None) -> Iterator[tuple[str, Path]]:
     try:
-        names = os.listdir(top)
+        with os.scandir(top) as listing:
+            found = list(listing)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for part in names:
-        name, path = f"{named}/{part}", top / part
+    for one in found:
+        name, path = f"{named}/{one.name}", top / one.name
         if skip is None or not skip(name):
             yield name, path
-            if path.is_dir() and not path.is_symlink():
+            if one.is_dir(follow_symlinks=False):
                 yield from _walk(path, name, skip)
 
 

@@ -45,11 +45,32 @@ def end(known: Identity, number: int) -> bool:
     """Send a signal to exactly that process, if it is still there. Returns whether it was."""
     if not same(known):
         return False
-    try:
+    with suppress(psutil.Error):
         psutil.Process(known.pid).send_signal(number)
+        return True
+    return False
+
+
+def end_all(*, account: str, command: str, seconds: float = 2.0) -> None:
+    """End every process of an account and every process that was started as `command`; KILL for what is left then."""
+    found = [process for process in psutil.process_iter() if _is_of(process, account, command)]
+    for process in found:
+        _signalled(process, psutil.Process.terminate)
+    _, left = psutil.wait_procs(found, timeout=seconds)
+    for process in left:
+        _signalled(process, psutil.Process.kill)
+    psutil.wait_procs(left, timeout=seconds)
+
+
+def listens(pid: int) -> bool:
+    """Does this process itself listen on a TCP port?"""
+    try:
+        process = psutil.Process(pid)
+        # psutil 6 gave it another name.
+        connections = getattr(process, "net_connections", None) or process.connections
+        return any(connection.status == psutil.CONN_LISTEN for connection in connections(kind="tcp"))
     except psutil.Error:
         return False
-    return True
 
 
 def runs(pid: int, name: str) -> bool:
@@ -91,3 +112,17 @@ def _signal(process: psutil.Process, how: Callable[[psutil.Process], None]) -> N
         how(process)
     except psutil.Error:
         return
+
+
+def _is_of(process: psutil.Process, account: str, command: str) -> bool:
+    """sshd writes its own name before its arguments, and what it does after them."""
+    try:
+        words = " ".join(process.cmdline()).removeprefix("sshd: ")
+        return words == command or words.startswith(f"{command} ") or process.username() == account
+    except psutil.Error:
+        return False
+
+
+def _signalled(process: psutil.Process, send: Callable[[psutil.Process], None]) -> None:
+    with suppress(psutil.Error):  # psutil has looked whether it is still the same process; it may be gone
+        send(process)

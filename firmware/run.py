@@ -1,12 +1,15 @@
 """The one place that starts other programs: argv lists, no shell, stdin closed, a small environment, a time limit."""
 
-import asyncio
 import os
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from firmware.errors import Failure
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -39,8 +42,10 @@ def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check
     return result
 
 
-async def spawn(argv: Sequence[str]) -> asyncio.subprocess.Process:
+async def spawn(argv: Sequence[str]) -> "Process":
     """Start a long-lived helper of a daemon; its stderr is a pipe, and it dies with the daemon."""
+    import asyncio
+
     return await asyncio.create_subprocess_exec(
         "setpriv", "--pdeathsig", "TERM", *argv,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(),

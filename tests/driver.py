@@ -2,10 +2,22 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 NODES = Path(__file__).resolve().parent / "lab" / "nodes"
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+    """Whether it holds within that time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 @dataclass(frozen=True, slots=True)

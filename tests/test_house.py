@@ -52,14 +52,18 @@ def floor(module: str) -> int:
     raise AssertionError(f"{module}: on which floor does it live? Add it to FLOORS")
 
 
-@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("module", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else ""
+)
 def test_imports_run_downward(module: str, path: Path) -> None:
     for name in imported(path):
         if name.split(".")[0] == "firmware" and name != "firmware.__version__" and "_native" not in name:
             assert floor(name) <= floor(module), f"{module} imports {name}, which is above it"
 
 
-@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("module", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else ""
+)
 def test_foreign_packages_stand_behind_one_module(module: str, path: Path) -> None:
     for name in imported(path):
         owner = BEHIND.get(name.split(".")[0])

@@ -54,7 +54,15 @@ def test_a_body_that_is_too_large_is_refused_and_others_are_served(tmp_path: Pat
     against_server(tmp_path, story)
 
 
-@pytest.mark.parametrize("sent", [b"rubbish\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"X" * 100_000, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"rubbish\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"X" * 100_000,
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    ],
+)
 def test_what_is_not_http_gets_an_error_or_an_end(tmp_path: Path, sent: bytes) -> None:
     async def story(socket: Path) -> None:
         reader, writer = await asyncio.open_unix_connection(str(socket))

@@ -3,27 +3,10 @@
 import ctypes
 import os
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from driver import NODES, Failed, Lab
-
-AWKWARD = ["", " ", "*", "$HOME", "a\nb", "'\"\\", "--", "-n", "ü", b"\xff\xfe"]
-PRINT_ARGUMENTS = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(os.fsencode(word) for word in sys.argv[1:]))"
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Whether it holds within that time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
+from driver import Failed, Lab, eventually
 
 
 def reaches(lab: Lab, seconds: int = 1) -> bool:
@@ -45,6 +28,18 @@ def _space(pid: str) -> str:
         return ""
 
 
+def alive(pids: set[str]) -> bool:
+    """Whether one of these runs; what only waits to be collected by the host's own init does not."""
+    return any(_state(pid) not in ("", "Z") for pid in pids)
+
+
+def _state(pid: str) -> str:
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
 def namespaces() -> set[str]:
     """Every network namespace that some process is in or holds open."""
     found = set()
@@ -54,83 +49,6 @@ def namespaces() -> set[str]:
         except OSError:
             continue
     return found
-
-
-@pytest.mark.parametrize("status", [0, 1, 3, 126, 255])
-def test_the_exit_status_passes_through(lab: Lab, status: int) -> None:
-    assert lab.run(1, "sh", "-c", f"exit {status}", check=False).status == status
-
-
-def test_a_signal_looks_as_in_a_shell(lab: Lab) -> None:
-    assert lab.run(1, "sh", "-c", "kill -TERM $$", check=False).status == 143
-    assert lab.run(1, "sh", "-c", "kill -KILL $$", check=False).status == 137
-
-
-def test_a_command_that_is_not_there(lab: Lab) -> None:
-    missing = lab.run(1, "no-such-command", check=False)
-    assert missing.status == 127
-    assert "no-such-command" in missing.stderr
-    assert lab.run(1, "/etc/hosts", check=False).status == 126
-
-
-def test_a_node_that_is_not_there(lab: Lab) -> None:
-    wrong = lab.run(3, "true", check=False)
-    assert wrong.status == 125
-    assert "node 3" in wrong.stderr
-
-
-def test_arguments_pass_through_byte_for_byte(lab: Lab) -> None:
-    got = lab.run(1, "/usr/bin/python3", "-c", PRINT_ARGUMENTS, *AWKWARD).stdout
-    assert got.encode("utf-8", "surrogateescape").split(b"\0") == [
-        word if isinstance(word, bytes) else word.encode() for word in AWKWARD
-    ]
-
-
-def test_streams_pass_through(lab: Lab) -> None:
-    data = bytes(range(256)) * 4096
-    got = lab.run(1, "sh", "-c", "cat; echo words >&2", stdin=data)
-    assert got.stdout.encode("utf-8", "surrogateescape") == data
-    assert got.stderr == "words\n"
-
-
-def test_stdin_may_be_closed(lab: Lab) -> None:
-    command = f"exec {sys.executable} {NODES} --state {lab.state} exec 1 cat <&-"
-    done = subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE)
-    assert (done.returncode, done.stdout) == (0, b"")
-
-
-def test_a_reader_that_goes_away_ends_the_command(lab: Lab) -> None:
-    """SIGPIPE works: Python, which ignores it, is not to be seen."""
-    command = f"{sys.executable} {NODES} --state {lab.state} exec 1 yes | head -n 1"
-    assert subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, timeout=10).stdout == b"y\n"
-
-
-def test_a_command_ends_with_its_driver(lab: Lab) -> None:
-    started = lab.start(1, "sleep", "4711")
-    assert eventually(lambda: lab.run(1, "pgrep", "-f", "sleep 4711", check=False).status == 0)
-    started.kill()
-    started.communicate()
-    assert eventually(lambda: lab.run(1, "pgrep", "-f", "sleep 4711", check=False).status == 1)
-
-
-def test_a_signal_reaches_the_command(lab: Lab) -> None:
-    started = lab.start(1, "sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done")
-    assert started.stdout and started.stdout.readline() == b"ready\n"
-    started.terminate()
-    started.communicate(timeout=10)
-    assert started.returncode == 7
-
-
-def test_the_hosts_environment_stays_outside(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", "/nowhere")
-    monkeypatch.setenv("SECRET", "of the host")
-    seen = dict(line.split("=", 1) for line in lab.run(2, "env").stdout.splitlines())
-    seen.pop("TERM", None)
-    assert seen == {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
-        "HOSTNAME": lab.run(2, "hostname").stdout.strip(), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
-    }  # fmt: skip
-    assert lab.run(2, "pwd").stdout == "/root\n"
 
 
 def test_a_node_is_a_machine_of_its_own(lab: Lab) -> None:
@@ -174,12 +92,10 @@ def test_the_hosts_knobs_are_out_of_reach(lab: Lab) -> None:
 
 @pytest.mark.parametrize("how", ["reboot", "cut"])
 def test_only_flash_outlives(fresh_lab: Lab, how: str) -> None:
-    mark = "echo kept >/flash/mark; for where in /etc /run /var /tmp /root /usr; do echo gone >$where/mark; done; sleep 4712 &"
-    fresh_lab.run(1, "sh", "-c", mark)
+    places = "for where in /etc /run /var /tmp /root /usr; do echo gone >$where/mark; done"
+    fresh_lab.run(1, "sh", "-c", f"echo kept >/flash/mark; {places}; sleep 4712 >/dev/null 2>&1 &")
     fresh_lab.nodes(how, "1")
-    found = fresh_lab.run(1, "sh", "-c", "cat /*/mark; pgrep -f 'sleep 4712'; cat /run/firmware/booted", check=False)
-    assert found.stdout.splitlines()[:1] == ["kept"]
-    assert "gone" not in found.stdout
+    assert fresh_lab.run(1, "sh", "-c", "cat /*/mark").stdout == "kept\n"
     assert fresh_lab.run(1, "pgrep", "-f", "sleep 4712", check=False).status == 1
     assert fresh_lab.run(1, "test", "-e", "/run/firmware/booted").status == 0
     assert reaches(fresh_lab, 3)
@@ -244,11 +160,11 @@ def test_down_leaves_nothing(worker_labs: Path, killed: bool) -> None:
     assert len(namespaces() - spaces) >= 2
     if killed:
         os.kill(int((lab.state / "lab.lock").read_text()), 9)
-        assert eventually(lambda: not any(Path("/proc", pid).exists() for pid in there))
+        assert eventually(lambda: not alive(there))
         assert lab.run(1, "true", check=False).status == 125
     lab.down()
     assert not lab.state.exists()
-    assert eventually(lambda: not any(Path("/proc", pid).exists() for pid in there), 1)
+    assert not alive(there)
     assert namespaces() <= spaces
     assert Path("/proc/self/mountinfo").read_text() == mounts
     lab.down()

@@ -73,7 +73,8 @@ def test_what_the_peer_says_of_its_keys_is_worked_out_anew(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "key", ["ssh-ed25519 AAAA", "ssh-rsa AAAAB3NzaC1yc2E=", "ssh-ed25519", "", "ssh-ed25519 !!!", "ssh-ed25519 " + "A" * 68]
+    "key",
+    ["ssh-ed25519 AAAA", "ssh-rsa AAAAB3NzaC1yc2E=", "ssh-ed25519", "", "ssh-ed25519 !!!", "ssh-ed25519 " + "A" * 68],
 )
 def test_no_other_kind_of_key(key: str) -> None:
     with pytest.raises(Failure):
@@ -85,7 +86,9 @@ def test_a_peer_with_another_number(tmp_path: Path) -> None:
         keys.parse_pair(keys.generate(2, tmp_path).json(), 3)
 
 
-@pytest.mark.parametrize("told", [{}, {"host": 1}, {"host": {"type": "x"}}, {"host": None, "user": None, "node": 2}, {"node": "2"}])
+@pytest.mark.parametrize(
+    "told", [{}, {"host": 1}, {"host": {"type": "x"}}, {"host": None, "user": None, "node": 2}, {"node": "2"}]
+)
 def test_nonsense_from_the_peer(told: dict[str, object]) -> None:
     with pytest.raises(Failure):
         keys.parse_pair(told, 2)

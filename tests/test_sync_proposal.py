@@ -28,7 +28,14 @@ def entry(path: str, **changes: Any) -> dict[str, Any]:
 
 
 def sent(*entries: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    made = {"service": "haproxy", "block": "service haproxy\n", "entries": list(entries), "contents": {}, "expect": "", "dry": False}
+    made = {
+        "service": "haproxy",
+        "block": "service haproxy\n",
+        "entries": list(entries),
+        "contents": {},
+        "expect": "",
+        "dry": False,
+    }
     return {**made, **changes}
 
 
@@ -44,7 +51,9 @@ def refused(told: dict[str, Any]) -> str:
 
 def test_what_is_sent_arrives() -> None:
     digest = native.bytes_digest(CONTENT)
-    told = sent(entry("haproxy.cfg"), directory("maps"), entry("maps/a"), contents={digest: base64.b64encode(CONTENT).decode()})
+    told = sent(
+        entry("haproxy.cfg"), directory("maps"), entry("maps/a"), contents={digest: base64.b64encode(CONTENT).decode()}
+    )
     found = proposal.parse(told)
     assert found.contents == {digest: CONTENT}
     assert set(found.entries) == {f"{TOP}/haproxy.cfg", f"{TOP}/maps", f"{TOP}/maps/a"}
@@ -129,7 +138,9 @@ def test_anything_at_any_place_is_refused_or_harmless(data: st.DataObject) -> No
     assert all(item.kind in ("file", "dir") and not item.mode & 0o7000 for item in found.entries.values())
 
 
-@given(st.text(max_size=300) | st.lists(st.sampled_from(["..", ".", "", "a", "b/", "/", "\0"]), max_size=6).map("/".join))
+@given(
+    st.text(max_size=300) | st.lists(st.sampled_from(["..", ".", "", "a", "b/", "/", "\0"]), max_size=6).map("/".join)
+)
 def test_no_path_escapes(name: str) -> None:
     try:
         found = proposal.parse(sent(entry(name)))

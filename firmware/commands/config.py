@@ -20,8 +20,8 @@ VERBS: Verbs = {
     "save": (f"{_SAVE}:save", "[-m TEXT] [--json]", "save /etc to flash, as a new generation"),
     "history": (f"{_SAVE}:history", "[--json]", "the saved generations"),
     "rollback": (f"{_SAVE}:rollback", "N", "put generation N below /etc; apply and save it then"),
-    "restore": (f"{_SAVE}:restore", "", "put what is saved below /etc, as at boot"),
+    "restore": (f"{_SAVE}:restore_", "", "put what is saved below /etc, as at boot"),
     "export": (f"{_SAVE}:export", "FILE|-", "what is saved, as one archive"),
-    "import": (f"{_SAVE}:import_", "FILE|-", "take such an archive as a new generation"),
+    "import": (f"{_SAVE}:import_", "FILE|- [--json]", "take such an archive as a new generation"),
     "reset": (f"{_SAVE}:reset", "--yes", "back to the factory /etc; saved generations are kept"),
 }

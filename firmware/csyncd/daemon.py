@@ -44,6 +44,8 @@ async def _live(found: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     doors = Doors(pair)
+    for top in WATCHED:
+        top.mkdir(mode=0o700, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _later(doors.changed()))
     server = await _listen(CONTROL, lambda request: operator.answer(pair, request), mode=0o600)
     tasks = [asyncio.create_task(work) for work in (doors.keep_open(), _connect(pair))]

@@ -28,6 +28,7 @@ class Pair:
         #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
         self.shown: dict[str, str] = {}
         self._told: Standing | None = None
+        self._said = ""
         self._telling = asyncio.Lock()
 
     async def own(self) -> Standing:
@@ -38,8 +39,7 @@ class Pair:
         """Tell the peer our standing and get its own; Failure if it does not answer."""
         ours = await self.own()
         answer = await self.link.request("/v1/standing", ours.json(), lane="notice", timeout=ASK_TIME)
-        self._told = ours
-        self.theirs = standing.parse(answer)
+        self._met(ours, standing.parse(answer))
 
     async def changed(self) -> None:
         """Something changed here: tell the peer, if it makes a difference and the peer can be reached."""
@@ -52,10 +52,10 @@ class Pair:
 
     async def heard(self, told: dict[str, Any]) -> Standing:
         """The peer told its standing; the answer is ours."""
-        self.theirs = standing.parse(told)
-        self._told = await self.own()
+        theirs, ours = standing.parse(told), await self.own()
+        self._met(ours, theirs)
         self.link.kick()
-        return self._told
+        return ours
 
     async def refuse_mismatch(self) -> None:
         """Failure if the two nodes cannot sync: mixed up identities, versions that do not fit."""
@@ -73,10 +73,20 @@ class Pair:
             why_not = self.link.reason or str(error)
         return describe(self.settings, ours, self.theirs, why_not)
 
+    def _met(self, ours: Standing, theirs: Standing) -> None:
+        self._told, self.theirs = ours, theirs
+        self._log(*standing.judge(ours, theirs, ""))
+
     def _lost(self, why: str) -> None:
-        if self.theirs is not None:
-            print(f"csyncd: the link to {self.settings.peer} is lost: {why}", file=sys.stderr, flush=True)
         self.theirs = self._told = None
+        self._log("red", [why])
+
+    def _log(self, state: str, reasons: list[str]) -> None:
+        """Say in the log how the pair stands, once, when that changes."""
+        said = ": ".join(part for part in (f"the pair is {state}", "; ".join(reasons)) if part)
+        if said != self._said:
+            print(f"csyncd: {said}", file=sys.stderr, flush=True)
+        self._said = said
 
 
 def describe(settings: Settings, ours: Standing, theirs: Standing | None, why_not: str) -> dict[str, Any]:

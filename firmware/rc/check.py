@@ -144,7 +144,7 @@ def _unknown(number: int, words: tuple[str, ...], known: Known, title: str) -> P
         return Problem(number, f"a directive is missing after 'no' in service {title}")
     family = tuple(" ".join(key) for key in known if len(key) > 1 and key[0] == words[0])
     wrong = " ".join(words[:2]) if family else words[0]
-    keys = family or tuple(" ".join(key) for key in known)
+    keys = family or ("service", *(" ".join(key) for key in known))
     return Problem(number, f"unknown directive {shown(wrong)} in service {title}", wrong, keys)
 
 

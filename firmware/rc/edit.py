@@ -12,7 +12,7 @@ from firmware.errors import Failure, Invalid
 from firmware.rc.document import PATH, Block, Document, Line, affirms, heading, parse
 from firmware.rc.words import BOM, quote, spans
 
-INDENT = "    "
+INDENT = "\t"
 
 
 def assign(document: Document, name: str, instance: str, key: str, values: Sequence[str]) -> Document:

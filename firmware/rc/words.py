@@ -21,7 +21,7 @@ Span = tuple[int, int, str]
 
 def split(text: str) -> tuple[str, ...] | None:
     """The words of a line without its comment, or None if a quote is not closed."""
-    if '"' not in text and "'" not in text and text.isascii() and not _SEPARATORS.intersection(text):
+    if '"' not in text and "'" not in text and text.isascii() and _SEPARATORS.isdisjoint(text):
         words = text.split()
         if "#" in text:
             words = words[: next((place for place, word in enumerate(words) if word[0] == "#"), None)]

@@ -69,10 +69,12 @@ class Service:
     #: commands that set it up, or take it down, for a service without a process or before its daemon starts
     setup: Callable[[Block], list[Argv]] | None = None
     teardown: Callable[[Block], list[Argv]] | None = None
-    #: where it answers once it is ready: "unix:/path" or "tcp:ADDRESS:PORT"
+    #: where it answers once it is ready: "unix:/path", "tcp:ADDRESS:PORT", or "listening": on any TCP port of its own
     ready: Callable[[Block], str] | None = None
     #: makes the running daemon load its configuration and proves that it did; None: it is restarted instead
     reload: Callable[["Running"], Outcome] | None = None
+    #: words for s6-log that sort what it says into further logs; a bounded log of everything is kept anyway
+    sorts: Callable[[Block], Argv] | None = None
     #: extra environment of the daemon
     environment: Mapping[str, str] = field(default_factory=dict)
 

@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import PurePosixPath
 from typing import Any
 
 from firmware import files, native
@@ -202,7 +201,12 @@ def _problem(item: Item) -> str:
     _path(entry.path)
     if entry.kind not in ("file", "dir", "link"):
         return f"a {entry.kind} cannot be saved"
-    if not (0 <= entry.mode <= 0o7777 and 0 <= item.uid < 2**32 - 1 and 0 <= item.gid < 2**32 - 1 and 0 <= item.mtime < 2**33):
+    if not (
+        0 <= entry.mode <= 0o7777
+        and 0 <= item.uid < 2**32 - 1
+        and 0 <= item.gid < 2**32 - 1
+        and 0 <= item.mtime < 2**33
+    ):
         return "a number is out of range"
     if not (_NAME.fullmatch(entry.owner) and _NAME.fullmatch(entry.group)):
         return "an owner's name is malformed"
@@ -242,7 +246,7 @@ def _path(path: str) -> str:
 
 def _header(item: Item) -> bytes:
     entry, kind = item.entry, {"file": b"0", "dir": b"5", "link": b"2"}[item.entry.kind]
-    name = str(PurePosixPath(entry.path).relative_to("/")) + ("/" if entry.kind == "dir" else "")
+    name = entry.path[1:] + ("/" if entry.kind == "dir" else "")
     return tar.header(
         tar.Member(
             _raw(name), kind, entry.size if entry.kind == "file" else 0, entry.mode, item.mtime,

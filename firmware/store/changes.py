@@ -7,8 +7,9 @@ from firmware import manifest
 from firmware.manifest import Entry
 from firmware.rc import document
 from firmware.rc.document import Block
-from firmware.store import rules, state, tree
+from firmware.store import flash, rules, state, tree
 from firmware.store.places import NODE, Places
+from firmware.store.rules import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,19 @@ def between(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Changes:
 
 def unsaved(*, live: Mapping[str, Entry] | None = None, places: Places = NODE) -> Changes:
     """What a reboot would take away. Quiet paths don't count. `live`: the entries below /etc, for who has them already."""
-    own = places.on_disk(rules.FILE)
-    laws = rules.sane(own.read_bytes() if own.is_file() else None, places)
-    now = tree.running(laws, places) if live is None else tree.clean(live, laws)
-    found = between(tree.clean(state.load(places).entries, laws), now)
-    return Changes(*(tuple(path for path in paths if not laws.is_quiet(path)) for paths in (found.added, found.changed, found.removed)))
+    with flash.naming(places.etc):
+        laws = rules.own(places)
+        now = tree.running(laws, places) if live is None else tree.clean(live, laws)
+        return without_quiet(between(tree.clean(state.load(places).entries, laws), now), laws)
+
+
+def without_quiet(found: Changes, laws: Rules) -> Changes:
+    """Only those that are changes by themselves."""
+    loud = [
+        tuple(path for path in paths if not laws.is_quiet(path))
+        for paths in (found.added, found.changed, found.removed)
+    ]
+    return Changes(*loud)
 
 
 def saved_entries(*, places: Places = NODE) -> Mapping[str, Entry]:

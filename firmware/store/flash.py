@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -81,10 +81,10 @@ def lacks(directory: Path, size: int) -> int:
     return max(0, needed - space.f_bavail * space.f_frsize)
 
 
-def commit(path: Path, data: bytes, verify: Callable[[bytes], object]) -> None:
+def commit(path: Path, data: bytes) -> None:
     """Make `path` with this content, so that it is there for good when this returns, or not at all.
 
-    Temporary file in place, fsync, read back and verify, rename, fsync of the directory, in this order: with any other a
+    Temporary file in place, fsync, read back and compared, rename, fsync of the directory, in this order: with any other a
     power cut can lose an acknowledged save. Whatever goes wrong, nothing is left of the attempt.
     """
     temporary = path.parent / f".{path.name}.new"
@@ -92,10 +92,8 @@ def commit(path: Path, data: bytes, verify: Callable[[bytes], object]) -> None:
     with naming(path):
         try:
             _write(temporary, data)
-            found = _read_back(temporary)
-            if found != data:
+            if _read_back(temporary) != data:
                 raise Failure(f"{path}: what was read back is not what was written", "the flash may be failing")
-            verify(found)
             os.rename(temporary, path)
             try:
                 files.sync_directory(path.parent)

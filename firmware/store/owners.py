@@ -37,7 +37,7 @@ def _numbers(target: Target, path: str) -> dict[str, int]:
     item = target.items.get(path)
     if item is None or item.entry.kind != "file":
         return {}
-    found = {}
+    found: dict[str, int] = {}
     for line in target.content(path).decode("utf-8", "replace").splitlines():
         fields = line.split(":")
         if len(fields) > 2 and fields[2].isascii() and fields[2].isdigit() and int(fields[2]) < 2**32 - 1:

@@ -7,31 +7,40 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware import files, manifest, native
+from firmware.errors import Failure
 from firmware.manifest import Entry
 from firmware.store import flash
 from firmware.store.archive import Item
 from firmware.store.changes import Changes
 from firmware.store.owners import Owners
-from firmware.store.places import ETC, NODE, Places
+from firmware.store.places import CONFIG, ETC, NODE, Places
 from firmware.store.tree import SAVED_KINDS, Target
 
 
-def put(target: Target, *, keep: Callable[[str], bool] = lambda path: False, places: Places = NODE) -> Changes:
+def nothing(path: str) -> bool:
+    """Keep nothing."""
+    return False
+
+
+def put(target: Target, *, keep: Callable[[str], bool] = nothing, places: Places = NODE) -> Changes:
     """Make /etc what `target` says, and return what was changed for it. Failure if it has no config.rc, or if it broke off.
 
-    Ignored paths, sockets and devices are left alone, and so are those that are there and that `keep` picks out.
+    Ignored paths, sockets and devices are left alone; what `keep` picks out is not removed.
     """
-    target.config()
+    if not target.config().strip():
+        raise Failure(f"{CONFIG} would be missing or empty")
     live = manifest.scan(places.etc, named=ETC, skip=target.rules.ignores)
     owners = Owners.of(target)
     with flash.naming(places.etc), tempfile.TemporaryDirectory(prefix=files.TEMPORARY, dir=places.etc) as staging:
         removed = _remove_strangers(target, live, keep, places)
-        added, changed = [], []
+        added, changed = list[str](), list[str]()
         for path in sorted(target.items):
             item, old = target.items[path], live.get(path)
-            if old is not None and keep(path):
-                continue
-            if old is None or old.kind != item.entry.kind or (old.size, old.digest) != (item.entry.size, item.entry.digest):
+            if (
+                old is None
+                or old.kind != item.entry.kind
+                or (old.size, old.digest) != (item.entry.size, item.entry.digest)
+            ):
                 _install(_make(Path(staging) / "new", item, target, owners), places.on_disk(path))
                 (changed if old else added).append(path)
             elif _dress(places.on_disk(path), item, owners):
@@ -95,4 +104,4 @@ def _install(new: Path, path: Path) -> None:
 
 
 def _is_dir(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()
+    return not path.is_symlink() and path.is_dir()

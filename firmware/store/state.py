@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from firmware import files
-from firmware.errors import Failure
 from firmware.manifest import Entry
 from firmware.store import flash, shelf, tree
 from firmware.store.places import NODE, Places
@@ -31,7 +30,7 @@ class State:
 
 
 def of(generation: Generation | None, target: Target) -> State:
-    """The state that a generation makes. Failure if it has no config.rc."""
+    """The state that a generation makes."""
     return State(generation, target.config().decode("utf-8", "surrogateescape"), target.entries)
 
 
@@ -85,6 +84,7 @@ def _rebuild(places: Places) -> State:
 def best(directory: Path, places: Places = NODE) -> State:
     """The state that the newest usable generation makes, or else the factory."""
     for number, found in shelf.good(directory):
-        with suppress(Failure):
-            return of(shelf.generation(number, found), tree.compose(found, places))
+        target = tree.compose(found, places)
+        if target.config().strip():
+            return of(shelf.generation(number, found), target)
     return of(None, tree.compose(None, places))

@@ -39,12 +39,9 @@ class Target:
         return manifest.read(self.places.in_factory(path))[0]
 
     def config(self) -> bytes:
-        """The bytes of its config.rc. Failure if that is missing or empty: such a tree is not to be used."""
+        """The bytes of its config.rc; none if it has no such file."""
         item = self.items.get(CONFIG)
-        data = self.content(CONFIG) if item is not None and item.entry.kind == "file" else b""
-        if not data.strip():
-            raise Failure(f"{CONFIG} would be missing or empty")
-        return data
+        return self.content(CONFIG) if item is not None and item.entry.kind == "file" else b""
 
 
 def running(laws: Rules, places: Places = NODE) -> dict[str, Entry]:
@@ -90,21 +87,21 @@ def _lay_over(items: dict[str, Item], archive: Archive, laws: Rules) -> None:
 
 
 def draft(laws: Rules, places: Places = NODE) -> Draft:
-    """What differs from the factory at one moment. Refused or Invalid if a reboot could not use it.
+    """What differs from the factory at one moment.
 
     Nothing is locked. Instead the whole tree is looked at again once everything has been read, and if anything has
     moved meanwhile, it is read anew: so what is saved is one state, not a mixture.
     """
     base = {path: item.entry for path, item in factory(laws, places).items()}
-    before = running(laws, places)
+    before, moving = running(laws, places), ""
     for _ in range(TRIES):
         found = _take(base, before, places)
         after = running(laws, places)
         if found is not None and after == before:
-            check_config(found.contents.get(CONFIG) or (places.in_factory(CONFIG).read_bytes() if _stock(base, after) else b""))
             return found
+        moving = next((path for paths in manifest.differing(before, after) for path in paths), str(ETC))
         before = after
-    raise Failure(f"{ETC}: it keeps changing while it is being read", "try again when nobody writes there")
+    raise Failure(f"{moving}: it keeps changing while it is being read", "try again when nobody writes there")
 
 
 def _take(base: Mapping[str, Entry], now: Mapping[str, Entry], places: Places) -> Draft | None:
@@ -121,10 +118,6 @@ def _take(base: Mapping[str, Entry], now: Mapping[str, Entry], places: Places) -
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Draft(items, contents, tuple(removed))
-
-
-def _stock(base: Mapping[str, Entry], now: Mapping[str, Entry]) -> bool:
-    return CONFIG in base and base[CONFIG] == now.get(CONFIG)
 
 
 def check_config(data: bytes) -> None:

@@ -5,6 +5,7 @@ others after the delay. It answers orders on the socket `control` in the state d
 When it ends, so do the nodes: the kernel sees to that.
 """
 
+import contextlib
 import heapq
 import json
 import os
@@ -48,7 +49,7 @@ class Hub:
         self.host_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def power_on(self, port: Port) -> None:
-        """Start a node with fresh RAM layers; its eth0 arrives later, through a socket."""
+        """Start a node with fresh RAM layers. It says through a socket when it stands; nobody gets in before."""
         ours, theirs = socket.socketpair()
         kernel.unshare(kernel.NEWPID)
         pid = os.fork()
@@ -57,7 +58,6 @@ class Hub:
         kernel.enter(self.host_pids, kernel.NEWPID)
         theirs.close()
         port.pid = pid
-        (port.node.home / "pid").write_text(f"{pid}\n")
         self.listen(ours.fileno(), "cable", port, ours)
 
     def power_off(self, port: Port) -> None:
@@ -99,6 +99,8 @@ class Hub:
                     kernel.set_carrier(port.tap, on)
             case ["delay", int() | float() as delay]:
                 self.delay = delay / 1000
+            case ["power", int(number)] if number in self.ports:
+                return "" if self.ports[number].pid else f"node {number} has no power"
             case [_, int(number), *_]:
                 return f"there is no node {number}: the lab has {', '.join(map(str, self.ports))}"
             case _:
@@ -116,7 +118,7 @@ class Hub:
             self.poll.unregister(handle)
 
     def plug(self, port: Port, channel: socket.socket) -> None:
-        """A started node hands over the other end of its eth0; nothing comes if it failed."""
+        """A node stands, and hands over the other end of its eth0; nothing comes if it failed."""
         _, handles, _, _ = socket.recv_fds(channel, 16, 1)
         self.forget(channel.fileno())
         channel.close()
@@ -124,6 +126,7 @@ class Hub:
             port.tap = handles[0]
             kernel.set_carrier(port.tap, port.linked)
             self.listen(port.tap, "frames", port)
+            (port.node.home / "pid").write_text(f"{port.pid}\n")
 
     def take(self, port: Port) -> None:
         """Read what a node sends and pass it on, now or later."""
@@ -183,9 +186,11 @@ class Hub:
         with connection:
             connection.settimeout(5)
             try:
-                connection.sendall(self.order(json.loads(connection.recv(4096))).encode())
-            except OSError as error:
-                print(f"hub: {error}", file=sys.stderr, flush=True)
+                wrong = self.order(json.loads(connection.recv(4096)))
+            except (OSError, ValueError) as error:
+                wrong = str(error)
+            with contextlib.suppress(OSError):
+                connection.sendall(wrong.encode())
 
 
 def main(state: Path, number: int, lock: int, ready: int, layers: list[str]) -> None:

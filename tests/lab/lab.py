@@ -79,7 +79,7 @@ def down(state: Path) -> None:
     """Everything away. Does no harm where no lab is up, or only half of one."""
     if not state.exists():
         return
-    if any(state.iterdir()) and not (state / "lab.lock").exists():
+    if not state.is_dir() or (any(state.iterdir()) and not (state / "lab.lock").exists()):
         raise Trouble(f"{state}: this is not the state directory of a lab; it is left alone")
     pid = hub(str(state))
     if pid:
@@ -92,16 +92,23 @@ def down(state: Path) -> None:
 
 
 def _order(state: Path, *words: object) -> None:
+    wrong = _ask(state, *words)
+    if wrong:
+        raise Trouble(wrong)
+
+
+def _ask(state: Path, *words: object) -> str:
+    """Give the hub an order; returns what is wrong with it, or nothing."""
     require_hub(str(state))
     here = os.getcwd()
     os.chdir(state)  # a socket's path may not be long
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect("control")
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect("control")
+            connection.sendall(json.dumps(words).encode())
+            return connection.recv(4096).decode()
+    finally:
         os.chdir(here)
-        connection.sendall(json.dumps(words).encode())
-        wrong = connection.recv(4096).decode()
-    if wrong:
-        raise Trouble(wrong)
 
 
 def _await_boot(state: Path, numbers: Iterable[int]) -> None:
@@ -109,18 +116,17 @@ def _await_boot(state: Path, numbers: Iterable[int]) -> None:
     end = time.monotonic() + PATIENCE
     for number in numbers:
         while not _booted(state, number):
-            if time.monotonic() > end or not (state / str(number) / "pid").exists():
+            dead = _ask(state, "power", number)
+            if dead or time.monotonic() > end:
                 console = _text(state / str(number) / "console.log")
-                raise Trouble(f"node {number} has not booted; its console:\n{console}{_text(state / 'hub.log')}")
+                raise Trouble(f"node {number} does not boot; its console:\n{console}{_text(state / 'hub.log')}")
             time.sleep(0.01)
 
 
 def _booted(state: Path, number: int) -> bool:
     try:
-        root = f"/proc/{init(str(state), number)}/root"
-        own = os.stat(root).st_dev != os.stat("/").st_dev  # at first it sees the host's
-        return own and os.path.exists(f"{root}/{BOOTED}")
-    except (Trouble, FileNotFoundError):
+        return os.path.exists(f"/proc/{init(str(state), number)}/root/{BOOTED}")
+    except Trouble:
         return False
 
 

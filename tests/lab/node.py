@@ -5,7 +5,6 @@ A node is a set of namespaces whose root is a RAM layer over read-only ones. Its
 that stays.
 """
 
-import array
 import os
 import shutil
 import signal
@@ -50,7 +49,7 @@ class Node:
 
 def start(node: Node, cable: socket.socket) -> NoReturn:
     """Turn this process, the first one of a new pid namespace, into the node's init. The other end of its eth0 goes
-    into `cable` as a descriptor."""
+    into `cable` as a descriptor, once everything stands."""
     try:
         kernel.die_with_parent(signal.SIGKILL)
         signal.set_wakeup_fd(-1)
@@ -58,8 +57,9 @@ def start(node: Node, cable: socket.socket) -> NoReturn:
         _console(node)
         kernel.unshare(kernel.NODE)
         socket.sethostname(node.name)
-        _network(node, cable)
+        tap = _network(node)
         _stack(node)
+        socket.send_fds(cable, [b"eth0"], [tap])
         os.closerange(3, 1 << 16)
         for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
@@ -76,10 +76,8 @@ def _console(node: Node) -> None:
         os.dup2(source, target)
 
 
-def _network(node: Node, cable: socket.socket) -> None:
+def _network(node: Node) -> int:
     tap = kernel.open_tap("eth0")
-    cable.sendmsg([b"eth0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [tap]))])
-    os.close(tap)
     orders = f"""
         link set lo up
         link set eth0 address 02:00:0a:20:00:{10 + node.number:02x}
@@ -87,6 +85,7 @@ def _network(node: Node, cable: socket.socket) -> None:
         link set eth0 up
     """
     subprocess.run(["ip", "-batch", "-"], input=orders.encode(), check=True, env={"PATH": inside.PATH})
+    return tap
 
 
 def _stack(node: Node) -> None:
@@ -123,7 +122,8 @@ def _fill_var() -> None:
     os.chmod("var/tmp", 0o1777)
     os.symlink("/run", "var/run")
     os.symlink("/run/lock", "var/lock")
-    os.mkdir("run/lock", 0o1777)
+    os.mkdir("run/lock")
+    os.chmod("run/lock", 0o1777)
 
 
 def _fill_dev() -> None:

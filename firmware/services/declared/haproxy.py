@@ -1,11 +1,101 @@
-"""The layer 7 load balancer (the LB Layer7 tab)."""
+"""The layer 7 load balancer (the LB Layer7 tab): haproxy's master and its workers.
 
+A reload is asked for by signal; whether it worked, only the master knows. It is asked at its socket: a new worker that
+answers through it has taken over; `failed` counts the reloads since the last good one, and the old worker serves on.
+"""
+
+import re
+import socket
+import time
+
+from firmware.rc.document import Block
 from firmware.rc.values import below
-from firmware.services.definition import Directive, Service
+from firmware.services.definition import Account, Argv, Directive, Outcome, Running, Service
+from firmware.services.logs import ENDED
+
+FILE = "/etc/haproxy/haproxy.cfg"
+MASTER = "/run/haproxy/master.sock"
+
+#: seconds that a new worker has to take over: much for maps and certificates by the thousand
+RELOAD_SECONDS = 60.0
+
+_MASTER = re.compile(r"^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]", re.MULTILINE)
+_POLL = 0.005
+
+
+def daemon(block: Block) -> Argv:
+    """Master and workers in the foreground, whatever the file says about that."""
+    return ["haproxy", "-W", "-db", "-f", _file(block), "-S", f"{MASTER},mode,600"]
+
+
+def check(block: Block) -> Argv:
+    """`haproxy -c`, and what it does not see."""
+    return ["/usr/bin/python3", "-I", "-m", "firmware.services.haproxyconf", _file(block)]
+
+
+def reload(running: Running, *, path: str = MASTER, seconds: float = RELOAD_SECONDS) -> Outcome:
+    """Signal the master, and wait until a new worker serves or the master says that the reload failed."""
+    deadline = time.monotonic() + seconds
+    before, worker = _reloads(path), _worker(path)
+    while before is None and time.monotonic() < deadline:
+        time.sleep(_POLL)
+        before, worker = _reloads(path), _worker(path)
+    running.signal("USR2")
+    while time.monotonic() < deadline:
+        time.sleep(_POLL)
+        now = _reloads(path)
+        if now is None and ENDED in running.words():
+            return Outcome(1, _alerts(running.words()) or "haproxy: its master ended")
+        if now is not None and now != before and now[1]:
+            return Outcome(1, _alerts(running.words()) or "haproxy: the reload failed")
+        if now is not None and now != before and (serving := _worker(path)) and serving != worker:
+            return Outcome(0, f"a new worker serves (pid {serving})")
+    return Outcome(1, f"haproxy: no new worker serves after {seconds:g} s")
+
+
+def _file(block: Block) -> str:
+    return block.value("config") or FILE
+
+
+def _reloads(path: str) -> tuple[int, int] | None:
+    """How often the master reloaded, and how often it failed since the last good one; None if it does not answer."""
+    match = _MASTER.search(_ask(path, "show proc"))
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _worker(path: str) -> int:
+    """The pid of the current worker as it says itself; 0 if none answers."""
+    match = re.search(r"^Pid: (\d+)$", _ask(path, "@1 show info"), re.MULTILINE)
+    return int(match[1]) if match else 0
+
+
+def _ask(path: str, command: str) -> str:
+    """The master's answer; "" while it does not give one, as in the middle of a reload."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(path)
+            client.sendall(f"{command}\n".encode())
+            client.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: client.recv(65536), b"")).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+
+def _alerts(words: str) -> str:
+    return "\n".join(line for line in words.splitlines() if "[ALERT]" in line)
+
 
 SERVICE = Service(
     name="haproxy",
     summary="layer 7 load balancer",
     owns="/etc/haproxy",
+    account=Account("haproxy", ("net_bind_service",)),
+    check=check,
+    daemon=daemon,
+    procname="haproxy",
+    needs=("/run/haproxy",),
+    ready=lambda _: f"unix:{MASTER}",
+    reload=reload,
     directives=(Directive("config", below("/etc/haproxy"), "its configuration file"),),
 )

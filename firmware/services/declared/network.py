@@ -1,5 +1,6 @@
 """An interface and its addresses; the instance is its name (eth0, eth0.100, wg0)."""
 
+from firmware.rc.document import Block
 from firmware.rc.values import (
     ADDRESS6_WITH_PREFIX,
     ADDRESS_WITH_PREFIX,
@@ -20,7 +21,8 @@ from firmware.rc.values import (
     number,
     one_of,
 )
-from firmware.services.definition import Directive, Service
+from firmware.services.declared.system import modules, settings
+from firmware.services.definition import Argv, Directive, Service
 
 #: further options of the bonding driver, as the kernel names them
 _BONDING = (
@@ -31,11 +33,74 @@ _BONDING = (
     "xmit_hash_policy",
 )  # fmt: skip
 
+
+def setup(block: Block) -> list[Argv]:
+    """The interface up with its addresses, then what needs them; each command may be run again."""
+    name = block.instance
+    if not name:
+        return [*modules(block), *settings(block)]
+    commands = [*modules(block), *_made(name), *_link(block)]
+    commands += [["ip", "address", "replace", address, "dev", name] for _, address in _addresses(block)]
+    commands += [["ip", *family, "route", "replace", *words, "dev", name] for family, words in _routes(block)]
+    commands += [["ip", *family, "rule", "add", *words] for family, words in _rules(block)]
+    return [*commands, *settings(block), *(list(words) for words in block.values("load"))]
+
+
+def teardown(block: Block) -> list[Argv]:
+    """Only what the block had set up goes: rules, routes, addresses, and an interface that was made for it."""
+    name = block.instance
+    commands = [list(words) for words in block.values("unload")]
+    if not name:
+        return commands
+    commands += [["ip", *family, "rule", "del", *words] for family, words in _rules(block)]
+    commands += [["ip", *family, "route", "del", *words, "dev", name] for family, words in _routes(block)]
+    commands += [["ip", "address", "del", address, "dev", name] for _, address in _addresses(block)]
+    return [*commands, *([["ip", "link", "del", name]] if _made(name) else [])]
+
+
+def _made(name: str) -> list[Argv]:
+    """A VLAN is made on its interface: eth0.100 is number 100 on eth0."""
+    parent, _, number = name.rpartition(".")
+    if not parent or not number.isdigit():
+        return []
+    return [["ip", "link", "add", "link", parent, "name", name, "type", "vlan", "id", number]]
+
+
+def _link(block: Block) -> list[Argv]:
+    command = ["ip", "link", "set", "dev", block.instance]
+    options = [(key, block.value(key)) for key in ("mtu",) if block.value(key)]
+    if lladdr := block.value("lladdr"):
+        options.append(("address", lladdr))
+    options += [(key, "on" if block.flag(key, True) else "off") for key in ("arp", "multicast") if block.matching(key)]
+    return [*([*command, key, value] for key, value in options), [*command, "up"]]
+
+
+def _addresses(block: Block) -> list[tuple[str, str]]:
+    return [(key, words[0]) for key in ("ip", "ip6") for words in block.values(f"{key} address")]
+
+
+def _routes(block: Block) -> list[tuple[Argv, Argv]]:
+    """`NETWORK via GATEWAY [table N]`, with the option for its family."""
+    return [
+        (family, [words[0], "via", words[1], *words[2:]])
+        for key, family in _FAMILIES.items()
+        for words in block.values(f"{key} route")
+    ]
+
+
+def _rules(block: Block) -> list[tuple[Argv, Argv]]:
+    return [(family, list(words)) for key, family in _FAMILIES.items() for words in block.values(f"{key} rule")]
+
+
+_FAMILIES: dict[str, Argv] = {"ip": ["-4"], "ip6": ["-6"]}
+
 SERVICE = Service(
     name="network",
     summary="a network interface and its addresses",
     instances="optional",
     stays="its addresses belong to this node",
+    setup=setup,
+    teardown=teardown,
     directives=(
         Directive("type", one_of("bonding", "bridge", "tun", "tap", "wg"), "the kind of a virtual interface"),
         Directive("auto", FLAG, "negotiate speed and duplex"),

@@ -1,18 +1,69 @@
-"""The log of this node."""
+"""The log of this node: busybox's syslogd, as an account of its own.
 
+Programs write to /dev/log, which is a link to a socket that the account may make. What syslogd prints goes through
+s6-log, which sorts it into files (see `services.syslogconf`) and keeps every one bounded; with `buffer` it stays in
+memory, for `logread`, and nothing is sorted.
+"""
+
+from firmware.rc.document import Block
 from firmware.rc.values import SERVER, below, number
-from firmware.services.definition import Directive, Service
+from firmware.services import syslogconf
+from firmware.services.definition import Account, Argv, Directive, Service
+
+SOCKET = "/run/syslogd/log"
+LOGS = "/var/log"
+
+
+def daemon(block: Block) -> Argv:
+    """In the foreground, to standard output or to memory, and to other servers too."""
+    buffer, level = block.value("buffer"), block.value("level")
+    where = [f"-C{buffer}"] if buffer else ["-O", "-"]
+    servers = [word for (server,) in block.values("remote") for word in ("-R", server)]
+    return ["busybox", "syslogd", "-n", *where, *(["-L", *servers] if servers else []), *(["-l", level] if level else [])]
+
+
+def setup(block: Block) -> list[Argv]:
+    """Links for those who write messages and those who read them."""
+    links = [["ln", "-sfn", SOCKET, "/dev/log"]]
+    for rule in _rules(block):
+        links.append(["mkdir", "-p", f"{LOGS}/{rule.name}.d"])
+        links.append(["ln", "-sfn", f"{rule.name}.d/current", f"{LOGS}/{rule.name}"])
+    return links
+
+
+def sorts(block: Block) -> Argv:
+    """Each rule for itself: nothing selected, what it wants selected, and where that goes."""
+    # s6-log takes 4096 bytes at least, and keeps one old file at least.
+    bounds = [f"n{block.value('rotate') or 4}", f"s{max(int(block.value('size') or 256) * 1024, 4096)}"]
+    return [word for rule in _rules(block) for word in ("-", f"+{rule.pattern}", *bounds, f"{LOGS}/{rule.name}.d")]
+
+
+def _rules(block: Block) -> list[syslogconf.Rule]:
+    return [] if block.value("buffer") else syslogconf.rules(_file(block))
+
+
+def _file(block: Block) -> str:
+    return block.value("config") or syslogconf.FILE
+
 
 SERVICE = Service(
     name="syslogd",
     summary="the log of this node",
     owns="/etc/syslogd",
+    account=Account("syslog"),
+    check=lambda block: ["/usr/bin/python3", "-I", "-m", "firmware.services.syslogconf", _file(block)],
+    daemon=daemon,
+    procname="busybox syslogd",
+    needs=("/run/syslogd",),
+    setup=setup,
+    sorts=sorts,
+    ready=lambda _: f"unix:{SOCKET}",
     directives=(
         Directive("config", below("/etc/syslogd"), "its configuration file: which message goes where"),
         Directive("remote", SERVER, "a server that gets every message too; UDP port 514 unless given", many=True),
-        Directive("size", number(0, 1048576, "kB"), "the log file begins anew at this many kB"),
+        Directive("size", number(0, 1048576, "kB"), "a log file begins anew at this many kB"),
         Directive("rotate", number(0, 99), "how many old log files are kept"),
-        Directive("buffer", number(1, 65536, "kB"), "keep the log in a ring in memory of this many kB, not in a file"),
+        Directive("buffer", number(1, 65536, "kB"), "keep the log in a ring in memory of this many kB, not in files"),
         Directive("level", number(1, 8), "log only what is more urgent than this level"),
     ),
 )

@@ -1,12 +1,35 @@
 """What belongs to no service of its own: the name of the node, kernel settings, consoles."""
 
+import os
+
+from firmware.rc.document import Block
 from firmware.rc.values import CONSOLE, HOST, SYSCTL, TEXT, each, number
-from firmware.services.definition import Directive, Service
+from firmware.services.definition import Argv, Directive, Service
+
+
+def setup(block: Block) -> list[Argv]:
+    """Modules first, for they bring kernel settings with them."""
+    hostname = block.value("hostname")
+    return [*modules(block), *settings(block), *([["hostname", hostname]] if hostname else [])]
+
+
+def modules(block: Block) -> list[Argv]:
+    """Load what is not there yet."""
+    wanted = block.values("modprobe")
+    return [["modprobe", *words] for words in wanted if not os.path.isdir(f"/sys/module/{words[0].replace('-', '_')}")]
+
+
+def settings(block: Block) -> list[Argv]:
+    """Kernel settings, as `KEY=VALUE`; the value may have several words."""
+    pairs = [" ".join(words).partition("=") for words in block.values("sysctl")]
+    return [["sysctl", "-q", "-w", f"{key.strip()}={value.strip()}"] for key, _, value in pairs]
+
 
 SERVICE = Service(
     name="system",
     summary="the node itself: name, kernel settings, consoles",
     stays="it names this node",
+    setup=setup,
     directives=(
         Directive("hostname", HOST, "the name of this node"),
         Directive("modprobe", TEXT, "a kernel module to load, with its options", many=True, from_peer=False),

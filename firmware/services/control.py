@@ -1,0 +1,170 @@
+"""What can be done with one service: each function here is a recipe over content, applied, supervisor and the checker.
+
+None of them takes the service's lock: who calls them holds `lock(title)`, for as long as the steps belong together.
+"""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from firmware import files
+from firmware.errors import Failure, Invalid, Refused
+from firmware.rc import check as rc_check
+from firmware.rc import document, edit
+from firmware.rc.document import Block
+from firmware.run import run
+from firmware.services import applied, launch, logs, setup, supervisor
+from firmware.services.definition import Outcome, Running, Service
+
+LOCKS = Path("/run/firmware/lock")
+
+#: seconds that a checker has: much for maps and certificates by the thousand
+CHECK_SECONDS = 120.0
+
+
+def lock(title: str, *, wait: bool = True) -> AbstractContextManager[None]:
+    """Held during start, stop, reload, apply, revert and a push of a service, so that none of them mix."""
+    return files.locked(LOCKS / title, wait=wait)
+
+
+def start(service: Service, block: Block) -> None:
+    """Start it, unless it runs. Invalid if its configuration is, Refused if it is switched off, Failure if it dies."""
+    if supervisor.state(block.title).state != "running":
+        _wanted(block)
+        _proven(service, block)
+        _started(service, block)
+
+
+def stop(title: str) -> None:
+    """Stop it; nothing if it does not run."""
+    supervisor.down(title)
+
+
+def restart(service: Service, block: Block) -> None:
+    """Stop and start it. What runs is not touched if the new configuration is invalid."""
+    _wanted(block)
+    _proven(service, block)
+    if service.daemon is not None:
+        supervisor.down(block.title)
+    _started(service, block)
+
+
+def reload(service: Service, block: Block) -> Outcome:
+    """Have the running daemon load what lies on disk. Refused if it does not run, Invalid, or Failure with its words."""
+    if supervisor.state(block.title).state == "stopped":
+        raise Refused(f"service {block.title} does not run", f"service {block.title} start")
+    _proven(service, block)
+    return _reloaded(service, block)
+
+
+def apply(service: Service, block: Block) -> None:
+    """Make what lies on disk count: checked, loaded by the daemon if it runs, and noted as applied.
+
+    What is switched off in config.rc is stopped.
+    """
+    _proven(service, block)
+    if not block.enabled:
+        supervisor.down(block.title)
+    if supervisor.state(block.title).state == "stopped":
+        applied.record(service, block)
+    else:
+        _reloaded(service, block)
+
+
+def revert(service: Service, title: str, *, config: str = document.PATH) -> None:
+    """Put back what is applied: the block in config.rc, and the files. Refused if nothing is."""
+    old = applied.block_of(title)
+    applied.restore(service, title)
+    name, _, instance = title.partition(".")
+    with files.locked(LOCKS / "config.rc"):
+        now = document.read(config)
+        new = edit.replace_block(now, name, instance, old.text if old else "")
+        if new is not now:
+            edit.write(new, config)
+    if old and supervisor.state(title, details=True).crashes:
+        # It came back by itself, and took what lay on disk then.
+        _reloaded(service, old)
+
+
+def check(service: Service, block: Block, *, staged: Path | None = None, path: str = document.PATH) -> Outcome:
+    """What is wrong with a service: its block's directives first, then its own checker; status 0 if nothing is.
+
+    With `staged`, the checker sees that directory in the place of the one that the service owns. It runs as the
+    service's account, without any capability.
+    """
+    if problems := rc_check.block_problems(block, service, path):
+        return Outcome(Invalid.status, "\n".join(problems))
+    if service.check is None:
+        return Outcome(0, "")
+    launch.make_needs(service)
+    setup.prepare(service, block)
+    argv = launch.as_account(service.account, service.check(block), capabilities=False)
+    done = run(argv if staged is None else _instead(staged, service, argv), timeout=CHECK_SECONDS, check=False)
+    return Outcome(done.status, done.words)
+
+
+def reload_outcome(service: Service, block: Block) -> Outcome:
+    """Have a running service load what lies on disk, unchecked; one that had failed is started, one that was stopped is
+    left alone. It says how that went, and notes nothing as applied."""
+    state = supervisor.state(block.title)
+    if state.state == "stopped":
+        return Outcome(0, "it does not run")
+    try:
+        if state.pid and service.reload is not None and supervisor.current(service, block):
+            return _asked(service, block, state.pid)
+        if service.daemon is not None:
+            supervisor.down(block.title)
+        supervisor.up(service, block)
+    except Failure as error:
+        return Outcome(1, str(error))
+    return Outcome(0, "it was started again")
+
+
+def _wanted(block: Block) -> None:
+    if not block.enabled:
+        raise Refused(
+            f"service {block.title} is switched off in config.rc, line {block.lines[0].number}: no service {block.name}"
+        )
+
+
+def _proven(service: Service, block: Block) -> None:
+    launch.grant(service)
+    found = check(service, block)
+    if found.status:
+        raise Invalid(f"service {block.title}: its configuration is invalid", problems=found.output.splitlines())
+
+
+def _started(service: Service, block: Block) -> None:
+    applied.snapshot(service, block)
+    supervisor.up(service, block)
+    applied.keep(block.title)
+
+
+def _reloaded(service: Service, block: Block) -> Outcome:
+    applied.snapshot(service, block)
+    done = reload_outcome(service, block)
+    if done.status:
+        raise Failure(f"service {block.title}: not loaded: {done.output}", f"service {block.title} revert")
+    applied.keep(block.title)
+    return done
+
+
+def _asked(service: Service, block: Block, pid: int) -> Outcome:
+    """Reload by the service's own means. A daemon that died of it stays down: it would do so again every second."""
+    assert service.reload is not None
+    title, start = block.title, logs.mark(block.title)
+    done = service.reload(
+        Running(block, pid, lambda name: supervisor.signal(title, name), lambda: logs.since(title, start))
+    )
+    if done.status and supervisor.state(title).pid != pid:
+        supervisor.fail(title, done.output)
+    return done
+
+
+def _instead(staged: Path, service: Service, argv: list[str]) -> list[str]:
+    """`argv` in a mount namespace of its own, in which `staged` lies where the service's directory is."""
+    Path(service.owns).mkdir(mode=0o755, exist_ok=True)
+    script = "if { mount --bind $1 $2 } $@"
+    return [
+        "unshare", "--mount", "--propagation", "private", "--",
+        "execlineb", "-s2", "-c", script, str(staged), service.owns, *argv,
+    ]  # fmt: skip

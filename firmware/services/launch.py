@@ -1,0 +1,158 @@
+"""How a daemon is launched: its arguments, its account, and the two scripts that s6 runs for it.
+
+The scripts are for /bin/sh, every word in them quoted; they end in `exec`, so that the daemon itself is s6's child:
+nothing of ours lies between the supervisor and the daemon.
+"""
+
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from firmware.errors import Failure
+from firmware.rc.document import Block
+from firmware.run import PATH
+from firmware.services.definition import Account, Argv, Service
+
+#: how many files a daemon may open if it asks for them; haproxy derives from it how many connections it takes
+OPEN_FILES = 131072
+
+_FINISH = """\
+#!/bin/sh
+# How it ended goes to the log, and nothing that it started stays behind: its process group has its pid for a name.
+if [ "$1" = 256 ]; then echo "-- ended: killed by signal $2"; else echo "-- ended: exit status $1"; fi
+[ -s pid ] && kill -s KILL -- "-$(cat pid)" 2>/dev/null
+rm -f pid
+exit 0
+"""
+
+
+def arguments(service: Service, block: Block) -> Argv:
+    """The daemon's arguments, with the framework directives bin, cmdline and cpumask. Failure if it has no daemon."""
+    if service.daemon is None:
+        raise Failure(f"service {block.title} has no process")
+    argv = block.value("cmdline").split() or service.daemon(block)
+    if program := block.value("bin"):
+        argv = [program, *argv[1:]]
+    cpus = block.value("cpumask")
+    return [*_affinity(cpus), *argv] if cpus else argv
+
+
+def procname(service: Service, block: Block) -> str:
+    """The words by which its process is known."""
+    replaced = block.value("bin") or block.value("cmdline").partition(" ")[0]
+    return block.value("procname") or replaced or service.procname or (service.daemon(block)[0] if service.daemon else "")
+
+
+def as_account(account: Account, argv: Argv, *, capabilities: bool = True, signal: str = "KILL") -> Argv:
+    """`argv` as that account, with its capabilities or with none, never to gain more; root stays what it is.
+
+    The program gets `signal` when its parent dies, so that none is left without a supervisor.
+    """
+    if account.user == "root":
+        return ["setpriv", "--pdeathsig", signal, "--", *argv]
+    kept = ",".join(["-all", *(f"+{name}" for name in account.capabilities if capabilities)])
+    return [
+        "setpriv", f"--reuid={account.user}", f"--regid={_group(account)}", "--clear-groups", "--no-new-privs",
+        f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}", "--pdeathsig", signal, "--", *argv,
+    ]  # fmt: skip
+
+
+def scripts(service: Service, block: Block, log: Path) -> dict[str, str]:
+    """The files of its s6 service directory: what they are called there, and what is in them."""
+    sorts = [*service.sorts(block), "+"] if service.sorts else []
+    keep = ["s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
+    return {
+        "run": _run(service, block),
+        "finish": _FINISH,
+        "timeout-kill": "5000\n",
+        "log/run": f"#!/bin/sh\numask 077\nexec {shlex.join(_environment({}) + keep)}\n",
+    }
+
+
+def make_needs(service: Service) -> None:
+    """Make the directories that its daemon and its checker need, with its account as their owner."""
+    uid, gid = _ids(service.account)
+    for name in service.needs:
+        os.makedirs(name, mode=0o755, exist_ok=True)
+        os.chown(name, uid, gid)
+
+
+def grant(service: Service, *, root: Path = Path("/")) -> None:
+    """Let the service's account read what the service owns, through its group: operators drop keys as root, 0600.
+
+    Only what the account could not read is touched, nothing is ever given to all, and neither a link nor a file that
+    also has a name elsewhere is.
+    """
+    if service.account.user == "root" or not service.owns:
+        return
+    uid, gid = _ids(service.account)
+    top = root / service.owns.lstrip("/")
+    if not top.is_dir() or top.is_symlink():
+        return
+    _grant(top, uid, gid)
+    for place, directories, names in os.walk(top):
+        for name in (*directories, *names):
+            _grant(Path(place, name), uid, gid)
+
+
+def _grant(path: Path, uid: int, gid: int) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return  # a link, a socket, or gone again
+    try:
+        status = os.fstat(handle)
+        directory = stat.S_ISDIR(status.st_mode)
+        wanted = 0o5 if directory else 0o4
+        if not directory and (status.st_nlink > 1 or not stat.S_ISREG(status.st_mode)):
+            return
+        if not _may(status, uid, gid, wanted):
+            os.fchown(handle, -1, gid)
+            os.fchmod(handle, status.st_mode & 0o777 | wanted << 3)
+    finally:
+        os.close(handle)
+
+
+def _may(status: os.stat_result, uid: int, gid: int, wanted: int) -> bool:
+    shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
+    return status.st_mode >> shift & wanted == wanted
+
+
+def _run(service: Service, block: Block) -> str:
+    command = _environment(service.environment) + as_account(service.account, arguments(service, block), signal="TERM")
+    pidfile = block.value("pidfile")
+    lines = [
+        "#!/bin/sh",
+        "exec 2>&1",
+        "echo $$ > pid",
+        *([f"echo $$ > {shlex.quote(pidfile)}"] if pidfile else []),
+        f"ulimit -H -n {OPEN_FILES} 2>/dev/null",
+        "cd /",
+        f"exec {shlex.join(command)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _environment(extra: Mapping[str, str]) -> Argv:
+    """What a daemon sees is always the same, whoever started it."""
+    wanted = {"PATH": PATH, "LC_ALL": "C.UTF-8", **extra}
+    return ["env", "-i", *(f"{name}={value}" for name, value in wanted.items())]
+
+
+def _affinity(cpus: str) -> Argv:
+    return ["taskset", cpus] if cpus.startswith("0x") else ["taskset", "-c", cpus]
+
+
+def _ids(account: Account) -> tuple[int, int]:
+    try:
+        entry = pwd.getpwnam(account.user)
+    except KeyError:
+        raise Failure(f"{account.user}: there is no such account on this node") from None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _group(account: Account) -> str:
+    return str(_ids(account)[1])

@@ -1,0 +1,92 @@
+"""Services without a process (system, network): they run once their commands have. What undoes them is noted first.
+
+/run/firmware/setup/TITLE.json holds the commands that were run, those that will undo them, and what went wrong.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware import files
+from firmware.errors import Failure
+from firmware.rc.document import Block
+from firmware.run import run
+from firmware.services.definition import Argv, Service
+
+SETUP = Path("/run/firmware/setup")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was set up: since when (seconds since the epoch), what went wrong ("" if nothing did), what will undo it."""
+
+    since: float
+    words: str
+    undo: list[Argv]
+
+
+def titles(*, top: Path = SETUP) -> list[str]:
+    """The services that are set up now."""
+    return sorted(path.name.removesuffix(".json") for path in top.glob("*.json"))
+
+
+def state(title: str, *, top: Path = SETUP) -> Done | None:
+    """What was set up for a service; None if nothing was."""
+    path = top / f"{title}.json"
+    try:
+        kept = json.loads(path.read_bytes())
+        return Done(path.stat().st_mtime, kept["words"], kept["undo"])
+    except FileNotFoundError:
+        return None
+
+
+def prepare(service: Service, block: Block) -> None:
+    """Run the commands that come before a daemon's start and its check; they may be run again and again."""
+    if service.daemon is not None and service.setup is not None:
+        if words := _run_all(service.setup(block)):
+            raise Failure(f"service {block.title}: not prepared: {words}")
+
+
+def up(service: Service, block: Block, *, top: Path = SETUP) -> None:
+    """Run its commands, and undo what an earlier block set up and this one does not.
+
+    All commands are run even if some fail, and nothing that worked is taken back: an appliance with one bad route must
+    stay within reach. Failure with all that went wrong.
+    """
+    before = state(block.title, top=top)
+    undo = service.teardown(block) if service.teardown else []
+    old = before.undo if before else []
+    _note(block.title, top, "interrupted", [*undo, *(argv for argv in old if argv not in undo)])
+    words = _run_all(service.setup(block) if service.setup else [])
+    _run_all([argv for argv in old if argv not in undo])
+    _note(block.title, top, words, undo)
+    if words:
+        raise Failure(f"service {block.title}: not all of it is set up: {words}")
+
+
+def down(title: str, *, top: Path = SETUP) -> None:
+    """Undo what was set up, nothing else; what is gone already is no error."""
+    done = state(title, top=top)
+    if done is not None:
+        _run_all(done.undo)
+        (top / f"{title}.json").unlink(missing_ok=True)
+
+
+def _note(title: str, top: Path, words: str, undo: list[Argv]) -> None:
+    top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.write(top / f"{title}.json", json.dumps({"words": words, "undo": undo}).encode(), mode=0o600)
+
+
+def _run_all(commands: Sequence[Argv]) -> str:
+    """Run each; returns what those that failed said. What is there already is as wanted."""
+    failed = []
+    for argv in commands:
+        try:
+            done = run(argv, check=False)
+        except Failure as error:
+            failed.append(str(error))
+            continue
+        if done.status and "File exists" not in done.words:
+            failed.append(f"{' '.join(argv)}: {done.words or f'exit status {done.status}'}")
+    return "\n".join(failed)

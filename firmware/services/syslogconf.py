@@ -1,0 +1,89 @@
+"""What syslogd's own file says: which message goes where. Run as a program it is syslogd's checker.
+
+One rule a line, `FACILITY.LEVEL[;FACILITY.LEVEL…] /var/log/NAME`: messages of these facilities (several with commas
+between, `*` for all) that are at least as urgent as the level (`*` for any) go to that file. `#` begins a comment.
+busybox's syslogd reads no file in every build, and would not say what is wrong with one; s6-log does the sorting, and
+keeps each log bounded: it lies in /var/log/NAME.d, and /var/log/NAME is a link to what is written now.
+"""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware.errors import Failure
+
+FILE = "/etc/syslogd/syslog.conf"
+
+FACILITIES = (
+    "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron", "authpriv", "ftp",
+    *(f"local{number}" for number in range(8)),
+)  # fmt: skip
+LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
+
+_SPELLINGS = {"warning": "warn", "error": "err", "panic": "emerg", "*": "debug"}
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`choices` are pairs of facilities and levels; messages that are in any of them go to the log `name`."""
+
+    name: str
+    choices: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
+
+    @property
+    def pattern(self) -> str:
+        """An extended regular expression for the lines of syslogd (time stamp, host, FACILITY.LEVEL, text)."""
+        pairs = "|".join(rf"({'|'.join(facilities)})\.({'|'.join(levels)})" for facilities, levels in self.choices)
+        return f"^.{{15}} [^ ]+ ({pairs}) "
+
+
+def rules(path: str) -> list[Rule]:
+    """The rules of a file that has no errors; those that it has are left out. None if the file is not there."""
+    return [found for _, found in _parsed(path) if isinstance(found, Rule)]
+
+
+def problems(path: str) -> list[str]:
+    """What is wrong with it, as FILE:LINE: …"""
+    return [f"{path}:{number}: {found}" for number, found in _parsed(path) if isinstance(found, str)]
+
+
+def _parsed(path: str) -> list[tuple[int, Rule | str]]:
+    try:
+        text = Path(path).read_bytes().decode()
+    except FileNotFoundError:
+        return [] if path == FILE else [(1, "there is no such file")]
+    except (OSError, UnicodeDecodeError) as error:
+        return [(1, f"it cannot be read: {error}")]
+    lines = [(number, line.partition("#")[0].split()) for number, line in enumerate(text.split("\n"), 1)]
+    return [(number, _rule(words)) for number, words in lines if words]
+
+
+def _rule(words: list[str]) -> Rule | str:
+    if len(words) != 2:
+        return "a rule is FACILITY.LEVEL, blanks, and a file below /var/log"
+    name = words[1].removeprefix("/var/log/")
+    if name == words[1] or not name or not _NAME.issuperset(name) or name[0] == "." or len(name) > 64:
+        return f"{words[1]!r} is not a file right below /var/log"
+    try:
+        return Rule(name, tuple(_choice(part) for part in words[0].split(";")))
+    except Failure as error:
+        return str(error)
+
+
+def _choice(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    facilities, dot, level = word.partition(".")
+    level = _SPELLINGS.get(level, level)
+    named = FACILITIES if facilities == "*" else tuple(facilities.split(","))
+    if not dot or level not in LEVELS:
+        raise Failure(f"{word!r} does not end in a level: {', '.join(LEVELS)} or *")
+    for facility in named:
+        if facility not in FACILITIES:
+            raise Failure(f"{facility!r} is not a facility: {', '.join(FACILITIES)} or *")
+    return named, LEVELS[: LEVELS.index(level) + 1]
+
+
+if __name__ == "__main__":
+    found = problems(sys.argv[1])
+    print("\n".join(found), file=sys.stderr)
+    sys.exit(1 if found else 0)

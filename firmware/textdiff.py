@@ -1,0 +1,93 @@
+"""Differences as text for people. Binary content is not shown, and private keys never are."""
+
+import difflib
+import hashlib
+import re
+
+_PRIVATE = re.compile(
+    rb"-{4,5} ?BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY|PuTTY-User-Key-File-[0-9]|\A\s*[A-Za-z0-9+/]{43}=\s*\Z"
+)
+#: keys that stand in one line of a file: WireGuard's, in its own files and in config.rc
+_SECRET = re.compile(rb"(?im)^([ \t]*(?:[a-z]+[ \t]+)?(?:private_?key|preshared_?key)[ \t]*[ \t=][ \t]*)([^\s#]+)")
+#: lines beyond which no shortest difference is looked for: that can take forever
+_MANY = 4000
+_CONTEXT = 3
+
+
+def holds_private_key(data: bytes) -> bool:
+    """Is there a private key in it (PEM of any kind, OpenSSH, PGP, PuTTY, or nothing but a WireGuard key)?"""
+    return _PRIVATE.search(data) is not None
+
+
+def text_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
+    """The unified difference, "" if there is none; `old` or `new` is None where there is no file.
+
+    None if either is binary or holds a private key. Secrets that stand in one line are shown as a hash, so that one still
+    sees that they changed.
+    """
+    if holds_private_key(old or b"") or holds_private_key(new or b""):
+        return None
+    before, after = _lines(old), _lines(new)
+    if before is None or after is None:
+        return None
+    names = ["/dev/null" if data is None else prefix + path for prefix, data in (("a", old), ("b", new))]
+    return "".join(map(_whole, _unified(before, after, [shown(name) for name in names])))
+
+
+def shown(path: str) -> str:
+    """A path for one line of text: as it is, or quoted as C does it if it has other than plain characters."""
+    if path.isprintable() and path == path.strip() and not set(path) & set('"\\'):
+        return path
+    quoted = "".join(
+        char if char.isprintable() and char not in '"\\' else "".join(f"\\{byte:03o}" for byte in _raw(char))
+        for char in path
+    )
+    return f'"{quoted}"'
+
+
+def _raw(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _lines(data: bytes | None) -> list[str] | None:
+    """The lines with their ends, secrets hidden; None for what is no text."""
+    try:
+        text = _SECRET.sub(_hidden, data or b"").decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    *whole, last = text.split("\n")
+    return None if "\0" in text else [line + "\n" for line in whole] + [last] * bool(last)
+
+
+def _hidden(match: re.Match[bytes]) -> bytes:
+    return match[1] + b"(not shown, sha256 " + hashlib.sha256(match[2]).hexdigest()[:12].encode() + b")"
+
+
+def _unified(before: list[str], after: list[str], names: list[str]) -> list[str]:
+    if len(before) + len(after) <= _MANY:
+        return list(difflib.unified_diff(before, after, names[0], names[1], n=_CONTEXT))
+    return _coarse(before, after, names)
+
+
+def _coarse(before: list[str], after: list[str], names: list[str]) -> list[str]:
+    """Without looking for common lines between the first and the last difference."""
+    if before == after:
+        return []
+    shortest = min(len(before), len(after))
+    head = next((at for at in range(shortest) if before[at] != after[at]), shortest)
+    tail = next((at for at in range(shortest - head) if before[-1 - at] != after[-1 - at]), shortest - head)
+    start, kept = max(0, head - _CONTEXT), min(tail, _CONTEXT)
+    old, new = before[head : len(before) - tail], after[head : len(after) - tail]
+    lead, trail = before[start:head], before[len(before) - tail :][:kept]
+    spans = [_span(start, len(lead) + len(part) + len(trail)) for part in (old, new)]
+    title = [f"--- {names[0]}\n", f"+++ {names[1]}\n", f"@@ -{spans[0]} +{spans[1]} @@\n"]
+    rows = ((" ", lead), ("-", old), ("+", new), (" ", trail))
+    return title + [mark + line for mark, part in rows for line in part]
+
+
+def _span(start: int, length: int) -> str:
+    return f"{start + bool(length)},{length}"
+
+
+def _whole(line: str) -> str:
+    return line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"

@@ -1,0 +1,158 @@
+"""Red, orange, green: right, with the reason, and in time."""
+
+import json
+import time
+
+import pytest
+import story
+from driver import Lab
+from story import CONFIG, Stage, page
+
+
+@pytest.fixture(scope="module")
+def stage(module_lab: Lab) -> Stage:
+    """Two nodes that are paired, saved, and the same."""
+    made = Stage(module_lab, tell=lambda text: None)
+    story.pair(made)
+    made.edit(1, page("state"))
+    made.on(1, "csync", "push", "haproxy")
+    made.on(1, "csync", "save")
+    made.on(1, "config", "save")
+    made.shows(1, "green")
+    made.shows(2, "green")
+    return made
+
+
+def reasons(stage: Stage, node: int = 1) -> str:
+    return "; ".join(stage.json(node, "csync", "status")["reasons"])
+
+
+def logged(stage: Stage, node: int, words: str, within: float) -> float:
+    """Seconds until node's csyncd has logged that, by itself."""
+    began = time.monotonic()
+    while words not in stage.on(node, "sh", "-c", "tail -n 3 /run/firmware/log/csyncd/current"):
+        assert time.monotonic() - began < within, stage.on(node, "tail", "-n", "5", "/run/firmware/log/csyncd/current")
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def test_an_edit_on_the_peer_is_known_here_within_two_seconds_and_nobody_asked(stage: Stage) -> None:
+    stage.on(2, "sh", "-c", f"echo '# edited' >>{CONFIG}")
+    logged(stage, 1, "the pair is orange: node 2: not in effect yet: haproxy", 2)
+    report = stage.json(1, "csync", "status")
+    assert report["state"] == "orange" and report["peer"]["unapplied"] == ["haproxy"]
+    assert report["services"]["haproxy"]["in_sync"] is False
+    assert report["peer"]["unsaved"] == [CONFIG]
+    stage.on(2, "sh", "-c", f"sed -i '/# edited/d' {CONFIG}")
+    logged(stage, 1, "the pair is green", 2)
+
+
+def test_a_file_in_a_new_directory_is_noticed_too(stage: Stage) -> None:
+    stage.on(2, "sh", "-c", "mkdir -p /etc/new/deep && echo x >/etc/new/deep/file")
+    logged(stage, 1, "/etc/new/deep/file", 2)
+    stage.on(2, "sh", "-c", "echo y >/etc/new/deep/other")
+    logged(stage, 1, "/etc/new/deep/other", 2)
+    stage.on(2, "rm", "-r", "/etc/new")
+    logged(stage, 1, "the pair is green", 2)
+
+
+def test_an_unsaved_change_here_does_not_colour_the_pair(stage: Stage) -> None:
+    stage.on(1, "sh", "-c", "echo x >/etc/motd.mine")
+    report = stage.json(1, "csync", "status")
+    assert report["state"] == "green" and report["local"]["unsaved"] == ["/etc/motd.mine"]
+    stage.shows(2, "orange")
+    stage.on(1, "rm", "/etc/motd.mine")
+    stage.shows(2, "green")
+
+
+def test_a_cut_cable_is_noticed_within_ten_seconds(stage: Stage) -> None:
+    stage.lab.link(2, False)
+    try:
+        logged(stage, 1, "the pair is red", 10)
+        began = time.monotonic()
+        report = stage.json(1, "csync", "status")
+        assert time.monotonic() - began < 8
+        assert report["state"] == "red" and report["reasons"] and report["peer"]["reachable"] is False
+        assert report["services"]["haproxy"]["in_sync"] is None
+    finally:
+        stage.lab.link(2, True)
+    stage.shows(1, "green", within=15)
+
+
+def test_status_right_after_the_cable_was_cut_does_not_guess(stage: Stage) -> None:
+    stage.lab.link(2, False)
+    try:
+        assert stage.json(1, "csync", "status")["state"] == "red"
+    finally:
+        stage.lab.link(2, True)
+    stage.shows(1, "green", within=15)
+
+
+def test_csyncd_stopped_there_and_here(stage: Stage) -> None:
+    stage.on(2, "service", "csyncd", "stop")
+    assert stage.json(1, "csync", "status")["state"] == "red"
+    assert "csyncd does not run on node 2" in reasons(stage) and "Connection refused" in reasons(stage)
+    report = stage.json(2, "csync", "status")
+    assert report["state"] == "red" and "does not run on this node" in report["reasons"][0]
+    assert report["local"]["node"] == 2
+    stage.on(2, "service", "csyncd", "start")
+    stage.shows(1, "green")
+    stage.shows(2, "green")
+
+
+def test_a_crashed_csyncd_is_back_and_leaves_nothing_behind(stage: Stage) -> None:
+    before = {service["name"]: service["pid"] for service in stage.json(2, "service", "list")}
+    stage.on(2, "kill", "-9", str(before["csyncd"]))
+    began = time.monotonic()
+    while True:
+        now = {service["name"]: service["pid"] for service in stage.json(2, "service", "list")}
+        if now["csyncd"] not in (None, 0, before["csyncd"]):
+            break
+        assert time.monotonic() - began < 5
+    assert {name: pid for name, pid in now.items() if name != "csyncd"} == {
+        name: pid for name, pid in before.items() if name != "csyncd"
+    }
+    stage.shows(1, "green")
+    stage.shows(2, "green")
+    gates = stage.on(2, "sh", "-c", "pgrep -f 'sshd.*csyncd/sshd_config' | wc -l")
+    assert gates.strip() == "1"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [("REMOTE_NODE", "3", "mixed up"), ("LOCAL_NODE", "4", "mixed up"), ("REMOTE_IP", "10.32.0.99", "")],
+)
+def test_identities_that_do_not_mirror_each_other_are_red_with_the_reason(
+    stage: Stage, field: str, value: str, says: str
+) -> None:
+    stage.on(2, "sed", "-i", f"s/^{field}=.*/{field}={value}/", "/etc/csyncd/csyncd.cfg")
+    stage.on(2, "service", "csyncd", "restart")
+    try:
+        stage.shows(1, "red", within=10)
+        assert says in reasons(stage)
+        assert stage.lab.run(1, "csync", "push", "haproxy", check=False).status in (1, 3)
+    finally:
+        stage.lab.write(2, "/etc/csyncd/csyncd.cfg", story.settings(2))
+        stage.on(2, "service", "csyncd", "restart")
+    stage.shows(1, "green", within=10)
+
+
+def test_a_wrong_csyncd_cfg_is_an_invalid_configuration_with_every_line(stage: Stage) -> None:
+    stage.lab.write(1, "/etc/csyncd/csyncd.cfg", "LOCAL_IP=10.9.9.9\nREMOTE_IP=x\nLOCAL_NODE=1\nREMOTE_NODE=1\n")
+    try:
+        done = stage.lab.run(1, "service", "csyncd", "restart", check=False)
+        assert done.status == 4
+        assert "/etc/csyncd/csyncd.cfg:2: REMOTE_IP: 'x' is not an IP address" in done.stderr
+    finally:
+        stage.lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
+    stage.shows(1, "green", within=10)
+
+
+def test_check_goes_through_the_troubleshooting_list(stage: Stage) -> None:
+    assert all(item["passed"] for item in stage.json(1, "csync", "check"))
+    stage.on(2, "service", "wui", "stop")
+    done = stage.lab.run(1, "csync", "check", "--json", check=False)
+    failed = [item for item in json.loads(done.stdout) if not item["passed"]]
+    assert done.status == 1 and failed and all("web UI" in item["item"] or "keys" in item["item"] for item in failed)
+    assert failed[0]["remedy"]
+    stage.on(2, "service", "wui", "start")

@@ -1,0 +1,368 @@
+"""config.rc as a document: nothing is lost, words and blocks are what the language says, bad input has one clear error."""
+
+import os
+import string
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware.errors import Failure, Invalid
+from firmware.rc.document import Block, parse, read, scan
+from firmware.rc.words import quote
+
+#: texts in which everything that means something stands close together
+CRAMPED = st.text(st.sampled_from("ab#'\"\n\r\t\f\v \x1c\x85\xa0\u2028\ufeffé"), max_size=60)
+PIECES = (
+    "service ",
+    "no ",
+    "interface ",
+    "section ",
+    "wg",
+    "eth0",
+    "\n",
+    "\r\n",
+    " ",
+    "'",
+    '"',
+    "#",
+    "ip address ",
+    "x",
+)
+SHAPED = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
+TEXTS = st.one_of(st.text(), CRAMPED, SHAPED)
+
+
+def words(line: str) -> tuple[str, ...]:
+    document = parse(f"service x\n{line}\n")
+    return document.lines[1].words
+
+
+def block(text: str) -> Block:
+    return parse(text).blocks[0]
+
+
+@given(TEXTS)
+def test_reading_and_writing_back_gives_the_same_text(text: str) -> None:
+    document, _ = scan(text)
+    assert document.text == text
+    assert [line.number for line in document.lines] == list(range(1, len(document.lines) + 1))
+    assert all("\n" not in line.text[:-1] for line in document.lines)
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]) | st.sampled_from("#'\"\n\r \t")))
+def test_a_file_keeps_every_byte(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    path = tmp_path_factory.getbasetemp() / "config.rc"
+    path.write_bytes(text.encode())
+    try:
+        assert read(path).text.encode() == text.encode()
+    except Invalid as error:
+        assert all(problem.startswith(f"{path}:") for problem in error.problems)
+
+
+@given(TEXTS)
+def test_any_text_parses_or_is_invalid_with_the_lines(text: str) -> None:
+    try:
+        parse(text, "FILE")
+    except Invalid as error:
+        numbers = [int(problem.split(":")[1]) for problem in error.problems]
+        assert numbers == sorted(numbers)
+        assert all(problem.startswith("FILE:") for problem in error.problems)
+        assert set(numbers) <= set(range(1, text.count("\n") + 2))
+
+
+@given(TEXTS)
+def test_every_word_of_a_block_is_the_words_of_one_of_its_lines(text: str) -> None:
+    document, _ = scan(text)
+    inside = [line for part in document.blocks for line in part.lines]
+    assert [line for line in document.lines if line.words] == [line for line in inside if line.words]
+    assert all(part.lines[0].words and part.lines[-1].words for part in document.blocks)
+
+
+@given(
+    st.lists(st.text(st.sampled_from(string.printable + "é\xa0\x85\u2028\x1c\ufeff").filter(lambda c: c != "\n"))),
+    st.sampled_from(["", "\n", "\r\n", "  # it's", '\t# a "comment']),
+    st.sampled_from(["", " ", "\t", " \f "]),
+)
+def test_quoted_words_read_back(values: list[str], end: str, blanks: str) -> None:
+    if any("'" in value and '"' in value for value in values):
+        with pytest.raises(Failure, match="single quotes or double quotes, not both"):
+            quote(values)
+    else:
+        assert words(f"{blanks}key {quote(values)}{end}") == ("key", *values)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("ip address 10.0.0.1/24", ("ip", "address", "10.0.0.1/24")),
+        ("  \t ip\f\vaddress\t10.0.0.1/24  ", ("ip", "address", "10.0.0.1/24")),
+        ("", ()),
+        ("   # only a comment, it's one", ()),
+        ("a b # c", ("a", "b")),
+        ("a b#c #d", ("a", "b#c")),
+        ("a '#' b", ("a", "#", "b")),
+        ("a ''#b", ("a", "#b")),
+        ("a 'b c' \"d e\"", ("a", "b c", "d e")),
+        ("a x'b c'\"d\"y", ("a", "xb cdy")),
+        ("a '' \"\"", ("a", "", "")),
+        ("a \"it's\" '\"'", ("a", "it's", '"')),
+        (r"a \"b\"", ("a", "\\b\\")),
+        (r"a b\ c", ("a", "b\\", "c")),
+        ("sysctl net.ipv4.tcp_rmem='4096 87380'", ("sysctl", "net.ipv4.tcp_rmem=4096 87380")),
+        ("a b\xa0c\x85d\x1ce\u2003f", ("a", "b\xa0c\x85d\x1ce\u2003f")),
+        ("a b\x1cc\x1d d\x1ee\x1f", ("a", "b\x1cc\x1d", "d\x1ee\x1f")),
+        ("a é # ü", ("a", "é")),
+        ("a $(reboot) `reboot` ; reboot", ("a", "$(reboot)", "`reboot`", ";", "reboot")),
+        ("a b\r", ("a", "b")),
+        ("a b\rc", ("a", "b", "c")),
+        ("\ufeffa b", ("a", "b")),
+    ],
+)
+def test_words(line: str, expected: tuple[str, ...]) -> None:
+    assert words(line) == expected
+
+
+def test_only_a_newline_ends_a_line() -> None:
+    document = parse("service a\r\nx 1\r\n\ry\x0b\x0c\x85\u2028z\nlast")
+    assert [line.text for line in document.lines] == ["service a\r\n", "x 1\r\n", "\ry\x0b\x0c\x85\u2028z\n", "last"]
+    assert document.lines[1].words == ("x", "1")
+
+
+def test_the_first_line_is_read_through_a_byte_order_mark() -> None:
+    document = parse("\ufeffservice haproxy\n")
+    assert document.blocks[0].title == "haproxy"
+    assert document.text.startswith("\ufeff")
+
+
+def test_lines_before_the_first_service_are_the_system() -> None:
+    document = parse("# top\n\nhostname one\n# between\nrtc utc\n\n# of haproxy\nservice haproxy\n")
+    system, haproxy = document.blocks
+    assert (system.title, system.enabled, system.text) == ("system", True, "hostname one\n# between\nrtc utc\n")
+    assert system.statements == (("service", "system"), ("hostname", "one"), ("rtc", "utc"))
+    assert haproxy.text == "service haproxy\n"
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n", " \t\n#'"])
+def test_no_words_make_no_block(text: str) -> None:
+    assert parse(text).blocks == ()
+
+
+@pytest.mark.parametrize(
+    ("legacy", "today"),
+    [
+        ("section system\n hostname one\n", "service system\n  hostname one\n"),
+        ("hostname one\n", "service system\nhostname one\n"),
+        ("interface eth0\n mtu 1500\n", "service network eth0\nmtu 1500 # bytes\n"),
+        ("no interface eth0\n mtu 1500\n", "no service network eth0\nmtu '1500'\n"),
+        ("no section vrrp\n", "no service vrrp"),
+    ],
+)
+def test_legacy_spellings_mean_the_same(legacy: str, today: str) -> None:
+    assert block(legacy).statements == block(today).statements
+    assert block(legacy).title == block(today).title
+    assert block(legacy).text == legacy
+
+
+def test_interface_is_a_directive_of_wg_and_a_header_elsewhere() -> None:
+    document = parse("service wg\n interface wg0\n no interface wg1\nservice haproxy\ninterface eth0\n mtu 1500\n")
+    assert [part.title for part in document.blocks] == ["wg", "haproxy", "network.eth0"]
+    assert document.blocks[0].values("interface") == [("wg0",)]
+
+
+def test_blocks_run_to_their_last_directive() -> None:
+    text = "service a\n\n x 1 # inline\n # inner\n y 2\n\n # of b\nno service b c\n z\n\n"
+    first, second = parse(text).blocks
+    assert first.text == "service a\n\n x 1 # inline\n # inner\n y 2\n"
+    assert (second.name, second.instance, second.enabled) == ("b", "c", False)
+    assert second.text == "no service b c\n z\n"
+    assert second.statements == (("no", "service", "b", "c"), ("z",))
+    assert [line.number for line in second.lines] == [8, 9]
+
+
+def test_the_same_service_with_other_instances() -> None:
+    document = parse("service network eth0\n mtu 1\nservice network eth0.100\n mtu 2\nservice network\n mtu 3\n")
+    assert [part.title for part in document.blocks] == ["network.eth0", "network.eth0.100", "network"]
+    for instance, mtu in (("eth0", "1"), ("eth0.100", "2"), ("", "3")):
+        found = document.find("network", instance)
+        assert found is not None
+        assert found.value("mtu") == mtu
+    assert document.find("network", "eth1") is None
+    with pytest.raises(Failure, match=r"config\.rc: network\.eth1: No matching section found"):
+        document.section("network", "eth1")
+
+
+def test_of_two_blocks_with_one_title_the_first_is_found() -> None:
+    found = parse("service a\n x 1\nservice a\n x 2\n").find("a")
+    assert found is not None
+    assert found.value("x") == "1"
+
+
+def test_value_is_what_the_last_line_says() -> None:
+    part = block("service a\n k 1 2\n k 3 4\n no gone\n gone 1\n no gone\n flag\n")
+    assert part.value("k") == "3 4"
+    assert part.value("gone", "default") == ""
+    assert part.value("flag", "default") == ""
+    assert part.value("missing", "default") == "default"
+    assert part.value("missing") == ""
+
+
+def test_values_accumulate_until_no_takes_them_back() -> None:
+    part = block("service a\n m 1\n m 2 x\n no m 1\n m 3\n n 1\n no n\n n 2\n")
+    assert part.values("m") == [("2", "x"), ("3",)]
+    assert part.values("n") == [("2",)]
+    assert part.values("k") == []
+
+
+def test_a_key_may_have_two_words() -> None:
+    part = block("service network eth0\n ip address 10.0.0.1/8\n ip route default 10.0.0.2\n ip  address 10.0.0.3/8\n")
+    assert part.values("ip address") == [("10.0.0.1/8",), ("10.0.0.3/8",)]
+    assert part.value("ip route") == "default 10.0.0.2"
+    assert part.values("address") == []
+    assert part.values("ip addres") == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("", None), ("autostart", True), ("no autostart", False), ("autostart on", True), ("autostart off", False),
+        ("no autostart\nautostart", True), ("autostart\nno autostart", False), ("autostart yes", True),
+        ("autostart no", False), ("autostart 0", False), ("autostart false", False),
+    ],
+)  # fmt: skip
+def test_flag(lines: str, expected: bool | None) -> None:
+    part = block(f"service a\n{lines}\n")
+    assert part.flag("autostart", True) is (True if expected is None else expected)
+    assert part.flag("autostart", False) is (False if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "why"),
+    [
+        ("service a\n x 'b\n y\n", 2, "the quote ' is opened and not closed"),
+        ('service a\n x\n y b"c d # e', 3, 'the quote " is opened and not closed'),
+        ("a\0b\n", 1, "a NUL byte"),
+        ("# é\nservice a\n\0", 3, "a NUL byte"),
+        ("# é\nx \udcff\n", 2, "not UTF-8: byte 0xff"),
+        ("x\n\n\ud800", 3, "not UTF-8"),
+        ("x\nservice\n", 2, "the name of a service is missing"),
+        ("no service # haproxy\n", 1, "the name of a service is missing"),
+        ("service a b c\n", 1, "too many words after a service and its instance"),
+        ("service ../x\n", 1, "'../x' cannot be the name of a service"),
+        ("service ''\n", 1, "'' cannot be the name of a service"),
+        ("service a.b\n", 1, "'a.b' cannot be the name of a service"),
+        ("service a\nservice a ..\n", 2, "'..' cannot be the name of an instance"),
+        ("service a -rf\n", 1, "'-rf' cannot be the name of an instance"),
+        ("service a b/c\n", 1, "'b/c' cannot be the name of an instance"),
+        (f"service a {'b' * 65}\n", 1, "cannot be the name of an instance"),
+        ("service a ''\n", 1, "'' cannot be the name of an instance"),
+        (f"service {'a' * 65}\n", 1, "cannot be the name of a service"),
+        ("service é\n", 1, "'é' cannot be the name of a service"),
+    ],
+)
+def test_errors_in_form_name_their_line(text: str, number: int, why: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(text, "/etc/config.rc")
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith(f"/etc/config.rc:{number}: ")
+    assert why in caught.value.problems[0]
+
+
+def test_all_errors_in_form_come_at_once() -> None:
+    with pytest.raises(Invalid, match="FILE: 4 errors") as caught:
+        parse("service a/b\n x 'y\nx\0\n\n\"", "FILE")
+    assert [problem.split(": ")[0] for problem in caught.value.problems] == ["FILE:1", "FILE:2", "FILE:3", "FILE:5"]
+
+
+def test_scan_goes_on_where_parse_refuses() -> None:
+    document, problems = scan("service ssh d x\n a\nservice b\n y 'z  \r\nservice c\n")
+    assert [number for number, _ in problems] == [1, 4]
+    assert [part.title for part in document.blocks] == ["", "b", "c"]
+    assert document.blocks[1].value("y") == "z"
+
+
+def test_bytes_that_are_not_utf8_are_reported_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "config.rc"
+    path.write_bytes(b"service a\n# caf\xc3\xa9\n x \xff\n y \xc3\n")
+    with pytest.raises(Invalid) as caught:
+        read(path)
+    assert caught.value.problems == (f"{path}:3: not UTF-8: byte 0xff", f"{path}:4: not UTF-8: byte 0xc3")
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    for name, why in (
+        ("", "it is a directory"),
+        ("missing", "No such file or directory"),
+        ("pipe", "it is not a regular file"),
+        ("pipe/below", "Not a directory"),
+        ("loop", "Too many levels of symbolic links"),
+    ):
+        with pytest.raises(Failure, match=f"{tmp_path / name}: not read: {why}") as caught:
+            read(tmp_path / name)
+        assert caught.value.status == 1
+    with pytest.raises(Failure, match="not read: embedded null byte"):
+        read("a\0b")
+
+
+def test_an_unreadable_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.rc"
+    path.write_text("service a\n")
+    path.chmod(0)
+    tmp_path.chmod(0o755)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        with pytest.raises(Failure, match="not read: Permission denied"):
+            read(path)
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def test_a_line_of_ten_megabytes() -> None:
+    long = "b " * 5_000_000
+    document = parse(f"service a\n x {long}\n y '{long}'\n z 1\n")
+    assert len(document.lines[1].words) == 5_000_001
+    assert document.lines[2].words == ("y", long)
+    assert document.blocks[0].value("z") == "1"
+
+
+def test_a_hundred_thousand_services() -> None:
+    text = "".join(f"service network eth{number}\n mtu {number}\n" for number in range(100_000))
+    document = parse(text)
+    assert len(document.blocks) == 100_000
+    assert document.blocks[-1].value("mtu") == "99999"
+    assert document.text == text
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda count: "service network eth0\n    ip address 10.0.0.1/24\n" * count,
+        lambda count: "    ip address '10.0.0.1/24' # it's\n" * count,
+        lambda count: "".join(f"service a{number}\n\n\n# b\n" for number in range(count)),
+        lambda count: "x " + "'a'\"b\" c#d " * count,
+        lambda count: "x " + "''" * 4 * count,
+        lambda count: ("service a\n" + " \n" * count) * 2,
+        lambda count: "x é'" * count,
+        lambda count: "interface a\nservice wg\ninterface b\n" * count,
+    ],
+)
+def test_time_is_linear_in_size(make: Callable[[int], str]) -> None:
+    small, large = make(4_000), make(32_000)
+
+    def seconds(text: str) -> float:
+        times = []
+        for _ in range(3):
+            start = time.process_time()
+            scan(text)
+            times.append(time.process_time() - start)
+        return min(times)
+
+    assert seconds(large) < 24 * seconds(small) + 0.02  # 8 is linear, 64 quadratic

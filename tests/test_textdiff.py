@@ -1,0 +1,143 @@
+"""Differences as text: what they say, and what they never say."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware import textdiff
+from firmware.textdiff import holds_private_key, shown, text_diff
+
+
+def test_a_changed_line() -> None:
+    assert text_diff("/etc/x", b"a\nb\nc\n", b"a\nB\nc\n") == "--- a/etc/x\n+++ b/etc/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
+
+
+def test_added_removed_and_equal() -> None:
+    assert text_diff("/etc/x", None, b"a\n") == "--- /dev/null\n+++ b/etc/x\n@@ -0,0 +1 @@\n+a\n"
+    assert text_diff("/etc/x", b"a\n", None) == "--- a/etc/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n"
+    assert text_diff("/etc/x", b"a\n", b"a\n") == ""
+
+
+def test_the_missing_end_of_a_line_is_said() -> None:
+    found = text_diff("/etc/x", b"a\n", b"a")
+    assert found == "--- a/etc/x\n+++ b/etc/x\n@@ -1 +1 @@\n-a\n+a\n\\ No newline at end of file\n"
+
+
+@pytest.mark.parametrize("data", [b"\0", b"text\0text", b"\xff\xfe", b"latin \xe9\n"])
+def test_what_is_no_text_is_not_shown(data: bytes) -> None:
+    assert text_diff("/etc/x", data, b"text\n") is None
+    assert text_diff("/etc/x", b"text\n", data) is None
+
+
+KINDS = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PGP PRIVATE KEY BLOCK"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_private_keys_are_never_shown(kind: str) -> None:
+    key = f"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n-----BEGIN {kind}-----\nc2VjcmV0\n".encode()
+    assert holds_private_key(key)
+    for old, new in ((key, None), (None, key), (key, key + b"x"), (key, b"public\n"), (b"public\n", key)):
+        assert text_diff("/etc/haproxy/cert.pem", old, new) is None
+
+
+def test_real_keys_are_recognised(tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "ssh")], check=True)
+    made = subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519"], check=True, capture_output=True).stdout
+    assert holds_private_key((tmp_path / "ssh").read_bytes())
+    assert holds_private_key(made)
+    assert not holds_private_key((tmp_path / "ssh.pub").read_bytes())
+    assert holds_private_key(b"yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=\n")
+    assert holds_private_key(b"PuTTY-User-Key-File-3: ssh-ed25519\n")
+
+
+@pytest.mark.parametrize("data", [b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN PUBLIC KEY-----\n", b"ssh-ed25519 AAAA x\n", b""])
+def test_public_things_are_no_private_keys(data: bytes) -> None:
+    assert not holds_private_key(data)
+
+
+@pytest.mark.parametrize(
+    "line", ["PrivateKey = {}", "  private_key {}", "\twg private_key {}", "preshared_key {}", "PresharedKey={}", "  no private_key {}"]
+)
+def test_keys_within_a_line_are_hidden_but_a_change_is_seen(line: str) -> None:
+    one, other = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
+    found = text_diff("/etc/config.rc", f"a\n{line.format(one)}\n".encode(), f"a\n{line.format(other)}\n".encode())
+    assert found is not None
+    assert one not in found
+    assert other not in found
+    assert found.count("not shown") == 2
+    assert text_diff("/etc/config.rc", line.format(one).encode(), line.format(one).encode()) == ""
+
+
+def test_public_keys_within_a_line_are_shown() -> None:
+    assert "PEER" in (text_diff("/etc/config.rc", b"", b"  public_key PEER\n") or "")
+
+
+texts = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n", "long line\r\n"]), max_size=30).map("".join)
+
+
+@given(old=texts, new=texts, limit=st.sampled_from([0, 10_000]), ends=st.booleans())
+def test_patch_makes_the_new_from_the_old(old: str, new: str, limit: int, ends: bool) -> None:
+    """Also the coarse way, which large files take."""
+    old, new = old + "x" * ends, new
+    before, textdiff._MANY = textdiff._MANY, limit
+    try:
+        found = text_diff("/etc/x", old.encode(), new.encode())
+    finally:
+        textdiff._MANY = before
+    assert found is not None
+    assert applied(old, found) == new
+    assert (found == "") == (old == new)
+
+
+def applied(old: str, diff: str) -> str:
+    """What patch makes of it."""
+    lines, made, at = diff.split("\n")[:-1], [], 0
+    before = old.split("\n")
+    before = [line + "\n" for line in before[:-1]] + [before[-1]] * bool(before[-1])
+    for number, line in enumerate(lines[2:], 2):
+        bare = lines[number + 1 : number + 2] == ["\\ No newline at end of file"]
+        text = line[1:] + "\n" * (not bare)
+        if line.startswith("@@"):
+            start, _, length = line.split()[1][1:].partition(",")
+            begin = int(start) - (length != "0")
+            made += before[at:begin]
+            at = begin
+        elif line[0] in " -":
+            assert before[at] == text
+            at += 1
+            made += [text] * (line[0] == " ")
+        elif line[0] == "+":
+            made.append(text)
+    return "".join(made + before[at:])
+
+
+def test_large_files_take_no_forever() -> None:
+    old = b"".join(b"%d\n" % number for number in range(100_000))
+    new = b"".join(b"%d\n" % (number * 2) for number in range(100_000))
+    start = time.monotonic()
+    assert text_diff("/etc/x", old, new)
+    assert time.monotonic() - start < 5
+
+
+def test_patch_itself_agrees(tmp_path: Path) -> None:
+    old, new = "".join(f"{number}\n" for number in range(50)), "".join(f"{number}\n" for number in range(1, 60) if number != 30)
+    (tmp_path / "x").write_text(old)
+    ours = (text_diff("/x", old.encode(), new.encode()) or "").splitlines()
+    (tmp_path / "y").write_text(new)
+    theirs = subprocess.run(["diff", "-u", tmp_path / "x", tmp_path / "y"], capture_output=True, text=True).stdout.splitlines()
+    assert ours[2:] == theirs[2:]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("/etc/a b", "/etc/a b"), ("/etc/ü", "/etc/ü"), ("/etc/a ", '"/etc/a "'), ("/etc/a\nb", '"/etc/a\\012b"'),
+        ("/etc/\udcff", '"/etc/\\377"'), ('/etc/"', '"/etc/\\042"'), ("/etc/\\", '"/etc/\\134"'), ("/etc/\x1b[2J", '"/etc/\\033[2J"'),
+    ],
+)  # fmt: skip
+def test_paths_in_a_line(path: str, line: str) -> None:
+    assert shown(path) == line
