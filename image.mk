@@ -15,7 +15,7 @@ PACKAGES := busybox execline haproxy iproute2 libxxhash0 netbase openssh-client 
 	util-linux wireguard-tools python3 python3-cffi-backend python3-h11 python3-netifaces python3-psutil \
 	python3-pyinotify python3-serial \
 	gcc libc6-dev libxxhash-dev python3-cffi python3-dev python3-setuptools python3-venv python3-wheel \
-	curl rsync shellcheck
+	curl e2fsprogs mount rsync shellcheck strace
 
 # all that the node layer is made of
 SOURCES := pyproject.toml setup.py tests/lab/layer.py \

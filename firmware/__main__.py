@@ -29,7 +29,8 @@ def program(name: str, argv: list[str]) -> int:
 
     from firmware.commands import cli
 
-    return cli.dispatch(name, import_module(f"firmware.commands.{name}").VERBS, argv)
+    module = import_module(f"firmware.commands.{name}")
+    return cli.dispatch(name, module.VERBS, argv, getattr(module, "ABOUT", ""), getattr(module, "LATER", None))
 
 
 def service() -> int:

@@ -5,6 +5,7 @@ Importing psutil takes longer than starting Python, so only what needs it import
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -51,8 +52,11 @@ def end(known: Identity, number: int) -> bool:
     return False
 
 
-def end_all(*, account: str, command: str, seconds: float = 2.0) -> None:
-    """End every process of an account and every process that was started as `command`; KILL for what is left then."""
+def end_all(*, account: str = "", command: str = "", seconds: float = 3.0) -> int:
+    """End every process of an account and every process that was started as `command`: TERM, then KILL after `seconds`.
+
+    Returns how many there were. Our own process is never among them.
+    """
     found = [process for process in psutil.process_iter() if _is_of(process, account, command)]
     for process in found:
         _signalled(process, psutil.Process.terminate)
@@ -60,17 +64,18 @@ def end_all(*, account: str, command: str, seconds: float = 2.0) -> None:
     for process in left:
         _signalled(process, psutil.Process.kill)
     psutil.wait_procs(left, timeout=seconds)
+    return len(found)
 
 
-def listens(pid: int) -> bool:
-    """Does this process itself listen on a TCP port?"""
+def ports(pid: int) -> set[int]:
+    """The TCP ports that this process itself listens on."""
     try:
         process = psutil.Process(pid)
         # psutil 6 gave it another name.
         connections = getattr(process, "net_connections", None) or process.connections
-        return any(connection.status == psutil.CONN_LISTEN for connection in connections(kind="tcp"))
+        return {found.laddr.port for found in connections(kind="tcp") if found.status == psutil.CONN_LISTEN}
     except psutil.Error:
-        return False
+        return set()
 
 
 def runs(pid: int, name: str) -> bool:
@@ -81,44 +86,16 @@ def runs(pid: int, name: str) -> bool:
         program, command = process.exe().removesuffix(" (deleted)"), process.cmdline()
     except (psutil.Error, ValueError, OverflowError):
         return False
-    known = {program, os.path.basename(program)} | {known for word in command[:1] for known in (word, os.path.basename(word))}
+    known = {path if full else os.path.basename(path) for path in (program, *command[:1]) for full in (True, False)}
     return bool(words) and words[0] in known and command[1 : len(words)] == words[1:]
-
-
-def end_all(*, account: str = "", command: str = "", timeout: float = 3.0) -> int:
-    """End every process of that account, or whose command line holds `command`: TERM, then KILL after `timeout` seconds.
-
-    Returns how many there were. Our own process is never among them.
-    """
-    found = [process for process in psutil.process_iter(["username", "cmdline"]) if _meant(process, account, command)]
-    for process in found:
-        _signal(process, psutil.Process.terminate)
-    _, alive = psutil.wait_procs(found, timeout)
-    for process in alive:
-        _signal(process, psutil.Process.kill)
-    psutil.wait_procs(alive, timeout)
-    return len(found)
-
-
-def _meant(process: psutil.Process, account: str, command: str) -> bool:
-    if process.pid == os.getpid():
-        return False
-    info = process.info
-    return (bool(account) and info["username"] == account) or (bool(command) and command in " ".join(info["cmdline"] or ()))
-
-
-def _signal(process: psutil.Process, how: Callable[[psutil.Process], None]) -> None:
-    try:
-        how(process)
-    except psutil.Error:
-        return
 
 
 def _is_of(process: psutil.Process, account: str, command: str) -> bool:
     """sshd writes its own name before its arguments, and what it does after them."""
     try:
         words = " ".join(process.cmdline()).removeprefix("sshd: ")
-        return words == command or words.startswith(f"{command} ") or process.username() == account
+        started = bool(command) and f"{words} ".startswith(f"{command} ")
+        return process.pid != os.getpid() and (started or (bool(account) and process.username() == account))
     except psutil.Error:
         return False
 

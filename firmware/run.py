@@ -1,4 +1,7 @@
-"""The one place that starts other programs: argv lists, no shell, stdin closed, a small environment, a time limit."""
+"""The one place that starts other programs: argv lists, no shell, stdin closed, a small environment, a time limit.
+
+They run in /, wherever we are: haproxy's checker, which is not root, must be able to go back to where it began.
+"""
 
 import os
 import subprocess
@@ -31,7 +34,7 @@ class Result:
 def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check: bool = True) -> Result:
     """Run `argv` to its end. With `check`, a status other than 0 is a Failure that carries the program's words."""
     try:
-        done = subprocess.run(list(argv), input=stdin, capture_output=True, timeout=timeout, env=environment())
+        done = subprocess.run(list(argv), input=stdin, capture_output=True, timeout=timeout, cwd="/", env=environment())
     except FileNotFoundError:
         raise Failure(f"{argv[0]}: the program is not on this node") from None
     except subprocess.TimeoutExpired:
@@ -48,7 +51,7 @@ async def spawn(argv: Sequence[str]) -> "Process":
 
     return await asyncio.create_subprocess_exec(
         "setpriv", "--pdeathsig", "TERM", *argv,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment(),
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=environment(),
     )  # fmt: skip
 
 

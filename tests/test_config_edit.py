@@ -202,11 +202,11 @@ def test_what_is_refused_changes_nothing(
 
 
 def test_services_that_are_not_known_can_be_cleaned_up_only(config: Config, path: Path) -> None:
-    path.write_text("service other\n a 1\n a 2\n")
+    path.write_text("service other\n a 1 2\n a 1\n a 2\n")
     assert "unknown service 'other'" in config("add", "other", "b", "1").err
     assert config("set", "other", "a", "1").status == 4
     assert config("del", "other", "a", "1").status == 0
-    assert path.read_text() == "service other\n a 2\n"
+    assert path.read_text() == "service other\n a 1 2\n a 2\n"
 
 
 def test_what_was_set_already_is_not_written_again(config: Config, path: Path) -> None:

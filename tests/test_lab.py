@@ -141,6 +141,17 @@ def test_labs_live_side_by_side(lab: Lab, fresh_lab: Lab) -> None:
     lab.run(1, "rm", "/run/mine")
 
 
+def test_a_careful_umask_outside_changes_nothing_inside(worker_labs: Path) -> None:
+    lab, old = Lab(worker_labs / "careful"), os.umask(0o077)
+    try:
+        lab.up(1)
+        modes = lab.run(1, "stat", "-c", "%n %a", "/", "/etc", "/var/log", "/dev/net", "/tmp", "/run/lock").stdout
+    finally:
+        os.umask(old)
+        lab.down()
+    assert modes.splitlines() == ["/ 755", "/etc 755", "/var/log 755", "/dev/net 755", "/tmp 1777", "/run/lock 1777"]
+
+
 def test_up_makes_fresh_nodes(fresh_lab: Lab) -> None:
     fresh_lab.run(1, "sh", "-c", "touch /flash/mark /etc/mark")
     fresh_lab.up(3)

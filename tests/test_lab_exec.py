@@ -1,5 +1,6 @@
 """`nodes exec`: a command on a node looks like one started here."""
 
+import os
 import subprocess
 import sys
 
@@ -85,3 +86,8 @@ def test_the_hosts_environment_stays_outside(lab: Lab, monkeypatch: pytest.Monke
         "HOSTNAME": lab.run(2, "hostname").stdout.strip(), "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
     }  # fmt: skip
     assert lab.run(2, "pwd").stdout == "/root\n"
+    old = os.umask(0o077)
+    try:
+        assert lab.run(2, "sh", "-c", "umask").stdout == "0022\n"
+    finally:
+        os.umask(old)

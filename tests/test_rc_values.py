@@ -74,7 +74,14 @@ KINDS = [kind for kind in vars(values).values() if isinstance(kind, Value)]
         (
             values.RULE,
             ["from 192.0.2.0/24 table 5"],
-            ["", "from 192.0.2.0/24", "to 192.0.2.0/24 table 5", "from x table 5", "from ::/0 table 0"],
+            [
+                "",
+                "from 192.0.2.0/24",
+                "to 192.0.2.0/24 table 5",
+                "from x table 5",
+                "from ::/0 tab 5",
+                "from ::/0 table 0",
+            ],
         ),
         (values.PORT, ["1", "22", "65535"], ["", "0", "65536", "-1", "22 23", "http", "٣", "1.5", "9" * 5000]),
         (values.number(5, 7), ["5", "6", "7"], ["4", "8", "+6", " 6", "²"]),
@@ -95,6 +102,8 @@ KINDS = [kind for kind in vars(values).values() if isinstance(kind, Value)]
                 ":51820",
                 "2001:db8::1:51820",
                 "[x]:1",
+                "[::1:5",
+                "::1]:5",
                 "a b:1",
                 "-:1",
             ],
@@ -133,7 +142,7 @@ KINDS = [kind for kind in vars(values).values() if isinstance(kind, Value)]
         (
             values.CONSOLE,
             ["ttyS0:9600:vt100", "ttyS0:115200"],
-            ["", "ttyS0", "ttyS0:fast", "ttyS0:9600:", ":9600", "a:1:b:c"],
+            ["", "ttyS0", "ttyS0:fast", "tty/0:9600", "ttyS0:9600:", ":9600", "a:1:b:c"],
         ),
         (values.CPUS, ["0x3", "0", "0,2-3"], ["", "0x", "0xg", "a", "1-", "1-2-3", ","]),
         (values.SECONDS, ["0", "5"], ["", "5s", "86401"]),

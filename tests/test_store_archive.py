@@ -112,7 +112,9 @@ names = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"
 def test_any_names_and_contents_read_back(files: dict[str, bytes], gone: set[str], message: str) -> None:
     contents = {f"/etc/{name}": data for name, data in files.items()}
     removed = tuple(sorted({f"/etc/{name}" for name in gone} - contents.keys()))
-    data = archive.build(replace(LABEL, message=message), drafted([file(*one) for one in contents.items()], contents, removed))
+    data = archive.build(
+        replace(LABEL, message=message), drafted([file(*one) for one in contents.items()], contents, removed)
+    )
     found = archive.parse(data)
     assert ({path: found.content(path) for path in found.offsets}, found.removed) == (contents, removed)
     assert found.label.message == message
@@ -245,7 +247,9 @@ def test_a_hostile_archive_is_refused_for_its_own_reason(data: bytes, why: str) 
 
 def test_the_forger_can_also_make_a_good_one() -> None:
     """Or else the test above would prove nothing."""
-    found: Archive = archive.parse(forged([row(GOOD), row(link("/etc/x", "y"))], [b"service x\n", b""], removed=["/etc/z"]))
+    found: Archive = archive.parse(
+        forged([row(GOOD), row(link("/etc/x", "y"))], [b"service x\n", b""], removed=["/etc/z"])
+    )
     assert found.content("/etc/config.rc") == b"service x\n"
 
 

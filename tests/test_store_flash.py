@@ -56,11 +56,8 @@ def node(tmp_path: Path) -> Places:
 
 def save(node: Places, *before: str, python: str = SAVER) -> "subprocess.CompletedProcess[str]":
     """Save in a process of its own."""
-    return subprocess.run([*before, sys.executable, "-c", python, str(node.flash.parent)], **how(), timeout=60)
-
-
-def how() -> dict[str, object]:
-    return {"capture_output": True, "text": True, "cwd": saving.TOP}
+    argv = [*before, sys.executable, "-c", python, str(node.flash.parent)]
+    return subprocess.run(argv, capture_output=True, text=True, cwd=saving.TOP, timeout=60)
 
 
 def new_file(node: Places) -> Path:
@@ -109,7 +106,11 @@ def test_the_order_is_seen_from_outside(node: Places, tmp_path: Path) -> None:
     }
     for mutation, lost in wrong.items():
         log = tmp_path / "log"
-        save(node, *traced(node, log), python=f"import os\nfrom firmware import files\nfrom firmware.store import flash\n{mutation}\n{SAVER}")
+        save(
+            node,
+            *traced(node, log),
+            python=f"import os\nfrom firmware import files\nfrom firmware.store import flash\n{mutation}\n{SAVER}",
+        )
         assert lost not in calls(node, log)
         for path in node.shelf.glob("000002.tar"):
             path.unlink()
@@ -135,7 +136,9 @@ def test_every_call_on_the_new_file_may_fail(node: Places, tmp_path: Path, call:
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
 def test_the_fsync_of_the_directory_may_fail(node: Places, tmp_path: Path, error: str) -> None:
     log = tmp_path / "log"
-    done = save(node, "strace", "-f", "-qq", "-o", str(log), "-P", str(node.shelf), "-e", f"inject=fsync:error={error}:when=1")
+    done = save(
+        node, "strace", "-f", "-qq", "-o", str(log), "-P", str(node.shelf), "-e", f"inject=fsync:error={error}:when=1"
+    )
     assert "INJECTED" in log.read_text()
     failed(node, done, WORDS[error])
 
@@ -153,7 +156,9 @@ def failed(node: Places, done: "subprocess.CompletedProcess[str]", reason: str) 
     assert generations.save("", who="tester", places=node).generation.number == 2
 
 
-RESTORER = SAVER.replace('generations.save("", who="tester", ', "restore.restore(").replace("import generations", "import generations, restore")
+RESTORER = SAVER.replace('generations.save("", who="tester", ', "restore.restore(").replace(
+    "import generations", "import generations, restore"
+)
 
 
 def test_a_generation_that_the_device_does_not_give_back(node: Places, tmp_path: Path) -> None:
@@ -176,7 +181,9 @@ def test_what_is_read_back_is_compared(node: Places, monkeypatch: pytest.MonkeyP
 
 def test_a_full_journal_does_not_make_a_save_fail(node: Places, tmp_path: Path) -> None:
     journal = node.shelf / "journal"
-    done = save(node, "strace", "-f", "-qq", "-o", str(tmp_path / "log"), "-P", str(journal), "-e", "inject=openat:error=ENOSPC")
+    done = save(
+        node, "strace", "-f", "-qq", "-o", str(tmp_path / "log"), "-P", str(journal), "-e", "inject=openat:error=ENOSPC"
+    )
     assert done.returncode == 0
     assert done.stdout.startswith(f"saved 2 {journal}: No space left on device")
     saving.reboot(node)
@@ -233,7 +240,9 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     node = saving.make(tmp_path)
     for _ in range(25):
         saving.reboot(node)
-        process = subprocess.Popen([sys.executable, "-c", LOOP, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=saving.TOP)
+        process = subprocess.Popen(
+            [sys.executable, "-c", LOOP, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=saving.TOP
+        )
         assert process.stdout is not None
         first = process.stdout.readline()
         assert first == "1\n"
@@ -302,7 +311,17 @@ def restored():
 def inside(top: Path, script: str) -> str:
     """Run a script that may mount things on the node's /flash."""
     saving.make(top)
-    argv = ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", INSIDE + script, str(top), str(saving.TOP)]
+    argv = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        sys.executable,
+        "-c",
+        INSIDE + script,
+        str(top),
+        str(saving.TOP),
+    ]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -410,7 +429,10 @@ print("done")
 
 
 def test_errors_of_the_system_name_path_and_reason() -> None:
-    with pytest.raises(Failure, match=r"^/flash/config/x: No space left on device$") as error, flash.naming(Path("/flash")):
+    with (
+        pytest.raises(Failure, match=r"^/flash/config/x: No space left on device$") as error,
+        flash.naming(Path("/flash")),
+    ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/flash/config/x")
     assert error.value.hint
     with pytest.raises(Failure, match=r"^/flash: Input/output error$"), flash.naming(Path("/flash")):

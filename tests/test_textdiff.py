@@ -13,7 +13,9 @@ from firmware.textdiff import holds_private_key, shown, text_diff
 
 
 def test_a_changed_line() -> None:
-    assert text_diff("/etc/x", b"a\nb\nc\n", b"a\nB\nc\n") == "--- a/etc/x\n+++ b/etc/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
+    assert (
+        text_diff("/etc/x", b"a\nb\nc\n", b"a\nB\nc\n") == "--- a/etc/x\n+++ b/etc/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
+    )
 
 
 def test_added_removed_and_equal() -> None:
@@ -33,7 +35,14 @@ def test_what_is_no_text_is_not_shown(data: bytes) -> None:
     assert text_diff("/etc/x", b"text\n", data) is None
 
 
-KINDS = ["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "PGP PRIVATE KEY BLOCK"]
+KINDS = [
+    "PRIVATE KEY",
+    "RSA PRIVATE KEY",
+    "EC PRIVATE KEY",
+    "OPENSSH PRIVATE KEY",
+    "ENCRYPTED PRIVATE KEY",
+    "PGP PRIVATE KEY BLOCK",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -54,13 +63,23 @@ def test_real_keys_are_recognised(tmp_path: Path) -> None:
     assert holds_private_key(b"PuTTY-User-Key-File-3: ssh-ed25519\n")
 
 
-@pytest.mark.parametrize("data", [b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN PUBLIC KEY-----\n", b"ssh-ed25519 AAAA x\n", b""])
+@pytest.mark.parametrize(
+    "data", [b"-----BEGIN CERTIFICATE-----\n", b"-----BEGIN PUBLIC KEY-----\n", b"ssh-ed25519 AAAA x\n", b""]
+)
 def test_public_things_are_no_private_keys(data: bytes) -> None:
     assert not holds_private_key(data)
 
 
 @pytest.mark.parametrize(
-    "line", ["PrivateKey = {}", "  private_key {}", "\twg private_key {}", "preshared_key {}", "PresharedKey={}", "  no private_key {}"]
+    "line",
+    [
+        "PrivateKey = {}",
+        "  private_key {}",
+        "\twg private_key {}",
+        "preshared_key {}",
+        "PresharedKey={}",
+        "  no private_key {}",
+    ],
 )
 def test_keys_within_a_line_are_hidden_but_a_change_is_seen(line: str) -> None:
     one, other = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
@@ -124,11 +143,16 @@ def test_large_files_take_no_forever() -> None:
 
 
 def test_patch_itself_agrees(tmp_path: Path) -> None:
-    old, new = "".join(f"{number}\n" for number in range(50)), "".join(f"{number}\n" for number in range(1, 60) if number != 30)
+    old, new = (
+        "".join(f"{number}\n" for number in range(50)),
+        "".join(f"{number}\n" for number in range(1, 60) if number != 30),
+    )
     (tmp_path / "x").write_text(old)
     ours = (text_diff("/x", old.encode(), new.encode()) or "").splitlines()
     (tmp_path / "y").write_text(new)
-    theirs = subprocess.run(["diff", "-u", tmp_path / "x", tmp_path / "y"], capture_output=True, text=True).stdout.splitlines()
+    theirs = subprocess.run(
+        ["diff", "-u", tmp_path / "x", tmp_path / "y"], capture_output=True, text=True
+    ).stdout.splitlines()
     assert ours[2:] == theirs[2:]
 
 

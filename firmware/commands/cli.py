@@ -13,11 +13,17 @@ from firmware.errors import Failure, Usage, complain
 Verbs = Mapping[str, tuple[str, str, str]]
 
 
-def dispatch(program: str, verbs: Verbs, argv: list[str]) -> int:
-    """Run the verb that `argv` names and return the exit status; every error is said the same way."""
+def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later: Verbs | None = None) -> int:
+    """Run the verb that `argv` names and return the exit status; every error is said the same way.
+
+    The verbs of `later` come after the name of what they are about (`service haproxy start`), and get it as their first
+    word; `about` is what that name is called in the help.
+    """
     if argv and argv[0] in ("--help", "-h", "help"):
-        print(_help(program, verbs))
+        print(_help(program, verbs, about, later or {}))
         return 0
+    if later and argv and argv[0] not in verbs:
+        return dispatch(f"{program} {argv[0]}", later, [*argv[1:2], *argv[:1], *argv[2:]] if argv[1:2] else [])
     if not argv or argv[0] not in verbs:
         return _misused(program, verbs, argv)
     verb = argv[0]
@@ -44,8 +50,9 @@ def _misused(program: str, verbs: Verbs, argv: list[str]) -> int:
     return 2
 
 
-def _help(program: str, verbs: Verbs) -> str:
+def _help(program: str, verbs: Verbs, about: str, later: Verbs) -> str:
     rows = [(f"{program} {verb} {words}".rstrip(), text) for verb, (_, words, text) in verbs.items()]
+    rows += [(f"{program} {about} {verb} {words}".rstrip(), text) for verb, (_, words, text) in later.items()]
     width = min(max(len(left) for left, _ in rows), 44)
     lines = [
         f"{left:<{width}}  {text}" if len(left) <= width else f"{left}\n{'':<{width}}  {text}" for left, text in rows

@@ -112,7 +112,7 @@ def export(argv: list[str]) -> int:
             files.write(Path(name).absolute(), found.data, mode=0o600)
     _say(f"generation {found.label.generation} exported: {found.digest}")
     if waiting:
-        _say(f"note: {waiting} unsaved {_paths(waiting)} below /etc are not in it (config changes)")
+        _say(f"note: not in it: {waiting} unsaved {_paths(waiting)} below /etc (config changes)")
     return 0
 
 

@@ -44,19 +44,21 @@ async def _live(found: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     doors = Doors(pair)
-    for top in WATCHED:
-        top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for place in (*WATCHED, gate.RUN):
+        place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _later(doors.changed()))
     server = await _listen(CONTROL, lambda request: operator.answer(pair, request), mode=0o600)
-    tasks = [asyncio.create_task(work) for work in (doors.keep_open(), _connect(pair))]
+    work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), _connect(pair))]
     try:
-        await ended.wait()
+        done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        for part in done:
+            part.result()
     finally:
         watch.close()
         server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for part in work:
+            part.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
         CONTROL.unlink(missing_ok=True)
 
 

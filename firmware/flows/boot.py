@@ -3,12 +3,13 @@
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from firmware.errors import Failure, Invalid
 from firmware.rc import document
 from firmware.rc.document import Block
-from firmware.services import applied, catalog, control, supervisor
+from firmware.services import applied, catalog, control, states, supervisor
 from firmware.services.definition import Service
 
 BOOTED = Path("/run/firmware/booted")
@@ -39,19 +40,19 @@ def start_all() -> list[str]:
         if service is None:
             failed += _said(f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})")
         elif block.enabled and block.flag("autostart", True):
-            failed += _tried(f"service {block.title}", lambda: _start(service, block))
+            failed += _tried(f"service {block.title}", partial(_start, service, block))
         else:
-            failed += _tried(f"service {block.title}", lambda: _note(service, block))
+            failed += _tried(f"service {block.title}", partial(_note, service, block))
     return failed
 
 
 def shutdown() -> list[str]:
     """Stop every service, the last one in config.rc first, and then what runs without a block."""
     titles = [block.title for block in document.scan(document.load())[0].blocks]
-    others = [title for title in supervisor.titles() if title not in titles]
+    others = [title for title in states.titles() if title not in titles]
     failed: list[str] = []
     for title in [*reversed(titles), *others]:
-        failed += _tried(f"service {title}", lambda: _stop(title))
+        failed += _tried(f"service {title}", partial(_stop, title))
     return failed
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware import files
 from firmware.errors import Failure, Refused
 from firmware.rc import document
 from firmware.services import applied, catalog, content, control
@@ -19,8 +18,6 @@ from firmware.sync import ancestor, audit, compare, staging
 from firmware.sync.gate import Visitor
 from firmware.sync.proposal import Proposal
 from firmware.sync.staging import Stage
-
-LOCKS = Path("/run/firmware/lock")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Report:
 def receive(proposal: Proposal, visitor: Visitor) -> Report:
     """Apply a proposal, whole or not at all; a dry one only says what it would change. It never raises for a refusal."""
     try:
-        with files.locked(LOCKS / proposal.title, wait=False):
+        with control.lock(proposal.title, wait=False):
             stage = staging.stage_of(proposal.service, proposal.title)
             now = staging.current(stage)
             if lacking := compare.lacking(proposal, now):
@@ -100,6 +97,9 @@ def _exchange(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, 
             _agreed(proposal, visitor, done)
     except Failure as error:
         reloaded, done = Outcome(1, str(error)), now
+    except BaseException:
+        _undo(stage)
+        raise
     if reloaded.status:
         undone = _undo(stage)
         return Report("rolled-back", "the reload failed" + undone, "", so_far.files, so_far.check, reloaded, now.digest)
@@ -124,7 +124,7 @@ def recover() -> list[str]:
         service = catalog.find(title.partition(".")[0])
         if service is None:
             continue
-        with files.locked(LOCKS / title):
+        with control.lock(title):
             undone = _undo(staging.stage_of(service, title))
         said.append(f"service {title}: an interrupted push was undone{undone}")
         audit.note("recover", who="this node", result="rolled-back", service=title)

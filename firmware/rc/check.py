@@ -102,8 +102,6 @@ def _document(document: Document, find_service: Find, names: Sequence[str]) -> I
     indexes: dict[str, Known] = {}
     for block in document.blocks:
         number = block.lines[0].number
-        if not block.name:
-            continue
         service = find_service(block.name)
         if service is None:
             yield Problem(number, f"unknown service {shown(block.name)}", block.name, tuple(names))

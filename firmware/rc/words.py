@@ -37,8 +37,8 @@ def explain(text: str) -> tuple[tuple[str, ...], str]:
 
 
 def spans(text: str) -> tuple[list[Span], str]:
-    """The words of a line with their places, and the quote that is not closed ("" if all is well; the rest of the
-    line is then the last word)."""
+    """The words of a line with their places, and the quote that is not closed: "" if all is well. The rest of the line
+    counts as the last word then."""
     piece_at = re.compile(_PIECE, re.VERBOSE).match  # compiled by the first line that needs it; most do not
     found: list[Span] = []
     start, parts = -1, list[str]()
@@ -48,7 +48,7 @@ def spans(text: str) -> tuple[list[Span], str]:
         piece = piece_at(text, at)
         if piece is None:
             stop = len(text.rstrip(BLANKS))
-            return [*found, (start if parts else at, stop, "".join([*parts, text[at + 1 : stop]]))], text[at]
+            return [*found, (at, stop, "".join([*parts, text[at + 1 : stop]]))], text[at]
         kind = piece.lastgroup
         if kind == "blank":
             if parts:

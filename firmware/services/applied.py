@@ -88,7 +88,9 @@ def forget(title: str, *, top: Path = APPLIED) -> None:
         tree.remove(path)
 
 
-def restore(service: Service, title: str, *, top: Path = APPLIED, root: Path = Path("/"), staging: Path = STAGING) -> None:
+def restore(
+    service: Service, title: str, *, top: Path = APPLIED, root: Path = Path("/"), staging: Path = STAGING
+) -> None:
     """Put the applied files back, in one step, exactly as they were. The block is the caller's. Refused if there are none."""
     from firmware.services import tree
 

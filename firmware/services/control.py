@@ -3,7 +3,8 @@
 None of them takes the service's lock: who calls them holds `lock(title)`, for as long as the steps belong together.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from firmware import files
@@ -12,7 +13,7 @@ from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.document import Block
 from firmware.run import run
-from firmware.services import applied, launch, logs, setup, supervisor
+from firmware.services import applied, launch, logs, setup, states, supervisor
 from firmware.services.definition import Outcome, Running, Service
 
 LOCKS = Path("/run/firmware/lock")
@@ -28,9 +29,9 @@ def lock(title: str, *, wait: bool = True) -> AbstractContextManager[None]:
 
 def start(service: Service, block: Block) -> None:
     """Start it, unless it runs. Invalid if its configuration is, Refused if it is switched off, Failure if it dies."""
-    if supervisor.state(block.title).state != "running":
-        _wanted(block)
-        _proven(service, block)
+    if states.state(block.title).state != "running":
+        _startable(service, block)
+        prove(service, block)
         _started(service, block)
 
 
@@ -41,8 +42,8 @@ def stop(title: str) -> None:
 
 def restart(service: Service, block: Block) -> None:
     """Stop and start it. What runs is not touched if the new configuration is invalid."""
-    _wanted(block)
-    _proven(service, block)
+    _startable(service, block)
+    prove(service, block)
     if service.daemon is not None:
         supervisor.down(block.title)
     _started(service, block)
@@ -50,9 +51,9 @@ def restart(service: Service, block: Block) -> None:
 
 def reload(service: Service, block: Block) -> Outcome:
     """Have the running daemon load what lies on disk. Refused if it does not run, Invalid, or Failure with its words."""
-    if supervisor.state(block.title).state == "stopped":
+    if states.state(block.title).state == "stopped":
         raise Refused(f"service {block.title} does not run", f"service {block.title} start")
-    _proven(service, block)
+    prove(service, block)
     return _reloaded(service, block)
 
 
@@ -61,13 +62,19 @@ def apply(service: Service, block: Block) -> None:
 
     What is switched off in config.rc is stopped.
     """
-    _proven(service, block)
+    prove(service, block)
     if not block.enabled:
         supervisor.down(block.title)
-    if supervisor.state(block.title).state == "stopped":
+    if states.state(block.title).state == "stopped":
         applied.record(service, block)
     else:
         _reloaded(service, block)
+
+
+def dismiss(title: str) -> None:
+    """Stop what is not in config.rc any more; nothing of it is applied then."""
+    supervisor.down(title)
+    applied.forget(title)
 
 
 def revert(service: Service, title: str, *, config: str = document.PATH) -> None:
@@ -80,9 +87,17 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
         new = edit.replace_block(now, name, instance, old.text if old else "")
         if new is not now:
             edit.write(new, config)
-    if old and supervisor.state(title, details=True).crashes:
+    if old and states.state(title, details=True).crashes:
         # It came back by itself, and took what lay on disk then.
         _reloaded(service, old)
+
+
+def prove(service: Service, block: Block) -> None:
+    """Check what lies on disk, readable for the service's account first; Invalid, with the checker's words, if it is."""
+    launch.grant(service)
+    found = check(service, block)
+    if found.status:
+        raise Invalid(f"service {block.title}: its configuration is invalid", problems=found.output.splitlines())
 
 
 def check(service: Service, block: Block, *, staged: Path | None = None, path: str = document.PATH) -> Outcome:
@@ -98,14 +113,15 @@ def check(service: Service, block: Block, *, staged: Path | None = None, path: s
     launch.make_needs(service)
     setup.prepare(service, block)
     argv = launch.as_account(service.account, service.check(block), capabilities=False)
-    done = run(argv if staged is None else _instead(staged, service, argv), timeout=CHECK_SECONDS, check=False)
+    with _staged(service, argv, staged) as command:
+        done = run(command, timeout=CHECK_SECONDS, check=False)
     return Outcome(done.status, done.words)
 
 
 def reload_outcome(service: Service, block: Block) -> Outcome:
     """Have a running service load what lies on disk, unchecked; one that had failed is started, one that was stopped is
     left alone. It says how that went, and notes nothing as applied."""
-    state = supervisor.state(block.title)
+    state = states.state(block.title)
     if state.state == "stopped":
         return Outcome(0, "it does not run")
     try:
@@ -119,18 +135,13 @@ def reload_outcome(service: Service, block: Block) -> Outcome:
     return Outcome(0, "it was started again")
 
 
-def _wanted(block: Block) -> None:
+def _startable(service: Service, block: Block) -> None:
+    if service.daemon is None and service.setup is None:
+        raise Refused(f"service {block.title}: this firmware has nothing to run for it")
     if not block.enabled:
         raise Refused(
             f"service {block.title} is switched off in config.rc, line {block.lines[0].number}: no service {block.name}"
         )
-
-
-def _proven(service: Service, block: Block) -> None:
-    launch.grant(service)
-    found = check(service, block)
-    if found.status:
-        raise Invalid(f"service {block.title}: its configuration is invalid", problems=found.output.splitlines())
 
 
 def _started(service: Service, block: Block) -> None:
@@ -155,16 +166,25 @@ def _asked(service: Service, block: Block, pid: int) -> Outcome:
     done = service.reload(
         Running(block, pid, lambda name: supervisor.signal(title, name), lambda: logs.since(title, start))
     )
-    if done.status and supervisor.state(title).pid != pid:
+    if done.status and states.state(title).pid != pid:
         supervisor.fail(title, done.output)
     return done
 
 
-def _instead(staged: Path, service: Service, argv: list[str]) -> list[str]:
-    """`argv` in a mount namespace of its own, in which `staged` lies where the service's directory is."""
-    Path(service.owns).mkdir(mode=0o755, exist_ok=True)
-    script = "if { mount --bind $1 $2 } $@"
-    return [
-        "unshare", "--mount", "--propagation", "private", "--",
-        "execlineb", "-s2", "-c", script, str(staged), service.owns, *argv,
-    ]  # fmt: skip
+@contextmanager
+def _staged(service: Service, argv: list[str], staged: Path | None) -> Iterator[list[str]]:
+    """`argv`, or with `staged` the same in a mount namespace in which that lies where the service's directory is."""
+    if staged is None:
+        yield argv
+        return
+    place = Path(service.owns)
+    made = not place.exists()
+    place.mkdir(mode=0o755, exist_ok=True)
+    try:
+        yield [
+            "unshare", "--mount", "--propagation", "private", "--",
+            "execlineb", "-s2", "-c", "if { mount --bind $1 $2 } $@", str(staged), service.owns, *argv,
+        ]  # fmt: skip
+    finally:
+        if made:
+            place.rmdir()

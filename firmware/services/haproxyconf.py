@@ -1,4 +1,5 @@
-"""haproxy's checker, run as a program with the path of haproxy.cfg: what `haproxy -c` does not see, then `haproxy -c`.
+"""What haproxy.cfg says, as far as we have to know it. Run as a program with its path it is haproxy's checker: first
+what `haproxy -c` does not see, then `haproxy -c`.
 
 haproxy starts as an account of its own that may bind low ports and nothing else. Where its file wants to change the
 account or the root directory, `haproxy -c` finds nothing wrong, but every worker would die after it has taken over.
@@ -6,6 +7,7 @@ account or the root directory, `haproxy -c` finds nothing wrong, but every worke
 
 import os
 import sys
+from collections.abc import Iterator
 
 SECTIONS = frozenset(
     (
@@ -17,23 +19,68 @@ SECTIONS = frozenset(
 #: global keyword → the only values with which a worker starts
 ACCOUNT = {"user": ("haproxy",), "group": ("haproxy",), "uid": (), "gid": (), "chroot": ()}
 
+_ADDRESS = frozenset("0123456789abcdefABCDEF.:*")
+
 
 def problems(path: str) -> list[str]:
     """The lines of the global section that would stop every worker, in haproxy's own manner of speaking."""
-    found, section = [], ""
+    return [
+        f"[ALERT] {path}:{number}: '{words[0]}': haproxy runs as an account of its own; leave it out"
+        for number, section, words in _lines(path)
+        if section == "global" and words[0] in ACCOUNT and not _starts(words)
+    ]
+
+
+def taken(path: str, loaded: str) -> list[str]:
+    """The addresses that the file binds, the one that is loaded does not, and somebody else has.
+
+    A reload would find that out, too, but only while the old worker pauses, which refuses its clients for two seconds.
+    Addresses that cannot be understood without haproxy are left to it.
+    """
+    own = {port for _, _, port in _bound(loaded)}
+    found = []
+    for number, address, port in _bound(path) if own else ():
+        if port not in own and (problem := _unbindable(address, port)):
+            found.append(f"[ALERT] {path}:{number}: cannot bind {address}:{port}: {problem}")
+    return found
+
+
+def _lines(path: str) -> Iterator[tuple[int, str, list[str]]]:
+    """The lines that hold words: number, section, words."""
+    section = ""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             lines = [line.split() for line in file]
     except OSError:
-        return []  # haproxy itself says so
+        return  # haproxy itself says so
     for number, words in enumerate(lines, 1):
-        if not words or words[0].startswith("#"):
-            continue
-        if words[0] in SECTIONS:
-            section = words[0]
-        elif section == "global" and words[0] in ACCOUNT and not _starts(words):
-            found.append(f"[ALERT] {path}:{number}: '{words[0]}': haproxy runs as an account of its own; leave it out")
-    return found
+        if words and not words[0].startswith("#"):
+            section = words[0] if words[0] in SECTIONS else section
+            yield number, section, words
+
+
+def _bound(path: str) -> Iterator[tuple[int, str, int]]:
+    """The addresses that a file binds: line, address, port."""
+    for number, _, words in _lines(path):
+        if words[0] == "bind" and words[1:] and "transparent" not in words:
+            for part in words[1].split(","):
+                address, _, port = part.removeprefix("ipv4@").removeprefix("ipv6@").rpartition(":")
+                address = address.strip("[]")
+                if port.isdigit() and 0 < int(port) < 65536 and _ADDRESS.issuperset(address):
+                    yield number, {"": "0.0.0.0", "*": "0.0.0.0"}.get(address, address), int(port)
+
+
+def _unbindable(address: str, port: int) -> str:
+    """Why nobody can bind it, "" if it is free. Nothing listens, so no client ever gets to see this socket."""
+    import socket
+
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            return error.strerror or str(error)
+    return ""
 
 
 def _starts(words: list[str]) -> bool:

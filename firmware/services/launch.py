@@ -23,7 +23,7 @@ _FINISH = """\
 #!/bin/sh
 # How it ended goes to the log, and nothing that it started stays behind: its process group has its pid for a name.
 if [ "$1" = 256 ]; then echo "-- ended: killed by signal $2"; else echo "-- ended: exit status $1"; fi
-[ -s pid ] && kill -s KILL -- "-$(cat pid)" 2>/dev/null
+if read -r leader started <pid; then kill -s KILL -- "-$leader"; fi 2>/dev/null
 rm -f pid
 exit 0
 """
@@ -43,7 +43,9 @@ def arguments(service: Service, block: Block) -> Argv:
 def procname(service: Service, block: Block) -> str:
     """The words by which its process is known."""
     replaced = block.value("bin") or block.value("cmdline").partition(" ")[0]
-    return block.value("procname") or replaced or service.procname or (service.daemon(block)[0] if service.daemon else "")
+    return (
+        block.value("procname") or replaced or service.procname or (service.daemon(block)[0] if service.daemon else "")
+    )
 
 
 def as_account(account: Account, argv: Argv, *, capabilities: bool = True, signal: str = "KILL") -> Argv:
@@ -127,8 +129,9 @@ def _run(service: Service, block: Block) -> str:
     lines = [
         "#!/bin/sh",
         "exec 2>&1",
-        "echo $$ > pid",
-        *([f"echo $$ > {shlex.quote(pidfile)}"] if pidfile else []),
+        # Who we are: the pid, which exec keeps, and when this process started (see proc(5)).
+        "read -r line </proc/self/stat && set -- $line && echo $$ ${22} >pid.new && mv pid.new pid",
+        *([f"echo $$ >{shlex.quote(pidfile)}"] if pidfile else []),
         f"ulimit -H -n {OPEN_FILES} 2>/dev/null",
         "cd /",
         f"exec {shlex.join(command)}",

@@ -12,7 +12,7 @@ def answers(where: str, pid: int, *, timeout: float = 1.0) -> bool:
     if kind == "listening":
         from firmware import processes
 
-        return processes.listens(pid)
+        return bool(processes.ports(pid))
     if kind == "unix":
         return any(_connects(socket.AF_UNIX, sort, rest, timeout) for sort in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
     address, _, port = rest.rpartition(":")

@@ -3,15 +3,12 @@
 /run/firmware/setup/TITLE.json holds the commands that were run, those that will undo them, and what went wrong.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware import files
 from firmware.errors import Failure
 from firmware.rc.document import Block
-from firmware.run import run
 from firmware.services.definition import Argv, Service
 
 SETUP = Path("/run/firmware/setup")
@@ -33,6 +30,8 @@ def titles(*, top: Path = SETUP) -> list[str]:
 
 def state(title: str, *, top: Path = SETUP) -> Done | None:
     """What was set up for a service; None if nothing was."""
+    import json
+
     path = top / f"{title}.json"
     try:
         kept = json.loads(path.read_bytes())
@@ -43,9 +42,8 @@ def state(title: str, *, top: Path = SETUP) -> Done | None:
 
 def prepare(service: Service, block: Block) -> None:
     """Run the commands that come before a daemon's start and its check; they may be run again and again."""
-    if service.daemon is not None and service.setup is not None:
-        if words := _run_all(service.setup(block)):
-            raise Failure(f"service {block.title}: not prepared: {words}")
+    if service.daemon is not None and service.setup is not None and (words := _run_all(service.setup(block))):
+        raise Failure(f"service {block.title}: not prepared: {words}")
 
 
 def up(service: Service, block: Block, *, top: Path = SETUP) -> None:
@@ -74,12 +72,18 @@ def down(title: str, *, top: Path = SETUP) -> None:
 
 
 def _note(title: str, top: Path, words: str, undo: list[Argv]) -> None:
+    import json
+
+    from firmware import files
+
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.write(top / f"{title}.json", json.dumps({"words": words, "undo": undo}).encode(), mode=0o600)
 
 
 def _run_all(commands: Sequence[Argv]) -> str:
     """Run each; returns what those that failed said. What is there already is as wanted."""
+    from firmware.run import run
+
     failed = []
     for argv in commands:
         try:

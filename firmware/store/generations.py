@@ -18,8 +18,8 @@ from firmware.store.tree import Target
 
 @dataclass(frozen=True, slots=True)
 class Save:
-    """What a save did: the generation that now holds everything, and what had not been saved before. Not `fresh`: there
-    was nothing to save, and the generation is an older one. `notes`: what went wrong once the save itself was safe."""
+    """What a save did: the generation that now holds everything, and what had not been saved before (but for quiet
+    paths). Not `fresh`: there was nothing to save. `notes`: what went wrong once the save itself was safe."""
 
     generation: Generation
     changes: Changes
@@ -153,7 +153,7 @@ def _commit(what: str, ready: Archive, target: Target, found: Changes, directory
         journal.note(directory, what, generation=one.number, who=one.who, message=one.message)
     with _noting(notes.append):
         shelf.prune(directory)
-    return Save(one, found, fresh=True, notes=tuple(notes))
+    return Save(one, changes.without_quiet(found, target.rules), fresh=True, notes=tuple(notes))
 
 
 @contextmanager

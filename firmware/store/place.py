@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from firmware import files, manifest, native
@@ -29,24 +30,31 @@ def put(target: Target, *, keep: Callable[[str], bool] = nothing, places: Places
     """
     if not target.config().strip():
         raise Failure(f"{CONFIG} would be missing or empty")
-    live = manifest.scan(places.etc, named=ETC, skip=target.rules.ignores)
     owners = Owners.of(target)
-    with flash.naming(places.etc), tempfile.TemporaryDirectory(prefix=files.TEMPORARY, dir=places.etc) as staging:
+    with flash.naming(places.etc), files.locked(places.config_lock), _staging(places) as staging:
+        live = manifest.scan(places.etc, named=ETC, skip=target.rules.ignores)
         removed = _remove_strangers(target, live, keep, places)
         added, changed = list[str](), list[str]()
         for path in sorted(target.items):
             item, old = target.items[path], live.get(path)
-            if (
-                old is None
-                or old.kind != item.entry.kind
-                or (old.size, old.digest) != (item.entry.size, item.entry.digest)
-            ):
-                _install(_make(Path(staging) / "new", item, target, owners), places.on_disk(path))
+            if old is None or _content(old) != _content(item.entry):
+                _install(_make(staging / "new", item, target, owners), places.on_disk(path))
                 (changed if old else added).append(path)
             elif _dress(places.on_disk(path), item, owners):
                 changed.append(path)
     manifest.forget_names()
     return Changes(tuple(added), tuple(changed), tuple(removed))
+
+
+@contextmanager
+def _staging(places: Places) -> Iterator[Path]:
+    """A directory on the same file system; by its name it is ignored."""
+    with tempfile.TemporaryDirectory(prefix=files.TEMPORARY, dir=places.etc) as name:
+        yield Path(name)
+
+
+def _content(entry: Entry) -> tuple[str, int, str]:
+    return entry.kind, entry.size, entry.digest
 
 
 def _remove_strangers(target: Target, live: dict[str, Entry], keep: Callable[[str], bool], places: Places) -> list[str]:

@@ -32,6 +32,11 @@ class Places:
         """Held by whoever uses the flash."""
         return self.run / "lock" / "save"
 
+    @property
+    def config_lock(self) -> Path:
+        """Held by whoever edits config.rc."""
+        return self.run / "lock" / "config.rc"
+
     def on_disk(self, path: str) -> Path:
         """Where the path `/etc/…` lies."""
         return self.etc / path[len("/etc/") :]

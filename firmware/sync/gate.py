@@ -105,7 +105,6 @@ def _bracketed(address: str) -> str:
 async def opened(settings: Settings, allowed: list[Visitor], where: Path = RUN) -> asyncio.subprocess.Process:
     """Start the sshd for these visitors; whatever an earlier one left behind is ended first."""
     close_leftovers(where)
-    where.mkdir(mode=0o755, parents=True, exist_ok=True)
     os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     config, authorized = configuration(settings, allowed, where=where)
     files.write(where / "sshd_config", config.encode(), mode=0o600)

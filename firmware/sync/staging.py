@@ -18,7 +18,7 @@ from firmware import files, manifest, native
 from firmware.errors import Failure
 from firmware.manifest import Entry
 from firmware.rc import document, edit
-from firmware.services import content
+from firmware.services import content, control
 from firmware.services.content import Content
 from firmware.services.definition import Service
 from firmware.sync.proposal import Proposal
@@ -136,7 +136,7 @@ def interrupted(top: Path = TOP) -> list[str]:
 
 def _put_block(stage: Stage, text: str) -> None:
     name, _, instance = stage.title.partition(".")
-    with files.locked(edit.LOCK):
+    with control.lock("config.rc"):
         before = document.read(stage.config)
         after = edit.replace_block(before, name, instance, text)
         if after.text != before.text:

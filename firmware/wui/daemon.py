@@ -46,6 +46,8 @@ def main(argv: list[str]) -> int:
         where = address()
         if argv != ["check"]:
             asyncio.run(_live(where))
+        elif where.tls:
+            _tls()  # makes the certificate before the service counts as applied
     except Failure as error:
         return complain("wui", error)
     return 0

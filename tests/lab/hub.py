@@ -58,7 +58,7 @@ class Hub:
         kernel.enter(self.host_pids, kernel.NEWPID)
         theirs.close()
         port.pid = pid
-        self.listen(ours.fileno(), "cable", port, ours)
+        self.listen(ours.fileno(), "cable", port, ours, pid)
 
     def power_off(self, port: Port) -> None:
         """Pull the plug; returns when no process of the node is left."""
@@ -117,12 +117,14 @@ class Hub:
         if self.readers.pop(handle, None):
             self.poll.unregister(handle)
 
-    def plug(self, port: Port, channel: socket.socket) -> None:
+    def plug(self, port: Port, channel: socket.socket, pid: int) -> None:
         """A node stands, and hands over the other end of its eth0; nothing comes if it failed."""
         _, handles, _, _ = socket.recv_fds(channel, 16, 1)
         self.forget(channel.fileno())
         channel.close()
-        if handles:
+        if handles and pid != port.pid:  # it has been cut since
+            os.close(handles[0])
+        elif handles:
             port.tap = handles[0]
             kernel.set_carrier(port.tap, port.linked)
             self.listen(port.tap, "frames", port)
@@ -164,8 +166,8 @@ class Hub:
                 match self.readers.get(handle):
                     case ("frames", Port() as port):
                         self.take(port)
-                    case ("cable", Port() as port, socket.socket() as channel):
-                        self.plug(port, channel)
+                    case ("cable", Port() as port, socket.socket() as channel, int(pid)):
+                        self.plug(port, channel, pid)
                     case ("control", _):
                         self.answer(control)
                     case ("alarm", _):
@@ -195,6 +197,7 @@ class Hub:
 
 def main(state: Path, number: int, lock: int, ready: int, layers: list[str]) -> None:
     """Hold a lab of `number` nodes up until SIGTERM comes, and its lock. A byte to `ready` says that it is there."""
+    os.umask(0o022)
     os.chdir(state)
     os.write(lock, b"%d\n" % os.getpid())
     wake, alarm = socket.socketpair()

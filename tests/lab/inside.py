@@ -46,6 +46,7 @@ def _become(argv: list[str]) -> NoReturn:
         for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
             signal.signal(number, signal.SIG_DFL)
         os.chdir("/root" if os.path.isdir("/root") else "/")
+        os.umask(0o022)
         os.closerange(3, 1 << 16)
         os.execvpe(argv[0], argv, environment())
     except FileNotFoundError:

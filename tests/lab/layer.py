@@ -23,6 +23,8 @@ APPLETS = ("ping", "syslogd", "vi", "nc")
 INIT_APPLETS = ("reboot", "halt", "poweroff")
 #: what a machine's own /etc lends to the factory's: how its libraries are found, names of protocols
 LENT = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "protocols", "services", "ssl/openssl.cnf", "alternatives/awk")
+#: directories of services that have no file of their own in the factory /etc
+EMPTY = ("wui",)
 #: who may read what below the factory /etc: the group, and the modes of directories and files; else root, 0755, 0644
 RIGHTS = {"haproxy": ("haproxy", 0o750, 0o640), "syslogd": ("syslog", 0o750, 0o640), "shadow": ("root", 0o755, 0o600)}
 SOURCES = ("firmware", "native", "pyproject.toml", "setup.py")
@@ -30,6 +32,7 @@ SOURCES = ("firmware", "native", "pyproject.toml", "setup.py")
 
 def main() -> None:
     """Build it aside, then put it in place."""
+    os.umask(0o022)
     new, old = BUILD / "layer.new", BUILD / "layer.old"
     for path in (new, old):
         shutil.rmtree(path, ignore_errors=True)
@@ -83,8 +86,6 @@ def _programs(layer: Path) -> None:
         program.write_text(f"#!/usr/bin/python3 -IS\nimport sys\nsys.path.append('/{PACKAGES}')\n"
                            f"from firmware.__main__ import {name}\nsys.exit({name}())\n")  # fmt: skip
         program.chmod(0o755)
-    if not (PROJECT / "firmware/commands/service.py").exists():  # TEMPORARY
-        (sbin / "service").write_text('#!/bin/sh\n[ "$1" = boot ] && : >/run/firmware/booted\nexit 0\n')
     (bin_ / "python").symlink_to("python3")
     for name in APPLETS:
         if not any(Path(directory, name).exists() for directory in ("/usr/bin", "/usr/sbin")):
@@ -104,6 +105,8 @@ def _factory(layer: Path) -> None:
         elif source.exists():
             shutil.copy2(source, target, follow_symlinks=False)
     shutil.copytree(PROJECT / "overlay" / "etc", etc, dirs_exist_ok=True)
+    for name in EMPTY:
+        (etc / name).mkdir(exist_ok=True)
     groups = _groups(etc / "group")
     for path in (etc, *etc.rglob("*")):
         first = path.relative_to(etc).parts[:1]

@@ -61,7 +61,7 @@ def start(node: Node, cable: socket.socket) -> NoReturn:
         _stack(node)
         socket.send_fds(cable, [b"eth0"], [tap])
         os.closerange(3, 1 << 16)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
         os.execve("/bin/busybox", ["init"], inside.environment())
     except BaseException as error:
@@ -127,9 +127,9 @@ def _fill_var() -> None:
 
 
 def _fill_dev() -> None:
-    os.umask(0)
     for name in ("net", "pts", "shm"):
         os.mkdir(f"dev/{name}")
+    os.umask(0)
     for name, (major, minor) in (_DEVICES | _TUN).items():
         os.mknod(f"dev/{name}", 0o020666, os.makedev(major, minor))
     for name, target in _DEVICE_LINKS.items():

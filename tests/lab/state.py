@@ -1,7 +1,7 @@
 """A lab's state directory, which is all that is known of it from outside.
 
 lab.lock (held by the hub as long as it lives; its pid is in it), control (the hub's socket), hub.log, layers (a mount
-point), and for each node N/pid (its init, while it has power), N/console.log, N/flash and N/root (a mount point).
+point), and for each node N/pid (its init, while it stands), N/console.log, N/flash and N/root (a mount point).
 """
 
 import fcntl

@@ -4,14 +4,9 @@ A reload is asked for by signal; whether it worked, only the master knows. It is
 answers through it has taken over; `failed` counts the reloads since the last good one, and the old worker serves on.
 """
 
-import re
-import socket
-import time
-
 from firmware.rc.document import Block
 from firmware.rc.values import below
 from firmware.services.definition import Account, Argv, Directive, Outcome, Running, Service
-from firmware.services.logs import ENDED
 
 FILE = "/etc/haproxy/haproxy.cfg"
 MASTER = "/run/haproxy/master.sock"
@@ -19,7 +14,7 @@ MASTER = "/run/haproxy/master.sock"
 #: seconds that a new worker has to take over: much for maps and certificates by the thousand
 RELOAD_SECONDS = 60.0
 
-_MASTER = re.compile(r"^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]", re.MULTILINE)
+_SHOWN = r"(?m)^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]"
 _POLL = 0.005
 
 
@@ -35,16 +30,23 @@ def check(block: Block) -> Argv:
 
 def reload(running: Running, *, path: str = MASTER, seconds: float = RELOAD_SECONDS) -> Outcome:
     """Signal the master, and wait until a new worker serves or the master says that the reload failed."""
+    import time
+
+    from firmware.services import applied, haproxyconf
+
     deadline = time.monotonic() + seconds
     before, worker = _reloads(path), _worker(path)
     while before is None and time.monotonic() < deadline:
         time.sleep(_POLL)
         before, worker = _reloads(path), _worker(path)
+    file = _file(running.block)
+    if taken := haproxyconf.taken(file, str(applied.files_of(running.block.title)) + file.removeprefix("/etc/haproxy")):
+        return Outcome(1, "\n".join(taken))
     running.signal("USR2")
     while time.monotonic() < deadline:
         time.sleep(_POLL)
         now = _reloads(path)
-        if now is None and ENDED in running.words():
+        if "-- ended: " in running.words():
             return Outcome(1, _alerts(running.words()) or "haproxy: its master ended")
         if now is not None and now != before and now[1]:
             return Outcome(1, _alerts(running.words()) or "haproxy: the reload failed")
@@ -59,18 +61,24 @@ def _file(block: Block) -> str:
 
 def _reloads(path: str) -> tuple[int, int] | None:
     """How often the master reloaded, and how often it failed since the last good one; None if it does not answer."""
-    match = _MASTER.search(_ask(path, "show proc"))
+    import re
+
+    match = re.search(_SHOWN, _ask(path, "show proc"))
     return (int(match[1]), int(match[2])) if match else None
 
 
 def _worker(path: str) -> int:
     """The pid of the current worker as it says itself; 0 if none answers."""
-    match = re.search(r"^Pid: (\d+)$", _ask(path, "@1 show info"), re.MULTILINE)
+    import re
+
+    match = re.search(r"(?m)^Pid: (\d+)$", _ask(path, "@1 show info"))
     return int(match[1]) if match else 0
 
 
 def _ask(path: str, command: str) -> str:
     """The master's answer; "" while it does not give one, as in the middle of a reload."""
+    import socket
+
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:

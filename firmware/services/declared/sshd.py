@@ -23,7 +23,9 @@ def arguments(block: Block) -> Argv:
 
 def setup(_: Block) -> list[Argv]:
     """A host key, where there is none yet."""
-    return [] if os.path.exists(HOST_KEY) else [["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", HOST_KEY]]
+    return (
+        [] if os.path.exists(HOST_KEY) else [["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", HOST_KEY]]
+    )
 
 
 SERVICE = Service(

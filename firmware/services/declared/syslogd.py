@@ -19,7 +19,14 @@ def daemon(block: Block) -> Argv:
     buffer, level = block.value("buffer"), block.value("level")
     where = [f"-C{buffer}"] if buffer else ["-O", "-"]
     servers = [word for (server,) in block.values("remote") for word in ("-R", server)]
-    return ["busybox", "syslogd", "-n", *where, *(["-L", *servers] if servers else []), *(["-l", level] if level else [])]
+    return [
+        "busybox",
+        "syslogd",
+        "-n",
+        *where,
+        *(["-L", *servers] if servers else []),
+        *(["-l", level] if level else []),
+    ]
 
 
 def setup(block: Block) -> list[Argv]:

@@ -1,0 +1,24 @@
+"""The program `service`: starts, stops and watches services, and brings them all up and down with the node."""
+
+from firmware.commands.cli import Verbs
+
+_ALL, _ONE = "firmware.commands.service_all", "firmware.commands.service_one"
+
+VERBS: Verbs = {
+    "list": (f"{_ALL}:table", "[--json]", "every service, and how it is"),
+    "boot": (f"{_ALL}:boot", "", "restore what is saved, then start whatever has no `no autostart`"),
+    "shutdown": (f"{_ALL}:shutdown", "", "stop every service, the last one first"),
+}
+
+ABOUT = "NAME[.INSTANCE]"
+
+LATER: Verbs = {
+    "start": (f"{_ONE}:start", "", "check its configuration and start it"),
+    "stop": (f"{_ONE}:stop", "", "stop it"),
+    "restart": (f"{_ONE}:restart", "", "check its configuration, then stop and start it"),
+    "reload": (f"{_ONE}:reload", "", "have it load its configuration, without an interruption where it can"),
+    "status": (f"{_ONE}:status", "[--json]", "how it is; exit status 0 running, 1 dead, 3 not running, 4 unknown"),
+    "check": (f"{_ONE}:check", "", "check its configuration as it lies on disk"),
+    "apply": (f"{_ONE}:apply", "", "make its configuration count: checked, and loaded if it runs"),
+    "revert": (f"{_ONE}:revert", "", "put back the configuration that was applied last"),
+}

@@ -1,0 +1,140 @@
+"""`service NAME[.INSTANCE] start|stop|restart|reload|status|check|apply|revert`: one service."""
+
+import sys
+
+from firmware.commands.cli import words
+from firmware.errors import Failure, Usage, complain
+from firmware.rc import document
+from firmware.rc.document import Block
+from firmware.services import catalog, control, states
+from firmware.services.definition import Service
+
+#: LSB: dead although it should run, not running, unknown
+_LSB = {"running": 0, "failed": 1, "stopped": 3}
+_UNKNOWN = 4
+
+
+def start(argv: list[str]) -> int:
+    """Start it; nothing if it runs."""
+    title = _title(argv)
+    with control.lock(title):
+        control.start(*_found(title))
+    return 0
+
+
+def stop(argv: list[str]) -> int:
+    """Stop it; nothing if it does not run. It may be gone from config.rc already."""
+    title = _title(argv)
+    _known(title)
+    with control.lock(title):
+        control.stop(title)
+    return 0
+
+
+def restart(argv: list[str]) -> int:
+    """Stop and start it."""
+    title = _title(argv)
+    with control.lock(title):
+        control.restart(*_found(title))
+    return 0
+
+
+def reload(argv: list[str]) -> int:
+    """Have it load its configuration, and say how that went."""
+    title = _title(argv)
+    with control.lock(title):
+        done = control.reload(*_found(title))
+    print(done.output, file=sys.stderr)
+    return 0
+
+
+def check(argv: list[str]) -> int:
+    """Check what lies on disk; exit status 4 if it is invalid."""
+    title = _title(argv)
+    with control.lock(title):
+        control.prove(*_found(title))
+    return 0
+
+
+def apply(argv: list[str]) -> int:
+    """Make what lies on disk count."""
+    title = _title(argv)
+    with control.lock(title):
+        service, block = _known(title), _block(title)
+        if block is None:
+            control.dismiss(title)
+        else:
+            control.apply(service, block)
+    return 0
+
+
+def revert(argv: list[str]) -> int:
+    """Put back what is applied."""
+    title = _title(argv)
+    service = _known(title)
+    with control.lock(title):
+        control.revert(service, title)
+    return 0
+
+
+def status(argv: list[str]) -> int:
+    """Say how it is. The exit status is the one that LSB has for it."""
+    from firmware.commands.service_all import clock, row_of
+
+    (title,), options = words(argv, "NAME", flags=("--json",))
+    try:
+        _known(title)
+        block, state = _block(title), states.state(title, details=True)
+        if block is None and state.state == "stopped":
+            _found(title)
+    except Failure as error:
+        complain(f"service {title} status", error)
+        return _UNKNOWN
+    row = row_of(block, state) if block else {"state": state.state, "pid": state.pid, "needs_apply": False}
+    if "--json" in options:
+        import json
+
+        print(json.dumps({**row, "crashes": state.crashes, "words": state.words}, indent=2))
+        return _LSB[state.state]
+    parts = [str(row["state"]), *([f"pid {state.pid}"] if state.pid else [])]
+    parts += [f"since {clock(state.since)}"] if state.since else []
+    parts += ["needs apply"] if row["needs_apply"] else []
+    print(f"{title}: {', '.join(parts)}")
+    if state.crashes:
+        print(f"it ended by itself {state.crashes} {'time' if state.crashes == 1 else 'times'} since it was started")
+    for line in state.words.splitlines():
+        print(f"    {line}")
+    return _LSB[state.state]
+
+
+def _title(argv: list[str]) -> str:
+    (title,), _ = words(argv, "NAME")
+    return title
+
+
+def _found(title: str) -> tuple[Service, Block]:
+    """The service and its block; Usage if there is no such service, Failure if it is not in config.rc."""
+    service, block = _known(title), _block(title)
+    if block is None:
+        known = [other.title for other in document.scan(document.load())[0].blocks]
+        raise Failure(f"{title}: it is not in {document.PATH}", _nearest(title, known))
+    return service, block
+
+
+def _known(title: str) -> Service:
+    service = catalog.find(title.partition(".")[0])
+    if service is None:
+        raise Usage(f"{title}: there is no such service", _nearest(title, catalog.NAMES) or "service list")
+    return service
+
+
+def _block(title: str) -> Block | None:
+    name, _, instance = title.partition(".")
+    return document.scan(document.load())[0].find(name, instance)
+
+
+def _nearest(title: str, known: "tuple[str, ...] | list[str]") -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(title, known, 1)
+    return f"did you mean {near[0]}?" if near else ""

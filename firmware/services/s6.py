@@ -1,0 +1,64 @@
+"""s6's programs, each on one service directory (see `supervisor` for how they come together)."""
+
+import time
+from pathlib import Path
+
+from firmware.errors import Failure
+from firmware.run import run
+
+#: seconds that a daemon has until it is gone; s6 kills it after those of the file timeout-kill
+DOWN_SECONDS = 12.0
+
+_SIGNALS = {"HUP": "-h", "INT": "-i", "QUIT": "-q", "TERM": "-t", "KILL": "-k", "USR1": "-1", "USR2": "-2"}
+_POLL = 0.02
+
+
+def alive(scan: Path) -> bool:
+    """Does s6-svscan run there? It then looks for new service directories, too."""
+    return run(["s6-svscanctl", "-a", str(scan)], check=False).status == 0
+
+
+def supervised(place: Path) -> bool:
+    """Does an s6-supervise run on the service directory?"""
+    return run(["s6-svok", str(place)], check=False).status == 0
+
+
+def adopt(place: Path, seconds: float = 5.0) -> None:
+    """Wait until the service directory is supervised. Failure if s6-svscan does not see to that."""
+    deadline = time.monotonic() + seconds
+    while not supervised(place):
+        if time.monotonic() > deadline or not alive(place.parent):
+            raise Failure(
+                f"service {place.name}: not started: s6-svscan does not run", "init starts it: see /etc/inittab"
+            )
+        time.sleep(_POLL)
+
+
+def wake(place: Path) -> None:
+    """Start the daemon, have it started again whenever it ends, and count its deaths from now on."""
+    run(["s6-svdt-clear", str(place)])
+    run(["s6-svc", "-u", str(place)])
+
+
+def put_down(place: Path) -> None:
+    """TERM, then KILL, and wait for its end. Failure if it does not come."""
+    limit = str(int(DOWN_SECONDS * 1000))
+    done = run(["s6-svc", "-wD", "-T", limit, "-d", str(place)], timeout=DOWN_SECONDS + 5, check=False)
+    if done.status:
+        raise Failure(f"service {place.name}: not stopped: it is still there after {DOWN_SECONDS:g} s")
+
+
+def renew(place: Path) -> None:
+    """End the daemon once and have it started again, as for a logger whose arguments changed."""
+    if supervised(place):
+        run(["s6-svc", "-r", str(place)])
+
+
+def signal(place: Path, name: str) -> None:
+    """Send a signal (`HUP`, `USR2`, …) to the daemon, and to nothing else."""
+    run(["s6-svc", _SIGNALS[name], str(place)])
+
+
+def deaths(place: Path) -> int:
+    """How often the daemon has ended since it was woken; s6 counts to 100."""
+    return len(run(["s6-svdt", str(place)], check=False).stdout.splitlines())
