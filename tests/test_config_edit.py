@@ -113,9 +113,12 @@ def test_get_says_what_is_missing(config: Config, path: Path, argv: list[str], s
     assert config("get", *argv) == Said(status, "", err.format(path=path))
 
 
-def test_get_of_what_was_taken_back_is_missing(config: Config, path: Path) -> None:
-    path.write_text("service haproxy\n config /x\n no config\nservice unknown\n a 1\n a 2\n no b\n")
+def test_get_of_what_stands_there_twice(config: Config, path: Path) -> None:
+    path.write_text(
+        "service network\n arp on\n arp off\nservice haproxy\n config /x\n no config\nservice unknown\n a 1\n a 2\n no b\n"
+    )
     assert config("get", "haproxy", "config").status == 1
+    assert config("get", "network", "arp") == Said(0, "off\n", "")
     assert config("get", "unknown", "a") == Said(0, "1\n2\n", "")
     assert config("get", "unknown", "b").status == 1
 
@@ -137,6 +140,7 @@ def test_get_of_what_was_taken_back_is_missing(config: Config, path: Path) -> No
          "201/24\n    ip address 10.0.0.1/8 secondary\n"),
         (["add", "network.eth0", "sysctl", "net.a=1 2"], "9000\n", "9000\n    sysctl \"net.a=1 2\"\n"),
         (["add", "network.eth0", "no", "multicast"], "9000\n", "9000\n    no multicast\n"),
+        (["add", "network.eth0", "no", "mtu"], "9000\n", "9000\n    no mtu\n"),
         (["add", "network.eth0", "arp"], "    no arp\n", "    no arp\n    arp\n"),
         (["del", "network.eth0", "ip address", "192.168.0.201/24"], "    ip address 192.168.0.201/24\n", ""),
         (["del", "network.eth0", "mtu"], "    mtu 1500\n    mtu 9000\n", ""),

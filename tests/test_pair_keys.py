@@ -83,14 +83,14 @@ def test_genkey_is_refused_while_csyncd_runs(stage: Stage) -> None:
 
 
 def test_a_changed_key_is_refused_with_both_fingerprints_until_a_new_getkey(stage: Stage) -> None:
-    old = stage.json(2, "csync", "keys")
     story.exchange_keys(stage)
     old = stage.json(2, "csync", "keys")
-    stage.shows(1, "orange")
+    stage.shows(1, "green")
     stage.on(2, "service", "csyncd", "stop")
     stage.on(2, "csync", "genkey")
     stage.on(2, "service", "csyncd", "start")
     new = stage.json(2, "csync", "keys")
+    stage.on(1, "sh", "-c", "while ! csync status | grep 'host key has changed'; do sleep 0.2; done")
     red = stage.shows(1, "red")
     assert "host key has changed" in red["reasons"][0]
     assert new["host"]["fingerprint"] in red["reasons"][0] and old["host"]["fingerprint"] in red["reasons"][0]

@@ -45,12 +45,9 @@ def push(stage: Stage, *options: str, service: str = "haproxy", node: int = 1) -
 
 
 def digest(stage: Stage, node: int) -> str:
-    return stage.on(
-        node,
-        "sh",
-        "-c",
-        "cd /etc && find haproxy config.rc -printf '%p %m %u %g\n' | sort; find haproxy config.rc -type f | sort | xargs -d '\n' sha256sum",
-    )
+    """Names, modes, owners and contents of what haproxy is on a node."""
+    listing = "find haproxy config.rc -printf '%p %m %u %g\\0' | sort -z; find haproxy config.rc -type f -print0 | sort -z | xargs -0 sha256sum"
+    return stage.on(node, "sh", "-ec", f"cd /etc; {listing}")
 
 
 def test_a_small_change_takes_one_round_trip(agreed: Stage) -> None:

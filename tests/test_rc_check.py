@@ -121,7 +121,7 @@ track_mgt sshd wui
     "haproxy": "config /etc/haproxy/haproxy.cfg",
     "ipvsd": "config /etc/ipvsd/ipvsd.cfg",
     "wui": "port 4444\nlisten 192.168.0.200\ntls off",
-    "csyncd": "config /etc/csyncd/csyncd.cfg",
+    "csyncd": "autostart",
     "dataplaneapi": "config /etc/dataplaneapi/dataplaneapi.yml",
 }
 
@@ -205,6 +205,12 @@ service sshd two
 def test_a_document_is_checked_like_its_text() -> None:
     text = "service haproxy\n x\n y\nservice nothing\n"
     assert check.problems(parse(text, "F"), catalog.find, catalog.NAMES) == problems(text, "F") != []
+
+
+def test_a_value_may_be_missing_only_after_no() -> None:
+    assert problems("service network eth0\n no mtu\n mtu\n arp\n") == [
+        "/etc/config.rc:3: 'mtu' in service network.eth0: a value is missing: a number from 68 to 65536"
+    ]
 
 
 def test_what_no_takes_back_is_checked_if_it_is_there() -> None:

@@ -171,6 +171,11 @@ def test_interface_is_a_directive_of_wg_and_a_header_elsewhere() -> None:
     document = parse("service wg\n interface wg0\n no interface wg1\nservice haproxy\ninterface eth0\n mtu 1500\n")
     assert [part.title for part in document.blocks] == ["wg", "haproxy", "network.eth0"]
     assert document.blocks[0].values("interface") == [("wg0",)]
+    assert [part.title for part in parse("service wg\nservice interface\nno service interface x\n").blocks] == [
+        "wg",
+        "interface",
+        "interface.x",
+    ]
 
 
 def test_blocks_run_to_their_last_directive() -> None:
@@ -239,6 +244,13 @@ def test_flag(lines: str, expected: bool | None) -> None:
     assert part.flag("autostart", False) is (False if expected is None else expected)
 
 
+@pytest.mark.parametrize("instance", ["", "eth0.100", "br-lan", "a_b", "0", "A:1", "x@y", "b" * 64])
+@pytest.mark.parametrize("name", ["haproxy", "a-b", "a_b", "9p", "a" * 64])
+def test_names(name: str, instance: str) -> None:
+    part = block(f"service {name} {instance}\n")
+    assert (part.name, part.instance) == (name, instance)
+
+
 @pytest.mark.parametrize(
     ("text", "number", "why"),
     [
@@ -268,7 +280,7 @@ def test_errors_in_form_name_their_line(text: str, number: int, why: str) -> Non
         parse(text, "/etc/config.rc")
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith(f"/etc/config.rc:{number}: ")
-    assert why in caught.value.problems[0]
+    assert caught.value.problems[0].endswith(why)
 
 
 def test_all_errors_in_form_come_at_once() -> None:

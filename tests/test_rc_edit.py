@@ -9,7 +9,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from firmware import files
 from firmware.errors import Failure, Invalid
 from firmware.rc import edit
 from firmware.rc.document import Document, Line, parse, read
@@ -226,6 +225,12 @@ def test_an_edit_at_an_end_without_a_newline() -> None:
     assert edit.delete(parse("service a\n x 1"), "a", "", "x").text == "service a\n"
 
 
+def test_a_new_line_is_indented_like_its_neighbour() -> None:
+    document = parse("service a\n\tx\nservice wg\n  interface wg0\nservice b\n")
+    assert edit.add(document, "wg", "", "keepalive", ["5"]).lines[4].text == "  keepalive 5\n"
+    assert edit.add(document, "b", "", "y", []).lines[5].text == "\ty\n"
+
+
 def test_a_byte_order_mark_stays_where_it_is() -> None:
     document = parse("\ufeffhostname a\n")
     assert edit.assign(document, "system", "", "hostname", ["b"]).text == "\ufeffhostname b\n"
@@ -329,7 +334,7 @@ def test_a_full_disk_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.M
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Failure, match=f"{path}: not written: No space left on device"):
         edit.write(parse("service b\n"), path)
     assert path.read_text() == "service a\n x 1\n"

@@ -89,7 +89,7 @@ KINDS = [kind for kind in vars(values).values() if isinstance(kind, Value)]
         (
             values.HOST,
             ["lb1", "lb1.example.org", "192.0.2.1", "::1", "a.b.", "x-1"],
-            ["", "-a", "a..b", "a b", "300.1.1.1", "a" * 64, "a/b"],
+            ["", "-a", "a..b", "a b", "300.1.1.1", "a" * 64, "a/b", ".".join(["a" * 60] * 5)],
         ),
         (
             values.ENDPOINT,
@@ -162,6 +162,8 @@ def test_a_problem_names_the_word() -> None:
     assert values.PORT.problem(()) == "a value is missing: a port from 1 to 65535"
     assert values.PORT.problem(("1", "2")) == "one value is expected, not 2: a port from 1 to 65535"
     assert values.ENDPOINT.problem(("::1:5",)) == "'::1:5': an IPv6 address stands in brackets: [ADDRESS]:PORT"
+    assert values.ADDRESS6_WITH_PREFIX.problem(("x",)).endswith("such as 2001:db8::1/64")
+    assert values.ADDRESS_WITH_PREFIX.problem(("x",)).endswith("such as 192.0.2.1/24")
     either = values.either(values.one_of("auto"), values.PORT)
     assert either.problem(("x", "y")) == "'x y' is not auto or a port from 1 to 65535"
     assert either.problem(()) == "a value is missing: auto or a port from 1 to 65535"

@@ -589,6 +589,7 @@ def test_the_journal_is_bounded_and_survives_half_a_line(node: Places) -> None:
 
 
 def test_files_on_flash_are_for_root_only(node: Places) -> None:
+    node.shelf.mkdir(mode=0o755)
     number_saved(node, "1")
     assert node.shelf.stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in node.shelf.iterdir()} == {

@@ -35,8 +35,10 @@ def test_patterns(pattern: str, fits: list[str], differs: list[str]) -> None:
         assert not any(map(other, fits))
 
 
-def test_no_rules_fit_nothing() -> None:
+def test_no_rules_fit_nothing_but_our_own_machinery() -> None:
     assert not rules.parse("").ignores("/etc/config.rc")
+    assert not rules.parse("").ignores("/etc/.staging2")
+    assert rules.parse("").ignores("/etc/.staging/haproxy/tree")
     assert not rules.parse("").is_quiet("/etc/config.rc")
 
 
@@ -64,7 +66,7 @@ def test_the_shipped_rules(path: str, ignored: bool, quiet: bool) -> None:
 
 
 def test_our_own_half_written_files_are_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name that files.write uses for the time of writing fits the shipped rule."""
+    """Under the name that files.write gives them for the time of writing."""
     seen: list[str] = []
     monkeypatch.setattr("os.replace", lambda name, path: seen.append(Path(name).name))
     monkeypatch.setattr(files, "sync_directory", lambda path: None)

@@ -23,7 +23,8 @@ def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later
         print(_help(program, verbs, about, later or {}))
         return 0
     if later and argv and argv[0] not in verbs:
-        return dispatch(f"{program} {argv[0]}", later, [*argv[1:2], *argv[:1], *argv[2:]] if argv[1:2] else [])
+        name, rest = argv[0], argv[2:] if argv[2:3] in (["--help"], ["-h"]) else [argv[0], *argv[2:]]
+        return dispatch(f"{program} {name}", later, [*argv[1:2], *rest] if argv[1:] else [])
     if not argv or argv[0] not in verbs:
         return _misused(program, verbs, argv)
     verb = argv[0]

@@ -17,9 +17,9 @@ from firmware.wui import daemon as wui
 def genkey(argv: list[str]) -> int:
     """Make the keys, while csyncd is stopped."""
     words(argv, "")
-    from firmware.services import supervisor
+    from firmware.services import states
 
-    if supervisor.state("csyncd").state == "running":
+    if states.state("csyncd").state == "running":
         raise Refused("genkey: csyncd runs, and would go on with the old keys", "service csyncd stop")
     made = keys.generate(settings.read().local_node)
     audit.note("genkey", who="operator", result="made", host=made.host.fingerprint, user=made.user.fingerprint)

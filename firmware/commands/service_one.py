@@ -123,7 +123,7 @@ def _found(title: str) -> tuple[Service, Block]:
 
 def _known(title: str) -> Service:
     service = catalog.find(title.partition(".")[0])
-    if service is None:
+    if service is None or [block.title for block in _blocks(f"service {title.replace('.', ' ', 1)}\n")] != [title]:
         raise Usage(f"{title}: there is no such service", _nearest(title, catalog.NAMES) or "service list")
     return service
 
@@ -131,6 +131,10 @@ def _known(title: str) -> Service:
 def _block(title: str) -> Block | None:
     name, _, instance = title.partition(".")
     return document.scan(document.load())[0].find(name, instance)
+
+
+def _blocks(text: str) -> tuple[Block, ...]:
+    return document.scan(text)[0].blocks
 
 
 def _nearest(title: str, known: "tuple[str, ...] | list[str]") -> str:

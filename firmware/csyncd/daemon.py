@@ -91,7 +91,7 @@ class Doors:
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     for visitor in self._allowed:
-                        stack.push_async_callback(_closed, await self._serve(visitor))
+                        stack.callback(_close, await self._serve(visitor), visitor.socket)
                     sshd = await gate.opened(self._pair.settings, self._allowed)
                     stack.push_async_callback(_ended, sshd)
                     await self._watch(sshd)
@@ -130,15 +130,17 @@ async def _listen(path: Path, handler: Callable[[Request], Awaitable[Response]],
         os.umask(before)
 
 
-async def _closed(server: asyncio.Server) -> None:
+def _close(server: asyncio.Server, path: Path) -> None:
     server.close()
+    path.unlink(missing_ok=True)
 
 
 async def _ended(sshd: asyncio.subprocess.Process) -> None:
     if sshd.returncode is None:
         sshd.terminate()
-    await sshd.wait()
+    # The sessions first: they hold the pipe of sshd's words, and asyncio waits for its end.
     await asyncio.to_thread(gate.close_leftovers)
+    await sshd.wait()
 
 
 async def _pass_on(sshd: asyncio.subprocess.Process) -> None:

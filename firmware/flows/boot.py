@@ -74,7 +74,7 @@ def _start(service: Service, block: Block) -> None:
 def _note(service: Service, block: Block) -> None:
     """What is not started has not changed since boot: that is what its applied content says then."""
     with control.lock(block.title):
-        if not applied.digest(block.title):
+        if states.state(block.title).state == "stopped":
             applied.record(service, block)
 
 

@@ -39,10 +39,16 @@ async def push(title: str, link: Link, settings: Settings, *, shown: str = "") -
         "service": title, "node": settings.remote_node, **answer,
         "round_trips": trips, "seconds": round(time.monotonic() - began, 3),
     }  # fmt: skip
-    audit.note(
-        "push", who="operator", result=answer["result"], service=title, to=settings.peer, message=answer["message"]
-    )
+    _audit(title, settings, answer)
     return report
+
+
+def _audit(title: str, settings: Settings, answer: Mapping[str, Any]) -> None:
+    before, after = answer["sha256"]
+    audit.note(
+        "push", who="operator", result=answer["result"], service=title, to=settings.peer, message=answer["message"],
+        before=before, after=after, files=[change["path"] for change in answer["files"]],
+    )  # fmt: skip
 
 
 async def preview(title: str, link: Link, settings: Settings) -> dict[str, Any]:

@@ -5,7 +5,7 @@ reload → record → report. `recover` undoes what an interruption left, before
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,13 @@ from firmware.sync.gate import Visitor
 from firmware.sync.proposal import Proposal
 from firmware.sync.staging import Stage
 
+FORCE = "look at the difference, then csync push --force to overwrite it"
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a proposal; the pusher passes it on. `lacking`: digests whose contents have to be sent too."""
+    """What came of a proposal; the pusher passes it on. `state` is the digest of what is here now, `sha256` that of what
+    was and of what is, for the audit trail; `lacking` the digests whose contents have to be sent too."""
 
     result: str
     message: str = ""
@@ -31,6 +34,7 @@ class Report:
     check: Outcome | None = None
     reload: Outcome | None = None
     state: str = ""
+    sha256: tuple[str, str] = ("", "")
     lacking: list[str] = field(default_factory=list)
 
     def json(self) -> dict[str, Any]:
@@ -40,7 +44,7 @@ class Report:
         }
         return {
             "result": self.result, "message": self.message, "hint": self.hint, "files": self.files, **said,
-            "state": self.state, "lacking": self.lacking,
+            "state": self.state, "sha256": list(self.sha256), "lacking": self.lacking,
         }  # fmt: skip
 
     def _outcomes(self) -> tuple[tuple[str, Outcome | None], ...]:
@@ -59,9 +63,7 @@ def receive(proposal: Proposal, visitor: Visitor) -> Report:
             if proposal.dry:
                 return Report("differs" if changes else "unchanged", files=changes, state=now.digest)
             if why := _conflict(proposal, now, visitor):
-                report = Report(
-                    "refused", why, "csync diff, then csync push --force to overwrite it", changes, state=now.digest
-                )
+                report = Report("refused", why, FORCE, changes, state=now.digest)
             else:
                 report = _apply(proposal, visitor, stage, now, changes)
     except Refused as error:
@@ -87,24 +89,31 @@ def _apply(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, cha
 
 
 def _exchange(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, so_far: Report) -> Report:
+    was = content.sha256(now, proposal.service)
     staging.arm(stage, now)
     try:
         staging.swap(stage, proposal.block.text)
+        staging.unchanged(stage, now)
+        applied.snapshot(proposal.service, proposal.block)
         reloaded = control.reload_outcome(proposal.service, proposal.block)
-        done = staging.current(stage)
         if not reloaded.status:
-            applied.record(proposal.service, proposal.block)
-            _agreed(proposal, visitor, done)
-    except Failure as error:
-        reloaded, done = Outcome(1, str(error)), now
-    except BaseException:
-        _undo(stage)
-        raise
-    if reloaded.status:
-        undone = _undo(stage)
-        return Report("rolled-back", "the reload failed" + undone, "", so_far.files, so_far.check, reloaded, now.digest)
+            return _finish(proposal, visitor, stage, was, replace(so_far, reload=reloaded))
+    except BaseException as error:
+        if not isinstance(error, Failure) or isinstance(error, Refused):
+            _undo(stage)
+            raise
+        reloaded = Outcome(1, str(error))
+    message = "the reload failed, and the old state is back" + _undo(stage)
+    return replace(so_far, result="rolled-back", message=message, reload=reloaded, state=now.digest, sha256=(was, was))
+
+
+def _finish(proposal: Proposal, visitor: Visitor, stage: Stage, was: str, so_far: Report) -> Report:
+    """The reload has worked: note it, and disarm the rollback last."""
+    done = staging.current(stage)
+    applied.keep(proposal.title)
+    _agreed(proposal, visitor, done)
     stage.journal.unlink()
-    return Report("applied", "", "", so_far.files, so_far.check, reloaded, done.digest)
+    return replace(so_far, state=done.digest, sha256=(was, content.sha256(done, proposal.service)))
 
 
 def _undo(stage: Stage) -> str:
@@ -135,11 +144,8 @@ def _conflict(proposal: Proposal, now: Content, visitor: Visitor) -> str:
     """Why the proposal may not overwrite what is here; "" if it may."""
     title, before = proposal.title, ancestor.find(visitor.node, proposal.title)
     if proposal.expect:
-        return (
-            ""
-            if now.digest == proposal.expect
-            else f"service {title} has changed again on this node since it was shown"
-        )
+        again = now.digest != proposal.expect
+        return f"service {title} has changed again on this node since it was shown" if again else ""
     if now.digest == compare.digest(proposal):
         return ""
     if before is not None:
@@ -167,7 +173,8 @@ def _agreed(proposal: Proposal, visitor: Visitor, done: Content) -> None:
 def _audited(proposal: Proposal, visitor: Visitor, report: Report) -> Report:
     audit.note(
         "push received", who=f"{visitor.name} ({visitor.key.fingerprint})", result=report.result, service=proposal.title,
-        message=report.message, before=report.state, files=[change["path"] for change in report.files],
+        message=report.message, before=report.sha256[0], after=report.sha256[1],
+        files=[change["path"] for change in report.files],
         check=report.check.output if report.check else "", reload=report.reload.output if report.reload else "",
     )  # fmt: skip
     return report

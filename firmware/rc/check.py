@@ -140,7 +140,7 @@ def _directives(block: Block, known: Known) -> Iterator[Problem]:
 def _unknown(number: int, words: tuple[str, ...], known: Known, title: str) -> Problem:
     if not words:
         return Problem(number, f"a directive is missing after 'no' in service {title}")
-    family = tuple(" ".join(key) for key in known if len(key) > 1 and key[0] == words[0])
+    family = tuple(" ".join(key) for key in known if key[0] == words[0])
     wrong = " ".join(words[:2]) if family else words[0]
     keys = family or ("service", *(" ".join(key) for key in known))
     return Problem(number, f"unknown directive {shown(wrong)} in service {title}", wrong, keys)

@@ -236,7 +236,7 @@ def _blocks(lines: list[Line]) -> tuple[tuple[Block, ...], list[tuple[int, str]]
 
 
 def _belongs(words: tuple[str, ...], service: str) -> bool:
-    return service == "wg" and "interface" in words[:2] and words[0] in ("no", "interface")
+    return service == "wg" and (words[1:2] if words[0] == "no" else words[:1]) == ("interface",)
 
 
 def _foreign(text: str) -> str:

@@ -1,5 +1,7 @@
 """Content: what a service is at one moment, as one value with one digest: its block and the entries that it owns."""
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +37,20 @@ def read(service: Service, block: Block | None, *, root: Path = Path("/")) -> Co
 
 def owned(service: Service, top: Path) -> dict[str, Entry]:
     """The entries below `top`, by the paths that they have, or will have, where the service owns them."""
-    return manifest.scan(top, named=Path(service.owns)) if service.owns else {}
+    found = manifest.scan(top, named=Path(service.owns)) if service.owns else {}
+    return {path: entry for path, entry in found.items() if path not in service.follows} if service.follows else found
+
+
+def sha256(of: Content, service: Service, *, top: Path | None = None) -> str:
+    """The same as SHA-256 over every byte, "sha256:HEX", for the audit trail. `top` holds the files, if not their place."""
+    whole = hashlib.sha256(repr(of.statements).encode("utf-8", "surrogateescape"))
+    for path, entry in sorted(of.entries.items()):
+        facts = f"\n{entry.path!r} {entry.kind} {entry.mode:04o} {entry.owner} {entry.group} {entry.size}\n"
+        whole.update(facts.encode("utf-8", "surrogateescape"))
+        if entry.kind == "file":
+            lies = top / os.path.relpath(path, service.owns) if top else Path(path)
+            whole.update(hashlib.sha256(lies.read_bytes()).digest())
+    return "sha256:" + whole.hexdigest()
 
 
 def digest(block: Block | None, entries: Mapping[str, Entry]) -> str:

@@ -120,8 +120,11 @@ def check(service: Service, block: Block, *, staged: Path | None = None, path: s
 
 def reload_outcome(service: Service, block: Block) -> Outcome:
     """Have a running service load what lies on disk, unchecked; one that had failed is started, one that was stopped is
-    left alone. It says how that went, and notes nothing as applied."""
+    left alone, one that is switched off is stopped. It says how that went, and notes nothing as applied."""
     state = states.state(block.title)
+    if not block.enabled:
+        supervisor.down(block.title)
+        return Outcome(0, "it is switched off")
     if state.state == "stopped":
         return Outcome(0, "it does not run")
     try:

@@ -55,6 +55,8 @@ class Service:
     instances: str = "no"
     #: the directory below /etc that belongs to it alone; "" if it has none
     owns: str = ""
+    #: files in it that the running daemon takes up by itself: a change of them needs no apply
+    follows: tuple[str, ...] = ()
     #: why it is never pushed to another node; "" if it may be
     stays: str = ""
     account: Account = Account("root")
@@ -66,11 +68,12 @@ class Service:
     procname: str = ""
     #: directories below /run that are made for it before it starts, owned by its account
     needs: tuple[str, ...] = ()
-    #: commands that set it up, or take it down, for a service without a process or before its daemon starts
+    #: commands that set it up, or take it down, for a service without a process or before its daemon starts and its
+    #: check; they may be run again and again, and one after the word `-` may fail
     setup: Callable[[Block], list[Argv]] | None = None
     teardown: Callable[[Block], list[Argv]] | None = None
-    #: where it answers once it is ready: "unix:/path", "tcp:ADDRESS:PORT", or "listening": on any TCP port of its own
-    ready: Callable[[Block], str] | None = None
+    #: "" once the daemon with that pid answers, until then what is missing; None: it is enough that it lives
+    ready: Callable[[Block, int], str] | None = None
     #: makes the running daemon load its configuration and proves that it did; None: it is restarted instead
     reload: Callable[["Running"], Outcome] | None = None
     #: words for s6-log that sort what it says into further logs; a bounded log of everything is kept anyway

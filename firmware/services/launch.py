@@ -21,6 +21,7 @@ OPEN_FILES = 131072
 
 _FINISH = """\
 #!/bin/sh
+exec 1<>{fifo} 2>&1
 # How it ended goes to the log, and nothing that it started stays behind: its process group has its pid for a name.
 if [ "$1" = 256 ]; then echo "-- ended: killed by signal $2"; else echo "-- ended: exit status $1"; fi
 if read -r leader started <pid; then kill -s KILL -- "-$leader"; fi 2>/dev/null
@@ -63,15 +64,25 @@ def as_account(account: Account, argv: Argv, *, capabilities: bool = True, signa
 
 
 def scripts(service: Service, block: Block, log: Path) -> dict[str, str]:
-    """The files of its s6 service directory: what they are called there, and what is in them."""
+    """The files of the two s6 service directories, of the daemon and of its logger, by their paths in the scan directory.
+
+    Between them is a FIFO with a name, held open for both ways by both: neither notices when the other, or one of their
+    supervisors, is gone for a moment.
+    """
+    title, logger = block.title, logger_of(block.title)
     sorts = [*service.sorts(block), "+"] if service.sorts else []
-    keep = ["s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
+    keep = [*_environment({}), "s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
     return {
-        "run": _run(service, block),
-        "finish": _FINISH,
-        "timeout-kill": "5000\n",
-        "log/run": f"#!/bin/sh\numask 077\nexec {shlex.join(_environment({}) + keep)}\n",
+        f"{title}/run": _run(service, block, f"../{logger}/fifo"),
+        f"{title}/finish": _FINISH.replace("{fifo}", shlex.quote(f"../{logger}/fifo")),
+        f"{title}/timeout-kill": "5000\n",
+        f"{logger}/run": f"#!/bin/sh\numask 077\nexec {shlex.join(keep)} 0<>fifo\n",
     }
+
+
+def logger_of(title: str) -> str:
+    """The name of the service directory of its logger; no title looks like that."""
+    return f"{title}~log"
 
 
 def make_needs(service: Service) -> None:
@@ -123,12 +134,12 @@ def _may(status: os.stat_result, uid: int, gid: int, wanted: int) -> bool:
     return status.st_mode >> shift & wanted == wanted
 
 
-def _run(service: Service, block: Block) -> str:
+def _run(service: Service, block: Block, fifo: str) -> str:
     command = _environment(service.environment) + as_account(service.account, arguments(service, block), signal="TERM")
     pidfile = block.value("pidfile")
     lines = [
         "#!/bin/sh",
-        "exec 2>&1",
+        f"exec 1<>{shlex.quote(fifo)} 2>&1",
         # Who we are: the pid, which exec keeps, and when this process started (see proc(5)).
         "read -r line </proc/self/stat && set -- $line && echo $$ ${22} >pid.new && mv pid.new pid",
         *([f"echo $$ >{shlex.quote(pidfile)}"] if pidfile else []),

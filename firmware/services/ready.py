@@ -1,31 +1,23 @@
-"""Does a daemon answer? It is asked where its definition says: "unix:/path", "tcp:ADDRESS:PORT" or "listening"."""
-
-import socket
+"""Does a daemon answer? For the definitions, which say where to ask: "" once it does, until then what is missing."""
 
 
-def answers(where: str, pid: int, *, timeout: float = 1.0) -> bool:
-    """Does somebody accept there? A datagram socket accepts when it is open; a file left by a dead daemon does not.
+def unix(path: str, *, timeout: float = 1.0) -> str:
+    """Somebody accepts at the socket `path`, of either sort; a file left by a dead daemon does not."""
+    import socket
 
-    "listening" asks whether the process `pid` itself listens on a TCP port, whichever its own configuration names.
-    """
-    kind, _, rest = where.partition(":")
-    if kind == "listening":
-        from firmware import processes
-
-        return bool(processes.ports(pid))
-    if kind == "unix":
-        return any(_connects(socket.AF_UNIX, sort, rest, timeout) for sort in (socket.SOCK_STREAM, socket.SOCK_DGRAM))
-    address, _, port = rest.rpartition(":")
-    address = address.strip("[]")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return _connects(family, socket.SOCK_STREAM, (address, int(port)), timeout)
+    for sort in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_UNIX, sort) as client:
+            client.settimeout(timeout)
+            try:
+                client.connect(path)
+                return ""
+            except OSError:
+                continue
+    return f"no answer at {path}"
 
 
-def _connects(family: int, sort: int, address: str | tuple[str, int], timeout: float) -> bool:
-    with socket.socket(family, sort) as client:
-        client.settimeout(timeout)
-        try:
-            client.connect(address)
-        except OSError:
-            return False
-    return True
+def listening(pid: int) -> str:
+    """The process itself listens on a TCP port, whichever its own configuration names."""
+    from firmware import processes
+
+    return "" if processes.ports(pid) else "it listens nowhere"

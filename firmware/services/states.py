@@ -46,7 +46,7 @@ def titles(*, scan: Path = SCAN) -> list[str]:
     """The services that were started at some time since the node booted, sorted."""
     from firmware.services import setup
 
-    places = {path.name for path in scan.glob("*") if not path.name.startswith(".")}
+    places = {path.name for path in scan.glob("*") if path.name[0] != "." and "~" not in path.name}  # ~log: a logger
     return sorted(places | set(setup.titles()))
 
 

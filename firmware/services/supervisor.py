@@ -43,7 +43,7 @@ def up(service: Service, block: Block, *, wait: float = UP_SECONDS, scan: Path =
         return
     setup.prepare(service, block)
     title, place = block.title, scan / block.title
-    _install(place, launch.scripts(service, block, logs.place(title)))
+    _install(title, launch.scripts(service, block, logs.place(title)), scan)
     start = logs.mark(title)
     for mark in ("failed", "down"):
         (place / mark).unlink(missing_ok=True)
@@ -79,7 +79,7 @@ def signal(title: str, name: str, *, scan: Path = SCAN) -> None:
 def current(service: Service, block: Block, *, scan: Path = SCAN) -> bool:
     """Was the daemon that runs started with the same arguments, account and environment as the block wants now?"""
     wanted = launch.scripts(service, block, logs.place(block.title))
-    return all(_differs(scan / block.title / name, text) is False for name, text in wanted.items())
+    return not any(_differs(scan / name, text) for name, text in wanted.items())
 
 
 def _want_down(place: Path) -> None:
@@ -89,48 +89,56 @@ def _want_down(place: Path) -> None:
         s6.put_down(place)
 
 
-def _install(place: Path, files: dict[str, str]) -> None:
-    """Write the service directory and have it supervised; its daemon is not started."""
-    logs.place(place.name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    if place.is_dir():
-        if "log/run" in _write(place, files):
-            s6.renew(place / "log")
-    else:
-        new = place.with_name(f".{place.name}.new")
-        (new / "log").mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(new, files)
-        (new / "down").touch()
-        new.rename(place)
-    s6.adopt(place)
+def _install(title: str, files: dict[str, str], scan: Path) -> None:
+    """Write the service directories and have them supervised; the logger is started, the daemon is not."""
+    logs.place(title).mkdir(mode=0o700, parents=True, exist_ok=True)
+    logger = launch.logger_of(title)
+    for name in (logger, title):
+        new = scan / f".{name}.new"
+        if not (scan / name).is_dir():
+            new.mkdir(mode=0o700, exist_ok=True)
+            _write(new, name, files)
+            _furnish(new, name == logger)
+            new.rename(scan / name)
+        elif _write(scan / name, name, files) and name == logger:
+            s6.renew(scan / name)
+        s6.adopt(scan / name)
 
 
-def _write(place: Path, files: dict[str, str]) -> list[str]:
-    """Replace what differs, each file in one step; returns what was replaced."""
-    turned = [name for name, text in files.items() if _differs(place / name, text)]
-    for name in turned:
-        new = place / f"{name}.new"
-        new.write_text(files[name])
+def _furnish(place: Path, logger: bool) -> None:
+    if not logger:
+        (place / "down").touch()
+    elif not (place / "fifo").exists():
+        os.mkfifo(place / "fifo", 0o600)
+
+
+def _write(place: Path, name: str, files: dict[str, str]) -> bool:
+    """Replace the files of one directory that differ, each in one step; whether there were any."""
+    ours = {file.removeprefix(f"{name}/"): text for file, text in files.items() if file.startswith(f"{name}/")}
+    turned = [file for file, text in ours.items() if _differs(place / file, text)]
+    for file in turned:
+        new = place / f"{file}.new"
+        new.write_text(ours[file])
         new.chmod(0o700)
-        os.replace(new, place / name)
-    return turned
+        os.replace(new, place / file)
+    return bool(turned)
 
 
 def _await_answer(service: Service, block: Block, place: Path, wait: float) -> None:
     from firmware import processes
-    from firmware.services import ready
 
-    where = service.ready(block) if service.ready else ""
     name, deadline = launch.procname(service, block), time.monotonic() + wait
+    missing = f"{name} does not run"
     while time.monotonic() < deadline:
         pid = states.daemon(place)
         if not pid and s6.deaths(place):
             raise Failure("it ended at once")
-        if pid and processes.runs(pid, name) and (not where or ready.answers(where, pid)):
+        if pid and processes.runs(pid, name) and not (missing := service.ready(block, pid) if service.ready else ""):
             time.sleep(_SETTLE)
             if states.daemon(place) == pid:
                 return
         time.sleep(_POLL)
-    raise Failure(f"no answer at {where} after {wait:g} s" if where else f"{name} does not run after {wait:g} s")
+    raise Failure(f"{missing} after {wait:g} s")
 
 
 def _words(title: str, start: logs.Mark, why: str) -> str:

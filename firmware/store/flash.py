@@ -88,7 +88,6 @@ def commit(path: Path, data: bytes) -> None:
     power cut can lose an acknowledged save. Whatever goes wrong, nothing is left of the attempt.
     """
     temporary = path.parent / f".{path.name}.new"
-    temporary.unlink(missing_ok=True)
     with naming(path):
         try:
             _write(temporary, data)

@@ -12,11 +12,14 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from firmware import files
 from firmware.errors import Invalid
 from firmware.store.places import NODE, Places
 
 FILE = "/etc/firmware/save.rules"
 
+#: our own half-written files and staged pushes: no rule of anybody's can make these worth saving
+_OURS = (f"{files.TEMPORARY}????????", "/etc/.staging")
 _WILD = {"*": "[^/]*", "?": "[^/]"}
 
 
@@ -62,7 +65,7 @@ def sane(text: bytes | None, places: Places = NODE) -> Rules:
 
 def parse(text: str, name: str = FILE) -> Rules:
     """The rules in a text; `name` stands in messages."""
-    patterns: dict[str, list[str]] = {"ignore": [], "quiet": []}
+    patterns: dict[str, list[str]] = {"ignore": [*_OURS], "quiet": []}
     problems = []
     for number, line in enumerate(text.split("\n"), 1):
         words = line.split(maxsplit=1)

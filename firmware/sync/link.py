@@ -5,6 +5,7 @@ ssh's own words are kept, because they tell an operator what is wrong: a refused
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -167,21 +168,25 @@ class Link:
                 self.reason = explain(words[-1:], self._settings)
 
 
-def explain(words: list[str], settings: Settings) -> str:
+def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> str:
     """What ssh said, with what it means for this pair in front."""
-    said = "; ".join(line for line in words if line and "@@@@" not in line)
+    said = "; ".join(line for line in words if line)
+    peer = f"node {settings.remote_node}"
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
+        old, new = keys.trusted(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
+        shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
+        return f"{peer}'s host key has changed: {shown}; csync getkey replaces it once it is confirmed"
     cases = (
-        ("REMOTE HOST IDENTIFICATION HAS CHANGED", "the peer's host key has changed"),
-        ("Host key verification failed", "the peer's host key is not known here"),
-        ("Permission denied (publickey)", f"node {settings.remote_node} does not know this node's user key"),
-        ("administratively prohibited", f"identities are mixed up: node {settings.remote_node} has this key for another node"),
-        ("Connection refused", f"csyncd does not run on node {settings.remote_node}"),
-        ("open failed", f"csyncd does not answer on node {settings.remote_node}"),
+        ("Host key verification failed", f"{peer}'s host key is not known here"),
+        ("Permission denied (publickey)", f"{peer} does not know this node's user key"),
+        ("administratively prohibited", f"identities are mixed up: {peer} has this key for another node"),
+        ("Connection refused", f"csyncd does not run on {peer}"),
+        ("open failed", f"csyncd does not answer on {peer}"),
         ("not responding", "the connection is dead"),
         ("timed out", "no answer"),
         ("No route to host", "no route"),
         ("Network is unreachable", "no route"),
         ("Cannot assign requested address", "LOCAL_IP is not on this node"),
-    )  # fmt: skip
+    )
     meaning = next((text for mark, text in cases if mark in said), "")
-    return f"{meaning} (ssh: {said})" if meaning and said else said
+    return f"{meaning} (ssh: {said.removeprefix('ssh: ')})" if meaning else said

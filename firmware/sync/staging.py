@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from firmware import files, manifest, native
-from firmware.errors import Failure
+from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 from firmware.rc import document, edit
 from firmware.services import content, control
@@ -111,6 +111,14 @@ def swap(stage: Stage, block: str) -> None:
         stage.owned.mkdir(mode=0o700, exist_ok=True)
         native.exchange(stage.tree, stage.owned)
     _put_block(stage, block)
+
+
+def unchanged(stage: Stage, before: Content) -> None:
+    """Refused if what was swapped out is not what was compared: somebody wrote there in the meantime."""
+    if stage.service.owns:
+        found = manifest.scan(stage.tree, named=Path(stage.service.owns))
+        if any(manifest.differing(before.entries, found)):
+            raise Refused(f"service {stage.title} was changed on this node during the push", "push again")
 
 
 def put_back(stage: Stage) -> None:

@@ -1,7 +1,7 @@
 """Configuration sync with other nodes."""
 
-from firmware.rc.values import below
-from firmware.services.definition import Argv, Directive, Service
+from firmware.services import ready
+from firmware.services.definition import Argv, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "csyncd"]
 
@@ -13,6 +13,6 @@ SERVICE = Service(
     check=lambda _: [*DAEMON, "check"],
     daemon=lambda _: DAEMON,
     procname="python3 -m firmware csyncd",
-    ready=lambda _: "unix:/run/firmware/csyncd.sock",
-    directives=(Directive("config", below("/etc/csyncd"), "its configuration file"),),
+    ready=lambda _, pid: ready.unix("/run/firmware/csyncd.sock"),
+    follows=("/etc/csyncd/ssh_known_hosts", "/etc/csyncd/csyncd_authorized"),
 )

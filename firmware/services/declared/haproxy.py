@@ -103,7 +103,7 @@ SERVICE = Service(
     daemon=daemon,
     procname="haproxy",
     needs=("/run/haproxy",),
-    ready=lambda _: f"unix:{MASTER}",
+    ready=lambda _, pid: "" if _worker(MASTER) else f"no worker answers at {MASTER}",
     reload=reload,
     directives=(Directive("config", below("/etc/haproxy"), "its configuration file"),),
 )

@@ -42,7 +42,8 @@ def setup(block: Block) -> list[Argv]:
     commands = [*modules(block), *_made(name), *_link(block)]
     commands += [["ip", "address", "replace", address, "dev", name] for _, address in _addresses(block)]
     commands += [["ip", *family, "route", "replace", *words, "dev", name] for family, words in _routes(block)]
-    commands += [["ip", *family, "rule", "add", *words] for family, words in _rules(block)]
+    for family, words in _rules(block):  # the kernel takes a rule twice
+        commands += [["-", "ip", *family, "rule", "del", *words], ["ip", *family, "rule", "add", *words]]
     return [*commands, *settings(block), *(list(words) for words in block.values("load"))]
 
 

@@ -8,6 +8,7 @@ import os
 
 from firmware.rc.document import Block
 from firmware.rc.values import ADDRESS, PORT, below
+from firmware.services import ready
 from firmware.services.definition import Argv, Directive, Service
 
 PROGRAM = "/usr/sbin/sshd"
@@ -38,7 +39,7 @@ SERVICE = Service(
     procname="sshd",
     needs=("/run/sshd",),
     setup=setup,
-    ready=lambda _: "listening",
+    ready=lambda _, pid: ready.listening(pid),
     directives=(
         Directive("config", below("/etc/ssh"), "its configuration file"),
         Directive("port", PORT, "the TCP port", many=True),

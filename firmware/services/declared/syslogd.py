@@ -7,7 +7,7 @@ memory, for `logread`, and nothing is sorted.
 
 from firmware.rc.document import Block
 from firmware.rc.values import SERVER, below, number
-from firmware.services import syslogconf
+from firmware.services import ready, syslogconf
 from firmware.services.definition import Account, Argv, Directive, Service
 
 SOCKET = "/run/syslogd/log"
@@ -64,7 +64,7 @@ SERVICE = Service(
     needs=("/run/syslogd",),
     setup=setup,
     sorts=sorts,
-    ready=lambda _: f"unix:{SOCKET}",
+    ready=lambda _, pid: ready.unix(SOCKET),
     directives=(
         Directive("config", below("/etc/syslogd"), "its configuration file: which message goes where"),
         Directive("remote", SERVER, "a server that gets every message too; UDP port 514 unless given", many=True),

@@ -1,6 +1,7 @@
 """The web UI."""
 
 from firmware.rc.values import ADDRESS, FLAG, PORT
+from firmware.services import ready
 from firmware.services.definition import Argv, Directive, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "wui"]
@@ -13,7 +14,7 @@ SERVICE = Service(
     check=lambda _: [*DAEMON, "check"],
     daemon=lambda _: DAEMON,
     procname="python3 -m firmware wui",
-    ready=lambda _: "listening",
+    ready=lambda _, pid: ready.listening(pid),
     directives=(
         Directive("port", PORT, "the TCP port, 4444 unless given"),
         Directive("listen", ADDRESS, "the address to listen on; without one, all"),
