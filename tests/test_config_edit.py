@@ -167,7 +167,6 @@ def test_get_says_what_set_was_told(config: Config, service: str, on: str) -> No
         (["set", "network.eth0", "ip address", "10.0.0.1/8"], 1, "network.eth0.ip address: Multiple matching variables"),
         (["set", "network.eth1", "mtu", "1500"], 1, "network.eth1: No matching section found"),
         (["set", "wui", "port", "4445"], 1, "wui: No matching section found"),
-        (["set", "haproxy", "bin", "/bin/x"], 1, "haproxy.bin: No matching variable\nhint: config add adds a directive"),
         (["del", "haproxy", "bin"], 1, "haproxy.bin: No matching variable"),
         (["del", "network.eth0", "ip address", "10.0.0.1/8"], 1, "ip address 10.0.0.1/8: No matching variable"),
         (["del", "network.eth0", "unknown", "x"], 1, "network.eth0.unknown x: No matching variable"),

@@ -244,7 +244,6 @@ def test_a_byte_order_mark_stays_where_it_is() -> None:
         (lambda d: edit.add(d, "network", "eth1", "x", ["1"]), "FILE: network.eth1: No matching section found"),
         (lambda d: edit.delete(d, "vrrp", "", "x"), "FILE: vrrp: No matching section found"),
         (lambda d: edit.autostart(d, "vrrp", "", True), "FILE: vrrp: No matching section found"),
-        (lambda d: edit.assign(d, "a", "", "z", ["1"]), "FILE: a.z: No matching variable"),
         (lambda d: edit.assign(d, "a", "", "x", ["1"]), "FILE: a.x: Multiple matching variables"),
         (lambda d: edit.delete(d, "a", "", "z"), "FILE: a.z: No matching variable"),
         (lambda d: edit.delete(d, "a", "", "x", ["3"]), "FILE: a.x 3: No matching variable"),
@@ -339,3 +338,8 @@ def test_a_full_disk_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.M
         edit.write(parse("service b\n"), path)
     assert path.read_text() == "service a\n x 1\n"
     assert os.listdir(tmp_path) == ["config.rc"]
+
+
+def test_assign_adds_what_is_not_there() -> None:
+    document = parse("service wui\n\ttls off\nservice sshd\n")
+    assert edit.assign(document, "wui", "", "port", ["8443"]).text == "service wui\n\ttls off\n\tport 8443\nservice sshd\n"

@@ -50,7 +50,7 @@ def test_shutdown_stops_in_reverse_order_and_leaves_no_process(fresh_lab: Lab) -
     }
     assert sorted(times, key=lambda title: times[title]) == ["wui", "haproxy", "sshd", "syslogd"]
     for name in ("haproxy", "sshd", "syslogd"):
-        assert lab.run(1, "pgrep", "-f", f"^(busybox )?{name} -", check=False).stdout == ""
+        assert lab.run(1, "pgrep", "-f", f"^(busybox |sshd: /usr/sbin/)?{name} -", check=False).stdout == ""
 
 
 def test_a_service_that_fails_is_reported_and_the_others_go_on(fresh_lab: Lab) -> None:

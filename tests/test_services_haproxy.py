@@ -269,26 +269,38 @@ def test_a_staged_service_is_checked_whole_at_its_final_paths(lab: Lab) -> None:
 
 
 def test_what_a_configuration_executes_while_it_is_checked_has_no_rights(lab: Lab) -> None:
-    lab.run(1, "sh", "-c", "rm -f /tmp/out; echo secret >/etc/firmware/key; chmod 600 /etc/firmware/key")
+    lab.run(1, "sh", "-c", "rm -f /tmp/here; echo secret >/etc/firmware/key; chmod 600 /etc/firmware/key")
     lab.write(1, "/etc/haproxy/probe.lua", PROBE)
     lab.write(1, CONFIG, page("lua", more="    lua-load /etc/haproxy/probe.lua"))
-    done = lab.run(1, "service", "haproxy", "check", check=False)
-    words = lab.read(1, "/tmp/out")
-    assert "NoNewPrivs:\t1" in words and "CapEff:\t0000000000000000" in words and "Uid:\t401" in words, done.stderr
-    assert "secret" not in words and "cannot write /etc/haproxy/new" in words and "cannot write /etc/new" in words
-    lab.run(1, "rm", "/tmp/out")
+    words = service(lab, "haproxy", "check", status=4).stderr
+    assert "NoNewPrivs:\t1" in words and "CapEff:\t0000000000000000" in words and "CapBnd:\t0000000000000000" in words
+    assert f"Uid:\t{lab.run(1, 'id', '-u', 'haproxy').stdout.strip()}\t" in words
+    assert "secret" not in words
+    for path in ("/etc/firmware/key", "/run/haproxy/master.sock", "/proc/1/environ of init"):
+        assert f"cannot read {path}" in words
+    for path in ("/etc/haproxy/new", "/etc/new", "/run/firmware/new", "/run/new", "/var/log/new"):
+        assert f"cannot write {path}" in words
+    assert "wrote /tmp/here" in words and lab.run(1, "ls", "/tmp/here", check=False).status != 0
+    assert f"sees process {pid(lab, 'haproxy')}" not in words and "sees process 1" in words
 
 
 PROBE = """
-local out = io.open("/tmp/out", "w")
-for line in io.lines("/proc/self/status") do out:write(line, "\\n") end
+local out = {}
+for line in io.lines("/proc/self/status") do table.insert(out, line) end
 local key = io.open("/etc/firmware/key")
-if key then out:write(key:read("a")) end
-for _, name in ipairs({"/etc/haproxy/new", "/etc/new"}) do
+table.insert(out, key and key:read("a") or "cannot read /etc/firmware/key")
+local sock = io.popen("ls /run/haproxy"):read("a")
+table.insert(out, sock == "" and "cannot read /run/haproxy/master.sock" or sock)
+local init = io.popen("cat /proc/1/comm"):read("a")
+table.insert(out, init:find("init") and init or "cannot read /proc/1/environ of init")
+for _, name in ipairs({"/tmp/here", "/etc/haproxy/new", "/etc/new", "/run/firmware/new", "/run/new", "/var/log/new"}) do
   local file = io.open(name, "w")
-  if not file then out:write("cannot write ", name, "\\n") end
+  table.insert(out, (file and "wrote " or "cannot write ") .. name)
 end
-out:close()
+for name in io.popen("ls /proc"):lines() do
+  if tonumber(name) then table.insert(out, "sees process " .. name) end
+end
+error(table.concat(out, "\\n"))
 """
 
 

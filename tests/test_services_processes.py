@@ -14,7 +14,7 @@ from firmware import processes
 
 def sleeper(seconds: int = 600) -> subprocess.Popen[bytes]:
     child = subprocess.Popen(["sleep", str(seconds)])
-    while psutil.Process(child.pid).name() != "sleep":
+    while psutil.Process(child.pid).cmdline()[:1] != ["sleep"]:
         time.sleep(0.01)
     return child
 

@@ -16,11 +16,12 @@ INDENT = "\t"
 
 
 def assign(document: Document, name: str, instance: str, key: str, values: Sequence[str]) -> Document:
-    """Give the directive `key` other values; indentation, comment and line end stay. It must stand there just once."""
+    """Give the directive `key` these values; indentation, comment and line end stay. One that is not there is added, one
+    that stands there several times is refused."""
     block = document.section(name, instance)
     found = block.matching(key)
     if not found:
-        raise _failure(document, block, key, "No matching variable", "config add adds a directive")
+        return add(document, name, instance, key, values)
     if len(found) > 1:
         raise _failure(
             document, block, key, "Multiple matching variables", "config del and config add change one of them"

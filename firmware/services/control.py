@@ -3,8 +3,7 @@
 None of them takes the service's lock: who calls them holds `lock(title)`, for as long as the steps belong together.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from firmware import files
@@ -12,14 +11,10 @@ from firmware.errors import Failure, Invalid, Refused
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.document import Block
-from firmware.run import run
-from firmware.services import applied, launch, logs, setup, states, supervisor
+from firmware.services import applied, checker, launch, logs, setup, states, supervisor
 from firmware.services.definition import Outcome, Running, Service
 
 LOCKS = Path("/run/firmware/lock")
-
-#: seconds that a checker has: much for maps and certificates by the thousand
-CHECK_SECONDS = 120.0
 
 
 def lock(title: str, *, wait: bool = True) -> AbstractContextManager[None]:
@@ -103,8 +98,7 @@ def prove(service: Service, block: Block) -> None:
 def check(service: Service, block: Block, *, staged: Path | None = None, path: str = document.PATH) -> Outcome:
     """What is wrong with a service: its block's directives first, then its own checker; status 0 if nothing is.
 
-    With `staged`, the checker sees that directory in the place of the one that the service owns. It runs as the
-    service's account, without any capability.
+    With `staged`, the checker sees that directory in the place of the one that the service owns.
     """
     if problems := rc_check.block_problems(block, service, path):
         return Outcome(Invalid.status, "\n".join(problems))
@@ -112,10 +106,7 @@ def check(service: Service, block: Block, *, staged: Path | None = None, path: s
         return Outcome(0, "")
     launch.make_needs(service)
     setup.prepare(service, block)
-    argv = launch.as_account(service.account, service.check(block), capabilities=False)
-    with _staged(service, argv, staged) as command:
-        done = run(command, timeout=CHECK_SECONDS, check=False)
-    return Outcome(done.status, done.words)
+    return checker.outcome(service, service.check(block), staged)
 
 
 def reload_outcome(service: Service, block: Block) -> Outcome:
@@ -172,22 +163,3 @@ def _asked(service: Service, block: Block, pid: int) -> Outcome:
     if done.status and states.state(title).pid != pid:
         supervisor.fail(title, done.output)
     return done
-
-
-@contextmanager
-def _staged(service: Service, argv: list[str], staged: Path | None) -> Iterator[list[str]]:
-    """`argv`, or with `staged` the same in a mount namespace in which that lies where the service's directory is."""
-    if staged is None:
-        yield argv
-        return
-    place = Path(service.owns)
-    made = not place.exists()
-    place.mkdir(mode=0o755, exist_ok=True)
-    try:
-        yield [
-            "unshare", "--mount", "--propagation", "private", "--",
-            "execlineb", "-s2", "-c", "if { mount --bind $1 $2 } $@", str(staged), service.owns, *argv,
-        ]  # fmt: skip
-    finally:
-        if made:
-            place.rmdir()
