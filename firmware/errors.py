@@ -40,6 +40,11 @@ class Invalid(Failure):
         self.problems = tuple(problems)
 
 
+def whole(error: Failure) -> str:
+    """All that an error says, its single problems too, where it is to be told elsewhere than on our own stderr."""
+    return "; ".join((str(error), *(error.problems if isinstance(error, Invalid) else ())))
+
+
 def complain(command: str, error: Failure) -> int:
     """Say on stderr what failed, and return the exit status of that error."""
     if isinstance(error, Invalid) and error.problems:

@@ -36,16 +36,18 @@ class Row:
     ok: bool
 
 
-def timed(stage: Stage, node: int, script: str, runs: int = RUNS) -> list[float]:
-    """Seconds that a shell script takes on a node, run after run, by that node's own clock."""
-    loop = (
-        "import subprocess,sys,time\n"
-        f"for n in range({runs}):\n"
-        " began=time.monotonic()\n"
-        f" subprocess.run(['sh','-ec',{script!r}.replace('NUMBER',str(n))],check=True,stdout=subprocess.DEVNULL)\n"
-        " print(time.monotonic()-began)\n"
-    )
-    return [float(line) for line in stage.on(node, "/usr/bin/python3", "-c", loop).split()]
+LOOP = (
+    "import subprocess,sys,time\n"
+    "began = time.perf_counter()\n"
+    "done = subprocess.run(sys.argv[1:], capture_output=True)\n"
+    "print(time.perf_counter() - began)\n"
+    "sys.exit(done.returncode and done.stderr.decode())\n"
+)
+
+
+def timed(stage: Stage, *command: str) -> float:
+    """Seconds that a command takes on node 1, by that node's own clock."""
+    return float(stage.on(1, "/usr/bin/python3", "-c", LOOP, *command))
 
 
 def pushes(stage: Stage) -> Iterator[Row]:
@@ -59,8 +61,8 @@ def pushes(stage: Stage) -> Iterator[Row]:
         for kind, results in (("near", near), ("far", ours), ("rsync", rsync)):
             stage.on(1, "sh", "-ec", edit.replace("NUMBER", str(number)).replace("WHO", kind))
             stage.lab.delay(0 if kind == "near" else ONE_WAY)
-            command = other if kind == "rsync" else "csync push haproxy"
-            results += timed(stage, 1, command, 1)
+            command = ["sh", "-ec", other] if kind == "rsync" else ["csync", "push", "haproxy"]
+            results.append(timed(stage, *command))
             if kind == "rsync":
                 stage.lab.delay(0)
                 stage.on(1, "csync", "push", "haproxy", "--force")
@@ -90,11 +92,13 @@ RELOAD = "kill -USR2 $(cat /run/bench-master.pid)"
 
 def commands(stage: Stage) -> Iterator[Row]:
     """Commands that must start fast, against the interpreter that does nothing."""
-    bare, get, listing = [], [], []
+    bare: list[float] = []
+    get: list[float] = []
+    listing: list[float] = []
     for _ in range(RUNS):
-        bare += timed(stage, 1, "/usr/bin/python3 -c pass", 1)
-        get += timed(stage, 1, "config get wui port || true", 1)
-        listing += timed(stage, 1, "service list", 1)
+        bare.append(timed(stage, "/usr/bin/python3", "-c", "pass"))
+        get.append(timed(stage, "config", "get", "network.eth0", "ip address"))
+        listing.append(timed(stage, "service", "list"))
     base = statistics.median(bare)
     for name, values, most in (("config get", get, 4), ("service list", listing, 8)):
         ours = statistics.median(values)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Failure, Refused
+from firmware.errors import Failure, Refused, whole
 from firmware.rc import document
 from firmware.services import applied, catalog, content, control
 from firmware.services.content import Content
@@ -69,7 +69,7 @@ def receive(proposal: Proposal, visitor: Visitor) -> Report:
     except Refused as error:
         report = Report("refused", str(error), error.hint)
     except Failure as error:
-        report = Report("failed", str(error), error.hint)
+        report = Report("failed", whole(error), error.hint)
     return _audited(proposal, visitor, report)
 
 

@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from firmware.errors import Failure
 
 BLANKS = " \t\r\n\v\f"
 BOM = "\ufeff"
 
-_PIECE = r"""
-    (?P<blank>[ \t\r\n\v\f]+) | "(?P<double>[^"\n]*)" | '(?P<single>[^'\n]*)' | (?P<plain>[^ \t\r\n\v\f"']+)
-"""
+#: what a line is made of; the last one is a quote that nothing closes
+_PIECE = r"""([ \t\r\n\v\f]+)|([^ \t\r\n\v\f"']+)|"([^"\n]*)"|'([^'\n]*)'|(["'])"""
+_BLANK, _PLAIN, _STRAY = 1, 2, 5
 
 #: blanks to str.split() (as are some characters beyond ASCII), but not in config.rc
 _SEPARATORS = frozenset("\x1c\x1d\x1e\x1f")
@@ -21,11 +22,12 @@ Span = tuple[int, int, str]
 
 def split(text: str) -> tuple[str, ...] | None:
     """The words of a line without its comment, or None if a quote is not closed."""
-    if '"' not in text and "'" not in text and text.isascii() and _SEPARATORS.isdisjoint(text):
-        words = text.split()
-        if "#" in text:
-            words = words[: next((place for place, word in enumerate(words) if word[0] == "#"), None)]
-        return tuple(words)
+    if text.isascii() and _SEPARATORS.isdisjoint(text):  # the fast way, for nearly all lines
+        unquoted = text.partition('"')[0].partition("'")[0]
+        words = unquoted.split()
+        comment = next((place for place, word in enumerate(words) if word[0] == "#"), None) if "#" in unquoted else None
+        if comment is not None or len(unquoted) == len(text):
+            return tuple(words[:comment])
     found, stray = spans(text)
     return None if stray else tuple([word for _, _, word in found])
 
@@ -39,27 +41,24 @@ def explain(text: str) -> tuple[tuple[str, ...], str]:
 def spans(text: str) -> tuple[list[Span], str]:
     """The words of a line with their places, and the quote that is not closed: "" if all is well. The rest of the line
     counts as the last word then."""
-    piece_at = re.compile(_PIECE, re.VERBOSE).match  # compiled by the first line that needs it; most do not
     found: list[Span] = []
-    start, parts = -1, list[str]()
-    at = 1 if text.startswith(BOM) else 0
-    end = len(text)
-    while at < end:
-        piece = piece_at(text, at)
-        if piece is None:
-            stop = len(text.rstrip(BLANKS))
-            return [*found, (at, stop, "".join([*parts, text[at + 1 : stop]]))], text[at]
-        kind = piece.lastgroup
-        if kind == "blank":
+    parts: list[str] = []
+    at = start = 1 if text.startswith(BOM) else 0
+    for piece in _pattern().finditer(text, at):
+        kind, end = piece.lastindex, piece.end()
+        if kind == _BLANK:
             if parts:
                 found.append((start, at, "".join(parts)))
                 parts = []
-        elif kind == "plain" and not parts and text[at] == "#":
+        elif kind == _PLAIN and not parts and text[at] == "#":
             return found, ""
+        elif kind == _STRAY:
+            stop = len(text.rstrip(BLANKS))
+            return [*found, (at, stop, "".join([*parts, text[end:stop]]))], text[at]
         else:
             start = start if parts else at
-            parts.append(piece[piece.lastgroup or 0])
-        at = piece.end()
+            parts.append(piece[kind or 0])
+        at = end
     return ([*found, (start, at, "".join(parts))] if parts else found), ""
 
 
@@ -71,6 +70,12 @@ def quote(words: Sequence[str]) -> str:
 def shown(word: str, limit: int = 60) -> str:
     """A word for a message: quoted, without control characters, not longer than people read."""
     return repr(word) if len(word) <= limit else repr(word[:limit]) + "…"
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    """Compiled when the first line needs it: most files of a node do without, and `config get` starts sooner."""
+    return re.compile(_PIECE)
 
 
 def _quoted(word: str) -> str:

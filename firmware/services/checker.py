@@ -35,6 +35,7 @@ def _confined(service: Service, command: Argv, staged: Path | None) -> Argv:
     if staged:
         script = f"if {{ mount --bind $1 $2 }} {script}"
     return [
+        "setpriv", "--pdeathsig", "KILL", "--",
         "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--",
         "execlineb", f"-s{len(words)}", "-c", f"{script} $@", *words, *command,
     ]  # fmt: skip

@@ -48,7 +48,7 @@ class Standing:
 def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
     """This node's standing at this moment; everything is hashed, nothing is remembered."""
     services, unapplied = {}, []
-    for block in document.read(config).blocks:
+    for block in document.scan(document.load(config), str(config))[0].blocks:
         service = catalog.find(block.name)
         if service is None or not block.enabled:
             continue

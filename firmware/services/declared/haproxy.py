@@ -6,6 +6,7 @@ answers through it has taken over; `failed` counts the reloads since the last go
 
 from firmware.rc.document import Block
 from firmware.rc.values import below
+from firmware.services import haproxyconf
 from firmware.services.definition import Account, Argv, Directive, Outcome, Running, Service
 
 FILE = "/etc/haproxy/haproxy.cfg"
@@ -25,14 +26,14 @@ def daemon(block: Block) -> Argv:
 
 def check(block: Block) -> Argv:
     """`haproxy -c`, and what it does not see."""
-    return ["/usr/bin/python3", "-I", "-m", "firmware.services.haproxyconf", _file(block)]
+    return ["/usr/bin/python3", "-IS", haproxyconf.__file__, _file(block)]
 
 
 def reload(running: Running, *, path: str = MASTER, seconds: float = RELOAD_SECONDS) -> Outcome:
     """Signal the master, and wait until a new worker serves or the master says that the reload failed."""
     import time
 
-    from firmware.services import applied, haproxyconf
+    from firmware.services import applied
 
     deadline = time.monotonic() + seconds
     before, worker = _reloads(path), _worker(path)
