@@ -177,9 +177,13 @@ def refusals(stage: Stage) -> None:
         stage.on(1, "service", "haproxy", "apply", expect=4)
         stage.on(1, "csync", "push", "haproxy", expect=3)
         _same(stage.on(2, "sha256sum", CONFIG), before)
-    with stage.step("node 1: a haproxy.cfg that only node 1 can load: node 2's checker says no and why, and is as it was"):
+    with stage.step(
+        "node 1: a haproxy.cfg that only node 1 can load: node 2's checker says no and why, and is as it was"
+    ):
         stage.on(1, "sh", "-c", "mkdir -p /etc/maps && echo a b >/etc/maps/here && chmod -R a+rX /etc/maps")
-        stage.edit(1, page("mapped").replace(":8080\n", ":8080\n    http-request set-header x %[path,map(/etc/maps/here)]\n"))
+        stage.edit(
+            1, page("mapped").replace(":8080\n", ":8080\n    http-request set-header x %[path,map(/etc/maps/here)]\n")
+        )
         _holds(stage.on(1, "csync", "push", "haproxy", expect=4), "/etc/maps/here")
         _same(stage.on(2, "sha256sum", CONFIG), before)
     with stage.step("node 2 was edited by hand: the push is a conflict, refused, with the difference shown"):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+
 from firmware import http11
 from firmware.errors import Failure
 from firmware.http11 import Client, Request, Response

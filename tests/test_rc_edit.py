@@ -342,4 +342,6 @@ def test_a_full_disk_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.M
 
 def test_assign_adds_what_is_not_there() -> None:
     document = parse("service wui\n\ttls off\nservice sshd\n")
-    assert edit.assign(document, "wui", "", "port", ["8443"]).text == "service wui\n\ttls off\n\tport 8443\nservice sshd\n"
+    assert (
+        edit.assign(document, "wui", "", "port", ["8443"]).text == "service wui\n\ttls off\n\tport 8443\nservice sshd\n"
+    )

@@ -77,12 +77,12 @@ def test_a_port_that_somebody_else_has_fails_the_reload_and_no_client_notices(la
 
 
 def test_a_reload_that_haproxy_itself_refuses_is_a_failure_with_its_words(lab: Lab) -> None:
-    """`haproxy -c` and we let it pass: the address is not this node's."""
-    lab.write(1, CONFIG, page("after").replace("bind :80", "bind :80\n    bind ::ffff:192.0.2.77:8098"))
+    """`haproxy -c` and we let it pass: the socket's directory is not there."""
+    lab.write(1, CONFIG, page("after").replace("bind :80", "bind :80\n    bind /nowhere/at.sock"))
     before = pid(lab, "haproxy")
     service(lab, "haproxy", "check")
     error = service(lab, "haproxy", "reload", status=1).stderr
-    assert "not loaded: [ALERT]" in error and "192.0.2.77" in error
+    assert "not loaded: [ALERT]" in error and "/nowhere/at.sock" in error
     assert answer(lab) == "before" and pid(lab, "haproxy") == before
     assert row(lab, "haproxy")["needs_apply"]
     lab.write(1, CONFIG, page("mended"))

@@ -86,6 +86,29 @@ def test_a_killed_daemon_is_back_and_the_others_are_untouched(lab: Lab) -> None:
     assert "by itself" not in service(lab, "haproxy", "status").stdout
 
 
+def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
+    service(lab, "haproxy", "stop")
+    lab.write(1, "/tmp/parent", "#!/bin/sh\nsleep 4321 &\nsleep 4322\n")
+    lab.run(1, "chmod", "755", "/tmp/parent")
+    lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /tmp/parent")
+    lab.run(1, "rm", "-f", "/run/haproxy/master.sock")
+    holder = lab.start(1, PYTHON, "-c", ANSWERER)
+    assert holder.stdout and holder.stdout.readline()
+    try:
+        service(lab, "haproxy", "start")
+        before = set(processes(lab, "^sleep 432[12]"))
+        assert len(before) == 2
+        lab.run(1, "kill", "-KILL", str(pid(lab, "haproxy")))
+        assert eventually(
+            lambda: len(processes(lab, "^sleep 432[12]")) == 2 and not before & set(processes(lab, "^sleep 432[12]"))
+        )
+        service(lab, "haproxy", "stop")
+        assert processes(lab, "^sleep 432[12]") == []
+    finally:
+        holder.kill()
+        lab.run(1, "config", "del", "haproxy", "cmdline")
+
+
 @pytest.mark.parametrize("title", ["syslogd", "sshd", "wui"])
 def test_each_daemon_comes_back(lab: Lab, title: str) -> None:
     before = pid(lab, title)

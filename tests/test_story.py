@@ -14,6 +14,19 @@ def test_the_story_holds(worker_labs: Path) -> None:
         story.play(stage)
     finally:
         stage.lab.down()
-    order = ["csyncd.cfg", "genkey", "getkey", "edited and applied", "diff", "push", "orange", "csync save", "green", "rebooted", "syslogd", "conflict"]
+    order = [
+        "csyncd.cfg",
+        "genkey",
+        "getkey",
+        "edited and applied",
+        "diff",
+        "push",
+        "orange",
+        "csync save",
+        "green",
+        "rebooted",
+        "syslogd",
+        "conflict",
+    ]
     places = [next(number for number, line in enumerate(told) if word in line) for word in order]
     assert places == sorted(places)

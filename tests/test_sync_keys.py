@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from firmware.errors import Failure
 from firmware.sync import keys
 from firmware.sync.settings import Settings

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from firmware import manifest, native
 from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
@@ -15,8 +18,6 @@ from firmware.rc import document
 from firmware.services import catalog
 from firmware.sync import proposal
 from firmware.sync.proposal import Proposal
-from hypothesis import given
-from hypothesis import strategies as st
 
 TOP = "/etc/haproxy"
 CONTENT = b"global\n"

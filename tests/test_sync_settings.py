@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from firmware.errors import Failure, Invalid
 from firmware.sync import settings
 

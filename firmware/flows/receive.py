@@ -145,15 +145,19 @@ def _conflict(proposal: Proposal, now: Content, visitor: Visitor) -> str:
     title, before = proposal.title, ancestor.find(visitor.node, proposal.title)
     if proposal.expect:
         again = now.digest != proposal.expect
-        return f"service {title} has changed again on this node since it was shown" if again else ""
+        return f"service {title} was changed again on the receiving node since it was shown" if again else ""
     if now.digest == compare.digest(proposal):
         return ""
     if before is not None:
         same = now.digest == before.digest
-        return "" if same else f"service {title} has changed on this node since its last sync with {visitor.name}"
+        return (
+            "" if same else f"service {title} was changed on the receiving node since its last sync with {visitor.name}"
+        )
     if now.digest == _factory(proposal).digest:
         return ""
-    return f"service {title} was never synced with {visitor.name}, and was changed on this node"
+    return (
+        f"service {title} was never synced with {visitor.name}, and is not as the factory made it on the receiving node"
+    )
 
 
 def _factory(proposal: Proposal, top: Path = Path("/usr/share/factory")) -> Content:

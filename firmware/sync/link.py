@@ -175,7 +175,7 @@ def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTO
     if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
         old, new = keys.trusted(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
         shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
-        return f"{peer}'s host key has changed: {shown}; csync getkey replaces it once it is confirmed"
+        return f"{peer}'s host key has changed: {shown} (ssh: {words[-1]}); csync getkey replaces it, once confirmed"
     cases = (
         ("Host key verification failed", f"{peer}'s host key is not known here"),
         ("Permission denied (publickey)", f"{peer} does not know this node's user key"),

@@ -118,7 +118,7 @@ def unchanged(stage: Stage, before: Content) -> None:
     if stage.service.owns:
         found = manifest.scan(stage.tree, named=Path(stage.service.owns))
         if any(manifest.differing(before.entries, found)):
-            raise Refused(f"service {stage.title} was changed on this node during the push", "push again")
+            raise Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
 
 
 def put_back(stage: Stage) -> None:

@@ -51,7 +51,7 @@ def reload(running: Running, *, path: str = MASTER, seconds: float = RELOAD_SECO
             return Outcome(1, _alerts(running.words()) or "haproxy: its master ended")
         if now is not None and now != before and now[1]:
             return Outcome(1, _alerts(running.words()) or "haproxy: the reload failed")
-        if now is not None and now != before and (serving := _worker(path)) and serving != worker:
+        if (serving := _worker(path)) and serving != worker:
             return Outcome(0, f"a new worker serves (pid {serving})")
     return Outcome(1, f"haproxy: no new worker serves after {seconds:g} s")
 

@@ -1,0 +1,80 @@
+"""Red, orange and green from two standings, and what a peer may say of itself."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware.errors import Failure
+from firmware.sync import standing
+from firmware.sync.standing import Digests, Standing
+
+SAME = {"haproxy": Digests("a", "a", "a")}
+ONE = Standing(1, "10.32.0.11", 2, "10.32.0.12", "0.1.0", (1, 1), (), (), False, SAME)
+TWO = Standing(2, "10.32.0.12", 1, "10.32.0.11", "0.1.0", (1, 1), (), (), False, SAME)
+
+
+def test_green_only_if_what_runs_there_is_what_is_saved_there() -> None:
+    assert standing.judge(ONE, TWO, "") == ("green", [])
+    for theirs, word in (
+        (replace(TWO, unsaved=("/etc/x",)), "not saved: /etc/x"),
+        (replace(TWO, unapplied=("haproxy",)), "not in effect yet: haproxy"),
+        (replace(TWO, confirm_pending=True), "waits to be confirmed"),
+        (replace(TWO, services={"haproxy": Digests("a", "a", "b")}), "haproxy is not what is saved"),
+    ):
+        state, reasons = standing.judge(ONE, theirs, "")
+        assert state == "orange" and word in reasons[0] and reasons[0].startswith("node 2: ")
+
+
+def test_nodes_may_differ_and_our_own_unsaved_changes_are_not_the_peers() -> None:
+    ours = replace(ONE, unsaved=("/etc/x",), services={"haproxy": Digests("z", "z", "y")})
+    assert standing.judge(ours, TWO, "") == ("green", [])
+
+
+def test_nobody_to_ask_is_red_with_the_reason() -> None:
+    assert standing.judge(ONE, None, "no route") == ("red", ["no route"])
+    assert standing.judge(None, TWO, "csyncd is stopped") == ("red", ["csyncd is stopped"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"node": 3}, "calls itself node 3, REMOTE_NODE here is 2"),
+        ({"remote_node": 4}, "REMOTE_NODE is 4, this is node 1"),
+        ({"address": "10.0.0.1"}, "LOCAL_IP is 10.0.0.1, REMOTE_IP here is 10.32.0.12"),
+        ({"remote_address": "10.0.0.1"}, "REMOTE_IP is 10.0.0.1, LOCAL_IP here is 10.32.0.11"),
+        ({"protocols": (2, 3), "version": "2.0.0"}, "0.1.0 here (protocol 1), 2.0.0 on the peer (protocol 2 to 3)"),
+    ],
+)
+def test_what_does_not_mirror_or_fit_is_red(changes: dict[str, Any], word: str) -> None:
+    state, reasons = standing.judge(ONE, replace(TWO, **changes), "")
+    assert state == "red" and word in reasons[0]
+
+
+def test_versions_one_step_apart_fit() -> None:
+    assert standing.judge(replace(ONE, protocols=(1, 2)), replace(TWO, protocols=(2, 3)), "")[0] == "green"
+
+
+def test_a_standing_survives_the_wire() -> None:
+    assert standing.parse(json.loads(json.dumps(TWO.json()))) == TWO
+
+
+@given(
+    st.sampled_from(sorted(TWO.json())),
+    st.none()
+    | st.integers()
+    | st.text(max_size=5)
+    | st.lists(st.integers(), max_size=3)
+    | st.dictionaries(st.text(max_size=3), st.none()),
+)
+def test_a_malformed_standing_is_a_failure_or_a_sound_one(key: str, value: Any) -> None:
+    told = {**json.loads(json.dumps(TWO.json())), key: value}
+    try:
+        found = standing.parse(told)
+    except Failure:
+        return
+    assert isinstance(found.node, int) and all(isinstance(path, str) for path in found.unsaved)
+    standing.judge(ONE, found, "")
