@@ -165,3 +165,41 @@ def test_check_goes_through_the_troubleshooting_list(stage: Stage) -> None:
     assert done.status == 1 and failed and all("web UI" in item["item"] or "keys" in item["item"] for item in failed)
     assert failed[0]["remedy"]
     stage.on(2, "service", "wui", "start")
+
+
+def test_no_route_is_said_in_sshs_own_words(stage: Stage) -> None:
+    stage.on(1, "sed", "-i", "s/^REMOTE_IP=.*/REMOTE_IP=203.0.113.9/", "/etc/csyncd/csyncd.cfg")
+    stage.on(1, "service", "csyncd", "restart")
+    try:
+        says(stage, "no route", "Network is unreachable")
+    finally:
+        stage.lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
+        stage.on(1, "service", "csyncd", "restart")
+    stage.shows(1, "green", within=10)
+
+
+def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage) -> None:
+    stage.on(2, "ip", "addr", "add", "10.32.0.77/24", "dev", "eth0")
+    silent = "import socket,time; s=socket.create_server(('10.32.0.77',30022)); time.sleep(60)"
+    mute = stage.lab.start(2, "/usr/bin/python3", "-c", silent)
+    stage.on(1, "sed", "-i", "s/^REMOTE_IP=.*/REMOTE_IP=10.32.0.77/", "/etc/csyncd/csyncd.cfg")
+    stage.on(1, "service", "csyncd", "restart")
+    try:
+        says(stage, "no answer", "timed out", within=20)
+    finally:
+        stage.on(2, "pkill", "-f", "create_server")
+        mute.communicate()
+        stage.on(2, "ip", "addr", "del", "10.32.0.77/24", "dev", "eth0")
+        stage.lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
+        stage.on(1, "service", "csyncd", "restart")
+    stage.shows(1, "green", within=10)
+
+
+def test_a_broken_config_rc_is_no_reason_to_lose_the_state(stage: Stage) -> None:
+    before = stage.lab.read(1, "/etc/config.rc")
+    stage.lab.write(1, "/etc/config.rc", before + "\nservice 'ntp\n")
+    report = stage.json(1, "csync", "status")
+    assert report["state"] == "green" and report["local"]["unsaved"] == ["/etc/config.rc"]
+    done = stage.lab.run(1, "csync", "push", "haproxy", check=False)
+    assert done.status == 4 and done.stderr.startswith("/etc/config.rc:")
+    stage.lab.write(1, "/etc/config.rc", before)

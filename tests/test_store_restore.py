@@ -12,6 +12,7 @@ import saving
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from firmware import manifest, native
 from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
 from firmware.rc.document import Block
@@ -163,6 +164,13 @@ def test_a_save_that_replaces_a_damaged_one_is_always_made(node: Places) -> None
     saving.reboot(node)
     assert config(node) == saving.CONFIG
     assert save(node).generation.number == 2
+    number_saved(node, "three")
+    damage(node, 3)
+    saving.reboot(node)
+    assert changes.unsaved(places=node).paths == ()
+    again = save(node)
+    assert (again.fresh, again.generation.number, again.changes.paths) == (True, 4, ())
+    assert saving.reboot(node).lines[1:] == ()
 
 
 @pytest.mark.parametrize("data", [None, b"", b" \n\t\n"])
@@ -352,6 +360,24 @@ def test_quiet_paths_are_saved_but_no_change(node: Places) -> None:
     assert not key.exists()
 
 
+def test_what_the_node_made_by_itself_outlives_a_restore_by_hand(node: Places) -> None:
+    save(node)
+    key = node.etc / "ssh/ssh_host_ed25519_key"
+    saving.write(key, "made at the first start")
+    saving.write(node.etc / "ssh/other", "x")
+    assert restore.restore(live=True, places=node).changes.removed == ("/etc/ssh/other",)
+    assert key.exists()
+    assert restore.restore(places=node).changes.removed == ("/etc/ssh", "/etc/ssh/ssh_host_ed25519_key")
+
+
+def test_a_directory_with_something_ignored_in_it_stays(node: Places) -> None:
+    save(node)
+    saving.write(node.etc / "new/below/x~", "x")
+    saving.write(node.etc / "new/y", "x")
+    assert restore.restore(live=True, places=node).changes.removed == ("/etc/new/y",)
+    assert changes.unsaved(places=node).added == ("/etc/new", "/etc/new/below")
+
+
 def test_sockets_and_devices_are_never_saved_nor_removed(node: Places) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(node.etc / "control"))
@@ -380,6 +406,60 @@ def test_owners_go_by_name_where_the_restored_passwd_knows_it(node: Places) -> N
     assert accounts.numbers(item) == (0, 0)
 
 
+def test_the_factorys_owners_go_by_number(node: Places) -> None:
+    saving.write(node.etc / "passwd", saving.PASSWD.replace("root:x:0", "root:x:77"))
+    save(node)
+    saving.reboot(node)
+    assert saving.owners(node)["hosts"] == (0, 0)
+    assert saving.owners(node)["passwd"] == (77, 0)
+
+
+@pytest.mark.parametrize("there", ["nothing", "file", "link", "directory"])
+def test_a_later_firmware_may_lack_the_directory_of_a_saved_file(node: Places, there: str) -> None:
+    (node.factory / "opt").mkdir(mode=0o700)
+    saving.reboot(node)
+    saving.write(node.etc / "opt/mine", "x")
+    save(node)
+    (node.factory / "opt").rmdir()
+    if there == "file":
+        saving.write(node.factory / "opt", "y")
+    elif there == "link":
+        (node.factory / "opt").symlink_to("/tmp")
+    elif there == "directory":
+        saving.write(node.factory / "opt/theirs", "z")
+    assert saving.reboot(node).generation is not None
+    assert not (node.etc / "opt").is_symlink()
+    assert {path.name: path.read_text() for path in (node.etc / "opt").iterdir()} == {
+        "mine": "x", **({"theirs": "z"} if there == "directory" else {})
+    }  # fmt: skip
+    assert changes.unsaved(places=node).paths == ()
+
+
+def test_a_link_to_a_directory_is_replaced_itself(node: Places) -> None:
+    save(node)
+    outside = node.etc.parent / "outside"
+    saving.write(outside / "precious", "x")
+    for name in ("hosts", "empty"):
+        path = node.etc / name
+        path.unlink() if path.is_file() else path.rmdir()
+        path.symlink_to(outside)
+    restore.restore(live=True, places=node)
+    assert (outside / "precious").read_text() == "x"
+    assert (node.etc / "hosts").is_file()
+    assert list((node.etc / "empty").iterdir()) == []
+    assert changes.unsaved(places=node).paths == ()
+
+
+def test_a_set_uid_bit_survives_a_change_of_owner(node: Places) -> None:
+    saving.write(node.etc / "shell", "x", 0o4755)
+    save(node)
+    os.chown(node.etc / "shell", 7, 7)
+    (node.etc / "shell").chmod(0o4755)
+    restore.restore(live=True, places=node)
+    assert changes.unsaved(places=node).paths == ()
+    assert (node.etc / "shell").stat().st_mode & 0o7777 == 0o4755
+
+
 def test_only_what_differs_is_touched(node: Places) -> None:
     number_saved(node, "1")
     saving.write(node.etc / "hosts", "changed")
@@ -401,8 +481,12 @@ def test_modes_alone_are_restored(node: Places) -> None:
     assert changes.unsaved(places=node).paths == ()
 
 
-def test_the_config_rc_is_there_at_any_time(node: Places) -> None:
+def test_every_path_is_there_at_any_time(node: Places) -> None:
+    """Also config.rc, and one that is a directory in one generation and a file in the other."""
+    saving.write(node.etc / "x", "file")
     number_saved(node, "1")
+    (node.etc / "x").unlink()
+    saving.write(node.etc / "x/below", "directory")
     number_saved(node, "2")
     stop, wrong = threading.Event(), list[str]()
 
@@ -410,6 +494,7 @@ def test_the_config_rc_is_there_at_any_time(node: Places) -> None:
         while not stop.is_set():
             try:
                 text = config(node)
+                os.lstat(node.etc / "x")
             except OSError as error:
                 text = str(error)
             if text not in ("service haproxy\n# 1\n", "service haproxy\n# 2\n"):
@@ -417,7 +502,7 @@ def test_the_config_rc_is_there_at_any_time(node: Places) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    for number in range(60):
+    for number in range(100):
         restore.rollback(1 + number % 2, who="tester", places=node)
     stop.set()
     watcher.join()
@@ -442,6 +527,20 @@ def test_a_file_that_keeps_changing_is_not_saved_as_a_mixture(node: Places, monk
     rounds = iter([])
     monkeypatch.setattr(tree, "_take", genuine)
     assert save(node).fresh
+
+
+def test_a_file_that_changes_there_and_back_is_read_again(node: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine, calls = manifest.read, list[Path]()
+
+    def fleeting(path: Path) -> tuple[bytes, str]:
+        calls.append(path)
+        return (b"fleeting", native.bytes_digest(b"fleeting")) if calls == [node.etc / "hosts"] else genuine(path)
+
+    saving.write(node.etc / "hosts", "lasting")
+    monkeypatch.setattr(manifest, "read", fleeting)
+    save(node)
+    assert len(calls) >= 2
+    assert generations.load(1, places=node).content("/etc/hosts") == b"lasting"
 
 
 def test_it_takes_another_look_if_something_moved_once(node: Places, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -597,6 +696,35 @@ def test_files_on_flash_are_for_root_only(node: Places) -> None:
         "journal": 0o600,
     }
     assert node.state.stat().st_mode & 0o777 == 0o600
+
+
+def test_every_restore_writes_the_state(node: Places) -> None:
+    assert node.state.exists()
+    number_saved(node, "1")
+    number_saved(node, "2")
+    saving.reboot(node)
+    assert node.state.exists()
+    damage(node, 2)
+    restore.restore(live=True, places=node)
+    assert changes.saved_entries(places=node)["/etc/config.rc"] == saving.entries(node)["/etc/config.rc"]
+    shutil.rmtree(node.shelf)
+    restore.restore(live=True, places=node)
+    assert changes.unsaved(places=node).paths == ()
+
+
+def test_a_save_that_dies_after_the_rename_leaves_no_old_state(node: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    number_saved(node, "1")
+    saving.write(node.etc / "config.rc", "service two\n")
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(state, "write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        save(node)
+    monkeypatch.undo()
+    assert shelf.numbers(node.shelf) == [2, 1]
+    assert changes.unsaved(places=node).paths == ()
 
 
 def test_the_saved_state_needs_no_flash(node: Places) -> None:
