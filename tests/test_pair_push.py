@@ -130,8 +130,8 @@ def test_pushing_again_changes_nothing(agreed: Stage) -> None:
 def test_unapplied_changes_are_refused_with_the_remedy(agreed: Stage) -> None:
     before = digest(agreed, 2)
     agreed.lab.write(1, CONFIG, page("untested"))
-    status, _, said = push(agreed)
-    assert status == 3
+    status, report, said = push(agreed)
+    assert (status, report["result"], report["files"]) == (3, "refused", [])
     assert "hint: service haproxy apply" in said
     assert digest(agreed, 2) == before
     agreed.on(1, "service", "haproxy", "revert")

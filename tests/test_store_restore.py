@@ -5,6 +5,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from firmware import manifest, native
 from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
 from firmware.rc.document import Block
-from firmware.store import changes, generations, journal, owners, restore, rules, shelf, state, tree
+from firmware.store import changes, flash, generations, journal, owners, restore, rules, shelf, state, tree
 from firmware.store.places import Places
 
 
@@ -747,6 +748,29 @@ def test_a_wrong_state_file_is_worked_out_anew(node: Places, wrong: bytes) -> No
     node.state.write_bytes(wrong)
     assert state.load(node) == right
     assert node.state.read_bytes() != wrong
+
+
+def test_a_state_file_of_another_format_is_worked_out_anew(node: Places) -> None:
+    number_saved(node, "1")
+    right = node.state.read_text()
+    node.state.write_text(right.replace('"format": 1', '"format": 2').replace("# 1", "# wrong"))
+    assert state.load(node).config == "service haproxy\n# 1\n"
+    assert node.state.read_text() == right
+
+
+def test_who_waited_for_the_flash_believes_the_one_before(node: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+    """csyncd asks in the very moment of a save: it waits, and then there is a state file."""
+    right = state.load(node)
+    state.forget(node)
+    results: list[state.State] = []
+    with flash.opened(write=True, places=node):
+        asking = threading.Thread(target=lambda: results.append(state.load(node)))
+        asking.start()
+        asking.join(0.3)
+        assert results == []
+        state.write(replace(right, config="newer"), node)
+    asking.join(10)
+    assert results[0].config == "newer"
 
 
 def test_a_scan_that_somebody_has_already_is_used(node: Places) -> None:

@@ -16,7 +16,11 @@ SHIPPED = rules.parse(saving.RULES.read_text())
     ("pattern", "fits", "differs"),
     [
         ("/etc/mtab", ["/etc/mtab", "/etc/mtab/below"], ["/etc/mtab2", "/etc/x/mtab", "/etc/x/etc/mtab"]),
-        ("*~", ["/etc/a~", "/etc/x/a~", "/etc/dir~/below", "/etc/~"], ["/etc/a~b", "/etc/~a"]),
+        (
+            "*~",
+            ["/etc/a~", "/etc/x/a~", "/etc/dir~/below", "/etc/~", "/etc/new\nline/a~", "/etc/a~/new\nline"],
+            ["/etc/a~b", "/etc/~a"],
+        ),
         ("/etc/*/x", ["/etc/a/x", "/etc/a/x/y"], ["/etc/x", "/etc/a/b/x"]),
         ("a?c", ["/etc/abc", "/etc/x/a.c", "/etc/a\nc"], ["/etc/ac", "/etc/abbc", "/etc/a/c"]),
         ("/etc/dir/", ["/etc/dir", "/etc/dir/x"], ["/etc/dirx"]),

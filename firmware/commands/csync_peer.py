@@ -9,7 +9,7 @@ from typing import Any
 from firmware import addresses, http11
 from firmware.commands.cli import words
 from firmware.csyncd import daemon, pair
-from firmware.errors import Failure, Invalid, Refused
+from firmware.errors import Failure, Invalid, Refused, whole
 from firmware.sync import audit, settings, standing
 
 #: seconds that csyncd may take: a push waits for the peer's checker and reload
@@ -42,12 +42,23 @@ async def _ask(verb: str, content: dict[str, Any]) -> http11.Response:
 def push(argv: list[str]) -> int:
     """Push a service; the exit status says how it ended."""
     (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"))
-    report = ask("push", {"service": title, "force": "--force" in options})
+    try:
+        report = ask("push", {"service": title, "force": "--force" in options})
+    except Failure as error:
+        if "--json" in options:
+            print(json.dumps(_not_sent(title, error), indent=2))
+        raise
     if "--json" in options:
         print(json.dumps(report, indent=2))
     else:
         _print_changes(report, diff=report["result"] == "refused")
     return _end_of_push(title, report, quiet="--json" in options)
+
+
+def _not_sent(title: str, error: Failure) -> dict[str, Any]:
+    result = "refused" if isinstance(error, Refused) else "failed"
+    empty: dict[str, Any] = {"files": [], "check": None, "reload": None, "round_trips": 0, "seconds": 0.0}
+    return {"service": title, "result": result, "message": whole(error), "hint": error.hint, **empty}
 
 
 def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:
