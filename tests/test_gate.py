@@ -174,7 +174,12 @@ def test_no_agent_no_x11_no_tunnel(stage: Stage) -> None:
 def test_every_peer_session_is_that_account_without_rights(stage: Stage) -> None:
     stage.shows(1, "green", within=10)
     users = set(
-        stage.on(2, "sh", "-c", "ps -eo user:20,args | grep '[s]shd: csync' | grep -v priv | cut -d' ' -f1").split()
+        stage.on(
+            2,
+            "sh",
+            "-c",
+            "ps -eo user:20,args | grep -E '[s]shd(-session)?: csync' | grep -vE 'priv|postauth' | cut -d' ' -f1",
+        ).split()
     )
     assert users == {"csync"}
     account = stage.on(2, "sh", "-c", "id csync; grep ^csync: /etc/passwd").strip()

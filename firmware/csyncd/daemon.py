@@ -123,11 +123,10 @@ async def _listen(path: Path, handler: Callable[[Request], Awaitable[Response]],
         await http11.serve(reader, writer, handler)
 
     path.unlink(missing_ok=True)
-    before = os.umask(0o777 & ~mode)
-    try:
-        return await asyncio.start_unix_server(connected, str(path))
-    finally:
-        os.umask(before)
+    server = await asyncio.start_unix_server(connected, str(path))
+    # Until here nobody but root could write to it, and so connect.
+    path.chmod(mode)
+    return server
 
 
 def _close(server: asyncio.Server, path: Path) -> None:

@@ -59,7 +59,8 @@ class Pair:
 
     async def refuse_mismatch(self) -> None:
         """Failure if the two nodes cannot sync: mixed up identities, versions that do not fit."""
-        if self.theirs and (wrong := standing.mismatches(await self.own(), self.theirs)):
+        ours = self._told or await self.own()
+        if self.theirs and (wrong := standing.mismatches(ours, self.theirs)):
             raise Failure(wrong[0], "csync status")
 
     async def status(self) -> dict[str, Any]:

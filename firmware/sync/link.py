@@ -16,8 +16,8 @@ from firmware.sync import keys
 from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
 
-#: seconds between attempts to connect, and the longest that one may take
-RETRY, CONNECT_TIME = 1.0, 6.0
+#: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt
+RETRY, CONNECT_TIME = 5.0, 6.0
 
 
 def configuration(settings: Settings, directory: Path = keys.DIRECTORY, where: Path = RUN) -> str:

@@ -61,8 +61,11 @@ async def _live(where: Address) -> None:
         server = await asyncio.start_server(_connected, where.listen, where.port, ssl=_tls() if where.tls else None)
     except OSError as error:
         raise Failure(f"{where.listen}:{where.port}: {error.strerror}") from None
-    async with server:
+    # not `async with server`: since Python 3.12 that waits for every client to leave
+    try:
         await ended.wait()
+    finally:
+        server.close()
 
 
 _open: set[asyncio.StreamWriter] = set()
