@@ -325,3 +325,45 @@ def test_the_trail_tells_who_did_what_on_both_nodes(agreed: Stage) -> None:
     assert (here["event"], here["result"], here["service"]) == ("push", "applied", "haproxy")
     assert (there["event"], there["result"], there["service"]) == ("push received", "applied", "haproxy")
     assert "node-1" in there["who"] and fingerprint in there["who"] and CONFIG in there["files"]
+
+
+def test_a_receiver_that_dies_in_the_middle_has_its_old_state_back_and_the_next_push_works(agreed: Stage) -> None:
+    before = digest(agreed, 2)
+    agreed.edit(1, page("interrupted"))
+    pids = {service["name"]: service["pid"] for service in agreed.json(2, "service", "list")}
+    agreed.on(2, "kill", "-STOP", str(pids["haproxy"]))
+    pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
+    agreed.on(2, "sh", "-c", "while ! grep -q interrupted /etc/haproxy/haproxy.cfg; do sleep 0.05; done")
+    assert agreed.lab.run(2, "timeout", "2", "config", "save", check=False).status == 124, "a save waits for the push"
+    agreed.on(2, "kill", "-9", str(pids["csyncd"]))
+    agreed.on(2, "kill", "-CONT", str(pids["haproxy"]))
+    output, _ = pushing.communicate(timeout=60)
+    assert pushing.returncode == 1 and json.loads(output)["result"] == "failed"
+    agreed.on(2, "sh", "-c", "while test -e /etc/.staging/haproxy; do sleep 0.1; done")
+    assert digest(agreed, 2) == before
+    agreed.serves(2, "agreed")
+    assert agreed.json(2, "csync", "log")[-1]["event"] == "recover"
+    agreed.shows(1, "green", within=15)
+    status, report, said = push(agreed)
+    assert (status, report["result"]) == (0, "applied"), said
+    agreed.serves(2, "interrupted")
+
+
+def test_an_edit_on_the_receiver_during_the_push_is_not_lost(agreed: Stage) -> None:
+    agreed.edit(1, page("racing"))
+    agreed.on(
+        2,
+        "sh",
+        "-c",
+        "setsid sh -c 'while :; do echo \"# $(date +%N)\" >>/etc/haproxy/by-hand; done' >/dev/null 2>&1 </dev/null & echo $! >/run/racer",
+    )
+    try:
+        status, report, _ = push(agreed)
+    finally:
+        agreed.on(2, "sh", "-c", "kill $(cat /run/racer); sleep 0.3")
+    assert (status, report["result"]) == (3, "refused") or report["result"] == "failed"
+    assert (
+        agreed.on(2, "sh", "-c", "test -s /etc/haproxy/by-hand; cat /etc/haproxy/haproxy.cfg | grep -c agreed").strip()
+        == "1"
+    )
+    agreed.on(2, "rm", "/etc/haproxy/by-hand")

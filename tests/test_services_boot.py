@@ -122,3 +122,9 @@ def test_a_config_rc_that_cannot_be_read_is_said_and_nothing_is_a_traceback(fres
     lab.run(1, "sh", "-c", f"rmdir {RC}; printf 'service haproxy \\\"\\nservice sshd\\n' >{RC}")
     rows = json.loads(service(lab, "list", "--json").stdout)
     assert {"haproxy", "sshd"} <= {one["name"] for one in rows}
+
+
+def test_boot_on_a_node_that_has_booted_loses_nothing(fresh_lab: Lab) -> None:
+    fresh_lab.run(1, "sh", "-c", "echo kept >/etc/unsaved; service haproxy stop; service boot")
+    assert fresh_lab.read(1, "/etc/unsaved") == "kept\n"
+    assert fresh_lab.run(1, "service", "haproxy", "status").status == 0

@@ -50,7 +50,9 @@ def save(argv: list[str]) -> int:
     message = options.get("-m", "")
     if len(message) > LONGEST:
         raise Usage(f"-m: the message has more than {LONGEST} characters")
-    _told(generations.save(message, who=_who()), "--json" in options)
+    from firmware.flows import save as flow
+
+    _told(flow.save(message, who=_who()), "--json" in options)
     return 0
 
 

@@ -17,6 +17,7 @@ from firmware import addresses, http11
 from firmware.csyncd import operator, peer
 from firmware.csyncd.pair import Pair, missing_key
 from firmware.errors import Failure, complain
+from firmware.flows import receive
 from firmware.http11 import Request, Response
 from firmware.sync import gate, settings
 from firmware.sync.gate import Visitor
@@ -32,6 +33,8 @@ def main(argv: list[str]) -> int:
     try:
         found = settings.read(own=addresses.own())
         if argv != ["check"]:
+            for line in receive.recover():
+                print(f"csyncd: {line}", file=sys.stderr, flush=True)
             asyncio.run(_live(found))
     except Failure as error:
         return complain("csyncd", error)

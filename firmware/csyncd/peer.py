@@ -9,8 +9,8 @@ from typing import Any
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, Refused
 from firmware.flows import receive
+from firmware.flows.save import save
 from firmware.http11 import Request, Response
-from firmware.store import generations
 from firmware.sync import audit, proposal
 from firmware.sync.gate import Visitor
 
@@ -44,7 +44,7 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
 async def _save(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
     try:
-        saved = await asyncio.to_thread(generations.save, f"saved by {visitor.name}", who=visitor.name)
+        saved = await asyncio.to_thread(save, f"saved by {visitor.name}", who=visitor.name)
     except Failure as error:
         audit.note("save", who=visitor.name, result="failed", message=str(error))
         return {"error": str(error), "hint": error.hint}

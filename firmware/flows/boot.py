@@ -19,12 +19,17 @@ SUPERVISOR_SECONDS = 5.0
 
 
 def boot() -> list[str]:
-    """Restore what is saved, undo what was interrupted, start what is to be started; returns what went wrong."""
+    """Restore what is saved, undo what was interrupted, start what is to be started; returns what went wrong.
+
+    On a node that has booted it only starts what does not run: nothing that is not saved may be lost.
+    """
     from firmware.flows.receive import recover
     from firmware.store.restore import restore
 
-    failed = _tried("restore", lambda: _say(*restore().lines))
-    failed += _tried("recovery", lambda: _say(*recover()))
+    failed: list[str] = []
+    if not BOOTED.exists():
+        failed += _tried("restore", lambda: _say(*restore().lines))
+        failed += _tried("recovery", lambda: _say(*recover()))
     failed += _tried("supervisor", await_supervisor)
     failed += start_all()
     BOOTED.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

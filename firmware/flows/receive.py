@@ -19,6 +19,8 @@ from firmware.sync.gate import Visitor
 from firmware.sync.proposal import Proposal
 from firmware.sync.staging import Stage
 
+#: the lock held while a swap may still be undone; a save waits for it
+SWAP = "swap"
 FORCE = "look at the difference, then csync push --force to overwrite it"
 
 
@@ -82,7 +84,8 @@ def _apply(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, cha
         checked = control.check(proposal.service, proposal.block, staged=stage.tree)
         if checked.status:
             return Report("failed", "the checker says no", "", changes, checked, state=now.digest)
-        return _exchange(proposal, visitor, stage, now, Report("applied", files=changes, check=checked))
+        with control.lock(SWAP):
+            return _exchange(proposal, visitor, stage, now, Report("applied", files=changes, check=checked))
     finally:
         if not stage.journal.exists():
             staging.clear(stage)
@@ -133,8 +136,11 @@ def recover() -> list[str]:
         service = catalog.find(title.partition(".")[0])
         if service is None:
             continue
-        with control.lock(title):
-            undone = _undo(staging.stage_of(service, title))
+        with control.lock(title), control.lock(SWAP):
+            stage = staging.stage_of(service, title)
+            if not stage.journal.exists():
+                continue
+            undone = _undo(stage)
         said.append(f"service {title}: an interrupted push was undone{undone}")
         audit.note("recover", who="this node", result="rolled-back", service=title)
     return said
