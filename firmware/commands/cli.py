@@ -29,7 +29,7 @@ def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later
         return _misused(program, verbs, argv)
     verb = argv[0]
     where, words, text = verbs[verb]
-    if "--help" in argv[1:2] or "-h" in argv[1:2]:
+    if "-h" in argv[1:2] or argv[-1] == "--help":
         print(f"usage: {program} {verb} {words}".rstrip() + f"\n\n{text}")
         return 0
     module, function = where.split(":")

@@ -20,7 +20,7 @@ def genkey(argv: list[str]) -> int:
     from firmware.services import states
 
     if states.state("csyncd").state == "running":
-        raise Refused("genkey: csyncd runs, and would go on with the old keys", "service csyncd stop")
+        raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
     made = keys.generate(settings.read().local_node)
     audit.note("genkey", who="operator", result="made", host=made.host.fingerprint, user=made.user.fingerprint)
     print(_table(made))
@@ -45,12 +45,12 @@ def getkey(argv: list[str]) -> int:
     code = options.get("--code")
     if code is not None and not keys.same_code(code, theirs.code):
         raise Refused(
-            f"getkey: the peer's code is {theirs.code}, not {code}: nothing is stored",
+            f"the peer's code is {theirs.code}, not {code}: nothing is stored",
             "read the code on the peer: csync keys",
         )
     if code is None and not _confirmed():
         raise Refused(
-            "getkey: not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code"
+            "not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code"
         )
     keys.trust(found, theirs)
     audit.note("getkey", who="operator", result="stored", host=theirs.host.fingerprint, user=theirs.user.fingerprint)
