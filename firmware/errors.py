@@ -30,6 +30,14 @@ class Refused(Failure):
     status = 3
 
 
+class Busy(Refused):
+    """Somebody else is at work on it; nothing was changed."""
+
+
+class Lost(Failure):
+    """The connection broke before the answer came: what was asked may have been done or not."""
+
+
 class Invalid(Failure):
     """The configuration is invalid (exit status 4). `problems` are whole lines that begin FILE:LINE:."""
 
@@ -53,3 +61,10 @@ def complain(command: str, error: Failure) -> int:
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)
     return error.status
+
+
+def again(status: int, message: str, hint: str = "", problems: Sequence[str] = ()) -> Failure:
+    """An error that came over a connection, as it was raised at the other end."""
+    if status == Invalid.status:
+        return Invalid(message, hint, problems)
+    return {Refused.status: Refused, Usage.status: Usage}.get(status, Failure)(message, hint)

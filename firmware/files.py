@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from firmware.errors import Failure, Refused
+from firmware.errors import Busy, Refused
 
 #: how the names of files begin that are being written (8 random characters follow); nobody else may look at them
 TEMPORARY = ".firmware-"
@@ -49,7 +49,11 @@ def below(top: Path, name: str) -> Path:
     parts = name.split("/")
     if name.startswith("/") or "\0" in name or any(part in ("", ".", "..") for part in parts):
         raise Refused(f"{name!r}: not a path below {top}")
-    if len(os.fsencode(name)) > 3500 or any(len(os.fsencode(part)) > 255 for part in parts):
+    try:
+        sizes = [len(os.fsencode(part)) for part in parts]
+    except UnicodeEncodeError:
+        raise Refused(f"{name!r}: no file can have this name") from None
+    if sum(sizes) + len(sizes) > 3500 or max(sizes) > 255:
         raise Refused(f"{name[:40]!r}…: the path is too long")
     return top.joinpath(*parts)
 
@@ -63,7 +67,7 @@ def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            raise Failure(f"{path.name}: another command is at work on it", "try again when it is done") from None
+            raise Busy(f"{path.name}: another command is at work on it", "try again when it is done") from None
         yield
     finally:
         os.close(handle)

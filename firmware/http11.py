@@ -14,7 +14,7 @@ from typing import Any
 
 import h11
 
-from firmware.errors import Failure
+from firmware.errors import Failure, Lost
 
 Json = dict[str, Any]
 READ = 65536
@@ -145,10 +145,11 @@ class Client:
                     return await self._exchange(method, path, content)
             except TimeoutError:
                 self.close()
-                raise Failure(f"no answer within {timeout:g} s") from None
+                raise Lost(f"no answer within {timeout:g} s") from None
             except (OSError, h11.ProtocolError, EOFError) as error:
                 self.close()
-                raise Failure(f"the connection broke: {error or 'it was closed'}") from None
+                why = getattr(error, "strerror", None) or "it ended before the answer"
+                raise Lost(f"the connection broke: {why}") from None
             except BaseException:
                 self.close()
                 raise

@@ -1,14 +1,19 @@
-"""Differences as text for people. Binary content is not shown, and private keys never are."""
+"""Differences as text for people. Binary content is not shown, and private keys and password hashes never are."""
 
 import difflib
 import hashlib
 import re
+from itertools import accumulate
 
 _PRIVATE = re.compile(
     rb"-{4,5} ?BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY|PuTTY-User-Key-File-[0-9]|\A\s*[A-Za-z0-9+/]{43}=\s*\Z"
 )
 #: keys that stand in one line of a file: WireGuard's, in its own files and in config.rc
 _SECRET = re.compile(rb"(?im)^([ \t]*(?:[a-z]+[ \t]+)?(?:private_?key|preshared_?key)[ \t]*[ \t=][ \t]*)([^\s#]+)")
+#: files of password hashes, by name
+_HASHES = ("shadow", "shadow-", "gshadow", "gshadow-")
+#: characters of a difference that are shown
+LIMIT = 100_000
 #: lines beyond which no shortest difference is looked for: that can take forever
 _MANY = 4000
 _CONTEXT = 3
@@ -19,19 +24,26 @@ def holds_private_key(data: bytes) -> bool:
     return _PRIVATE.search(data) is not None
 
 
+def secret(path: str, *versions: bytes | None) -> str:
+    """What there is in a file that is not for anybody's eyes, in words; "" if there is nothing."""
+    if path.rpartition("/")[2] in _HASHES:
+        return "password hashes"
+    return "private key" if any(holds_private_key(data) for data in versions if data) else ""
+
+
 def text_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
     """The unified difference, "" if there is none; `old` or `new` is None where there is no file.
 
-    None if either is binary or holds a private key. Secrets that stand in one line are shown as a hash, so that one still
-    sees that they changed.
+    None if either is binary, or `secret`. Secrets that stand in one line are shown as a hash, so that one still sees that
+    they changed. What goes beyond LIMIT is left out; the last line then says how much that is.
     """
-    if holds_private_key(old or b"") or holds_private_key(new or b""):
+    if secret(path, old, new):
         return None
     before, after = _lines(old), _lines(new)
     if before is None or after is None:
         return None
     names = ["/dev/null" if data is None else prefix + path for prefix, data in (("a", old), ("b", new))]
-    return "".join(map(_whole, _unified(before, after, [shown(name) for name in names])))
+    return _bounded([_whole(line) for line in _unified(before, after, [shown(name) for name in names])])
 
 
 def shown(path: str) -> str:
@@ -91,3 +103,9 @@ def _span(start: int, length: int) -> str:
 
 def _whole(line: str) -> str:
     return line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
+
+
+def _bounded(lines: list[str]) -> str:
+    fitting = sum(size <= LIMIT for size in accumulate(map(len, lines)))
+    more = len(lines) - fitting
+    return "".join(lines[:fitting]) + (f"... {more} more line{'s' * (more > 1)}, not shown\n" if more else "")

@@ -61,7 +61,7 @@ def pid(lab: Lab, title: str, node: int = 1) -> int:
 
 def comes_back(lab: Lab, title: str, after: int, node: int = 1, seconds: float = 5.0) -> bool:
     """Whether another process than `after` runs for the service within that time."""
-    return eventually(lambda: row(lab, title, node)["pid"] not in (0, after), seconds)
+    return eventually(lambda: row(lab, title, node)["pid"] not in (None, after), seconds)
 
 
 def append(lab: Lab, path: str, text: str, node: int = 1) -> None:

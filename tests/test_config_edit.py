@@ -101,12 +101,9 @@ def test_get_prints_one_line_for_each_value_that_counts(config: Config, argv: li
         (["nothing", "autostart"], 1, "config get: {path}: nothing: No matching section found\n"),
         (["haproxy"], 2, "config get: SERVICE[.INSTANCE] KEY: a word is missing\n"),
         ([], 2, "config get: SERVICE[.INSTANCE] KEY: a word is missing\n"),
-        (["haproxy", " "], 2, "config get: SERVICE[.INSTANCE] KEY: an option is given, or an empty key\n"),
-        (
-            ["--json", "haproxy", "config"],
-            2,
-            "config get: SERVICE[.INSTANCE] KEY: an option is given, or an empty key\n",
-        ),
+        (["haproxy", " "], 2, "config get: SERVICE[.INSTANCE] KEY: an empty key is given\n"),
+        (["--json", "haproxy", "config"], 2, "config get: --json: unknown option\n"),
+        (["haproxy", "config", "--json"], 2, "config get: --json: unknown option\n"),
     ],
 )
 def test_get_says_what_is_missing(config: Config, path: Path, argv: list[str], status: int, err: str) -> None:
@@ -130,7 +127,6 @@ def test_get_of_what_stands_there_twice(config: Config, path: Path) -> None:
         (["set", "haproxy", "config", "/etc/haproxy/other.cfg"], "haproxy.cfg # it's", "other.cfg # it's"),
         (["set", "network.eth0", "arp", "on"], "    no arp\n", "    arp on\n"),
         (["set", "csyncd", "autostart", "on"], "    no autostart\n", ""),
-        (["set", "csyncd", "autostart"], "    no autostart\n", ""),
         (["set", "csyncd", "autostart", "off"], "", ""),
         (["set", "haproxy", "autostart", "off"], "default\n", "default\n\tno autostart\n"),
         (["add", "haproxy", "no", "autostart"], "default\n", "default\n\tno autostart\n"),
@@ -189,7 +185,13 @@ def test_get_says_what_set_was_told(config: Config, service: str, on: str) -> No
         (["set", "haproxy"], 2, "SERVICE[.INSTANCE] KEY VALUE…: a word is missing"),
         (["add"], 2, "SERVICE[.INSTANCE] KEY VALUE…: a word is missing"),
         (["del", "haproxy"], 2, "SERVICE[.INSTANCE] KEY [VALUE…]: a word is missing"),
-        (["set", "-x", "a", "b"], 2, "an option is given"),
+        (["set", "csyncd", "autostart"], 2, "config set: csyncd.autostart: a value is missing: on|off\n"),
+        (["set", "-x", "a", "b"], 2, "config set: -x: unknown option\n"),
+        (["set", "--json", "haproxy", "config", "x"], 2, "config set: --json: unknown option\n"),
+        (["add", "haproxy", "--json", "x"], 2, "config add: --json: unknown option\n"),
+        (["del", "haproxy", "--json"], 2, "config del: --json: unknown option\n"),
+        (["check", "--json"], 2, "config check: --json: unknown option\n"),
+        (["check", "/etc/config.rc", "--json"], 2, "config check: --json: unknown option\n"),
     ],
 )  # fmt: skip
 def test_what_is_refused_changes_nothing(
@@ -202,6 +204,11 @@ def test_what_is_refused_changes_nothing(
     assert message in said.err
     assert path.read_text() == TEXT
     assert path.stat().st_ino == inode
+
+
+def test_a_value_may_look_like_an_option(config: Config, path: Path) -> None:
+    assert config("add", "network.eth0", "load", "--json").status == 0
+    assert "    load --json\n" in path.read_text()
 
 
 def test_services_that_are_not_known_can_be_cleaned_up_only(config: Config, path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import files
-from firmware.errors import Failure, Refused
+from firmware.errors import Busy, Refused
 
 
 def test_a_write_keeps_mode_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path: Path) -> None
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1],
     )  # fmt: skip
     assert holder.stdout and holder.stdout.readline() == "held\n"
-    with pytest.raises(Failure, match="another command is at work"), files.locked(lock, wait=False):
+    with pytest.raises(Busy, match="another command is at work"), files.locked(lock, wait=False):
         pass
     holder.kill()
     holder.communicate()

@@ -186,7 +186,8 @@ def test_a_change_of_mode_alone_on_the_receiver_is_a_conflict(agreed: Stage) -> 
 def test_a_change_of_the_block_alone_travels_and_conflicts_too(agreed: Stage) -> None:
     agreed.on(1, "config", "set", "haproxy", "check_interval", "7")
     agreed.on(1, "service", "haproxy", "apply")
-    (change,) = push(agreed)[1]["files"]
+    (change,) = agreed.json(1, "csync", "diff", "haproxy")["files"]
+    assert push(agreed)[0] == 0
     assert change["path"] == "/etc/config.rc" and "+\tcheck_interval 7" in change["diff"].replace("    ", "\t")
     assert agreed.on(2, "config", "get", "haproxy", "check_interval").strip() == "7"
     agreed.on(2, "config", "set", "haproxy", "check_interval", "9")
@@ -337,16 +338,92 @@ def test_a_receiver_that_dies_in_the_middle_has_its_old_state_back_and_the_next_
     assert agreed.lab.run(2, "timeout", "2", "config", "save", check=False).status == 124, "a save waits for the push"
     agreed.on(2, "kill", "-9", str(pids["csyncd"]))
     agreed.on(2, "kill", "-CONT", str(pids["haproxy"]))
-    output, _ = pushing.communicate(timeout=60)
-    assert pushing.returncode == 1 and json.loads(output)["result"] == "failed"
-    agreed.on(2, "sh", "-c", "while test -e /etc/.staging/haproxy; do sleep 0.1; done")
-    assert digest(agreed, 2) == before
-    agreed.serves(2, "agreed")
-    assert agreed.json(2, "csync", "log")[-1]["event"] == "recover"
-    agreed.shows(1, "green", within=15)
-    status, report, said = push(agreed)
-    assert (status, report["result"]) == (0, "applied"), said
+    agreed.on(2, "sh", "-c", "while ! csync log | grep -q '  recover '; do sleep 0.1; done")
+    output, said = pushing.communicate(timeout=60)
+    # The link was lost before the answer, so the push was tried again, and this time nothing came between.
+    assert (pushing.returncode, json.loads(output)["result"]) == (0, "applied"), said
+    assert [entry["result"] for entry in agreed.json(2, "csync", "log")][-2:] == ["rolled-back", "applied"]
+    assert digest(agreed, 2) != before
     agreed.serves(2, "interrupted")
+    agreed.shows(1, "orange", within=15)
+    assert agreed.on(2, "ls", "-A", "/etc/.staging").strip() == ""
+
+
+def test_a_cable_cut_before_the_answer_is_said_as_it_is_and_mends_itself(agreed: Stage) -> None:
+    pids = {service["name"]: service["pid"] for service in agreed.json(2, "service", "list")}
+    for back in (True, False):
+        agreed.edit(1, page(f"cut {back}"))
+        agreed.on(2, "kill", "-STOP", str(pids["haproxy"]))
+        pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
+        agreed.on(2, "sh", "-c", f"while ! grep -q 'cut {back}' /etc/haproxy/haproxy.cfg; do sleep 0.05; done")
+        agreed.lab.link(2, False)
+        agreed.on(2, "kill", "-CONT", str(pids["haproxy"]))
+        agreed.on(
+            1,
+            "sh",
+            "-c",
+            "while ! tail -n 1 /run/firmware/log/csyncd/current | grep -q 'the pair is red'; do sleep 0.1; done",
+        )
+        if back:
+            agreed.lab.link(2, True)
+        output, said = pushing.communicate(timeout=60)
+        result = json.loads(output)["result"]
+        agreed.lab.link(2, True)
+        if back:
+            assert (pushing.returncode, result) == (0, "unchanged"), said
+        else:
+            assert (pushing.returncode, result) == (1, "failed")
+            assert b"has the old state or the new one, whole" in said and b"csync diff haproxy" in said
+        agreed.shows(1, "orange", within=15)
+        agreed.serves(2, f"cut {back}")
+
+
+def test_two_pushes_with_force_at_the_same_moment_do_not_swap_what_both_have(agreed: Stage) -> None:
+    for node in (1, 2):
+        agreed.edit(node, page(f"of node {node}"))
+    for node in (1, 2):
+        assert push(agreed, node=node)[0] == 3
+    both = [agreed.lab.start(node, "csync", "push", "haproxy", "--force", "--json") for node in (1, 2)]
+    results = [json.loads(one.communicate(timeout=60)[0])["result"] for one in both]
+    assert set(results) <= {"applied", "refused"}
+    contents = {agreed.lab.read(node, CONFIG) for node in (1, 2)}
+    assert results.count("applied") == (len(contents) == 1)
+    force(agreed)
+
+
+def test_a_push_to_a_node_where_the_service_is_stopped_says_so(agreed: Stage) -> None:
+    agreed.on(2, "service", "haproxy", "stop")
+    agreed.edit(1, page("stopped"))
+    assert "it does not run on node 2" in agreed.on(1, "csync", "push", "haproxy")
+    agreed.on(1, "csync", "save")
+    state = agreed.shows(1, "orange")
+    assert state["reasons"] == ["node 2: does not run: haproxy"]
+    agreed.on(2, "service", "haproxy", "start")
+    agreed.shows(1, "green")
+    agreed.serves(2, "stopped")
+
+
+def test_a_rollback_by_hand_on_the_receiver_is_a_conflict(agreed: Stage) -> None:
+    agreed.on(1, "csync", "save")
+    before = agreed.json(2, "config", "history")[0]["generation"]
+    agreed.edit(1, page("newer"))
+    push(agreed)
+    agreed.on(1, "csync", "save")
+    agreed.on(2, "config", "rollback", str(before))
+    agreed.on(2, "service", "haproxy", "apply")
+    agreed.edit(1, page("newest"))
+    status, report, _ = push(agreed)
+    assert (status, report["result"]) == (3, "refused")
+    agreed.serves(2, "agreed")
+
+
+def test_a_push_does_not_carry_what_it_replaced(agreed: Stage) -> None:
+    agreed.on(1, "sh", "-ec", "mkdir -p /etc/haproxy/extra; seq 200000 >/etc/haproxy/extra/long")
+    agreed.on(1, "service", "haproxy", "apply")
+    push(agreed)
+    agreed.on(1, "sh", "-ec", "seq 200001 >/etc/haproxy/extra/long; service haproxy apply")
+    done = agreed.lab.run(1, "csync", "push", "haproxy", "--json")
+    assert len(done.stdout) < 5000
 
 
 def test_an_edit_on_the_receiver_during_the_push_is_not_lost(agreed: Stage) -> None:

@@ -3,10 +3,14 @@
 import json
 import statistics
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from driver import Lab
 from services import PYTHON, append, row, service
+
+from firmware.errors import Refused
+from firmware.services import control
 
 
 @pytest.fixture
@@ -31,10 +35,54 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
         (("csyncd", "reload"), 3, "service csyncd does not run\nhint: service csyncd start"),
         (("../x", "start"), 2, "there is no such service"),
         (("network.../../x", "stop"), 2, "there is no such service"),
+        (("../../../tmp/zz", "start"), 2, "../../../tmp/zz: there is no such service"),
+        (("", "start"), 2, "'': there is no such service"),
+        (("", "status"), 4, "'': there is no such service"),
     ],
 )
 def test_wrong_words_are_named(lab: Lab, words: tuple[str, ...], status: int, error: str) -> None:
-    assert error in service(lab, *words, status=status).stderr
+    said = service(lab, *words, status=status).stderr
+    assert error in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("verb", ["start", "stop", "restart", "reload", "check", "apply", "revert"])
+def test_a_name_that_is_a_path_leaves_no_file_behind(lab: Lab, verb: str) -> None:
+    service(lab, "../../../tmp/zz", verb, status=2)
+    assert lab.run(1, "ls", "/tmp/zz", check=False).status != 0
+
+
+@pytest.mark.parametrize("title", ["", ".", "..", ".x", "a/b", "/tmp/zz", "../zz", "a\0b"])
+def test_a_lock_has_a_plain_name(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "LOCKS", tmp_path / "lock")
+    with pytest.raises(Refused, match="not the name of a service"), control.lock(title):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    with control.lock("network.eth0"):
+        assert [path.name for path in (tmp_path / "lock").iterdir()] == ["network.eth0"]
+
+
+@pytest.mark.parametrize("command", ["service list", "service --help", "service haproxy status --help", "config show"])
+def test_what_cannot_be_printed_is_an_error_and_never_python_s_own(lab: Lab, command: str) -> None:
+    said = lab.run(1, "sh", "-c", f"{command} >/dev/full", check=False)
+    assert said.status == 1 and said.stderr.endswith(": stdout: No space left on device\n"), said
+    assert said.stderr.count("\n") == 1
+    gone = lab.run(1, "sh", "-c", f"( sleep 0.2; {command}; echo $? >/tmp/ended ) | true", check=False)
+    assert gone.stderr == "" and lab.read(1, "/tmp/ended") == "1\n"
+    both = lab.run(1, "sh", "-c", f"( sleep 0.2; {command} 2>&1; echo $? >/tmp/ended ) | true", check=False)
+    assert both.stderr == "" and lab.read(1, "/tmp/ended") == "1\n"
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        said = lab.run(1, "sh", "-c", f"{command} {closed}", check=False)
+        assert (said.status, said.stderr) == (0, ""), said
+
+
+def test_who_is_not_root_is_told_so(lab: Lab) -> None:
+    nobody, locks = ("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"), "/run/firmware/lock"
+    said = lab.run(1, *nobody, "service", "haproxy", "start", check=False)
+    assert said.status == 1
+    assert said.stderr == f"service haproxy start: {locks}/haproxy: Permission denied\nhint: run it as root\n"
+    said = lab.run(1, *nobody, "config", "set", "haproxy", "autostart", "off", check=False)
+    assert said.status == 1
+    assert said.stderr.endswith(f"{locks}/config.rc: Permission denied\nhint: run it as root\n")
 
 
 def test_help(lab: Lab) -> None:
@@ -63,6 +111,10 @@ def test_the_keys_of_json(lab: Lab) -> None:
     assert all(set(one) == keys for one in rows)
     assert rows[1]["name"] == "network" and rows[1]["instance"] == "eth0"
     assert isinstance(rows[4]["pid"], int) and isinstance(rows[4]["since"], float)
+    assert (rows[0]["name"], rows[0]["pid"]) == ("system", None)
+    assert (rows[6]["name"], rows[6]["pid"], rows[6]["since"]) == ("csyncd", None, None)
+    never = json.loads(service(lab, "csyncd", "status", "--json", status=3).stdout)
+    assert (never["pid"], never["since"]) == (None, None)
     shown = json.loads(service(lab, "haproxy", "status", "--json").stdout)
     assert keys < set(shown) and shown["crashes"] == 0
 

@@ -66,7 +66,7 @@ def test_a_port_that_somebody_else_has_fails_the_reload_and_no_client_notices(la
         clients = Clients(lab)
         lab.write(1, CONFIG, page("after", 80) + "    bind :8099\n")
         error = service(lab, "haproxy", "reload", status=1).stderr
-        assert f"[ALERT] {CONFIG}:12: cannot bind 0.0.0.0:8099: Address already in use" in error
+        assert f"not loaded: {CONFIG}:12: cannot bind 0.0.0.0:8099: Address already in use" in error
         assert "hint: service haproxy revert" in error
         assert set(clients.seen()) == {"200"}
     finally:
@@ -94,8 +94,58 @@ def test_a_reload_that_haproxy_itself_refuses_is_a_failure_with_its_words(lab: L
 def test_what_would_kill_every_new_worker_is_refused_by_the_check(lab: Lab, line: str) -> None:
     lab.write(1, CONFIG, page("after", more=f"    {line}"))
     error = service(lab, "haproxy", "reload", status=4).stderr
-    assert f"[ALERT] {CONFIG}:3: '{line.split()[0]}'" in error
+    assert error.startswith(f"{CONFIG}:3: '{line.split()[0]}'")
     assert answer(lab) == "before"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("bimd :81", "unknown keyword 'bimd' in 'frontend' section"),
+        ("acl known src -f /etc/haproxy/no.lst", "failed to open pattern file </etc/haproxy/no.lst>."),
+        ("bind :81 ssl crt /etc/haproxy/no.pem", "unable to stat SSL certificate from file '/etc/haproxy/no.pem'"),
+        ("bind :81 ssl", "Proxy 'www': no SSL certificate specified for bind ':81'"),
+        ("option http-tunnel", "option 'http-tunnel' is not supported any more"),
+    ],
+)
+def test_what_haproxy_finds_wrong_begins_with_its_place(lab: Lab, line: str, error: str) -> None:
+    lab.write(1, CONFIG, page("after") + f"    {line}\n")
+    said = service(lab, "haproxy", "check", status=4).stderr
+    assert said.startswith(f"{CONFIG}:12: ") and error in said.splitlines()[0], said
+    assert "NOTICE" not in said
+
+
+PLACE = "/etc/haproxy/haproxy.cfg:5"
+
+
+@pytest.mark.parametrize(
+    ("said", "placed"),
+    [
+        (f"[ALERT]    (9) : config : parsing [{PLACE}] : unknown keyword 'x : y'", f"{PLACE}: unknown keyword 'x : y'"),
+        (f"[ALERT]    (9) : config : Parsing [{PLACE}]: frontend 'w'", f"{PLACE}: frontend 'w'"),
+        (f"[WARNING]  (9) : config : parsing [{PLACE}]: a rule", f"{PLACE}: warning: a rule"),
+        (f"[WARNING] 12/3456 (9) : parsing [{PLACE}] : a rule", f"{PLACE}: warning: a rule"),
+        (f"[ALERT]    (9) : config : [{PLACE}] : 'server b/a' : no", f"{PLACE}: 'server b/a' : no"),
+        (f"[ALERT]    (9) : config : backend 'b' [{PLACE}]: no", f"{PLACE}: backend 'b' [{PLACE}]: no"),
+        (f"[ALERT] {PLACE}: no", f"{PLACE}: no"),
+        (f"[ALERT]    (9) : config : in {PLACE}: no", f"{PLACE}: in {PLACE}: no"),
+        (
+            "[ALERT]    (9) : config : parsing [/etc/haproxy/a b.cfg:5] : Lua: /x.lua:1: a\nb",
+            "/etc/haproxy/a b.cfg:5: Lua: /x.lua:1: a\nb",
+        ),
+        ("[ALERT]    (9) : config : Proxy 'w': no [1:2]", "[ALERT]    (9) : config : Proxy 'w': no [1:2]"),
+        ("[ALERT]    (9) : config : Fatal errors found.", "[ALERT]    (9) : config : Fatal errors found."),
+        ("[NOTICE]   (9) : other words", "[NOTICE]   (9) : other words"),
+        ("[NOTICE]   (9) : haproxy version is 2\n[NOTICE]   (9) : path to executable is /x\nno", "no"),
+    ],
+)
+def test_places_in_haproxys_words(said: str, placed: str) -> None:
+    assert haproxyconf.placed(said, failed=True) == placed
+
+
+def test_what_haproxy_says_about_itself_stays_where_nothing_is_wrong() -> None:
+    said = "[NOTICE]   (9) : haproxy version is 2"
+    assert haproxyconf.placed(said, failed=False) == said
 
 
 def test_its_own_account_may_be_named(lab: Lab) -> None:

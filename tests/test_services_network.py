@@ -49,7 +49,7 @@ def test_an_interface_gets_what_its_block_says_and_loses_just_that(lab: Lab) -> 
     assert "203.0.113.0/24 via 192.0.2.8 dev spare" in lab.run(1, "ip", "route", "show", "table", "77").stdout
     assert lab.run(1, "ip", "rule").stdout.count("from 192.0.2.0/24 lookup 77") == 1
     found = row(lab, "network.spare")
-    assert (found["state"], found["pid"], found["needs_apply"]) == ("running", 0, False)
+    assert (found["state"], found["pid"], found["needs_apply"]) == ("running", None, False)
     service(lab, "network.spare", "restart")
     assert lab.run(1, "ip", "rule").stdout.count("from 192.0.2.0/24 lookup 77") == 1
     service(lab, "network.spare", "stop")

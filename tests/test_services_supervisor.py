@@ -62,7 +62,7 @@ def test_start_and_stop_are_quiet_when_there_is_nothing_to_do(lab: Lab) -> None:
     assert pid(lab, "haproxy") == before
     for _ in range(2):
         service(lab, "haproxy", "stop")
-        assert row(lab, "haproxy")["state"] == "stopped" and row(lab, "haproxy")["pid"] == 0
+        assert row(lab, "haproxy")["state"] == "stopped" and row(lab, "haproxy")["pid"] is None
         service(lab, "haproxy", "status", status=3)
     assert processes(lab, "^haproxy ") == []
     service(lab, "haproxy", "start")
@@ -237,7 +237,7 @@ def test_a_recycled_pid_is_neither_believed_nor_signalled(lab: Lab) -> None:
         lab.run(
             1, "sh", "-c", f"rm /run/firmware/scan/haproxy/down; echo {other} 12345 >/run/firmware/scan/haproxy/pid"
         )
-        assert row(lab, "haproxy")["state"] == "failed" and row(lab, "haproxy")["pid"] == 0
+        assert row(lab, "haproxy")["state"] == "failed" and row(lab, "haproxy")["pid"] is None
         service(lab, "haproxy", "stop")
         service(lab, "haproxy", "start")
         service(lab, "haproxy", "stop")

@@ -451,6 +451,32 @@ print("done")
     assert said == "done\n"
 
 
+def test_a_damaged_generation_is_noticed_where_nothing_has_to_be_mounted_for_it(tmp_path: Path) -> None:
+    said = inside(tmp_path, """
+sh("truncate -s 16m image && mkfs.ext4 -q image")
+line = f"{top}/image {node.flash} ext4 loop,noauto,noatime 0 0\\n"
+for directory in (top, node.factory, node.etc): saving.write(directory / "fstab", line)
+sh("mount --bind fstab /etc/fstab")
+save("1"); save("2")
+sh(f"mount {node.flash} && printf x >>flash/config/000002.tar && umount flash")
+genuine, ran = flash.run, []
+flash.run = lambda argv, **words: (ran.append(argv), genuine(argv, **words))[1]
+before = node.state.read_bytes()
+assert changes.unsaved(places=node).paths == () and ran == [] and node.state.read_bytes() == before
+sh(f"mount {node.flash}")
+assert changes.unsaved(places=node).changed == ("/etc/config.rc",) and ran == []
+# the same file, whenever it is mounted, is the same
+sh("umount flash && rm flash -r && mkdir flash")
+save("3")
+before = node.state.read_bytes()
+sh(f"mount {node.flash}")
+assert changes.unsaved(places=node).paths == () and node.state.read_bytes() == before
+sh("umount flash")
+print("done")
+""")  # fmt: skip
+    assert said == "done\n"
+
+
 def test_errors_of_the_system_name_path_and_reason() -> None:
     with (
         pytest.raises(Failure, match=r"^/flash/config/x: No space left on device$") as error,

@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from firmware import manifest, native
 from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
 from firmware.rc.document import Block
-from firmware.store import changes, flash, generations, journal, owners, restore, rules, shelf, state, tree
+from firmware.store import changes, differences, flash, generations, journal, owners, restore, rules, shelf, state, tree
 from firmware.store.places import Places
 
 
@@ -354,11 +354,76 @@ def test_quiet_paths_are_saved_but_no_change(node: Places) -> None:
     assert key.read_text() == "secret"
     restore.rollback(2, who="tester", places=node)
     assert key.read_text() == "secret"
-    saving.write(key, "other")
+    key.unlink()
     restore.restore(live=True, places=node)
     assert key.read_text() == "secret"
     restore.reset(who="tester", places=node)
+    assert key.read_text() == "secret"
+    saving.reboot(node)
     assert not key.exists()
+
+
+def by_hand(node: Places) -> list[Callable[[], restore.Restored]]:
+    """The three ways in which something saved comes back on a node that runs."""
+    return [
+        lambda: restore.rollback(1, who="tester", places=node),
+        lambda: restore.restore(live=True, places=node),
+        lambda: restore.reset(who="tester", places=node),
+    ]
+
+
+@pytest.mark.parametrize("way", range(3))
+@pytest.mark.parametrize("quiet_then", [True, False])
+def test_what_the_node_remembers_of_its_syncs_is_not_put_back_by_hand(node: Places, way: int, quiet_then: bool) -> None:
+    """Else a rollback by hand would look to the peer like what both had agreed on."""
+    ancestors, laws = node.etc / "firmware/ancestors.json", node.on_disk(rules.FILE)
+    text = laws.read_text()
+    saving.write(laws, text if quiet_then else text.replace("quiet /etc/firmware/", "#"))
+    saving.write(ancestors, "old", 0o600)
+    saving.write(node.factory / "firmware/ancestors.json", "factory's")
+    number_saved(node, "1")
+    saving.write(laws, text)
+    saving.write(ancestors, "new", 0o640)
+    saving.write(node.etc / "hosts", "changed")
+    os.chown(ancestors, 7, 7)
+    before = saving.identity(ancestors)
+    done = by_hand(node)[way]()
+    assert "/etc/hosts" in done.changes.changed
+    assert "/etc/firmware/ancestors.json" not in done.changes.paths
+    assert (ancestors.read_text(), saving.identity(ancestors)) == ("new", before)
+    saving.reboot(node)
+    assert ancestors.read_text() == ("factory's" if way == 2 else "old")
+
+
+def test_a_quiet_path_stays_whatever_else_was_saved_there(node: Places) -> None:
+    """Also where a directory above it was none, and where it is a link now and was a directory."""
+    outside = node.etc.parent / "outside"
+    outside.mkdir()
+    (node.etc / "wui").symlink_to("elsewhere")
+    saving.write(node.etc / "machine-id/below", "x")
+    saving.write(node.etc / "resolv.conf", "x")
+    number_saved(node, "1")
+    for name in ("wui", "resolv.conf"):
+        (node.etc / name).unlink()
+    shutil.rmtree(node.etc / "machine-id")
+    (node.etc / "machine-id").symlink_to(outside)
+    saving.write(node.etc / "wui/tls.key", "mine")
+    saving.write(node.etc / "wui/other", "x")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(node.etc / "resolv.conf"))
+        done = restore.rollback(1, who="tester", places=node)
+    assert done.changes == changes.Changes(removed=("/etc/wui/other",))
+    assert (node.etc / "wui/tls.key").read_text() == "mine"
+    assert (node.etc / "machine-id").is_symlink()
+    assert (node.etc / "resolv.conf").is_socket()
+    assert list(outside.iterdir()) == []
+
+
+def test_password_hashes_are_in_no_difference(node: Places) -> None:
+    saving.write(node.factory / "shadow", "root:$6$old:1::::::\n", 0o600)
+    saving.write(node.etc / "shadow", "root:$6$new:1::::::\n", 0o600)
+    (found,) = differences.against("factory", places=node)
+    assert (found.diff, found.text) == (None, "password hashes, not shown: /etc/shadow\n")
 
 
 def test_what_the_node_made_by_itself_outlives_a_restore_by_hand(node: Places) -> None:

@@ -13,8 +13,8 @@ from firmware.sync import standing
 from firmware.sync.standing import Digests, Standing
 
 SAME = {"haproxy": Digests("a", "a", "a")}
-ONE = Standing(1, "10.32.0.11", 2, "10.32.0.12", "0.1.0", (1, 1), (), (), False, SAME)
-TWO = Standing(2, "10.32.0.12", 1, "10.32.0.11", "0.1.0", (1, 1), (), (), False, SAME)
+ONE = Standing(1, "10.32.0.11", 2, "10.32.0.12", "0.1.0", (1, 1), (), (), (), False, SAME)
+TWO = Standing(2, "10.32.0.12", 1, "10.32.0.11", "0.1.0", (1, 1), (), (), (), False, SAME)
 
 
 def test_green_only_if_what_runs_there_is_what_is_saved_there() -> None:
@@ -22,6 +22,7 @@ def test_green_only_if_what_runs_there_is_what_is_saved_there() -> None:
     for theirs, word in (
         (replace(TWO, unsaved=("/etc/x",)), "not saved: /etc/x"),
         (replace(TWO, unapplied=("haproxy",)), "not in effect yet: haproxy"),
+        (replace(TWO, down=("haproxy",)), "does not run: haproxy"),
         (replace(TWO, confirm_pending=True), "waits to be confirmed"),
         (replace(TWO, services={"haproxy": Digests("a", "a", "b")}), "haproxy is not what is saved"),
     ):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import textdiff
-from firmware.textdiff import holds_private_key, shown, text_diff
+from firmware.textdiff import holds_private_key, secret, shown, text_diff
 
 
 def test_a_changed_line() -> None:
@@ -132,6 +132,42 @@ def applied(old: str, diff: str) -> str:
         elif line[0] == "+":
             made.append(text)
     return "".join(made + before[at:])
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/x/gshadow-", "/etc/haproxy/shadow"]
+)
+def test_password_hashes_are_not_shown(path: str) -> None:
+    line = b"root:$6$salt$hash:20000:0:99999:7:::\n"
+    for old, new in ((line, b""), (None, line), (line, None)):
+        assert text_diff(path, old, new) is None
+    assert secret(path, line) == "password hashes"
+
+
+def test_other_names_are_shown() -> None:
+    for path in ("/etc/shadow/x", "/etc/shadows", "/etc/passwd"):
+        assert text_diff(path, b"a\n", b"b\n")
+        assert secret(path, b"a\n", None) == ""
+
+
+@pytest.mark.parametrize(("limit", "count"), [(10_000, 30_000), (0, 30_000), (10_000, 1)])
+def test_a_difference_is_bounded_and_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, limit: int, count: int
+) -> None:
+    monkeypatch.setattr(textdiff, "_MANY", limit)
+    new = b"x" * (300_000 // count)
+    found = text_diff("/etc/x", b"", (new + b"\n") * count)
+    assert found is not None
+    *lines, last = found.splitlines()
+    assert sum(len(line) + 1 for line in lines) <= textdiff.LIMIT
+    more = count + 3 - len(lines)
+    assert last == f"... {more} more line{'s' if more > 1 else ''}, not shown"
+
+
+def test_a_difference_that_fits_is_whole() -> None:
+    found = text_diff("/etc/x", b"", b"x" * (textdiff.LIMIT - 100) + b"\n")
+    assert found is not None
+    assert "not shown" not in found
 
 
 def test_large_files_take_no_forever() -> None:

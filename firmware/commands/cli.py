@@ -3,11 +3,17 @@
 Exit statuses: 0 done, 1 it failed, 2 wrong usage, 3 refused and nothing changed, 4 invalid configuration.
 """
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 
 from firmware.errors import Failure, Usage, complain
+
+TYPE_CHECKING = False  # as in `config_edit`
+if TYPE_CHECKING:
+    from typing import TextIO
 
 #: verb → (where its function is, "module:function"; the words after it; one line of help)
 Verbs = Mapping[str, tuple[str, str, str]]
@@ -19,29 +25,76 @@ def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later
     The verbs of `later` come after the name of what they are about (`service haproxy start`), and get it as their first
     word; `about` is what that name is called in the help.
     """
-    if argv and argv[0] in ("--help", "-h", "help"):
-        print(_help(program, verbs, about, later or {}))
-        return 0
-    if later and argv and argv[0] not in verbs:
-        name, rest = argv[0], argv[2:] if argv[2:3] in (["--help"], ["-h"]) else [argv[0], *argv[2:]]
-        return dispatch(f"{program} {name}", later, [*argv[1:2], *rest] if argv[1:] else [])
-    if not argv or argv[0] not in verbs:
-        return _misused(program, verbs, argv)
-    verb = argv[0]
-    where, words, text = verbs[verb]
-    if "-h" in argv[1:2] or argv[-1] == "--help":
-        print(f"usage: {program} {verb} {words}".rstrip() + f"\n\n{text}")
-        return 0
-    module, function = where.split(":")
+    _open_streams()
+    command, run = _chosen(program, verbs, argv, about, later or {})
     try:
-        return int(getattr(import_module(module), function)(argv[1:]))
-    except Failure as error:
-        return complain(f"{program} {verb}", error)
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 1
+        try:
+            status = run()
+        except Failure as error:
+            status = complain(command, error)
+        sys.stdout.flush()
+        return status
+    except OSError as error:
+        return _failed(command, error)
     except KeyboardInterrupt:
         return 130
+
+
+def _chosen(program: str, verbs: Verbs, argv: list[str], about: str, later: Verbs) -> tuple[str, Callable[[], int]]:
+    """The command that `argv` names, as it is called in errors, and what it does."""
+    if argv and argv[0] in ("--help", "-h", "help"):
+        return program, lambda: _print(_help(program, verbs, about, later))
+    if later and argv and argv[0] not in verbs:
+        name, rest = argv[0], argv[2:] if argv[2:3] in (["--help"], ["-h"]) else [argv[0], *argv[2:]]
+        return _chosen(f"{program} {name}", later, [*argv[1:2], *rest] if argv[1:] else [], "", {})
+    if not argv or argv[0] not in verbs:
+        return program, lambda: _misused(program, verbs, argv)
+    command = f"{program} {argv[0]}"
+    where, words, text = verbs[argv[0]]
+    if "-h" in argv[1:2] or argv[-1] == "--help":
+        return command, lambda: _print(f"usage: {command} {words}".rstrip() + f"\n\n{text}")
+    module, function = where.split(":")
+    return command, lambda: int(getattr(import_module(module), function)(argv[1:]))
+
+
+def _open_streams() -> None:
+    """Who closed stdout or stderr (`>&-`) does not want to read it."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
+
+
+def _nowhere() -> "TextIO":
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def _failed(command: str, error: OSError) -> int:
+    """Say an error of the system. A reader that has gone is told nothing, and nothing is left to be written at exit."""
+    lost = _lost(sys.stdout)
+    if lost:
+        sys.stdout = _nowhere()
+    if not isinstance(error, BrokenPipeError):
+        why = error.strerror or str(error) or type(error).__name__
+        where = error.filename or ("stdout" if lost else "")
+        hint = "run it as root" if isinstance(error, PermissionError) else ""
+        with suppress(OSError):
+            complain(command, Failure(f"{where}: {why}" if where else why, hint))
+    if _lost(sys.stderr):
+        sys.stderr = _nowhere()
+    return 1
+
+
+def _lost(stream: "TextIO") -> bool:
+    """Whether what was printed there can never be written."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
+
+
+def _print(text: str) -> int:
+    print(text)
+    return 0
 
 
 def _misused(program: str, verbs: Verbs, argv: list[str]) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def get(argv: list[str], *, path: str = rc.PATH) -> int:
     """Print the values of a directive, one line for each that counts; of a flag, on or off."""
+    _without_options(argv)
     name, instance, words = _named(argv, 1, "SERVICE[.INSTANCE] KEY")
     block = rc.read(path).section(name, instance)
     key = " ".join(words)
@@ -45,6 +46,8 @@ def assign(argv: list[str], *, path: str = rc.PATH, lock: str = LOCK) -> int:
     def change(old: rc.Document) -> rc.Document:
         key, values = _checked(old.section(name, instance), words)
         if key == "autostart":
+            if not values:
+                raise Usage(f"{old.section(name, instance).title}.autostart: a value is missing: on|off")
             return edit.autostart(old, name, instance, rc.affirms(False, values))
         return edit.assign(old, name, instance, key, values)
 
@@ -85,7 +88,8 @@ def delete(argv: list[str], *, path: str = rc.PATH, lock: str = LOCK) -> int:
 def show(argv: list[str], *, path: str = rc.PATH) -> int:
     """Print config.rc, or one block of it, to the byte; with --json, what it says."""
     words = [word for word in argv if word != "--json"]
-    if len(words) > 1 or any(word.startswith("-") for word in words):
+    _without_options(words)
+    if len(words) > 1:
         raise Usage("config show [SERVICE[.INSTANCE]] [--json]: other words are given")
     document = rc.read(path)
     chosen = document.section(*_title(words[0])) if words else None
@@ -99,7 +103,8 @@ def show(argv: list[str], *, path: str = rc.PATH) -> int:
 
 def check(argv: list[str], *, path: str = rc.PATH) -> int:
     """Say everything that is wrong with config.rc, or with another file of its kind."""
-    if len(argv) > 1 or (argv[:1] and argv[0].startswith("-")):
+    _without_options(argv)
+    if len(argv) > 1:
         raise Usage("config check [FILE]: other words are given")
     from firmware.rc.check import text_problems
     from firmware.services import catalog
@@ -114,9 +119,17 @@ def check(argv: list[str], *, path: str = rc.PATH) -> int:
 
 def _named(argv: list[str], least: int, words: str) -> tuple[str, str, tuple[str, ...]]:
     """Service, instance and the words after them; the key may be given as one word, `"ip address"`."""
-    if len(argv) <= least or argv[0].startswith("-") or not argv[1].split():
-        raise Usage(f"{words}: {'a word is missing' if len(argv) <= least else 'an option is given, or an empty key'}")
+    _without_options(argv[: least + 1])
+    if len(argv) <= least or not argv[1].split():
+        raise Usage(f"{words}: {'a word is missing' if len(argv) <= least else 'an empty key is given'}")
     return (*_title(argv[0]), (*argv[1].split(), *argv[2:]))
+
+
+def _without_options(words: Sequence[str]) -> None:
+    """Usage if one of them is an option: these verbs take none. A value may well begin with a dash."""
+    for word in words:
+        if word.startswith("-") and word != "-":
+            raise Usage(f"{word}: unknown option")
 
 
 def _negated(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
@@ -181,7 +194,8 @@ def _edit(change: Callable[[rc.Document], rc.Document], path: str, lock: str) ->
             if new is not old:
                 edit.write(new, path)
     except OSError as error:
-        raise Failure(f"{path}: not edited: {error.filename or lock}: {error.strerror}") from None
+        hint = "run it as root" if isinstance(error, PermissionError) else ""
+        raise Failure(f"{path}: not edited: {error.filename or lock}: {error.strerror}", hint) from None
     return 0
 
 

@@ -93,5 +93,5 @@ def _same_keys(found: Settings) -> str:
 def _sync_works() -> str:
     report = ask("status", {})
     if report["state"] == "red":
-        raise Failure("; ".join(report["reasons"]))
+        raise Failure("; ".join(report["reasons"]), report["remedy"])
     return str(report["state"])

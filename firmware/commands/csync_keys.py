@@ -49,9 +49,7 @@ def getkey(argv: list[str]) -> int:
             "read the code on the peer: csync keys",
         )
     if code is None and not _confirmed():
-        raise Refused(
-            "not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code"
-        )
+        raise Refused("not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code")
     keys.trust(found, theirs)
     audit.note("getkey", who="operator", result="stored", host=theirs.host.fingerprint, user=theirs.user.fingerprint)
     print(f"stored: node {theirs.node} is trusted with these keys")

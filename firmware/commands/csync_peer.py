@@ -9,12 +9,13 @@ from typing import Any
 from firmware import addresses, http11
 from firmware.commands.cli import words
 from firmware.csyncd import daemon, pair
-from firmware.errors import Failure, Invalid, Refused, whole
+from firmware.errors import Failure, Invalid, Refused, again, whole
 from firmware.sync import audit, settings, standing
 
 #: seconds that csyncd may take: a push waits for the peer's checker and reload
-TIME = 150.0
-EXITS = {1: Failure, 3: Refused}
+TIME = 200.0
+#: how many unsaved paths `status` lists for people
+MOST = 10
 
 
 def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -25,10 +26,8 @@ def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
         raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
     if answer.status == 200:
         return dict(answer.content)
-    error, hint = str(answer.content.get("error")), str(answer.content.get("hint", ""))
-    if answer.content.get("exit") == Invalid.status:
-        raise Invalid(error, hint, answer.content.get("problems", ()))
-    raise EXITS.get(answer.content.get("exit", 1), Failure)(error, hint)
+    told = answer.content
+    raise again(told.get("exit", 1), str(told.get("error")), str(told.get("hint", "")), told.get("problems", ()))
 
 
 async def _ask(verb: str, content: dict[str, Any]) -> http11.Response:
@@ -69,6 +68,8 @@ def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:
             print(
                 f"service {title}: applied on node {node} in {report['seconds']:.2f} s ({trips}); it lasts after `csync save`"
             )
+            if report["reload"] and "not run" in report["reload"]["output"]:
+                print(f"service {title}: it does not run on node {node}, and takes effect when it is started there")
         return 0
     if said == "unchanged":
         if not quiet:
@@ -159,34 +160,32 @@ def _without_csyncd(why: str) -> dict[str, Any]:
         found = settings.read(own=addresses.own())
     except Failure as error:
         why = standing.settings_problem(error)
-        missing: dict[str, Any] = {
-            "node": None,
-            "address": None,
-            "version": None,
-            "unsaved": [],
-            "unapplied": [],
-            "confirm_pending": False,
-        }
+        nobody = pair.unknown(None, None)
+        remedy = f"edit {settings.FILE}"
         return {
             "state": "red",
             "reasons": [why],
-            "local": {**missing, "reachable": True},
-            "peer": {**missing, "reachable": False},
+            "remedy": remedy,
+            "local": {**nobody, "reachable": True},
+            "peer": nobody,
             "services": {},
         }
-    return pair.describe(found, standing.own(found), None, why)
+    return pair.describe(found, standing.own(found), None, why, "service csyncd start")
 
 
 def _readable(report: dict[str, Any]) -> str:
     colour = {"red": "31", "orange": "33", "green": "32"}[report["state"]]
     head = f"\033[{colour}m{report['state']}\033[0m" if sys.stdout.isatty() else report["state"]
     lines = [head, *(f"  {_printable(reason)}" for reason in report["reasons"])]
+    lines += [f"  do: {report['remedy']}"] * bool(report["remedy"])
     for who in ("local", "peer"):
         node = report[who]
         reach = "" if node["reachable"] else "  not reachable"
         lines.append(f"{who:<6}node {node['node']}  {node['address']}  version {node['version'] or '?'}{reach}")
-        lines += [f"      not saved: {_printable(path)}" for path in node["unsaved"]]
+        lines += [f"      not saved: {_printable(path)}" for path in node["unsaved"][:MOST]]
+        lines += [f"      … and {len(node['unsaved']) - MOST} more"] * (len(node["unsaved"]) > MOST)
         lines += [f"      not applied: {title}" for title in node["unapplied"]]
+        lines += [f"      does not run: {title}" for title in node["down"]]
     for title, service in report["services"].items():
         same = {True: "in sync", False: "differs", None: "unknown"}[service["in_sync"]]
         last = service["last_push"]

@@ -53,15 +53,15 @@ def listed() -> list[Row]:
 
 
 def row_of(block: Block, state: State) -> Row:
-    """One service: `state` is disabled where `no service` says so and it does not run."""
+    """One service: `state` is disabled where `no service` says so and it does not run; None is what it does not have."""
     service = catalog.find(block.name)
     return {
         "name": block.name,
         "instance": block.instance,
         "autostart": block.flag("autostart", True),
         "state": "disabled" if state.state == "stopped" and not block.enabled else state.state,
-        "pid": state.pid,
-        "since": state.since,
+        "pid": state.pid or None,
+        "since": state.since or None,
         "needs_apply": service is not None and applied.needs_apply(service, block),
     }
 
@@ -77,8 +77,8 @@ def _without_block(known: set[str]) -> list[Row]:
         state = states.state(title)
         if title not in known and state.state != "stopped":
             name, _, instance = title.partition(".")
-            row = {"name": name, "instance": instance, "autostart": False, "state": state.state, "pid": state.pid}
-            found.append({**row, "since": state.since, "needs_apply": True})
+            row = {"name": name, "instance": instance, "autostart": False, "state": state.state}
+            found.append({**row, "pid": state.pid or None, "since": state.since or None, "needs_apply": True})
     return found
 
 

@@ -25,7 +25,6 @@ def start(argv: list[str]) -> int:
 def stop(argv: list[str]) -> int:
     """Stop it; nothing if it does not run. It may be gone from config.rc already."""
     title = _title(argv)
-    _known(title)
     with control.lock(title):
         control.stop(title)
     return 0
@@ -90,7 +89,7 @@ def status(argv: list[str]) -> int:
     except Failure as error:
         complain(f"service {title} status", error)
         return _UNKNOWN
-    row = row_of(block, state) if block else {"state": state.state, "pid": state.pid, "needs_apply": False}
+    row = row_of(block, state) if block else {"state": state.state, "pid": state.pid or None, "needs_apply": False}
     if "--json" in options:
         import json
 
@@ -108,7 +107,9 @@ def status(argv: list[str]) -> int:
 
 
 def _title(argv: list[str]) -> str:
+    """The one word that is expected: the name of a service that there is."""
     (title,), _ = words(argv, "NAME")
+    _known(title)
     return title
 
 
@@ -124,7 +125,9 @@ def _found(title: str) -> tuple[Service, Block]:
 def _known(title: str) -> Service:
     service = catalog.find(title.partition(".")[0])
     if service is None or [block.title for block in _blocks(f"service {title.replace('.', ' ', 1)}\n")] != [title]:
-        raise Usage(f"{title}: there is no such service", _nearest(title, catalog.NAMES) or "service list")
+        raise Usage(
+            f"{title or repr(title)}: there is no such service", _nearest(title, catalog.NAMES) or "service list"
+        )
     return service
 
 

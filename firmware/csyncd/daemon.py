@@ -25,7 +25,7 @@ from firmware.sync.settings import Settings
 from firmware.watch import Watch
 
 CONTROL = Path("/run/firmware/csyncd.sock")
-WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"))
+WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
 
 
 def main(argv: list[str]) -> int:

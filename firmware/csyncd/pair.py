@@ -72,7 +72,7 @@ class Pair:
             await self.ask()
         except Failure as error:
             why_not = self.link.reason or str(error)
-        return describe(self.settings, ours, self.theirs, why_not)
+        return describe(self.settings, ours, self.theirs, why_not, self.link.remedy if why_not else "")
 
     def _met(self, ours: Standing, theirs: Standing) -> None:
         self._told, self.theirs = ours, theirs
@@ -90,31 +90,33 @@ class Pair:
         self._said = said
 
 
-def describe(settings: Settings, ours: Standing, theirs: Standing | None, why_not: str) -> dict[str, Any]:
-    """Both standings and the judgement, as `csync status --json` has them. `why_not`: why theirs is missing."""
+def describe(
+    settings: Settings, ours: Standing, theirs: Standing | None, why_not: str, remedy: str = ""
+) -> dict[str, Any]:
+    """Both standings and the judgement, as `csync status --json` has them. `why_not`: why theirs is missing; `remedy`:
+    what to do about that."""
     state, reasons = standing.judge(ours, theirs, why_not)
-    missing = {
-        "node": settings.remote_node,
-        "address": settings.remote_ip,
-        "version": None,
-        "unsaved": [],
-        "unapplied": [],
-    }
     titles = sorted({*ours.services, *(theirs.services if theirs else ())})
+    there = {**_summary(theirs), "reachable": True} if theirs else unknown(settings.remote_node, settings.remote_ip)
     return {
         "state": state,
         "reasons": reasons,
+        "remedy": remedy,
         "local": {**_summary(ours), "reachable": True},
-        "peer": {**_summary(theirs), "reachable": True}
-        if theirs
-        else {**missing, "confirm_pending": False, "reachable": False},
+        "peer": there,
         "services": {title: _service(settings, title, ours, theirs) for title in titles},
     }
 
 
+def unknown(node: int | None, address: str | None) -> dict[str, Any]:
+    """What is said of a node that cannot be asked."""
+    lists: dict[str, Any] = {"unsaved": [], "unapplied": [], "down": []}
+    return {"node": node, "address": address, "version": None, **lists, "confirm_pending": False, "reachable": False}
+
+
 def _summary(one: Standing) -> dict[str, Any]:
     return {
-        "node": one.node, "address": one.address, "version": one.version, "unsaved": list(one.unsaved),
+        "node": one.node, "address": one.address, "version": one.version, "unsaved": list(one.unsaved), "down": list(one.down),
         "unapplied": list(one.unapplied), "confirm_pending": one.confirm_pending,
     }  # fmt: skip
 

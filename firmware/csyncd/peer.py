@@ -7,7 +7,7 @@ import asyncio
 from typing import Any
 
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Refused
+from firmware.errors import Failure, Refused, whole
 from firmware.flows import receive
 from firmware.flows.save import save
 from firmware.http11 import Request, Response
@@ -22,13 +22,8 @@ async def answer(pair: Pair, visitor: Visitor, request: Request) -> Response:
         return Response(404, {"error": f"{request.method} {request.path}: the peer API has no such verb"})
     try:
         return Response(200, await verb(pair, visitor, request.json()))
-    except Refused as error:
-        audit.note(
-            "request refused", who=f"{visitor.name} ({visitor.key.fingerprint})", result="refused", message=str(error)
-        )
-        return Response(200, {**receive.Report("refused", str(error), error.hint).json(), "error": str(error)})
     except Failure as error:
-        return Response(400, {"error": str(error)})
+        return Response(409, {"error": whole(error), "hint": error.hint, "exit": error.status})
 
 
 async def _standing(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +32,11 @@ async def _standing(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[
 
 async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
-    offer = await asyncio.to_thread(proposal.parse, told)
+    try:
+        offer = await asyncio.to_thread(proposal.parse, told)
+    except Refused as error:
+        _note("push received", visitor, "refused", message=str(error))
+        return receive.Report("refused", str(error), error.hint).json()
     return (await asyncio.to_thread(receive.receive, offer, visitor)).json()
 
 
@@ -46,7 +45,11 @@ async def _save(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
     try:
         saved = await asyncio.to_thread(save, f"saved by {visitor.name}", who=visitor.name)
     except Failure as error:
-        audit.note("save", who=visitor.name, result="failed", message=str(error))
-        return {"error": str(error), "hint": error.hint}
-    audit.note("save", who=visitor.name, result="saved", digest=saved.digest)
+        _note("save", visitor, "failed", message=whole(error))
+        raise
+    _note("save", visitor, "saved", digest=saved.digest)
     return dict(saved.json())
+
+
+def _note(event: str, visitor: Visitor, result: str, **details: Any) -> None:
+    audit.note(event, who=f"{visitor.name} ({visitor.key.fingerprint})", result=result, **details)

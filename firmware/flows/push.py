@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from firmware.errors import Failure, Refused
+from firmware.errors import Failure, Lost, Refused
 from firmware.rc import check, document
 from firmware.rc.document import Block
-from firmware.services import applied, catalog
+from firmware.services import applied, catalog, control
 from firmware.services.definition import Service
 from firmware.sync import ancestor, audit, proposal
 from firmware.sync.link import Link
@@ -22,14 +22,18 @@ from firmware.sync.settings import Settings
 
 #: seconds for the peer to check, reload, and put back if need be
 TIME = 120.0
+#: seconds to wait for a link that broke before the peer had answered
+PATIENCE = 20.0
 
 
 async def push(title: str, link: Link, settings: Settings, *, shown: str = "") -> dict[str, Any]:
     """Push a service and return the report of `csync push --json`. `shown`: the peer's state that --force may overwrite."""
     began = time.monotonic()
     try:
-        offer = await asyncio.to_thread(propose, title, settings.remote_node)
-        answer, trips = await _send(replace(offer, expect=shown), link)
+        # While we push it there, nobody pushes it here: two that cross would swap what both nodes have.
+        with control.lock(title, wait=False):
+            offer = await asyncio.to_thread(propose, title, settings.remote_node)
+            answer, trips = await _delivered(replace(offer, expect=shown), link, settings)
     except Failure as error:
         audit.note("push", who="operator", result=_word(error), service=title, to=settings.peer, message=str(error))
         raise
@@ -81,6 +85,30 @@ def tested(title: str) -> tuple[Service, Block]:
     if applied.needs_apply(service, block):
         raise Refused(f"service {title}: it has changes that are not applied here", f"service {title} apply")
     return service, block
+
+
+async def _delivered(offer: Proposal, link: Link, settings: Settings) -> tuple[Mapping[str, Any], int]:
+    """The peer's answer and the round trips. If the link breaks before it, the same proposal is sent again once the link
+    is back: where it had arrived, that changes nothing and only tells what came of it."""
+    try:
+        answer, trips = await _send(offer, link)
+        return ({**answer, "result": "refused"} if answer["result"] == "busy" else answer), trips
+    except Lost as error:
+        lost = error
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        await asyncio.sleep(0.5)
+        try:
+            await link.settled(deadline - time.monotonic())
+            answer, trips = await _send(offer, link)
+        except Failure:
+            continue
+        if answer["result"] != "busy":
+            return answer, trips + 1
+    raise Failure(
+        f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole, and cannot be asked",
+        f"once csync status is not red: csync diff {offer.title}; to push again does no harm",
+    )
 
 
 async def _send(offer: Proposal, link: Link) -> tuple[Mapping[str, Any], int]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Failure, Refused, whole
+from firmware.errors import Busy, Failure, Refused, whole
 from firmware.rc import document
 from firmware.services import applied, catalog, content, control
 from firmware.services.content import Content
@@ -61,13 +61,16 @@ def receive(proposal: Proposal, visitor: Visitor) -> Report:
             now = staging.current(stage)
             if lacking := compare.lacking(proposal, now):
                 return Report("lacking", lacking=lacking, state=now.digest)
-            changes = compare.changes(proposal, now)
+            why = "" if proposal.dry else _conflict(proposal, now, visitor)
+            changes = compare.changes(proposal, now, diff=proposal.dry or bool(why))
             if proposal.dry:
                 return Report("differs" if changes else "unchanged", files=changes, state=now.digest)
-            if why := _conflict(proposal, now, visitor):
+            if why:
                 report = Report("refused", why, FORCE, changes, state=now.digest)
             else:
                 report = _apply(proposal, visitor, stage, now, changes)
+    except Busy as error:
+        return Report("busy", str(error), error.hint)
     except Refused as error:
         report = Report("refused", str(error), error.hint)
     except Failure as error:
@@ -106,7 +109,7 @@ def _exchange(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, 
             _undo(stage)
             raise
         reloaded = Outcome(1, str(error))
-    message = "the reload failed, and the old state is back" + _undo(stage)
+    message = "the reload failed; the old state is back" + _undo(stage)
     return replace(so_far, result="rolled-back", message=message, reload=reloaded, state=now.digest, sha256=(was, was))
 
 
@@ -126,7 +129,7 @@ def _undo(stage: Stage) -> str:
     name, _, instance = stage.title.partition(".")
     block = document.read(stage.config).find(name, instance)
     again = control.reload_outcome(stage.service, block) if block else Outcome(0, "")
-    return f", and so did loading the old state again: {again.output}" if again.status else ""
+    return f", but loading it again failed, too: {again.output}" if again.status else ""
 
 
 def recover() -> list[str]:
@@ -149,11 +152,11 @@ def recover() -> list[str]:
 def _conflict(proposal: Proposal, now: Content, visitor: Visitor) -> str:
     """Why the proposal may not overwrite what is here; "" if it may."""
     title, before = proposal.title, ancestor.find(visitor.node, proposal.title)
+    if now.digest == compare.digest(proposal):
+        return ""
     if proposal.expect:
         again = now.digest != proposal.expect
         return f"service {title} was changed again on the receiving node since it was shown" if again else ""
-    if now.digest == compare.digest(proposal):
-        return ""
     if before is not None:
         same = now.digest == before.digest
         return (

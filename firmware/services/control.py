@@ -18,7 +18,12 @@ LOCKS = Path("/run/firmware/lock")
 
 
 def lock(title: str, *, wait: bool = True) -> AbstractContextManager[None]:
-    """Held during start, stop, reload, apply, revert and a push of a service, so that none of them mix."""
+    """Held during start, stop, reload, apply, revert and a push of a service, so that none of them mix.
+
+    Refused for what is not a plain name: it becomes a file of that name.
+    """
+    if not title or title.startswith(".") or "/" in title or "\0" in title:
+        raise Refused(f"{title!r}: it is not the name of a service")
     return files.locked(LOCKS / title, wait=wait)
 
 

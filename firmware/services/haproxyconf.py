@@ -6,6 +6,7 @@ account or the root directory, `haproxy -c` finds nothing wrong, but every worke
 """
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 
@@ -19,13 +20,19 @@ SECTIONS = frozenset(
 #: global keyword → the only values with which a worker starts
 ACCOUNT = {"user": ("haproxy",), "group": ("haproxy",), "uid": (), "gid": (), "chroot": ()}
 
+#: how haproxy begins a line, what it says about itself, and the places that it names
+_HEAD = r"\[(ALERT|WARNING|DIAG)\]\s+(?:[\d/]+\s+)?(?:\(\d+\) : )?(?:config : )?"
+_ABOUT = r"\[NOTICE\].*: (?:haproxy version|path to executable) is "
+_PLACE_FIRST = r"(?:[Pp]arsing )?\[([^\[\]]+:\d+)\] ?: ?|(/[^:]+:\d+): "
+_PLACE_WITHIN = r"\[(/[^\[\]:]+:\d+)\]|(?:^| )(/[^ :]+:\d+): "
+
 _ADDRESS = frozenset("0123456789abcdefABCDEF.:*")
 
 
 def problems(path: str) -> list[str]:
-    """The lines of the global section that would stop every worker, in haproxy's own manner of speaking."""
+    """The lines of the global section that would stop every worker, as FILE:LINE: …"""
     return [
-        f"[ALERT] {path}:{number}: '{words[0]}': haproxy runs as an account of its own; leave it out"
+        f"{path}:{number}: '{words[0]}': haproxy runs as an account of its own; leave it out"
         for number, section, words in _lines(path)
         if section == "global" and words[0] in ACCOUNT and not _starts(words)
     ]
@@ -41,8 +48,45 @@ def taken(path: str, loaded: str) -> list[str]:
     found = []
     for number, address, port in _bound(path) if own else ():
         if port not in own and (problem := _unbindable(address, port)):
-            found.append(f"[ALERT] {path}:{number}: cannot bind {address}:{port}: {problem}")
+            found.append(f"{path}:{number}: cannot bind {address}:{port}: {problem}")
     return found
+
+
+def placed(words: str, *, failed: bool) -> str:
+    """haproxy's words, with FILE:LINE: before each line that names a place instead of severity and pid.
+
+    Where it failed, its version and path are left out.
+    """
+    lines = words.splitlines()
+    if failed:
+        lines = [line for line in lines if not re.match(_ABOUT, line)]
+    return "\n".join(map(_placed, lines))
+
+
+def _placed(line: str) -> str:
+    """One line: `… : config : parsing [FILE:LINE] : TEXT`, or a TEXT that names the place somewhere."""
+    head = re.match(_HEAD, line)
+    if not head:
+        return line
+    text = line[head.end() :]
+    warning = "warning: " if head[1] == "WARNING" else ""
+    if first := re.match(_PLACE_FIRST, text):
+        return f"{first[1] or first[2]}: {warning}{text[first.end() :]}"
+    within = re.search(_PLACE_WITHIN, text)
+    return f"{within[1] or within[2]}: {warning}{text}" if within else line
+
+
+def _checked(path: str) -> int:
+    """Run `haproxy -c`, pass on what it says, and return its exit status."""
+    with open(os.memfd_create("words"), "r+", encoding="utf-8", errors="backslashreplace") as words:
+        to_words = [(os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
+        pid = os.posix_spawnp("haproxy", ["haproxy", "-c", "-f", path], os.environ, file_actions=to_words)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        words.seek(0)
+        said = placed(words.read(), failed=status != 0)
+    if said:
+        print(said, file=sys.stderr)
+    return status if status >= 0 else 128 - status
 
 
 def _lines(path: str) -> Iterator[tuple[int, str, list[str]]]:
@@ -91,4 +135,4 @@ if __name__ == "__main__":
     if wrong := problems(sys.argv[1]):
         print("\n".join(wrong), file=sys.stderr)
         sys.exit(1)
-    os.execvp("haproxy", ["haproxy", "-c", "-f", sys.argv[1]])
+    sys.exit(_checked(sys.argv[1]))

@@ -8,7 +8,7 @@ from firmware.manifest import Entry
 from firmware.store import changes, flash, generations, rules, tree
 from firmware.store.places import NODE, Places
 from firmware.store.tree import Target
-from firmware.textdiff import holds_private_key, shown, text_diff
+from firmware.textdiff import secret, shown, text_diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ def _difference(path: str, change: str, target: Target, new: Entry | None, place
         return Difference(path, change, None, tuple(about))
     diff = text_diff(path, before, after)
     if diff is None:
-        secret = holds_private_key(before or b"") or holds_private_key(after or b"")
-        about.append(f"{'private key, not shown' if secret else 'binary files differ'}: {shown(path)}")
+        hidden = secret(path, before, after)
+        about.append(f"{f'{hidden}, not shown' if hidden else 'binary files differ'}: {shown(path)}")
     return Difference(path, change, diff, tuple(about))
 
 

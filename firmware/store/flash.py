@@ -32,6 +32,11 @@ def opened(*, write: bool, places: Places = NODE) -> Iterator[Path]:
         yield places.shelf
 
 
+def in_reach(places: Places = NODE) -> bool:
+    """Can one look at the flash without mounting anything?"""
+    return places.flash.is_dir() and (os.path.ismount(places.flash) or not _in_fstab(places))
+
+
 @contextmanager
 def naming(what: Path) -> Iterator[None]:
     """Turn an OSError into a Failure with the path that it names (else `what`) and the reason."""

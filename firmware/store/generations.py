@@ -147,7 +147,7 @@ def _commit(what: str, ready: Archive, target: Target, found: Changes, directory
     # From the rename on, what is remembered of the last save would be wrong; should we die there, nobody believes it.
     state.forget(places)
     flash.commit(shelf.path_of(directory, one.number), ready.data)
-    state.write(state.of(one, target), places)
+    state.write(state.of(one, target, shelf.identity(directory, one.number)), places)
     notes: list[str] = []
     with _noting(notes.append):
         journal.note(directory, what, generation=one.number, who=one.who, message=one.message)

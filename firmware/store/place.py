@@ -15,7 +15,7 @@ from firmware.store.archive import Item
 from firmware.store.changes import Changes
 from firmware.store.owners import Owners
 from firmware.store.places import CONFIG, ETC, NODE, Places
-from firmware.store.tree import SAVED_KINDS, Target
+from firmware.store.tree import SAVED_KINDS, Target, and_parents
 
 
 def nothing(path: str) -> bool:
@@ -26,7 +26,7 @@ def nothing(path: str) -> bool:
 def put(target: Target, *, keep: Callable[[str], bool] = nothing, places: Places = NODE) -> Changes:
     """Make /etc what `target` says, and return what was changed for it. Failure if it has no config.rc, or if it broke off.
 
-    Ignored paths, sockets and devices are left alone; what `keep` picks out is not removed.
+    Ignored paths, sockets and devices are left alone; what `keep` picks out stays exactly as it is, if it is there.
     """
     if not target.config().strip():
         raise Failure(f"{CONFIG} would be missing or empty")
@@ -35,7 +35,7 @@ def put(target: Target, *, keep: Callable[[str], bool] = nothing, places: Places
         live = manifest.scan(places.etc, named=ETC, skip=target.rules.ignores)
         removed = _remove_strangers(target, live, keep, places)
         added, changed = list[str](), list[str]()
-        for path in sorted(target.items):
+        for path in _wanted(target, live, keep):
             item, old = target.items[path], live.get(path)
             if old is None or _content(old) != _content(item.entry):
                 _install(_make(staging / "new", item, target, owners), places.on_disk(path))
@@ -71,6 +71,19 @@ def _remove_strangers(target: Target, live: dict[str, Entry], keep: Callable[[st
             places.on_disk(path).rmdir()
         removed.append(path)
     return sorted(removed)
+
+
+def _wanted(target: Target, live: dict[str, Entry], keep: Callable[[str], bool]) -> list[str]:
+    """The target's paths, in order, but for what is kept and for what cannot be there beside it."""
+    kept = {path for path in live if keep(path)}
+    homes = {parent for path in kept for parent in and_parents(path)[1:]}
+    closed = {path for path in kept if live[path].kind != "dir"}
+    return [
+        path for path in sorted(target.items)
+        if path not in kept
+        and (path not in homes or target.items[path].entry.kind == "dir")
+        and closed.isdisjoint(and_parents(path))
+    ]  # fmt: skip
 
 
 def _make(path: Path, item: Item, target: Target, owners: Owners) -> Path:

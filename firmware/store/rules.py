@@ -1,7 +1,7 @@
 """What is never saved, and what is saved but is no change by itself: /etc/firmware/save.rules, a line for each pattern.
 
     ignore PATTERN      never saved, never restored, never a change
-    quiet PATTERN       saved and restored, but by itself not a change
+    quiet PATTERN       saved and restored at boot, but by itself not a change; what runs keeps its own
 
 `*` stands for any characters, `?` for one, neither for a slash. A pattern that begins with a slash is a whole path, any
 other one a name in any directory. What lies below a path that fits, fits too.

@@ -47,6 +47,15 @@ def path_of(shelf: Path, number: int) -> Path:
     return shelf / f"{number:06d}.tar"
 
 
+def identity(shelf: Path, number: int) -> tuple[int, ...]:
+    """What is another one once somebody touched the generation's file or put another in its place; () if there is none."""
+    try:
+        status = path_of(shelf, number).stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
 def load(shelf: Path, number: int) -> Archive:
     """A generation that has been verified. Failure, saying why, if it is damaged or not there."""
     try:

@@ -75,12 +75,12 @@ def compose(archive: Archive | None, places: Places = NODE) -> Target:
 
 def _lay_over(items: dict[str, Item], archive: Archive, laws: Rules) -> None:
     covered = {path for path, item in archive.items.items() if item.entry.kind != "dir"} | set(archive.removed)
-    for path in [path for path in items if any(parent in covered for parent in _and_parents(path))]:
+    for path in [path for path in items if any(parent in covered for parent in and_parents(path))]:
         del items[path]
     for path, item in archive.items.items():
         if laws.ignores(path):
             continue
-        for parent in _and_parents(path)[1:]:
+        for parent in and_parents(path)[1:]:
             if parent not in items or items[parent].entry.kind != "dir":
                 items[parent] = _plain_directory(parent)
         items[path] = item
@@ -142,7 +142,7 @@ def _plain_directory(path: str) -> Item:
     return Item(Entry(path, "dir", 0o755, "root", "root", 0, ""), 0, 0, 0, "")
 
 
-def _and_parents(path: str) -> list[str]:
+def and_parents(path: str) -> list[str]:
     """`path` and the directories above it, below /etc."""
     found = [path]
     while (path := path.rpartition("/")[0]) != str(ETC):

@@ -25,33 +25,27 @@ def lacking(proposal: Proposal, now: Content) -> list[str]:
     return sorted({entry.digest for entry in proposal.entries.values() if entry.kind == "file"} - here)
 
 
-def changes(proposal: Proposal, now: Content) -> list[dict[str, Any]]:
-    """What the proposal would change here: path, change, before, after, and the difference as text where it may be shown."""
-    found = []
+def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, Any]]:
+    """What the proposal would change here: path, change, before, after, and with `diff` the difference as text, where it
+    may be shown."""
+    from firmware.textdiff import text_diff
+
+    found: list[dict[str, Any]] = []
     for change, paths in zip(
         ("added", "changed", "removed"), manifest.differing(now.entries, proposal.entries), strict=True
     ):
         for path in paths:
             old, new = now.entries.get(path), proposal.entries.get(path)
-            found.append(_change(path, change, old, new, _bytes(old), _sent(proposal, new, now)))
+            text = text_diff(path, _bytes(old), _sent(proposal, new, now)) if diff else None
+            shape = {"before": _described(old), "after": _described(new)}
+            found.append({"path": path, "change": change, **shape, "diff": text})
     found.sort(key=lambda item: str(item["path"]))
     if now.statements != proposal.block.statements:
-        found.insert(0, _block_change(proposal, now))
+        found.insert(0, _block_change(proposal, now, diff))
     return found
 
 
-def _change(
-    path: str, change: str, old: Entry | None, new: Entry | None, before: bytes | None, after: bytes | None
-) -> dict[str, Any]:
-    from firmware.textdiff import text_diff
-
-    return {
-        "path": path, "change": change, "before": _described(old), "after": _described(new),
-        "diff": text_diff(path, before, after),
-    }  # fmt: skip
-
-
-def _block_change(proposal: Proposal, now: Content) -> dict[str, Any]:
+def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any]:
     from firmware.textdiff import text_diff
 
     old, new = now.block.encode(), proposal.block.text.encode()
@@ -62,7 +56,7 @@ def _block_change(proposal: Proposal, now: Content) -> dict[str, Any]:
     )
     return {
         "path": CONFIG, "change": "changed" if old else "added", "before": before, "after": after,
-        "diff": text_diff(CONFIG, old, new),
+        "diff": text_diff(CONFIG, old, new) if diff else None,
     }  # fmt: skip
 
 

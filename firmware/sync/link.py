@@ -5,16 +5,16 @@ ssh's own words are kept, because they tell an operator what is wrong: a refused
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from firmware import files, http11, run
-from firmware.errors import Failure
+from firmware.errors import Failure, again
 from firmware.sync import keys
 from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
+from firmware.sync.trouble import explain
 
 #: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt
 RETRY, CONNECT_TIME = 5.0, 6.0
@@ -44,8 +44,8 @@ ForwardAgent no
 ForwardX11 no
 Compression no
 ConnectTimeout 5
-ServerAliveInterval 2
-ServerAliveCountMax 2
+ServerAliveInterval 1
+ServerAliveCountMax 3
 ExitOnForwardFailure yes
 StreamLocalBindUnlink yes
 LocalForward {where / "link.sock"} {socket_of(node_name(settings.local_node))}
@@ -64,7 +64,7 @@ class Link:
         self._clients: dict[str, http11.Client] = {}
         self._ssh: asyncio.subprocess.Process | None = None
         self._kick, self._news = asyncio.Event(), asyncio.Event()
-        self.reason = "the first connection is being made"
+        self.reason, self.remedy = "the first connection is being made", ""
 
     async def keep(self) -> None:
         """Connect, stay connected, connect again; until cancelled."""
@@ -86,9 +86,9 @@ class Link:
         self._kick.clear()
         await self._kick.wait()
 
-    def refused(self, why: str) -> None:
-        """The link is down, and this is why."""
-        self.reason = why
+    def refused(self, why: str, remedy: str = "") -> None:
+        """The link is down, and this is why, and what to do."""
+        self.reason, self.remedy = why, remedy
         self._news.set()
         self._down(why)
 
@@ -106,13 +106,18 @@ class Link:
         A push has its own lane, so that it never waits behind a notice, nor a notice behind a long reload.
         """
         if self.reason:
-            raise Failure(f"the peer cannot be reached: {self.reason}", "csync check")
+            raise Failure(f"the peer cannot be reached: {self.reason}", self.remedy or "csync check")
         client = self._clients.get(lane)
         if client is None or not client.open:
             client = self._clients[lane] = await self._client()
         answer = await client.request("POST", path, content, timeout=timeout)
         if answer.status != 200:
-            raise Failure(f"the peer refused the request: {answer.content.get('error', answer.status)}")
+            status, said = answer.content.get("exit"), answer.content.get("error", answer.status)
+            raise again(
+                status if isinstance(status, int) else 1,
+                f"{self._settings.peer}: {said}",
+                str(answer.content.get("hint", "")),
+            )
         return dict(answer.content)
 
     def end(self) -> None:
@@ -150,7 +155,8 @@ class Link:
             self.end()
             await ssh.wait()
             await hearing
-        self.refused(explain(words, self._settings) or why or "ssh ended without a word")
+        trouble = explain(words, self._settings)
+        self.refused(trouble.text or why or "ssh ended without a word", trouble.remedy)
 
     async def _forwarded(self, ssh: asyncio.subprocess.Process) -> None:
         # ssh makes the local socket once it has been let in; there is nothing else to wait on.
@@ -165,28 +171,5 @@ class Link:
             words.append(line.decode("utf-8", "replace").strip())
             del words[:-30]
             if "open failed" in words[-1]:
-                self.reason = explain(words[-1:], self._settings)
-
-
-def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> str:
-    """What ssh said, with what it means for this pair in front."""
-    said = "; ".join(line for line in words if line)
-    peer = f"node {settings.remote_node}"
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
-        old, new = keys.trusted(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
-        shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
-        return f"{peer}'s host key has changed: {shown} (ssh: {words[-1]}); csync getkey replaces it, once confirmed"
-    cases = (
-        ("Host key verification failed", f"{peer}'s host key is not known here"),
-        ("Permission denied (publickey)", f"{peer} does not know this node's user key"),
-        ("administratively prohibited", f"identities are mixed up: {peer} has this key for another node"),
-        ("Connection refused", f"csyncd does not run on {peer}"),
-        ("open failed", f"csyncd does not answer on {peer}"),
-        ("not responding", "the connection is dead"),
-        ("timed out", "no answer"),
-        ("No route to host", "no route"),
-        ("Network is unreachable", "no route"),
-        ("Cannot assign requested address", "LOCAL_IP is not on this node"),
-    )
-    meaning = next((text for mark, text in cases if mark in said), "")
-    return f"{meaning} (ssh: {said.removeprefix('ssh: ')})" if meaning else said
+                # A channel that the peer refuses is as good as no link: begin anew, until it is let in again.
+                self.end()

@@ -22,6 +22,7 @@ from firmware.services.definition import Service
 
 #: the most files of one service, bytes of one file, and bytes of all of them
 MOST_FILES, MOST_BYTES, MOST_BYTES_IN_ALL = 4096, 8 << 20, 16 << 20
+SMALLER = "keep what is large elsewhere, or copy it by other means"
 FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
 ENTRY_FIELDS = {"path", "kind", "mode", "owner", "group", "size", "digest"}
 DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
@@ -149,17 +150,17 @@ def _acceptable(service: Service, entry: Entry, name: str) -> None:
     if entry.kind == "dir" and (entry.digest or entry.size):
         raise Refused(f"{name}: a directory has neither digest nor size")
     if not 0 <= entry.size <= MOST_BYTES:
-        raise Refused(f"{name}: {entry.size} bytes; at most {MOST_BYTES} are synced")
+        raise Refused(f"{name}: {entry.size} bytes; at most {MOST_BYTES} are synced", SMALLER)
 
 
 def _limits(service: Service, entries: Mapping[str, Entry]) -> None:
     if entries and not service.owns:
         raise Refused(f"service {service.name}: it owns no files")
     if len(entries) > MOST_FILES:
-        raise Refused(f"service {service.name}: {len(entries)} files; at most {MOST_FILES} are synced")
+        raise Refused(f"service {service.name}: {len(entries)} files; at most {MOST_FILES} are synced", SMALLER)
     total = sum(entry.size for entry in entries.values())
     if total > MOST_BYTES_IN_ALL:
-        raise Refused(f"service {service.name}: {total} bytes; at most {MOST_BYTES_IN_ALL} are synced")
+        raise Refused(f"service {service.name}: {total} bytes; at most {MOST_BYTES_IN_ALL} are synced", SMALLER)
 
 
 def _parents(service: Service, entries: Mapping[str, Entry]) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 from firmware import __version__, manifest
 from firmware.errors import Failure, Invalid
 from firmware.rc import document
-from firmware.services import applied, catalog, content
+from firmware.rc.document import Block
+from firmware.services import applied, catalog, content, states
+from firmware.services.definition import Service
 from firmware.store import changes
 from firmware.sync.settings import Settings
 
@@ -27,7 +29,8 @@ class Digests:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them."""
+    """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them;
+    `down` are the services that should run and do not."""
 
     node: int
     address: str
@@ -37,6 +40,7 @@ class Standing:
     protocols: tuple[int, int]
     unsaved: tuple[str, ...]
     unapplied: tuple[str, ...]
+    down: tuple[str, ...]
     confirm_pending: bool
     services: Mapping[str, Digests]
 
@@ -47,7 +51,7 @@ class Standing:
 
 def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
     """This node's standing at this moment; everything is hashed, nothing is remembered."""
-    services, unapplied = {}, []
+    services, unapplied, down = {}, [], []
     for block in document.scan(document.load(config), str(config))[0].blocks:
         service = catalog.find(block.name)
         if service is None or not block.enabled:
@@ -55,12 +59,20 @@ def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = 
         now, loaded = content.read(service, block, root=root).digest, applied.digest(block.title)
         if now != loaded:
             unapplied.append(block.title)
+        if _is_down(service, block):
+            down.append(block.title)
         if not service.stays:
             services[block.title] = Digests(now, loaded, saved_digest(block.title))
     return Standing(
         settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, __version__, PROTOCOLS,
-        changes.unsaved().paths, tuple(unapplied), False, services,
+        changes.unsaved().paths, tuple(unapplied), tuple(down), False, services,
     )  # fmt: skip
+
+
+def _is_down(service: Service, block: Block) -> bool:
+    """Should it run, and does not?"""
+    state = states.state(block.title).state
+    return state == "failed" or (state == "stopped" and service.daemon is not None and block.flag("autostart", True))
 
 
 def saved_digest(title: str) -> str:
@@ -84,11 +96,15 @@ def parse(told: Mapping[str, Any]) -> Standing:
         return Standing(
             _typed(told["node"], int), _typed(told["address"], str), _typed(told["remote_node"], int),
             _typed(told["remote_address"], str), _typed(told["version"], str), (low, high),
-            tuple(_typed(path, str) for path in told["unsaved"]), tuple(_typed(title, str) for title in told["unapplied"]),
+            _texts(told["unsaved"]), _texts(told["unapplied"]), _texts(told["down"]),
             _typed(told["confirm_pending"], bool), services,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return tuple(_typed(value, str) for value in _typed(values, list))
 
 
 def _typed(value: Any, kind: type) -> Any:
@@ -138,16 +154,23 @@ def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple
     reasons = []
     if theirs.confirm_pending:
         reasons.append(f"node {theirs.node}: a push waits to be confirmed")
+    if theirs.down:
+        reasons.append(f"node {theirs.node}: does not run: {_some(theirs.down)}")
     if theirs.unapplied:
-        reasons.append(f"node {theirs.node}: not in effect yet: {', '.join(theirs.unapplied)}")
+        reasons.append(f"node {theirs.node}: not in effect yet: {_some(theirs.unapplied)}")
     if theirs.unsaved:
-        reasons.append(f"node {theirs.node}: not saved: {', '.join(theirs.unsaved)}")
+        reasons.append(f"node {theirs.node}: not saved: {_some(theirs.unsaved)}")
     reasons += [
         f"node {theirs.node}: what runs of service {title} is not what is saved"
         for title, digests in theirs.services.items()
         if not theirs.unsaved and digests.applied != digests.saved and title not in theirs.unapplied
     ]
     return ("orange", reasons) if reasons else ("green", [])
+
+
+def _some(words: tuple[str, ...], most: int = 6) -> str:
+    """All of them, or how many there are and the first few."""
+    return ", ".join(words) if len(words) <= most else f"{len(words)}, such as {', '.join(words[:most])}"
 
 
 def settings_problem(error: Failure) -> str:

@@ -1,0 +1,48 @@
+"""Trouble with the link: what ssh's words mean for this pair, and what to do about it. ssh's own words are kept."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware.sync import keys
+from firmware.sync.settings import Settings
+
+CABLE = "check power, cable, addresses and routes of both nodes"
+
+#: a part of what ssh says; what it means (PEER: the other node); what to do
+CASES = (
+    ("Host key verification failed", "PEER's host key is not known here", "csync getkey"),
+    ("Permission denied (publickey)", "PEER does not know this node's user key", "csync getkey on PEER"),
+    ("Connection refused", "csyncd does not run on PEER", "service csyncd start on PEER"),
+    ("open failed", "PEER's csyncd is not there for this node: it starts, or it knows this key for another node's",
+     "if it lasts: LOCAL_NODE and REMOTE_NODE of both nodes, then csync getkey on PEER"),
+    ("not responding", "the connection is dead", CABLE),
+    ("timed out", "no answer", CABLE),
+    ("No route to host", "no route", CABLE),
+    ("Network is unreachable", "no route", CABLE),
+    ("Cannot assign requested address", "LOCAL_IP is not on this node", "csyncd.cfg and the addresses of this node"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong, with ssh's words, and what to do; both "" if there is nothing to say."""
+
+    text: str
+    remedy: str = ""
+
+
+def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> Trouble:
+    """What the lines that ssh wrote mean."""
+    said = "; ".join(line for line in words if line).removeprefix("ssh: ")
+    peer = f"node {settings.remote_node}"
+    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
+        old, new = keys.trusted(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
+        shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
+        return Trouble(
+            f"{peer}'s host key has changed: {shown} (ssh: {words[-1]})", "csync getkey, and compare the code"
+        )
+    for mark, meaning, remedy in CASES:
+        if mark in said:
+            return Trouble(f"{meaning.replace('PEER', peer)} (ssh: {said})", remedy.replace("PEER", peer))
+    return Trouble(said)
