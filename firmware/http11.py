@@ -191,7 +191,11 @@ async def _answer(protocol: h11.Connection, reader: asyncio.StreamReader) -> Res
 
 async def connect_unix(path: Path) -> Client:
     """A connection to a server's Unix socket; OSError if nobody listens there."""
-    return _client(*await asyncio.open_unix_connection(str(path)))
+    try:
+        return _client(*await asyncio.open_unix_connection(str(path)))
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 async def connect_tcp(address: str, port: int, *, tls: Any = None) -> Client:
