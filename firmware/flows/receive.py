@@ -75,6 +75,8 @@ def receive(proposal: Proposal, visitor: Visitor) -> Report:
         report = Report("refused", str(error), error.hint)
     except Failure as error:
         report = Report("failed", whole(error), error.hint)
+    except OSError as error:
+        report = Report("failed", f"{error.filename or proposal.title}: {error.strerror}")
     return _audited(proposal, visitor, report)
 
 
@@ -82,8 +84,8 @@ def _apply(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, cha
     if not changes and applied.digest(proposal.title) == now.digest:
         _agreed(proposal, visitor, now)
         return Report("unchanged", state=now.digest)
-    staging.fill(stage, proposal, now)
     try:
+        staging.fill(stage, proposal, now)
         checked = control.check(proposal.service, proposal.block, staged=stage.tree)
         if checked.status:
             return Report("failed", "the checker says no", "", changes, checked, state=now.digest)
@@ -116,8 +118,8 @@ def _exchange(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, 
 def _finish(proposal: Proposal, visitor: Visitor, stage: Stage, was: str, so_far: Report) -> Report:
     """The reload has worked: note it, and disarm the rollback last."""
     done = staging.current(stage)
-    applied.keep(proposal.title)
     _agreed(proposal, visitor, done)
+    applied.keep(proposal.title)
     stage.journal.unlink()
     return replace(so_far, state=done.digest, sha256=(was, content.sha256(done, proposal.service)))
 
