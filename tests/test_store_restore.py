@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import saving
@@ -580,8 +581,8 @@ def test_a_file_that_keeps_changing_is_not_saved_as_a_mixture(node: Places, monk
     genuine = tree._take
     rounds = iter(range(100))
 
-    def moving(*words: object) -> object:
-        found = genuine(*words)  # type: ignore[arg-type]
+    def moving(*words: Any) -> object:
+        found = genuine(*words)
         saving.write(node.etc / "pair-b", str(next(rounds)))
         return found
 
@@ -612,8 +613,8 @@ def test_a_file_that_changes_there_and_back_is_read_again(node: Places, monkeypa
 def test_it_takes_another_look_if_something_moved_once(node: Places, monkeypatch: pytest.MonkeyPatch) -> None:
     genuine, calls = tree._take, list[int]()
 
-    def moving(*words: object) -> object:
-        found = genuine(*words)  # type: ignore[arg-type]
+    def moving(*words: Any) -> object:
+        found = genuine(*words)
         if not calls:
             saving.write(node.etc / "hosts", "late")
         calls.append(1)
