@@ -188,3 +188,9 @@ def test_a_manifest_tells_every_difference(tmp_path_factory: pytest.TempPathFact
         (top / name).unlink()
         assert manifest.differing(before, manifest.scan(top)) == ([], [], [str(top / name)])
         (top / name).write_bytes(data)
+
+
+def test_what_is_too_large_is_refused_with_a_remedy() -> None:
+    with pytest.raises(Refused) as caught:
+        proposal.parse(sent(entry("haproxy.cfg", size=9 << 20)))
+    assert caught.value.hint == proposal.SMALLER

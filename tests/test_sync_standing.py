@@ -79,3 +79,9 @@ def test_a_malformed_standing_is_a_failure_or_a_sound_one(key: str, value: Any) 
         return
     assert isinstance(found.node, int) and all(isinstance(path, str) for path in found.unsaved)
     standing.judge(ONE, found, "")
+
+
+def test_many_paths_do_not_drown_the_reason() -> None:
+    paths = tuple(f"/etc/{number}" for number in range(203))
+    (reason,) = standing.judge(ONE, replace(TWO, unsaved=paths), "")[1]
+    assert "203, such as /etc/0, " in reason and len(reason) < 120
