@@ -67,6 +67,14 @@ def end_all(*, account: str = "", command: str = "", seconds: float = 3.0) -> in
     return len(found)
 
 
+def kill_children(*names: str) -> None:
+    """KILL every process below our own that runs one of these programs."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if process.name() in names:
+                process.kill()
+
+
 def ports(pid: int) -> set[int]:
     """The TCP ports that this process itself listens on."""
     try:
