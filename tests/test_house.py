@@ -12,7 +12,14 @@ TOP = Path(__file__).parents[1] / "firmware"
 FLOORS = (
     ("firmware.errors", "firmware"),
     ("firmware.run", "firmware.files", "firmware.textdiff"),
-    ("firmware.native", "firmware.processes", "firmware.addresses", "firmware.watch", "firmware.http11", "firmware.faults"),
+    (
+        "firmware.native",
+        "firmware.processes",
+        "firmware.addresses",
+        "firmware.watch",
+        "firmware.http11",
+        "firmware.faults",
+    ),
     ("firmware.manifest", "firmware.rc"),
     ("firmware.store", "firmware.services"),
     ("firmware.sync",),
