@@ -65,10 +65,7 @@ async def serve(
     """Answer one connection's requests, one after the other, until it ends. It never raises for what a client does."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=16384)
     try:
-        while (request := await _request(connection, reader, limit)) is not None:
-            await _respond(connection, writer, await _handled(handler, request))
-            if isinstance(request, Response) or connection.our_state is h11.MUST_CLOSE:
-                break
+        while await _served(connection, reader, writer, handler, limit):
             connection.start_next_cycle()
     except (h11.ProtocolError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
         with contextlib.suppress(h11.ProtocolError, OSError):
@@ -77,6 +74,17 @@ async def serve(
             )
     finally:
         writer.close()
+
+
+async def _served(
+    connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler, limit: int
+) -> bool:
+    """Answer one request, which may be large and is let go of before the next is waited for. Returns whether one may come."""
+    request = await _request(connection, reader, limit)
+    if request is None:
+        return False
+    await _respond(connection, writer, await _handled(handler, request))
+    return not isinstance(request, Response) and connection.our_state is not h11.MUST_CLOSE
 
 
 async def _handled(handler: Handler, request: Request | Response) -> Response:
