@@ -31,7 +31,7 @@ async def answer(pair: Pair, visitor: Visitor, request: Request, pid: int) -> Re
     try:
         if verb is not _standing:
             visitor = replace(visitor, address=processes.remote_address(pid))
-        return Response(200, await verb(pair, visitor, request.json()))
+        return Response(200, await verb(pair, visitor, await request.json()))
     except Failure as error:
         return Response(409, {"error": whole(error), "hint": error.hint, "exit": error.status})
 
