@@ -16,7 +16,7 @@ from typing import Any
 import h11
 
 from firmware import messages
-from firmware.errors import Failure, Lost
+from firmware.errors import Failure, Lost, brief
 from firmware.quota import LARGE, Quota, Turned, within
 
 Json = messages.Json
@@ -24,7 +24,7 @@ READ = 65536
 #: bytes of a request's line and headers, and of a body, that are taken; a service of 16 MiB in base64 fits
 HEAD_LIMIT, BODY_LIMIT = 8192, 24 << 20
 #: seconds that a client may take to send a head, once it has begun one, to send a body, and to read its answer
-HEAD_TIME, BODY_TIME, ANSWER_TIME = 10.0, 60.0, 30.0
+HEAD_TIME, BODY_TIME, ANSWER_TIME = 10.0, 60.0, 60.0
 #: seconds that are left to a connection which is about to be closed
 LEAVE_TIME = 2.0
 
@@ -144,7 +144,7 @@ async def _handled(handler: Handler, request: Request) -> Response:
         return await handler(request)
     except Exception as error:  # a bug in one answer is said, to us with its place, and ends no other
         traceback.print_exc()
-        return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {str(error)[:300]}"})
+        return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {brief(str(error))}"})
 
 
 async def _parsed(body: bytearray) -> Json:

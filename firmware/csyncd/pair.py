@@ -30,6 +30,7 @@ class Pair:
         self._told: Standing | None = None
         self._said = ""
         self._telling = asyncio.Lock()
+        self._turns: dict[str, asyncio.Lock] = {}
 
     async def own(self) -> Standing:
         """This node's standing now."""
@@ -52,12 +53,18 @@ class Pair:
             except Failure as error:
                 print(f"csyncd: the peer could not be told of a change: {error}", file=sys.stderr, flush=True)
 
-    async def heard(self, told: dict[str, Any]) -> Standing:
-        """The peer told its standing; the answer is ours."""
+    async def heard(self, told: dict[str, Any], node: int) -> Standing:
+        """A node told its standing; the answer is ours. What another than our peer says of itself changes nothing here."""
         theirs, ours = standing.parse(told), await self.own()
-        self._met(ours, theirs)
-        self.link.kick()
+        if node == self.settings.remote_node:
+            self._met(ours, theirs)
+            self.link.kick()
         return ours
+
+    def turn(self, title: str) -> asyncio.Lock:
+        """Held while a peer's push of that service is dealt with, so that all who want to push it come in the order in which
+        they asked: a peer that pushes all the time is in nobody's way for long."""
+        return self._turns.setdefault(title, asyncio.Lock())
 
     async def refuse_mismatch(self) -> None:
         """Refused if the two nodes cannot sync: mixed up identities, versions that do not fit."""
