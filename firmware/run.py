@@ -5,13 +5,15 @@ They run in /, wherever we are: haproxy's checker, which is not root, must be ab
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from firmware.errors import Failure
 
 if TYPE_CHECKING:
+    from asyncio import StreamReader
     from asyncio.subprocess import Process
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -61,6 +63,16 @@ def leave(script: str, word: str, *argv: str) -> None:
         ["setsid", "execlineb", "-s1", "-c", script, word, *argv],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env=environment(),
     )  # fmt: skip
+
+
+async def lines(stream: "StreamReader | None") -> AsyncIterator[str]:
+    """What a helper says, line by line. Lines that nobody would read to their end are left out."""
+    assert stream is not None
+    while True:
+        with suppress(ValueError):  # so asyncio says that a line is longer than its buffer
+            if not (line := await stream.readline()):
+                return
+            yield line.decode("utf-8", "replace").strip()
 
 
 def environment() -> dict[str, str]:
