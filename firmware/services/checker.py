@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from firmware.errors import Failure
 from firmware.run import run
 from firmware.services import confinement, launch
 from firmware.services.definition import Argv, Outcome, Service
@@ -22,13 +23,14 @@ LONGEST = 65536
 def outcome(service: Service, argv: Argv, staged: Path | None = None, *, seconds: float = SECONDS) -> Outcome:
     """The checker's exit status and words. Failure if it cannot be run, or has not ended after so many seconds."""
     command = launch.as_account(service.account, argv, capabilities=False)
-    if staged is None and service.account.user == "root":
-        done = run(command, timeout=seconds, check=False)
-    else:
+    confined = staged is not None or service.account.user != "root"
+    try:
         with _mount_point(service, staged):
-            done = run(
-                confinement.checker(command, service.owns, staged, service.needs, seconds), timeout=seconds, check=False
-            )
+            if confined:
+                command = confinement.checker(command, service.owns, staged, service.needs, seconds)
+            done = run(command, timeout=seconds, check=False)
+    except Failure as error:
+        raise Failure(f"service {service.name}: its checker: {error}") from None
     return Outcome(done.status, done.words[:LONGEST])
 
 
