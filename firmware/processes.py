@@ -4,11 +4,16 @@ Importing psutil takes longer than starting Python, so only what needs it import
 """
 
 import os
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
+
+#: one end of a TCP connection: address and port
+End = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,37 @@ def kill_children(*names: str) -> None:
 def ports(pid: int) -> set[int]:
     """The TCP ports that this process itself listens on."""
     try:
-        process = psutil.Process(pid)
-        # psutil 6 gave it another name.
-        connections = getattr(process, "net_connections", None) or process.connections
-        return {found.laddr.port for found in connections(kind="tcp") if found.status == psutil.CONN_LISTEN}
+        return {found.laddr.port for found in _connections(pid) if found.status == psutil.CONN_LISTEN}
     except psutil.Error:
         return set()
+
+
+def remote_address(pid: int) -> str:
+    """The address at the other end of the one TCP connection that this process holds; "" if there is not just one."""
+    try:
+        found = {one.raddr.ip for one in _connections(pid) if one.status == psutil.CONN_ESTABLISHED and one.raddr}
+    except psutil.Error:
+        return ""
+    return str(found.pop()) if len(found) == 1 else ""
+
+
+def connected(parent: int) -> dict[End, list[Identity]]:
+    """The processes below `parent` that hold an established TCP connection, by its other end."""
+    found: dict[End, list[Identity]] = {}
+    with suppress(psutil.Error):
+        for process in psutil.Process(parent).children(recursive=True):
+            with suppress(psutil.Error):
+                known = identity(process.pid)
+                for one in _connections(process.pid):
+                    if known and one.raddr and one.status == psutil.CONN_ESTABLISHED:
+                        found.setdefault((one.raddr.ip, one.raddr.port), []).append(known)
+    return found
+
+
+def end_each(known: list[Identity]) -> None:
+    """TERM each of these processes that is still there."""
+    for one in known:
+        end(one, signal.SIGTERM)
 
 
 def runs(pid: int, name: str) -> bool:
@@ -96,6 +126,12 @@ def runs(pid: int, name: str) -> bool:
         return False
     known = {path if full else os.path.basename(path) for path in (program, *command[:1]) for full in (True, False)}
     return bool(words) and words[0] in known and command[1 : len(words)] == words[1:]
+
+
+def _connections(pid: int) -> Any:
+    process = psutil.Process(pid)
+    # psutil 6 gave it another name.
+    return (getattr(process, "net_connections", None) or process.connections)(kind="tcp")
 
 
 def _is_of(process: psutil.Process, account: str, command: str) -> bool:

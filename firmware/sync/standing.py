@@ -1,21 +1,26 @@
 """A node's standing: what it says of itself, worked out from digests; and red, orange or green from two of them."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from firmware import __version__, manifest
-from firmware.errors import Failure, Invalid
+from firmware.errors import Failure, Invalid, brief
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Service
 from firmware.store import changes
+from firmware.sync import transaction, versions
+from firmware.sync.proposal import TITLE
 from firmware.sync.settings import Settings
+from firmware.sync.versions import Versions
+from firmware.textdiff import shown
 
-#: the versions of the peer API that this node speaks, oldest and newest
-PROTOCOLS = (1, 1)
+#: the most paths, and services, that a standing names
+MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +33,39 @@ class Digests:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A push that waits to be confirmed: which one, of which service, from which node, and for how many seconds yet."""
+
+    service: str
+    push: str
+    node: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them;
-    `down` are the services that should run and do not."""
+    `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo."""
 
     node: int
     address: str
     remote_node: int
     remote_address: str
-    version: str
-    protocols: tuple[int, int]
+    versions: Versions
     unsaved: tuple[str, ...]
     unapplied: tuple[str, ...]
     down: tuple[str, ...]
-    confirm_pending: bool
+    waiting: Waiting | None
     services: Mapping[str, Digests]
 
     def json(self) -> dict[str, Any]:
-        """As it travels."""
-        return asdict(self)
+        """As it travels, to a node of any version."""
+        told = asdict(self)
+        del told["versions"]
+        return told | {
+            "version": self.versions.firmware, "protocols": list(self.versions.spoken),
+            "confirm_pending": self.waiting is not None, "unsaved": self.unsaved[:MOST],
+        }  # fmt: skip
 
 
 def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
@@ -64,9 +83,14 @@ def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = 
         if not service.stays:
             services[block.title] = Digests(now, loaded, saved_digest(block.title))
     return Standing(
-        settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, __version__, PROTOCOLS,
-        changes.unsaved().paths, tuple(unapplied), tuple(down), False, services,
+        settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
+        changes.unsaved().paths, tuple(unapplied), tuple(down), _waiting(), services,
     )  # fmt: skip
+
+
+def _waiting() -> Waiting | None:
+    found = transaction.waiting()
+    return Waiting(found.title, found.push, found.peer, round(found.left)) if found else None
 
 
 def _is_down(service: Service, block: Block) -> bool:
@@ -86,31 +110,57 @@ def saved_digest(title: str) -> str:
 
 
 def parse(told: Mapping[str, Any]) -> Standing:
-    """A peer's standing from the wire; Failure unless it is well-formed."""
+    """A peer's standing from the wire; Failure unless it is well-formed. Of longer lists the first MOST are taken."""
     try:
         services = {
-            str(title): Digests(*(_typed(item[key], str) for key in ("files", "applied", "saved")))
-            for title, item in told["services"].items()
+            _title(title): Digests(*(_word(item[key]) for key in ("files", "applied", "saved")))
+            for title, item in list(told["services"].items())[:MOST]
         }
-        low, high = (_typed(number, int) for number in told["protocols"])
+        low, high = (_number(number) for number in told["protocols"])
+        unapplied, down = (_each(told[key], _title) for key in ("unapplied", "down"))
         return Standing(
-            _typed(told["node"], int), _typed(told["address"], str), _typed(told["remote_node"], int),
-            _typed(told["remote_address"], str), _typed(told["version"], str), (low, high),
-            _texts(told["unsaved"]), _texts(told["unapplied"]), _texts(told["down"]),
-            _typed(told["confirm_pending"], bool), services,
+            _number(told["node"]), _word(told["address"]), _number(told["remote_node"]), _word(told["remote_address"]),
+            Versions(_word(told["version"]), (low, high)), _each(told["unsaved"], _path),
+            unapplied, down, _parse_waiting(told.get("waiting")), services,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
 
 
-def _texts(values: Any) -> tuple[str, ...]:
-    return tuple(_typed(value, str) for value in _typed(values, list))
+def _parse_waiting(told: Any) -> Waiting | None:
+    if told is None:  # nothing waits, or the peer's version knows no such thing
+        return None
+    return Waiting(_title(told["service"]), _word(told["push"]), _number(told["node"]), _number(told["left"]))
 
 
-def _typed(value: Any, kind: type) -> Any:
-    if type(value) is not kind:
-        raise TypeError(value)
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 31:
+        raise ValueError
     return value
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 64:
+        raise ValueError
+    return value
+
+
+def _title(value: Any) -> str:
+    if not TITLE.fullmatch(value):
+        raise ValueError
+    return str(value)
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or len(os.fsencode(value)) > 4096:
+        raise ValueError
+    return value
+
+
+def _each(values: Any, kind: Callable[[Any], str]) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError
+    return tuple(kind(value) for value in values[:MOST])
 
 
 def mismatches(ours: Standing, theirs: Standing) -> list[str]:
@@ -132,17 +182,9 @@ def mismatches(ours: Standing, theirs: Standing) -> list[str]:
         found.append(
             f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
         )
-    if max(ours.protocols[0], theirs.protocols[0]) > min(ours.protocols[1], theirs.protocols[1]):
-        found.append(
-            f"the versions do not fit: {ours.version} here (protocol {_span(ours)}), "
-            f"{theirs.version} on the peer (protocol {_span(theirs)})"
-        )
+    if wrong := versions.unfit(ours.versions, theirs.versions):
+        found.append(wrong)
     return found
-
-
-def _span(standing: Standing) -> str:
-    low, high = standing.protocols
-    return str(low) if low == high else f"{low} to {high}"
 
 
 def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple[str, list[str]]:
@@ -151,9 +193,7 @@ def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple
         return "red", [why_not]
     if wrong := mismatches(ours, theirs):
         return "red", wrong
-    reasons = []
-    if theirs.confirm_pending:
-        reasons.append(f"node {theirs.node}: a push waits to be confirmed")
+    reasons = [_waits(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
     if theirs.down:
         reasons.append(f"node {theirs.node}: does not run: {_some(theirs.down)}")
     if theirs.unapplied:
@@ -168,9 +208,17 @@ def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple
     return ("orange", reasons) if reasons else ("green", [])
 
 
+def _waits(node: int, found: Waiting) -> str:
+    return (
+        f"node {node}: service {found.service} waits to be confirmed (csync confirm on node {found.node}); "
+        f"it is put back in {found.left} s"
+    )
+
+
 def _some(words: tuple[str, ...], most: int = 6) -> str:
     """All of them, or how many there are and the first few."""
-    return ", ".join(words) if len(words) <= most else f"{len(words)}, such as {', '.join(words[:most])}"
+    first = ", ".join(brief(shown(word), 200) for word in words[:most])
+    return first if len(words) <= most else f"{len(words)}, such as {first}"
 
 
 def settings_problem(error: Failure) -> str:
