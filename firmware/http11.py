@@ -31,11 +31,12 @@ LEAVE_TIME = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked: the method, the path, and the body as it came."""
+    """What a client asked: the method, the path, the body as it came, and whether the client has gone since."""
 
     method: str
     path: str
     body: bytearray
+    gone: Callable[[], bool]
 
     async def json(self) -> Json:
         """The body as a JSON object, once: the bytes are given up for it. Anything else is a Failure."""
@@ -106,7 +107,8 @@ async def _answered(stream: _Stream, head: h11.Request, handler: Handler, limit:
     async with quota.place(length):
         body = await _body(stream, length)
         async with quota.answers:
-            return await _handled(handler, Request(head.method.decode(), head.target.decode(), body))
+            gone = stream.reader.at_eof
+            return await _handled(handler, Request(head.method.decode(), head.target.decode(), body, gone))
 
 
 async def _head(stream: _Stream) -> h11.Request | None:

@@ -73,6 +73,20 @@ def leave(script: str, word: str, *argv: str) -> None:
     )  # fmt: skip
 
 
+async def ended(process: "Process") -> None:
+    """Wait for the end of a helper itself; asyncio waits for all who hold its pipes, too."""
+    import asyncio
+
+    handle, gone = os.pidfd_open(process.pid), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
 async def lines(stream: "StreamReader | None") -> AsyncIterator[str]:
     """What a helper says, line by line. Lines that nobody would read to their end are left out."""
     assert stream is not None
