@@ -12,7 +12,7 @@ DAEMONS = {"csyncd": "firmware.csyncd.daemon", "wui": "firmware.wui.daemon"}
 def main(argv: list[str] | None = None) -> int:
     """`python -m firmware NAME …`: one of the programs, or a daemon in the foreground (`NAME check`: only its check)."""
     words = sys.argv[1:] if argv is None else argv
-    if words and words[0] in DAEMONS and words[1:] in ([], ["check"]):
+    if words and words[0] in DAEMONS and (words[1:] in ([], ["check"]) or words == ["csyncd", "recover"]):
         from importlib import import_module
 
         if words[0] == "csyncd":

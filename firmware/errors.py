@@ -53,6 +53,11 @@ def whole(error: Failure) -> str:
     return "; ".join((str(error), *(error.problems if isinstance(error, Invalid) else ())))
 
 
+def word(error: Failure) -> str:
+    """In one word how it ended, for reports and the audit trail."""
+    return "refused" if isinstance(error, Refused) else "failed"
+
+
 def complain(command: str, error: Failure) -> int:
     """Say on stderr what failed, and return the exit status of that error."""
     if isinstance(error, Invalid) and error.problems:

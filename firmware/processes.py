@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import psutil
 
@@ -78,12 +79,18 @@ def kill_children(*names: str) -> None:
 def ports(pid: int) -> set[int]:
     """The TCP ports that this process itself listens on."""
     try:
-        process = psutil.Process(pid)
-        # psutil 6 gave it another name.
-        connections = getattr(process, "net_connections", None) or process.connections
-        return {found.laddr.port for found in connections(kind="tcp") if found.status == psutil.CONN_LISTEN}
+        return {found.laddr.port for found in _connections(pid) if found.status == psutil.CONN_LISTEN}
     except psutil.Error:
         return set()
+
+
+def remote_address(pid: int) -> str:
+    """The address at the other end of the one TCP connection that this process holds; "" if there is not just one."""
+    try:
+        found = {one.raddr.ip for one in _connections(pid) if one.status == psutil.CONN_ESTABLISHED and one.raddr}
+    except psutil.Error:
+        return ""
+    return str(found.pop()) if len(found) == 1 else ""
 
 
 def runs(pid: int, name: str) -> bool:
@@ -96,6 +103,12 @@ def runs(pid: int, name: str) -> bool:
         return False
     known = {path if full else os.path.basename(path) for path in (program, *command[:1]) for full in (True, False)}
     return bool(words) and words[0] in known and command[1 : len(words)] == words[1:]
+
+
+def _connections(pid: int) -> Any:
+    process = psutil.Process(pid)
+    # psutil 6 gave it another name.
+    return (getattr(process, "net_connections", None) or process.connections)(kind="tcp")
 
 
 def _is_of(process: psutil.Process, account: str, command: str) -> bool:

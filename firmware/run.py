@@ -55,6 +55,14 @@ async def spawn(argv: Sequence[str]) -> "Process":
     )  # fmt: skip
 
 
+def leave(script: str, word: str, *argv: str) -> None:
+    """Leave a process behind that outlives us: the execline `script`, in which $1 is `word` and $@ is `argv`."""
+    subprocess.Popen(
+        ["setsid", "execlineb", "-s1", "-c", script, word, *argv],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env=environment(),
+    )  # fmt: skip
+
+
 def environment() -> dict[str, str]:
     """What a program of ours gets to see of our own environment: the search path, the locale, the terminal."""
     kept = {name: os.environ[name] for name in ("TERM", "TZ") if name in os.environ}

@@ -325,7 +325,9 @@ def test_the_trail_tells_who_did_what_on_both_nodes(agreed: Stage) -> None:
     here, there = agreed.json(1, "csync", "log")[-1], agreed.json(2, "csync", "log")[-1]
     assert (here["event"], here["result"], here["service"]) == ("push", "applied", "haproxy")
     assert (there["event"], there["result"], there["service"]) == ("push received", "applied", "haproxy")
-    assert "node-1" in there["who"] and fingerprint in there["who"] and CONFIG in there["files"]
+    assert (there["who"], there["from"], there["key"]) == ("node-1", "10.32.0.11", fingerprint)
+    assert CONFIG in there["files"] and here["who"] == "root"
+    assert there["before"] != there["after"] and (there["before"], there["after"]) == (here["before"], here["after"])
 
 
 def test_a_receiver_that_dies_in_the_middle_has_its_old_state_back_and_the_next_push_works(agreed: Stage) -> None:
@@ -370,7 +372,7 @@ def test_a_cable_cut_before_the_answer_is_said_as_it_is_and_mends_itself(agreed:
         result = json.loads(output)["result"]
         agreed.lab.link(2, True)
         if back:
-            assert (pushing.returncode, result) == (0, "unchanged"), said
+            assert (pushing.returncode, result) == (0, "applied"), said
         else:
             assert (pushing.returncode, result) == (1, "failed")
             assert b"has the old state or the new one, whole" in said and b"csync diff haproxy" in said

@@ -100,7 +100,7 @@ def test_entries_that_no_service_may_have(changes: dict[str, Any], says: str) ->
         ({"block": "service haproxy\n  cmdline sh -c id\n"}, "cmdline"), ({"block": "service haproxy\n  nonsense 1\n"}, "unknown directive"),
         ({"entries": {}}, "not a list"), ({"entries": [1]}, "not an object"), ({"contents": []}, "not an object"),
         ({"contents": {"x": "!"}}, "not base64"), ({"contents": {"xxh3-128:" + "0" * 32: ""}}, "belongs to no file"),
-        ({"expect": "yes"}, "not a digest"), ({"expect": 1}, "not a digest"), ({"dry": "no"}, "neither true nor false"),
+        ({"expect": "yes"}, "expect: malformed"), ({"expect": 1}, "expect: malformed"), ({"dry": "no"}, "neither true nor false"),
         ({"path": "/etc/passwd"}, "unknown field 'path'"), ({"entries": [entry(f"f{n}") for n in range(4097)]}, "at most 4096"),
         ({"entries": [entry("a"), entry("a")]}, "stands twice"), ({"entries": [entry(f"f{n}", size=8 << 20) for n in range(3)]}, "at most"),
         ({"entries": [directory("d", digest=native.bytes_digest(b""))]}, "neither digest nor size"),

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from firmware.errors import Failure
 from firmware.sync import standing
-from firmware.sync.standing import Digests, Standing
+from firmware.sync.standing import Digests, Standing, Waiting
+from firmware.sync.versions import Versions
 
 SAME = {"haproxy": Digests("a", "a", "a")}
-ONE = Standing(1, "10.32.0.11", 2, "10.32.0.12", "0.1.0", (1, 1), (), (), (), False, SAME)
-TWO = Standing(2, "10.32.0.12", 1, "10.32.0.11", "0.1.0", (1, 1), (), (), (), False, SAME)
+ONE = Standing(1, "10.32.0.11", 2, "10.32.0.12", Versions("0.1.0", (1, 1)), (), (), (), None, SAME)
+TWO = Standing(2, "10.32.0.12", 1, "10.32.0.11", Versions("0.1.0", (1, 1)), (), (), (), None, SAME)
 
 
 def test_green_only_if_what_runs_there_is_what_is_saved_there() -> None:
@@ -23,7 +24,7 @@ def test_green_only_if_what_runs_there_is_what_is_saved_there() -> None:
         (replace(TWO, unsaved=("/etc/x",)), "not saved: /etc/x"),
         (replace(TWO, unapplied=("haproxy",)), "not in effect yet: haproxy"),
         (replace(TWO, down=("haproxy",)), "does not run: haproxy"),
-        (replace(TWO, confirm_pending=True), "waits to be confirmed"),
+        (replace(TWO, waiting=Waiting("haproxy", "f" * 32, 1, 23)), "service haproxy waits to be confirmed"),
         (replace(TWO, services={"haproxy": Digests("a", "a", "b")}), "haproxy is not what is saved"),
     ):
         state, reasons = standing.judge(ONE, theirs, "")
@@ -47,7 +48,7 @@ def test_nobody_to_ask_is_red_with_the_reason() -> None:
         ({"remote_node": 4}, "REMOTE_NODE is 4, this is node 1"),
         ({"address": "10.0.0.1"}, "LOCAL_IP is 10.0.0.1, REMOTE_IP here is 10.32.0.12"),
         ({"remote_address": "10.0.0.1"}, "REMOTE_IP is 10.0.0.1, LOCAL_IP here is 10.32.0.11"),
-        ({"protocols": (2, 3), "version": "2.0.0"}, "0.1.0 here (protocol 1), 2.0.0 on the peer (protocol 2 to 3)"),
+        ({"versions": Versions("2.0.0", (2, 3))}, "0.1.0 (protocol 1) here, 2.0.0 (protocol 2 to 3) on the peer"),
     ],
 )
 def test_what_does_not_mirror_or_fit_is_red(changes: dict[str, Any], word: str) -> None:
@@ -56,7 +57,12 @@ def test_what_does_not_mirror_or_fit_is_red(changes: dict[str, Any], word: str) 
 
 
 def test_versions_one_step_apart_fit() -> None:
-    assert standing.judge(replace(ONE, protocols=(1, 2)), replace(TWO, protocols=(2, 3)), "")[0] == "green"
+    assert (
+        standing.judge(replace(ONE, versions=Versions("1", (1, 2))), replace(TWO, versions=Versions("2", (2, 3))), "")[
+            0
+        ]
+        == "green"
+    )
 
 
 def test_a_standing_survives_the_wire() -> None:

@@ -1,11 +1,12 @@
 """`config changes`, `diff`, `save` and the other verbs about what is saved on flash."""
 
 import json
-import os
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from firmware import files, manifest
+from firmware import files
+from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.errors import Failure, Refused, Usage
 from firmware.store import archive, differences, flash, generations, restore
@@ -75,7 +76,8 @@ def rollback(argv: list[str]) -> int:
     """Put a generation below /etc; it lasts once it is saved."""
     (number,), _ = words(argv, "N")
     lost = len(unsaved.unsaved().paths)
-    done = restore.rollback(_number(number), who=_who())
+    with _settled():
+        done = restore.rollback(_number(number), who=_who())
     print(f"generation {int(number)} is below /etc: {_counted(done.changes)}")
     _notes(done.lines)
     _warn_lost(lost)
@@ -87,7 +89,8 @@ def restore_(argv: list[str]) -> int:
     """Put below /etc what is saved, as at boot."""
     words(argv, "")
     lost = len(unsaved.unsaved().paths)
-    done = restore.restore(live=True)
+    with _settled():
+        done = restore.restore(live=True)
     print(done.lines[0])
     for line in done.lines[1:]:
         _say(line)
@@ -137,7 +140,8 @@ def reset(argv: list[str]) -> int:
     _, options = words(argv, "", flags=("--yes",))
     if "--yes" not in options:
         _confirm()
-    done = restore.reset(who=_who())
+    with _settled():
+        done = restore.reset(who=_who())
     number = done.generation.number if done.generation else 0
     print(f"/etc is as the factory made it: {_counted(done.changes)}; saved as generation {number}")
     _notes(done.lines)
@@ -153,6 +157,13 @@ def _confirm() -> None:
     answer = sys.stdin.readline().strip()
     if answer != "Yes":
         raise Refused(f'{answer!r} is not "Yes": nothing was changed', hint)
+
+
+def _settled() -> AbstractContextManager[None]:
+    """All of /etc is ours for a while: no push is in the middle of it, and none waits to be confirmed."""
+    from firmware.flows.save import settled
+
+    return settled()
 
 
 def _told(done: generations.Save, as_json: bool) -> None:
@@ -199,9 +210,6 @@ def _number(word: str) -> int:
 
 
 def _who() -> str:
-    """Who is at work: the account, and the terminal where there is one."""
-    name = manifest.user_name(os.getuid())
-    try:
-        return f"{name} at {os.ttyname(0).removeprefix('/dev/')}"
-    except OSError:
-        return name
+    """Who is at work: the account, and from where."""
+    place = caller.origin()
+    return f"{caller.account()} at {place}" if place else caller.account()

@@ -19,9 +19,10 @@ VERBS: Verbs = {
     ),
     "push": (
         f"{_PEER}:push",
-        "SERVICE[.INSTANCE] [--force] [--json]",
-        "make the service on the peer what is applied here",
+        "SERVICE[.INSTANCE] [--force] [--confirm SECONDS] [--json]",
+        "make the service on the peer what is applied here; with --confirm, it puts that back unless confirmed in time",
     ),
+    "confirm": (f"{_PEER}:confirm", "[--json]", "keep what a push --confirm applied on the peer"),
     "save": (f"{_PEER}:save", "[--json]", "have the peer save its running configuration"),
     "status": (f"{_PEER}:status", "[--json]", "red, orange or green, and why"),
     "check": (f"{_CHECK}:check", "[--json]", "the troubleshooting list: passed, failed, what to do"),

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from firmware import addresses, http11
+from firmware.commands.caller import who
 from firmware.commands.cli import words
 from firmware.errors import Failure, Refused
 from firmware.sync import audit, keys, settings
@@ -22,7 +23,7 @@ def genkey(argv: list[str]) -> int:
     if states.state("csyncd").state == "running":
         raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
     made = keys.generate(settings.read().local_node)
-    audit.note("genkey", who="operator", result="made", host=made.host.fingerprint, user=made.user.fingerprint)
+    audit.note("genkey", who=who(), result="made", host=made.host.fingerprint, user=made.user.fingerprint)
     print(_table(made))
     return 0
 
@@ -51,7 +52,7 @@ def getkey(argv: list[str]) -> int:
     if code is None and not _confirmed():
         raise Refused("not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code")
     keys.trust(found, theirs)
-    audit.note("getkey", who="operator", result="stored", host=theirs.host.fingerprint, user=theirs.user.fingerprint)
+    audit.note("getkey", who=who(), result="stored", host=theirs.host.fingerprint, user=theirs.user.fingerprint)
     print(f"stored: node {theirs.node} is trusted with these keys")
     return 0
 

@@ -1,16 +1,19 @@
-"""`csync diff`, `push`, `save`, `status` and `log`: what csyncd does with the peer, asked through its socket."""
+"""`csync diff`, `push`, `confirm`, `save`, `status` and `log`: what csyncd does with the peer, asked through its socket."""
 
 import asyncio
 import json
 import sys
 import time
+from dataclasses import asdict
 from typing import Any
 
 from firmware import addresses, http11
+from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.csyncd import daemon, pair
-from firmware.errors import Failure, Invalid, Refused, again, whole
+from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, whole, word
 from firmware.sync import audit, settings, standing
+from firmware.sync.proposal import CONFIRM
 
 #: seconds that csyncd may take: a push waits for the peer's checker and reload
 TIME = 200.0
@@ -24,6 +27,9 @@ def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
         answer = asyncio.run(_ask(verb, content))
     except (FileNotFoundError, ConnectionRefusedError):
         raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
+    except Lost as lost:
+        said = f"csyncd: {lost}: whether it was done is not known; nothing is half done"
+        raise Failure(said, "csync status; csync log") from None
     if answer.status == 200:
         return dict(answer.content)
     told = answer.content
@@ -40,9 +46,10 @@ async def _ask(verb: str, content: dict[str, Any]) -> http11.Response:
 
 def push(argv: list[str]) -> int:
     """Push a service; the exit status says how it ended."""
-    (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"))
+    (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"), values=("--confirm",))
+    wish = {"service": title, "force": "--force" in options, "confirm": _seconds(options), "by": asdict(caller.who())}
     try:
-        report = ask("push", {"service": title, "force": "--force" in options})
+        report = ask("push", wish)
     except Failure as error:
         if "--json" in options:
             print(json.dumps(_not_sent(title, error), indent=2))
@@ -54,9 +61,17 @@ def push(argv: list[str]) -> int:
     return _end_of_push(title, report, quiet="--json" in options)
 
 
+def _seconds(options: dict[str, str]) -> int:
+    said = options.get("--confirm", "0")
+    low, high = CONFIRM
+    if "--confirm" in options and not (said.isascii() and said.isdigit() and low <= int(said[:10]) <= high):
+        raise Usage(f"--confirm: {said!r} is not a number of seconds from {low} to {high}")
+    return int(said)
+
+
 def _not_sent(title: str, error: Failure) -> dict[str, Any]:
-    result = "refused" if isinstance(error, Refused) else "failed"
-    empty: dict[str, Any] = {"files": [], "check": None, "reload": None, "round_trips": 0, "seconds": 0.0}
+    result = word(error)
+    empty: dict[str, Any] = {"files": [], "check": None, "reload": None, "confirm": 0, "round_trips": 0, "seconds": 0.0}
     return {"service": title, "result": result, "message": whole(error), "hint": error.hint, **empty}
 
 
@@ -65,9 +80,10 @@ def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:
     trips = f"{report['round_trips']} round trip{'s' * (report['round_trips'] != 1)}"
     if said == "applied":
         if not quiet:
-            print(
-                f"service {title}: applied on node {node} in {report['seconds']:.2f} s ({trips}); it lasts after `csync save`"
-            )
+            lasts = "it lasts after `csync save`"
+            if report.get("confirm"):
+                lasts = f"it is put back after {report['confirm']} s unless you say `csync confirm`"
+            print(f"service {title}: applied on node {node} in {report['seconds']:.2f} s ({trips}); {lasts}")
             if report["reload"] and "not run" in report["reload"]["output"]:
                 print(f"service {title}: it does not run on node {node}, and takes effect when it is started there")
         return 0
@@ -90,6 +106,17 @@ def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:
             "correct it here, apply it, push again",
         )
     raise Failure(f"service {title}: node {node}: {report['message']}", report["hint"])
+
+
+def confirm(argv: list[str]) -> int:
+    """Keep what waits on the peer to be confirmed."""
+    _, options = words(argv, "", flags=("--json",))
+    report = ask("confirm", {"by": asdict(caller.who())})
+    if "--json" in options:
+        print(json.dumps(report, indent=2))
+    else:
+        print(f"service {report['service']}: confirmed on node {report['node']}; it lasts after `csync save`")
+    return 0
 
 
 def diff(argv: list[str]) -> int:
@@ -133,7 +160,7 @@ def _printable(text: str, keep: str = "") -> str:
 def save(argv: list[str]) -> int:
     """Have the peer save."""
     _, options = words(argv, "", flags=("--json",))
-    report = ask("save", {})
+    report = ask("save", {"by": asdict(caller.who())})
     if "--json" in options:
         print(json.dumps(report, indent=2))
         return 0
@@ -182,6 +209,8 @@ def _readable(report: dict[str, Any]) -> str:
         node = report[who]
         reach = "" if node["reachable"] else "  not reachable"
         lines.append(f"{who:<6}node {node['node']}  {node['address']}  version {node['version'] or '?'}{reach}")
+        if waiting := node["waiting"]:
+            lines.append(f"      waits to be confirmed: {waiting['service']}, {waiting['left']} s left")
         lines += [f"      not saved: {_printable(path)}" for path in node["unsaved"][:MOST]]
         lines += [f"      … and {len(node['unsaved']) - MOST} more"] * (len(node["unsaved"]) > MOST)
         lines += [f"      not applied: {title}" for title in node["unapplied"]]
@@ -205,9 +234,10 @@ def log(argv: list[str]) -> int:
         rest = " ".join(
             f"{key}={_printable(str(value))}"
             for key, value in entry.items()
-            if key not in ("time", "event", "who", "result") and value
+            if key not in ("time", "event", "who", "from", "key", "result") and value
         )
-        print(f"{_time(entry['time'])}  {entry['event']:<14} {entry['result']:<12} {entry['who']}  {rest}")
+        by = " ".join(word for word in (entry["who"], entry["from"] and f"at {entry['from']}", entry["key"]) if word)
+        print(f"{_time(entry['time'])}  {entry['event']:<16} {entry['result']:<12} {_printable(by)}  {rest}")
     return 0
 
 

@@ -8,6 +8,7 @@ from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import catalog, control, states
 from firmware.services.definition import Service
+from firmware.sync import transaction
 
 #: LSB: dead although it should run, not running, unknown
 _LSB = {"running": 0, "failed": 1, "stopped": 3}
@@ -107,9 +108,14 @@ def status(argv: list[str]) -> int:
 
 
 def _title(argv: list[str]) -> str:
-    """The one word that is expected: the name of a service that there is."""
+    """The one word that is expected: the name of a service that there is. What an interrupted push left of it is seen to."""
     (title,), _ = words(argv, "NAME")
     _known(title)
+    if transaction.is_open(title):
+        from firmware.flows.recovery import recover
+
+        for line in recover(title):
+            print(line, file=sys.stderr)
     return title
 
 

@@ -9,32 +9,40 @@ import contextlib
 import grp
 import os
 import signal
+import socket
+import struct
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from firmware import addresses, http11
-from firmware.csyncd import operator, peer
+from firmware.csyncd import operator, peer, waiting
 from firmware.csyncd.pair import Pair, missing_key
 from firmware.errors import Failure, complain
-from firmware.flows import receive
+from firmware.flows.recovery import recover
 from firmware.http11 import Request, Response
 from firmware.sync import gate, settings
 from firmware.sync.gate import Visitor
 from firmware.sync.settings import Settings
 from firmware.watch import Watch
 
+#: pid, uid, gid; see unix(7)
+_CREDENTIALS = struct.Struct("3i")
+
 CONTROL = Path("/run/firmware/csyncd.sock")
 WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
 
 
 def main(argv: list[str]) -> int:
-    """Run csyncd in the foreground; with the word `check`, only check its configuration."""
+    """Run csyncd in the foreground; with the word `check`, only check its configuration, with `recover`, only see to what
+    an interrupted push left."""
     try:
         found = settings.read(own=addresses.own())
         if argv != ["check"]:
-            for line in receive.recover():
+            for line in recover():
                 print(f"csyncd: {line}", file=sys.stderr, flush=True)
+        if not argv:
             asyncio.run(_live(found))
     except Failure as error:
         return complain("csyncd", error)
@@ -50,7 +58,8 @@ async def _live(found: Settings) -> None:
     for place in (*WATCHED, gate.RUN):
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _later(doors.changed()))
-    server = await _listen(CONTROL, lambda request: operator.answer(pair, request), mode=0o600)
+    server = await _listen(CONTROL, lambda request, _: operator.answer(pair, request), mode=0o600)
+    waiting.revert_later()
     work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), _connect(pair))]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -63,6 +72,7 @@ async def _live(found: Settings) -> None:
             part.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         CONTROL.unlink(missing_ok=True)
+        waiting.leave_behind()
 
 
 async def _connect(pair: Pair) -> None:
@@ -107,7 +117,7 @@ class Doors:
         group = grp.getgrnam(gate.ACCOUNT).gr_gid
         visitor.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.chown(visitor.socket.parent, 0, group)
-        server = await _listen(visitor.socket, lambda request: peer.answer(self._pair, visitor, request), mode=0o660)
+        server = await _listen(visitor.socket, partial(peer.answer, self._pair, visitor), mode=0o660)
         os.chown(visitor.socket, 0, group)
         return server
 
@@ -121,9 +131,13 @@ class Doors:
             hearing.cancel()
 
 
-async def _listen(path: Path, handler: Callable[[Request], Awaitable[Response]], *, mode: int) -> asyncio.Server:
+async def _listen(path: Path, answer: Callable[[Request, int], Awaitable[Response]], *, mode: int) -> asyncio.Server:
+    """Serve at that socket; `answer` gets the request and the pid of the process that made the connection."""
+
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await http11.serve(reader, writer, handler)
+        known = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid = _CREDENTIALS.unpack(known)[0]
+        await http11.serve(reader, writer, lambda request: answer(request, pid))
 
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(connected, str(path))

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from firmware.errors import Failure
+from firmware.errors import Failure, Refused
 from firmware.sync import ancestor, keys, standing
 from firmware.sync.link import Link
 from firmware.sync.settings import Settings
@@ -35,11 +35,13 @@ class Pair:
         """This node's standing now."""
         return await asyncio.to_thread(standing.own, self.settings)
 
-    async def ask(self) -> None:
+    async def ask(self) -> Standing:
         """Tell the peer our standing and get its own; Failure if it does not answer."""
         ours = await self.own()
         answer = await self.link.request("/v1/standing", ours.json(), lane="notice", timeout=ASK_TIME)
-        self._met(ours, standing.parse(answer))
+        theirs = standing.parse(answer)
+        self._met(ours, theirs)
+        return theirs
 
     async def changed(self) -> None:
         """Something changed here: tell the peer, if it makes a difference and the peer can be reached."""
@@ -58,10 +60,17 @@ class Pair:
         return ours
 
     async def refuse_mismatch(self) -> None:
-        """Failure if the two nodes cannot sync: mixed up identities, versions that do not fit."""
+        """Refused if the two nodes cannot sync: mixed up identities, versions that do not fit."""
         ours = self._told or await self.own()
         if self.theirs and (wrong := standing.mismatches(ours, self.theirs)):
-            raise Failure(wrong[0], "csync status")
+            raise Refused(wrong[0], "csync status")
+
+    async def ready(self) -> Standing:
+        """The peer's standing, once it can be asked; Failure if it cannot, Refused if the two cannot sync."""
+        await self.link.settled(6.0)
+        theirs = self.theirs or await self.ask()
+        await self.refuse_mismatch()
+        return theirs
 
     async def status(self) -> dict[str, Any]:
         """What `csync status --json` prints."""
@@ -110,14 +119,24 @@ def describe(
 
 def unknown(node: int | None, address: str | None) -> dict[str, Any]:
     """What is said of a node that cannot be asked."""
-    lists: dict[str, Any] = {"unsaved": [], "unapplied": [], "down": []}
-    return {"node": node, "address": address, "version": None, **lists, "confirm_pending": False, "reachable": False}
+    lists: dict[str, Any] = {"can": [], "unsaved": [], "unapplied": [], "down": []}
+    waiting = {"confirm_pending": False, "waiting": None}
+    return {
+        "node": node,
+        "address": address,
+        "version": None,
+        "protocols": None,
+        **lists,
+        **waiting,
+        "reachable": False,
+    }
 
 
 def _summary(one: Standing) -> dict[str, Any]:
     return {
-        "node": one.node, "address": one.address, "version": one.version, "unsaved": list(one.unsaved), "down": list(one.down),
-        "unapplied": list(one.unapplied), "confirm_pending": one.confirm_pending,
+        "node": one.node, "address": one.address, "version": one.versions.firmware, "protocols": one.versions.spoken,
+        "can": one.versions.can, "unsaved": one.unsaved, "unapplied": one.unapplied, "down": one.down,
+        "confirm_pending": one.waiting is not None, "waiting": asdict(one.waiting) if one.waiting else None,
     }  # fmt: skip
 
 

@@ -23,13 +23,13 @@ def boot() -> list[str]:
 
     On a node that has booted it only starts what does not run: nothing that is not saved may be lost.
     """
-    from firmware.flows.receive import recover
+    from firmware.flows.recovery import recover
     from firmware.store.restore import restore
 
     failed: list[str] = []
     if not BOOTED.exists():
         failed += _tried("restore", lambda: _say(*restore().lines))
-        failed += _tried("recovery", lambda: _say(*recover()))
+        failed += _tried("recovery", lambda: _say(*recover(booting=True)))
     failed += _tried("supervisor", await_supervisor)
     failed += start_all()
     BOOTED.parent.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -5,71 +5,87 @@ it lacks more) → the peer's report, and only then success.
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from firmware.errors import Failure, Lost, Refused
+from firmware import __version__
+from firmware.errors import Failure, Lost, Refused, whole, word
+from firmware.faults import at
+from firmware.flows import recovery
 from firmware.rc import check, document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, control
 from firmware.services.definition import Service
-from firmware.sync import ancestor, audit, proposal
+from firmware.sync import ancestor, audit, proposal, report, versions
+from firmware.sync.audit import Who
 from firmware.sync.link import Link
 from firmware.sync.proposal import Proposal
 from firmware.sync.settings import Settings
+from firmware.sync.standing import Standing
+from firmware.sync.versions import Versions
 
 #: seconds for the peer to check, reload, and put back if need be
 TIME = 120.0
-#: seconds to wait for a link that broke before the peer had answered
-PATIENCE = 20.0
 
 
-async def push(title: str, link: Link, settings: Settings, *, shown: str = "") -> dict[str, Any]:
-    """Push a service and return the report of `csync push --json`. `shown`: the peer's state that --force may overwrite."""
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the operator asked for: the service, who asks, the peer's state that --force may overwrite ("" without it), and
+    the seconds within which the push has to be confirmed (0: it has not to be)."""
+
+    title: str
+    who: Who
+    shown: str = ""
+    confirm: int = 0
+
+
+async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> dict[str, Any]:
+    """Push a service and return the report of `csync push --json`."""
     began = time.monotonic()
     try:
         # While we push it there, nobody pushes it here: two that cross would swap what both nodes have.
-        with control.lock(title, wait=False):
-            offer = await asyncio.to_thread(propose, title, settings.remote_node)
-            answer, trips = await _delivered(replace(offer, expect=shown), link, settings)
+        with control.lock(wish.title, wait=False):
+            protocol = _protocol(wish, theirs, settings)
+            offer = await asyncio.to_thread(propose, wish.title, settings.remote_node)
+            offer = replace(offer, push=secrets.token_hex(16), expect=wish.shown, confirm=wish.confirm)
+            at("push.proposed")
+            answer, trips = await _delivered(offer, protocol, link, settings)
+            at("push.answered")
     except Failure as error:
-        audit.note("push", who="operator", result=_word(error), service=title, to=settings.peer, message=str(error))
+        _note(wish, settings, word(error), message=whole(error))
         raise
-    if answer["result"] in ("applied", "unchanged"):
+    if answer["result"] in ("applied", "unchanged") and not answer.get("confirm"):
         await asyncio.to_thread(_agreed, offer, answer, settings)
-    report = {
-        "service": title, "node": settings.remote_node, **answer,
-        "round_trips": trips, "seconds": round(time.monotonic() - began, 3),
-    }  # fmt: skip
-    _audit(title, settings, answer)
-    return report
+        at("push.agreed")
+    _note(wish, settings, answer["result"], push=offer.push, **report.trail(answer))
+    took = {"round_trips": trips, "seconds": round(time.monotonic() - began, 3)}
+    return {"service": wish.title, "node": settings.remote_node, **answer, **took}
 
 
-def _audit(title: str, settings: Settings, answer: Mapping[str, Any]) -> None:
-    before, after = answer["sha256"]
-    audit.note(
-        "push", who="operator", result=answer["result"], service=title, to=settings.peer, message=answer["message"],
-        before=before, after=after, files=[change["path"] for change in answer["files"]],
-    )  # fmt: skip
+def _note(wish: Wish, settings: Settings, result: str, **details: Any) -> None:
+    audit.note("push", who=wish.who, result=result, service=wish.title, to=settings.peer, **details)
 
 
-async def preview(title: str, link: Link, settings: Settings) -> dict[str, Any]:
+async def preview(title: str, link: Link, settings: Settings, theirs: Standing) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
     offer = await asyncio.to_thread(propose, title, settings.remote_node)
-    answer, _ = await _send(replace(offer, dry=True), link)
+    answer, _ = await _send(replace(offer, dry=True), _protocol(Wish(title, audit.NODE), theirs, settings), link)
     return {"service": title, "node": settings.remote_node, **answer}
 
 
 def propose(title: str, peer: int) -> Proposal:
     """The service as it is applied here, and the contents that the peer lacks if it still has what was synced last."""
+    recovery.refuse_waiting()
     service, block = tested(title)
     entries = applied.entries(service, title)
     proposal.sendable(service, entries)
     before = ancestor.find(peer, title)
     fresh = {entry.digest for entry in entries.values()} - set(before.files) if before else set()
-    return Proposal(service, block, entries, _contents(service, entries, title, fresh))
+    contents = _contents(service, entries, title, fresh)
+    return Proposal(service, block, entries, contents, base=before.digest if before else "")
 
 
 def tested(title: str) -> tuple[Service, Block]:
@@ -87,38 +103,49 @@ def tested(title: str) -> tuple[Service, Block]:
     return service, block
 
 
-async def _delivered(offer: Proposal, link: Link, settings: Settings) -> tuple[Mapping[str, Any], int]:
+def _protocol(wish: Wish, theirs: Standing, settings: Settings) -> int:
+    """The version of the peer API in which to speak; Refused if the peer cannot do what is wished."""
+    ours = Versions(__version__)
+    if wish.confirm and "confirm" not in theirs.versions.can:
+        raise Refused(
+            f"service {wish.title}: {settings.peer} cannot put back what is not confirmed: {ours} here, "
+            f"{theirs.versions} on the peer",
+            "push without --confirm, or install the same version there",
+        )
+    return versions.common(ours, theirs.versions)
+
+
+async def _delivered(offer: Proposal, protocol: int, link: Link, settings: Settings) -> tuple[Mapping[str, Any], int]:
     """The peer's answer and the round trips. If the link breaks before it, the same proposal is sent again once the link
     is back: where it had arrived, that changes nothing and only tells what came of it."""
+    asked = 0
+
+    async def ask() -> tuple[Mapping[str, Any], int]:
+        nonlocal asked
+        asked += 1
+        answer, trips = await _send(offer, protocol, link)
+        if answer["result"] == "busy" and asked > 1:
+            raise Failure(f"service {offer.title}: {settings.peer} is still at work on it")
+        return answer, trips + asked - 1
+
     try:
-        answer, trips = await _send(offer, link)
-        return ({**answer, "result": "refused"} if answer["result"] == "busy" else answer), trips
-    except Lost as error:
-        lost = error
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        await asyncio.sleep(0.5)
-        try:
-            await link.settled(deadline - time.monotonic())
-            answer, trips = await _send(offer, link)
-        except Failure:
-            continue
-        if answer["result"] != "busy":
-            return answer, trips + 1
-    raise Failure(
-        f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole, and cannot be asked",
-        f"once csync status is not red: csync diff {offer.title}; to push again does no harm",
-    )
+        answer, trips = await link.insist(ask)
+    except Lost as lost:
+        raise Failure(
+            f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole, and cannot be asked",
+            f"once csync status is not red: csync diff {offer.title}; to push again does no harm",
+        ) from None
+    return ({**answer, "result": "refused"} if answer["result"] == "busy" else answer), trips
 
 
-async def _send(offer: Proposal, link: Link) -> tuple[Mapping[str, Any], int]:
-    answer = await link.request("/v1/push", offer.json(), lane="push", timeout=TIME)
+async def _send(offer: Proposal, protocol: int, link: Link) -> tuple[Mapping[str, Any], int]:
+    answer = await link.request("/v1/push", offer.json(protocol), lane="push", timeout=TIME)
     if answer.get("result") != "lacking":
         return answer, 1
     lacking = {str(digest) for digest in answer.get("lacking", ())}
     more = await asyncio.to_thread(_contents, offer.service, offer.entries, offer.title, lacking)
-    whole = replace(offer, contents={**offer.contents, **more})
-    answer = await link.request("/v1/push", whole.json(), lane="push", timeout=TIME)
+    whole_offer = replace(offer, contents={**offer.contents, **more})
+    answer = await link.request("/v1/push", whole_offer.json(protocol), lane="push", timeout=TIME)
     if answer.get("result") == "lacking":
         raise Failure(f"service {offer.title}: the peer changes while it is being pushed to", "push again")
     return answer, 2
@@ -130,9 +157,4 @@ def _contents(service: Service, entries: Mapping[str, Any], title: str, digests:
 
 def _agreed(offer: Proposal, answer: Mapping[str, Any], settings: Settings) -> None:
     digests = [entry.digest for entry in offer.entries.values() if entry.kind == "file"]
-    state = str(answer["state"])
-    ancestor.record(settings.remote_node, offer.title, state, digests, time=time.time(), pushed_by=settings.local_node)
-
-
-def _word(error: Failure) -> str:
-    return "refused" if isinstance(error, Refused) else "failed"
+    ancestor.record(settings.remote_node, offer.title, str(answer["state"]), digests, pushed_by=settings.local_node)

@@ -1,174 +1,164 @@
 """Receive a push: the whole story stands in `receive`; read it from top to bottom.
 
-lock → what is missing? → has it changed here? → stage and verify → the service's own checker → arm the rollback → swap →
-reload → record → report. `recover` undoes what an interruption left, before any service starts.
+lock → asked before? → what is missing? → has it changed here? → stage and verify → the service's own checker → arm the
+rollback → swap → reload → decide → record → report. What an interruption leaves is `flows.recovery`'s.
 """
 
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from firmware.errors import Busy, Failure, Refused, whole
+from firmware.faults import at
+from firmware.flows import recovery
 from firmware.rc import document
-from firmware.services import applied, catalog, content, control
+from firmware.services import applied, content, control
 from firmware.services.content import Content
 from firmware.services.definition import Outcome
-from firmware.sync import ancestor, audit, compare, staging
+from firmware.sync import ancestor, audit, compare, report, staging, transaction
 from firmware.sync.gate import Visitor
 from firmware.sync.proposal import Proposal
+from firmware.sync.report import Report
 from firmware.sync.staging import Stage
+from firmware.sync.transaction import Transaction
 
-#: the lock held while a swap may still be undone; a save waits for it
-SWAP = "swap"
 FORCE = "look at the difference, then csync push --force to overwrite it"
+Answer = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What came of a proposal; the pusher passes it on. `state` is the digest of what is here now, `sha256` that of what
-    was and of what is, for the audit trail; `lacking` the digests whose contents have to be sent too."""
-
-    result: str
-    message: str = ""
-    hint: str = ""
-    files: list[dict[str, Any]] = field(default_factory=list)
-    check: Outcome | None = None
-    reload: Outcome | None = None
-    state: str = ""
-    sha256: tuple[str, str] = ("", "")
-    lacking: list[str] = field(default_factory=list)
-
-    def json(self) -> dict[str, Any]:
-        """As it travels."""
-        said = {
-            name: outcome and {"status": outcome.status, "output": outcome.output} for name, outcome in self._outcomes()
-        }
-        return {
-            "result": self.result, "message": self.message, "hint": self.hint, "files": self.files, **said,
-            "state": self.state, "sha256": list(self.sha256), "lacking": self.lacking,
-        }  # fmt: skip
-
-    def _outcomes(self) -> tuple[tuple[str, Outcome | None], ...]:
-        return ("check", self.check), ("reload", self.reload)
-
-
-def receive(proposal: Proposal, visitor: Visitor) -> Report:
+def receive(proposal: Proposal, visitor: Visitor) -> Answer:
     """Apply a proposal, whole or not at all; a dry one only says what it would change. It never raises for a refusal."""
+    at("receive.begun")
     try:
         with control.lock(proposal.title, wait=False):
-            stage = staging.stage_of(proposal.service, proposal.title)
-            now = staging.current(stage)
-            if lacking := compare.lacking(proposal, now):
-                return Report("lacking", lacking=lacking, state=now.digest)
-            why = "" if proposal.dry else _conflict(proposal, now, visitor)
-            changes = compare.changes(proposal, now, diff=proposal.dry or bool(why))
-            if proposal.dry:
-                return Report("differs" if changes else "unchanged", files=changes, state=now.digest)
-            if why:
-                report = Report("refused", why, FORCE, changes, state=now.digest)
-            else:
-                report = _apply(proposal, visitor, stage, now, changes)
+            return _considered(proposal, visitor)
     except Busy as error:
-        return Report("busy", str(error), error.hint)
+        return Report("busy", str(error), error.hint).json()
     except Refused as error:
-        report = Report("refused", str(error), error.hint)
+        return _audited(proposal, visitor, Report("refused", str(error), error.hint))
     except Failure as error:
-        report = Report("failed", whole(error), error.hint)
+        return _audited(proposal, visitor, Report("failed", whole(error), error.hint))
     except OSError as error:
-        report = Report("failed", f"{error.filename or proposal.title}: {error.strerror}")
-    return _audited(proposal, visitor, report)
+        return _audited(proposal, visitor, Report("failed", f"{error.filename or proposal.title}: {error.strerror}"))
 
 
-def _apply(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, changes: list[dict[str, Any]]) -> Report:
+def _considered(proposal: Proposal, visitor: Visitor) -> Answer:
+    stage = staging.stage_of(proposal.service, proposal.title)
+    _settled(stage)
+    if known := _asked_before(proposal, stage):
+        return known
+    now = staging.current(stage)
+    if lacking := compare.lacking(proposal, now):
+        return Report("lacking", lacking=lacking, state=now.digest).json()
+    why = "" if proposal.dry else _conflict(proposal, now, visitor)
+    changes = compare.changes(proposal, now, diff=proposal.dry or bool(why))
+    if proposal.dry:
+        return Report("differs" if changes else "unchanged", files=changes, state=now.digest).json()
+    recovery.refuse_waiting()
+    if why:
+        return _audited(proposal, visitor, Report("refused", why, FORCE, changes, state=now.digest))
     if not changes and applied.digest(proposal.title) == now.digest:
-        _agreed(proposal, visitor, now)
-        return Report("unchanged", state=now.digest)
+        return _agreed(proposal, visitor, now)
+    return _applied(proposal, visitor, stage, now, changes)
+
+
+def _settled(stage: Stage) -> None:
+    """An earlier push of it that an error in the program has left open."""
+    found = transaction.read(stage.journal)
+    if found and found.phase != "waiting":
+        with control.lock(recovery.SWAP):
+            recovery.settle(stage, found)
+
+
+def _asked_before(proposal: Proposal, stage: Stage) -> Answer | None:
+    """The answer to this very push, if it was here already, and its answer was lost on the way."""
+    found = transaction.read(stage.journal)
+    if found and proposal.push and found.push == proposal.push:
+        return dict(found.report)
+    return dict(known) if (known := report.recall(proposal.title, proposal.push)) else None
+
+
+def _applied(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, changes: list[dict[str, Any]]) -> Answer:
     try:
         staging.fill(stage, proposal, now)
+        at("receive.staged")
         checked = control.check(proposal.service, proposal.block, staged=stage.tree)
+        at("receive.checked")
         if checked.status:
-            return Report("failed", "the checker says no", "", changes, checked, state=now.digest)
-        with control.lock(SWAP):
-            return _exchange(proposal, visitor, stage, now, Report("applied", files=changes, check=checked))
+            failed = Report("failed", "the checker says no", "", changes, checked, state=now.digest)
+            return _audited(proposal, visitor, failed)
+        with control.lock(recovery.SWAP):
+            return _exchanged(proposal, visitor, stage, now, Report("applied", files=changes, check=checked))
     finally:
         if not stage.journal.exists():
             staging.clear(stage)
 
 
-def _exchange(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, so_far: Report) -> Report:
-    was = content.sha256(now, proposal.service)
-    staging.arm(stage, now)
+def _exchanged(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, so_far: Report) -> Answer:
+    armed = staging.before(stage, now, push=proposal.push, peer=visitor.node, who=visitor.who, confirm=proposal.confirm)
+    transaction.write(armed, stage.journal)
     try:
+        at("receive.armed")
         staging.swap(stage, proposal.block.text)
+        at("receive.swapped")
         staging.unchanged(stage, now)
         applied.snapshot(proposal.service, proposal.block)
         reloaded = control.reload_outcome(proposal.service, proposal.block)
-        if not reloaded.status:
-            return _finish(proposal, visitor, stage, was, replace(so_far, reload=reloaded))
+        at("receive.reloaded")
     except BaseException as error:
         if not isinstance(error, Failure) or isinstance(error, Refused):
-            _undo(stage)
+            recovery.undo(stage, armed)
+            recovery.clear(stage)
             raise
         reloaded = Outcome(1, str(error))
-    message = "the reload failed; the old state is back" + _undo(stage)
-    return replace(so_far, result="rolled-back", message=message, reload=reloaded, state=now.digest, sha256=(was, was))
+    if not reloaded.status:
+        return _decided(stage, armed, replace(so_far, reload=reloaded))
+    message = "the reload failed; the old state is back" + recovery.undo(stage, armed)
+    back = replace(
+        so_far, result="rolled-back", message=message, reload=reloaded, state=now.digest, sha256=(armed.sha256,) * 2
+    )
+    told = _audited(proposal, visitor, back)
+    recovery.clear(stage)
+    return told
 
 
-def _finish(proposal: Proposal, visitor: Visitor, stage: Stage, was: str, so_far: Report) -> Report:
-    """The reload has worked: note it, and disarm the rollback last."""
+def _decided(stage: Stage, armed: Transaction, so_far: Report) -> Answer:
+    """It serves. From the one write here on the push is not undone any more, or only if it is not confirmed in time."""
     done = staging.current(stage)
-    _agreed(proposal, visitor, done)
-    applied.keep(proposal.title)
-    stage.journal.unlink()
-    return replace(so_far, state=done.digest, sha256=(was, content.sha256(done, proposal.service)))
-
-
-def _undo(stage: Stage) -> str:
-    """Put the old state back and have the service load it again; what went wrong with that is said, and nothing kept."""
-    staging.put_back(stage)
-    staging.clear(stage)
-    name, _, instance = stage.title.partition(".")
-    block = document.read(stage.config).find(name, instance)
-    again = control.reload_outcome(stage.service, block) if block else Outcome(0, "")
-    return f", but loading it again failed, too: {again.output}" if again.status else ""
-
-
-def recover() -> list[str]:
-    """Undo every swap that was interrupted; returns what was done, for the console. Before any service starts."""
-    said = []
-    for title in staging.interrupted():
-        service = catalog.find(title.partition(".")[0])
-        if service is None:
-            continue
-        with control.lock(title), control.lock(SWAP):
-            stage = staging.stage_of(service, title)
-            if not stage.journal.exists():
-                continue
-            undone = _undo(stage)
-        said.append(f"service {title}: an interrupted push was undone{undone}")
-        audit.note("recover", who="this node", result="rolled-back", service=title)
-    return said
+    sha256 = armed.sha256, content.sha256(done, stage.service)
+    told = replace(so_far, state=done.digest, sha256=sha256, confirm=armed.confirm).json()
+    digests = tuple(entry.digest for entry in done.entries.values() if entry.kind == "file")
+    decided = replace(armed, phase="done", report=told, files=digests)
+    if armed.confirm:
+        decided = replace(decided, phase="waiting", deadline=transaction.clock() + armed.confirm)
+    transaction.write(decided, stage.journal)
+    at("receive.decided")
+    if armed.confirm:
+        recovery.await_confirmation(stage, decided)
+        trail = report.trail({**told, "message": f"it is put back unless it is confirmed within {armed.confirm} s"})
+        audit.note("push received", who=armed.who, result="applied", service=stage.title, push=armed.push, **trail)
+    else:
+        recovery.complete(stage, decided)
+    return told
 
 
 def _conflict(proposal: Proposal, now: Content, visitor: Visitor) -> str:
     """Why the proposal may not overwrite what is here; "" if it may."""
-    title, before = proposal.title, ancestor.find(visitor.node, proposal.title)
-    if now.digest == compare.digest(proposal):
+    title, known = proposal.title, ancestor.find(visitor.node, proposal.title)
+    # What the pusher had in common with us last it has seen, even if we were interrupted before we noted that.
+    if now.digest in (compare.digest(proposal), proposal.base):
         return ""
     if proposal.expect:
         again = now.digest != proposal.expect
         return f"service {title} was changed again on the receiving node since it was shown" if again else ""
-    if before is not None:
-        same = now.digest == before.digest
-        return (
-            "" if same else f"service {title} was changed on the receiving node since its last sync with {visitor.name}"
-        )
+    if known is not None:
+        changed = now.digest != known.digest
+        last = f"its last sync with {visitor.name}"
+        return f"service {title} was changed on the receiving node since {last}" if changed else ""
     if now.digest == _factory(proposal).digest:
         return ""
-    return (
-        f"service {title} was never synced with {visitor.name}, and is not as the factory made it on the receiving node"
-    )
+    never = f"service {title} was never synced with {visitor.name}"
+    return f"{never}, and is not as the factory made it on the receiving node"
 
 
 def _factory(proposal: Proposal, top: Path = Path("/usr/share/factory")) -> Content:
@@ -180,16 +170,15 @@ def _factory(proposal: Proposal, top: Path = Path("/usr/share/factory")) -> Cont
     return content.read(proposal.service, block, root=top)
 
 
-def _agreed(proposal: Proposal, visitor: Visitor, done: Content) -> None:
-    digests = [entry.digest for entry in done.entries.values() if entry.kind == "file"]
-    ancestor.record(visitor.node, proposal.title, done.digest, digests, time=time.time(), pushed_by=visitor.node)
+def _agreed(proposal: Proposal, visitor: Visitor, now: Content) -> Answer:
+    """Both nodes have it already."""
+    digests = [entry.digest for entry in now.entries.values() if entry.kind == "file"]
+    ancestor.record(visitor.node, proposal.title, now.digest, digests, pushed_by=visitor.node)
+    return _audited(proposal, visitor, Report("unchanged", state=now.digest))
 
 
-def _audited(proposal: Proposal, visitor: Visitor, report: Report) -> Report:
-    audit.note(
-        "push received", who=f"{visitor.name} ({visitor.key.fingerprint})", result=report.result, service=proposal.title,
-        message=report.message, before=report.sha256[0], after=report.sha256[1],
-        files=[change["path"] for change in report.files],
-        check=report.check.output if report.check else "", reload=report.reload.output if report.reload else "",
-    )  # fmt: skip
-    return report
+def _audited(proposal: Proposal, visitor: Visitor, came: Report) -> Answer:
+    told = came.json()
+    about = {"service": proposal.title, "push": proposal.push, **report.trail(told)}
+    audit.note("push received", who=visitor.who, result=came.result, **about)
+    return told

@@ -74,10 +74,38 @@ def snapshot(service: Service, block: Block, *, top: Path = APPLIED, root: Path 
 
 
 def keep(title: str, *, top: Path = APPLIED) -> None:
-    """The last snapshot is what the process has loaded now."""
+    """The last snapshot is what the process has loaded now; nothing if there is none any more."""
     from firmware.services import tree
 
-    tree.replace(_new(title, top), top / title)
+    if _new(title, top).exists():
+        tree.replace(_new(title, top), top / title)
+
+
+def set_aside(title: str, *, top: Path = APPLIED) -> None:
+    """Keep what is applied now for `put_back`, which may have to bring it back."""
+    from firmware.services import tree
+
+    tree.remove(_old(title, top))
+    if (top / title).exists():
+        tree.copy(top / title, _old(title, top))
+
+
+def put_back(title: str, wanted: str, *, top: Path = APPLIED) -> None:
+    """What was set aside is applied again, if it has that digest and something else is applied now ("": nothing was)."""
+    from firmware.services import tree
+
+    if not wanted:
+        forget(title, top=top)
+    elif digest(title, top=top) != wanted and _old(title, top).exists():
+        tree.replace(_old(title, top), top / title)
+    tree.remove(_new(title, top))
+
+
+def drop_aside(title: str, *, top: Path = APPLIED) -> None:
+    """What was set aside will not be needed."""
+    from firmware.services import tree
+
+    tree.remove(_old(title, top))
 
 
 def forget(title: str, *, top: Path = APPLIED) -> None:
@@ -112,6 +140,10 @@ def restore(
 
 def _new(title: str, top: Path) -> Path:
     return top / f".{title}.new"
+
+
+def _old(title: str, top: Path) -> Path:
+    return top / f".{title}.old"
 
 
 def _tidy(*places: Path) -> None:

@@ -5,6 +5,7 @@ so that a node which loses an unsaved push at its reboot goes back to the ancest
 """
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +39,6 @@ def record(
     digest: str,
     digests: Iterable[str],
     *,
-    time: float,
     pushed_by: int,
     path: Path = FILE,
     lock: Path = LOCK,
@@ -46,7 +46,9 @@ def record(
     """Both nodes have the same now."""
     with files.locked(lock):
         table = _read(path)
-        table.setdefault(str(peer), {})[title] = asdict(Ancestor(digest, tuple(sorted(set(digests))), time, pushed_by))
+        table.setdefault(str(peer), {})[title] = asdict(
+            Ancestor(digest, tuple(sorted(set(digests))), time.time(), pushed_by)
+        )
         path.parent.mkdir(mode=0o755, exist_ok=True)
         files.write(path, json.dumps(table, indent=1).encode() + b"\n", mode=0o600)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from firmware import files, processes, run
 from firmware.errors import Failure
 from firmware.sync import keys
+from firmware.sync.audit import Who
 from firmware.sync.settings import DEFAULT_PORT, Settings
 
 RUN = Path("/run/firmware/csyncd")
@@ -22,16 +23,23 @@ SSHD = "/usr/sbin/sshd"
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A peer that may come in: its node's name, its key, and the socket at which csyncd hears it."""
+    """A peer that may come in: its node's name, its key, the socket at which csyncd hears it, and the address from which
+    it speaks ("" if that is not known)."""
 
     name: str
     key: keys.Key
     socket: Path
+    address: str = ""
 
     @property
     def node(self) -> int:
         """The number in its name."""
         return int(self.name.removeprefix("node-"))
+
+    @property
+    def who(self) -> Who:
+        """As the audit trail names it."""
+        return Who(self.name, self.address, self.key.fingerprint)
 
 
 def visitors(settings: Settings, directory: Path = keys.DIRECTORY, sockets: Path = SOCKETS) -> list[Visitor]:

@@ -5,12 +5,13 @@ ssh's own words are kept, because they tell an operator what is wrong: a refused
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from firmware import files, http11, run
-from firmware.errors import Failure, again
+from firmware.errors import Failure, Invalid, Lost, Refused, again
 from firmware.sync import keys
 from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
@@ -18,6 +19,10 @@ from firmware.sync.trouble import explain
 
 #: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt
 RETRY, CONNECT_TIME = 5.0, 6.0
+#: seconds to wait for a link that broke before the peer had answered
+PATIENCE = 20.0
+
+Answer = TypeVar("Answer")
 
 
 def configuration(settings: Settings, directory: Path = keys.DIRECTORY, where: Path = RUN) -> str:
@@ -57,7 +62,7 @@ class Link:
     """The way to the peer. `reason` is "" while it is up, and else why it is not, in ssh's own words."""
 
     def __init__(
-        self, settings: Settings, up: Callable[[], Awaitable[None]], down: Callable[[str], None], where: Path = RUN
+        self, settings: Settings, up: Callable[[], Awaitable[object]], down: Callable[[str], None], where: Path = RUN
     ) -> None:
         self._settings, self._up, self._down, self._where = settings, up, down, where
         self._socket = where / "link.sock"
@@ -119,6 +124,25 @@ class Link:
                 str(answer.content.get("hint", "")),
             )
         return dict(answer.content)
+
+    async def insist(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What `ask` answers. If the link breaks before that, ask again as soon as it is back, so only for what may be asked
+        twice; Lost after PATIENCE seconds."""
+        try:
+            return await ask()
+        except Lost as error:
+            lost = error
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            await asyncio.sleep(0.5)
+            try:
+                await self.settled(deadline - time.monotonic())
+                return await ask()
+            except (Refused, Invalid):
+                raise
+            except Failure:
+                continue
+        raise lost
 
     def end(self) -> None:
         """Close the connection for good."""

@@ -12,20 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from firmware import files, manifest, native
+from firmware import __version__, files, manifest, native
 from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.document import Block
 from firmware.services import catalog
 from firmware.services.definition import Service
+from firmware.sync import versions
 
 #: the most files of one service, bytes of one file, and bytes of all of them
 MOST_FILES, MOST_BYTES, MOST_BYTES_IN_ALL = 4096, 8 << 20, 16 << 20
 SMALLER = "keep what is large elsewhere, or copy it by other means"
 FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
+#: what version 2 of the peer API added
+FIELDS_2 = {"protocol", "firmware", "push", "base", "confirm"}
 ENTRY_FIELDS = {"path", "kind", "mode", "owner", "group", "size", "digest"}
 DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
+PUSH = re.compile(r"[0-9a-f]{32}")
+#: seconds that a push may wait to be confirmed
+CONFIRM = (1, 86400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +39,8 @@ class Proposal:
     """One service as it shall be. `entries` are by absolute path; `contents` by digest.
 
     `expect` is the digest of the state that --force may overwrite ("" without --force); `dry` asks what would change.
+    `push` names this very push, so that it can be sent again; `base` is the digest of what both nodes had last, as far as
+    the pusher knows; `confirm` the seconds in which it has to be confirmed (0: it has not to be).
     """
 
     service: Service
@@ -41,14 +49,24 @@ class Proposal:
     contents: Mapping[str, bytes]
     expect: str = ""
     dry: bool = False
+    push: str = ""
+    base: str = ""
+    confirm: int = 0
 
     @property
     def title(self) -> str:
         """The service's name with its instance."""
         return self.block.title
 
-    def json(self) -> dict[str, Any]:
-        """As it travels."""
+    def json(self, protocol: int = versions.SPOKEN[1]) -> dict[str, Any]:
+        """As it travels to a node that speaks that version."""
+        told = self._first()
+        if protocol >= 2:
+            told |= {"protocol": protocol, "firmware": __version__}
+            told |= {"push": self.push, "base": self.base, "confirm": self.confirm}
+        return told
+
+    def _first(self) -> dict[str, Any]:
         top = PurePosixPath(self.service.owns or "/")
         entries = [
             {
@@ -73,7 +91,8 @@ def sendable(service: Service, entries: Mapping[str, Entry]) -> None:
 
 def parse(content: Mapping[str, Any]) -> Proposal:
     """A proposal from the wire; Refused with the reason for anything that a peer may not send."""
-    _only(content, FIELDS, "the proposal")
+    _version(content)
+    _only(content, FIELDS | FIELDS_2 if content.get("protocol", 1) > 1 else FIELDS, "the proposal")
     service, block = _block(_text(content, "service"), _text(content, "block"))
     listed = content.get("entries")
     if not isinstance(listed, list) or len(listed) > MOST_FILES:
@@ -86,15 +105,36 @@ def parse(content: Mapping[str, Any]) -> Proposal:
         entries[entry.path] = entry
     _limits(service, entries)
     _parents(service, entries)
-    expect = content.get("expect", "")
-    if not isinstance(expect, str) or (expect and not DIGEST.fullmatch(expect)):
-        raise Refused("expect: not a digest")
     if not isinstance(content.get("dry", False), bool):
         raise Refused("dry: neither true nor false")
     wanted = {entry.digest for entry in entries.values()}
     return Proposal(
-        service, block, dict(sorted(entries.items())), _contents(content, wanted), expect, content.get("dry", False)
-    )
+        service, block, dict(sorted(entries.items())), _contents(content, wanted), _mark(content, "expect", DIGEST),
+        content.get("dry", False), _mark(content, "push", PUSH), _mark(content, "base", DIGEST), _seconds(content),
+    )  # fmt: skip
+
+
+def _version(content: Mapping[str, Any]) -> None:
+    said = content.get("protocol", 1)
+    if type(said) is not int:
+        raise Refused("protocol: not a whole number")
+    theirs = versions.Versions(str(content.get("firmware", "?"))[:40], (said, said))
+    if wrong := versions.unfit(versions.Versions(__version__), theirs):
+        raise Refused(wrong, "install the same version on both nodes")
+
+
+def _mark(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) -> str:
+    value = content.get(key, "")
+    if not isinstance(value, str) or (value and not shape.fullmatch(value)):
+        raise Refused(f"{key}: malformed")
+    return value
+
+
+def _seconds(content: Mapping[str, Any]) -> int:
+    value = content.get("confirm", 0)
+    if type(value) is not int or not (value == 0 or CONFIRM[0] <= value <= CONFIRM[1]):
+        raise Refused(f"confirm: not a number of seconds from {CONFIRM[0]} to {CONFIRM[1]}")
+    return value
 
 
 def _block(title: str, text: str) -> tuple[Service, Block]:

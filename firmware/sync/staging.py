@@ -1,29 +1,29 @@
 """Staging and swapping: how a service's new state gets below /etc in one step, and out of it again.
 
-/etc/.staging/TITLE holds `tree` (the new files, later the old ones) and `journal`. The journal is written before anything
-is swapped and removed when the outcome is final; where one is found later, the old state is put back.
+/etc/.staging/TITLE holds `tree` (the new files, later the old ones) and `journal`, the transaction. It is written before
+anything is swapped and removed when nothing of it is open any more.
 """
 
-import base64
 import grp
-import json
 import os
 import pwd
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from firmware import files, manifest, native
+from firmware import manifest, native
 from firmware.errors import Failure, Refused
+from firmware.faults import at
 from firmware.manifest import Entry
 from firmware.rc import document, edit
-from firmware.services import content, control
+from firmware.services import applied, content, control, tree
 from firmware.services.content import Content
 from firmware.services.definition import Service
 from firmware.sync.proposal import Proposal
-
-TOP = Path("/etc/.staging")
+from firmware.sync.transaction import TOP, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,13 @@ class Stage:
         return self.place / "tree"
 
     @property
+    def lent(self) -> Path:
+        """Where a copy of the applied files is made ready, when these are not what lies on disk."""
+        return self.place / "lent"
+
+    @property
     def journal(self) -> Path:
-        """The record by which an interrupted swap is undone."""
+        """Where the transaction is noted by which an interrupted swap is undone, or completed."""
         return self.place / "journal"
 
 
@@ -95,14 +100,12 @@ def _dress(stage: Stage, entries: Mapping[str, Entry]) -> None:
         stage.tree.chmod(0o750)
 
 
-def arm(stage: Stage, now: Content) -> None:
-    """Write the journal: from here on, `recover` brings the old state back, whatever happens."""
-    record = {
-        "block": base64.b64encode(now.block.encode()).decode(),
-        "existed": stage.owned.exists(),
-        "inode": _inode(stage.owned),
-    }
-    files.write(stage.journal, json.dumps(record).encode(), mode=0o600)
+def before(stage: Stage, now: Content, **known: Any) -> Transaction:
+    """The transaction that brings back what is here now."""
+    return Transaction(
+        "armed", stage.title, block=now.block, existed=stage.owned.exists(), inode=_inode(stage.owned),
+        applied=applied.digest(stage.title), sha256=content.sha256(now, stage.service), **known,
+    )  # fmt: skip
 
 
 def swap(stage: Stage, block: str) -> None:
@@ -110,6 +113,7 @@ def swap(stage: Stage, block: str) -> None:
     if stage.service.owns:
         stage.owned.mkdir(mode=0o700, exist_ok=True)
         native.exchange(stage.tree, stage.owned)
+    at("receive.exchanged")
     _put_block(stage, block)
 
 
@@ -121,25 +125,34 @@ def unchanged(stage: Stage, before: Content) -> None:
             raise Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
 
 
-def put_back(stage: Stage) -> None:
-    """Undo a swap, as far as it went; harmless where nothing was swapped."""
-    record = json.loads(stage.journal.read_bytes())
-    if stage.service.owns and stage.tree.exists() and record["existed"] and _inode(stage.owned) != record["inode"]:
-        native.exchange(stage.tree, stage.owned)
-    elif stage.service.owns and not record["existed"] and stage.owned.exists():
+def put_back(stage: Stage, old: Transaction) -> None:
+    """Put in place what was there before the swap, wherever that is now; harmless where nothing was swapped."""
+    if stage.service.owns and old.existed and _inode(stage.owned) != old.inode:
+        for aside in (stage.tree, stage.lent):
+            if _inode(aside) == old.inode:
+                native.exchange(aside, stage.owned)
+    elif stage.service.owns and not old.existed and stage.owned.exists():
         shutil.rmtree(stage.owned)
-    _put_block(stage, base64.b64decode(record["block"]).decode())
+    at("undo.exchanged")
+    _put_block(stage, old.block)
+
+
+@contextmanager
+def lent(stage: Stage, files_of: Path) -> Iterator[None]:
+    """Have a copy of these files where the service's own are, for as long as something is loaded from them."""
+    tree.remove(stage.lent)
+    tree.copy(files_of, stage.lent)
+    native.exchange(stage.lent, stage.owned)
+    try:
+        yield
+    finally:
+        native.exchange(stage.lent, stage.owned)
 
 
 def clear(stage: Stage) -> None:
-    """Remove the stage; the journal first, for without it nothing is pending."""
+    """Remove the stage; the journal first, for without it nothing is open."""
     stage.journal.unlink(missing_ok=True)
     shutil.rmtree(stage.place, ignore_errors=True)
-
-
-def interrupted(top: Path = TOP) -> list[str]:
-    """The titles of services whose swap was begun and not ended."""
-    return sorted(path.parent.name for path in top.glob("*/journal"))
 
 
 def _put_block(stage: Stage, text: str) -> None:

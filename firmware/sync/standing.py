@@ -12,10 +12,9 @@ from firmware.rc.document import Block
 from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Service
 from firmware.store import changes
+from firmware.sync import transaction, versions
 from firmware.sync.settings import Settings
-
-#: the versions of the peer API that this node speaks, oldest and newest
-PROTOCOLS = (1, 1)
+from firmware.sync.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +27,39 @@ class Digests:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A push that waits to be confirmed: which one, of which service, from which node, and for how many seconds yet."""
+
+    service: str
+    push: str
+    node: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them;
-    `down` are the services that should run and do not."""
+    `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo."""
 
     node: int
     address: str
     remote_node: int
     remote_address: str
-    version: str
-    protocols: tuple[int, int]
+    versions: Versions
     unsaved: tuple[str, ...]
     unapplied: tuple[str, ...]
     down: tuple[str, ...]
-    confirm_pending: bool
+    waiting: Waiting | None
     services: Mapping[str, Digests]
 
     def json(self) -> dict[str, Any]:
-        """As it travels."""
-        return asdict(self)
+        """As it travels, to a node of any version."""
+        told = asdict(self)
+        del told["versions"]
+        return told | {
+            "version": self.versions.firmware, "protocols": list(self.versions.spoken),
+            "confirm_pending": self.waiting is not None,
+        }  # fmt: skip
 
 
 def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
@@ -64,9 +77,14 @@ def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = 
         if not service.stays:
             services[block.title] = Digests(now, loaded, saved_digest(block.title))
     return Standing(
-        settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, __version__, PROTOCOLS,
-        changes.unsaved().paths, tuple(unapplied), tuple(down), False, services,
+        settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
+        changes.unsaved().paths, tuple(unapplied), tuple(down), _waiting(), services,
     )  # fmt: skip
+
+
+def _waiting() -> Waiting | None:
+    found = transaction.waiting()
+    return Waiting(found.title, found.push, found.peer, round(found.left)) if found else None
 
 
 def _is_down(service: Service, block: Block) -> bool:
@@ -95,12 +113,20 @@ def parse(told: Mapping[str, Any]) -> Standing:
         low, high = (_typed(number, int) for number in told["protocols"])
         return Standing(
             _typed(told["node"], int), _typed(told["address"], str), _typed(told["remote_node"], int),
-            _typed(told["remote_address"], str), _typed(told["version"], str), (low, high),
+            _typed(told["remote_address"], str), Versions(_typed(told["version"], str), (low, high)),
             _texts(told["unsaved"]), _texts(told["unapplied"]), _texts(told["down"]),
-            _typed(told["confirm_pending"], bool), services,
+            _parse_waiting(told.get("waiting")), services,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
+
+
+def _parse_waiting(told: Any) -> Waiting | None:
+    if told is None:  # nothing waits, or the peer's version knows no such thing
+        return None
+    return Waiting(
+        _typed(told["service"], str), _typed(told["push"], str), _typed(told["node"], int), _typed(told["left"], int)
+    )
 
 
 def _texts(values: Any) -> tuple[str, ...]:
@@ -132,17 +158,9 @@ def mismatches(ours: Standing, theirs: Standing) -> list[str]:
         found.append(
             f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
         )
-    if max(ours.protocols[0], theirs.protocols[0]) > min(ours.protocols[1], theirs.protocols[1]):
-        found.append(
-            f"the versions do not fit: {ours.version} here (protocol {_span(ours)}), "
-            f"{theirs.version} on the peer (protocol {_span(theirs)})"
-        )
+    if wrong := versions.unfit(ours.versions, theirs.versions):
+        found.append(wrong)
     return found
-
-
-def _span(standing: Standing) -> str:
-    low, high = standing.protocols
-    return str(low) if low == high else f"{low} to {high}"
 
 
 def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple[str, list[str]]:
@@ -151,9 +169,7 @@ def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple
         return "red", [why_not]
     if wrong := mismatches(ours, theirs):
         return "red", wrong
-    reasons = []
-    if theirs.confirm_pending:
-        reasons.append(f"node {theirs.node}: a push waits to be confirmed")
+    reasons = [_waits(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
     if theirs.down:
         reasons.append(f"node {theirs.node}: does not run: {_some(theirs.down)}")
     if theirs.unapplied:
@@ -166,6 +182,13 @@ def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple
         if not theirs.unsaved and digests.applied != digests.saved and title not in theirs.unapplied
     ]
     return ("orange", reasons) if reasons else ("green", [])
+
+
+def _waits(node: int, found: Waiting) -> str:
+    return (
+        f"node {node}: service {found.service} waits to be confirmed (csync confirm on node {found.node}); "
+        f"it is put back in {found.left} s"
+    )
 
 
 def _some(words: tuple[str, ...], most: int = 6) -> str:

@@ -1,0 +1,37 @@
+"""Who is at the keyboard: what the audit trail and the history of saves say of it."""
+
+import os
+
+from firmware import manifest
+from firmware.sync.audit import Who
+from firmware.sync.keys import Key
+
+
+def who() -> Who:
+    """All of it."""
+    return Who(account(), origin(), key())
+
+
+def account() -> str:
+    """The account; behind sudo, the one that called it."""
+    return os.environ.get("SUDO_USER") or manifest.user_name(os.getuid())
+
+
+def origin() -> str:
+    """The address that an administrator logged in from, else the terminal, else "": nobody sits there."""
+    if connection := os.environ.get("SSH_CONNECTION"):
+        return connection.split()[0]
+    try:
+        return os.ttyname(0).removeprefix("/dev/")
+    except OSError:
+        return ""
+
+
+def key() -> str:
+    """The fingerprint of the key that the administrator logged in with; "" if it was none. sshd tells by ExposeAuthInfo."""
+    try:
+        with open(os.environ.get("SSH_USER_AUTH", ""), encoding="utf-8") as file:
+            words = file.read().split()
+        return Key(words[1], words[2]).fingerprint if words[0] == "publickey" else ""
+    except (OSError, ValueError, IndexError):
+        return ""

@@ -1,0 +1,60 @@
+"""Confirm a push: the pushing half asks, the receiving half keeps what it would have put back. One story, two nodes.
+
+Whether the answer gets lost or comes twice makes no difference: the question names the push.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from firmware.errors import Refused
+from firmware.faults import at
+from firmware.flows import recovery
+from firmware.services import catalog, control
+from firmware.sync import ancestor, audit, report, staging, transaction
+from firmware.sync.audit import Who
+from firmware.sync.gate import Visitor
+from firmware.sync.link import Link
+from firmware.sync.settings import Settings
+from firmware.sync.standing import Standing
+
+#: seconds for the peer to answer
+TIME = 30.0
+
+
+async def confirm(link: Link, settings: Settings, theirs: Standing, who: Who) -> dict[str, Any]:
+    """Keep what waits on the peer, if this node pushed it; returns the report of `csync confirm --json`."""
+    found = theirs.waiting
+    if found is None or found.node != settings.local_node:
+        raise Refused(
+            f"nothing that this node pushed waits to be confirmed on node {settings.remote_node}",
+            "csync log tells what became of it",
+        )
+    about: dict[str, Any] = {"service": found.service, "push": found.push}
+    answer = await link.insist(lambda: link.request("/v1/confirm", about, lane="push", timeout=TIME))
+    at("confirm.answered")
+    agreed = answer["state"], answer["digests"]
+    ancestor.record(settings.remote_node, found.service, *agreed, pushed_by=settings.local_node)
+    audit.note("confirm", who=who, result="confirmed", to=settings.peer, **about)
+    return {**about, "node": settings.remote_node, "result": "confirmed", "state": answer["state"]}
+
+
+def confirmed(title: str, push: str, visitor: Visitor) -> dict[str, Any]:
+    """Keep what that peer pushed. Refused if its time was over, or if it never waited."""
+    at("confirm.begun")
+    service = catalog.find(title.partition(".")[0])
+    if service is None or not push:
+        raise Refused("it names no push")
+    with control.lock(title), control.lock(recovery.SWAP):
+        stage = staging.stage_of(service, title)
+        found = transaction.read(stage.journal)
+        if found and found.push == push and found.peer == visitor.node:
+            if found.left:
+                done = replace(found, phase="done", who=visitor.who)
+                transaction.write(done, stage.journal)
+                recovery.complete(stage, done)
+            else:
+                recovery.settle(stage, found)
+    known = report.recall(title, push)
+    if known is None or not known.get("confirm"):
+        raise Refused(f"service {title}: it was not confirmed in time, and the old state is back", "push it again")
+    return dict(known)

@@ -1,0 +1,133 @@
+"""Recovery: what becomes of a transaction that is open. `recover` is the story: undo it, complete it, or let it wait.
+
+Everything here may be interrupted and done again. Who calls it holds the service's lock and SWAP, but for `recover`.
+"""
+
+from pathlib import Path
+
+from firmware.errors import Refused
+from firmware.faults import at
+from firmware.rc import document
+from firmware.services import applied, catalog, content, control, tree
+from firmware.services.definition import Outcome
+from firmware.sync import ancestor, audit, report, staging, transaction
+from firmware.sync.staging import Stage
+from firmware.sync.transaction import Transaction
+
+#: the lock held while a swap may still be undone; a save waits for it
+SWAP = "swap"
+#: where edits are kept that were made to a push that waited to be confirmed, when it was put back
+EDITED = Path("/run/firmware/edited")
+
+
+def recover(only: str = "", *, booting: bool = False) -> list[str]:
+    """See to every open transaction (or the one of the service `only`); returns what was done, for the console.
+
+    Before any service starts, whenever csyncd starts, and when a confirmation's time is over. What waits for one is let
+    wait while it has time, but not over a boot.
+    """
+    said = []
+    for title in transaction.titles():
+        service = catalog.find(title.partition(".")[0])
+        if service is None or only not in ("", title):
+            continue
+        with control.lock(title), control.lock(SWAP):
+            stage = staging.stage_of(service, title)
+            found = transaction.read(stage.journal)
+            if found is not None:
+                said += settle(stage, found, booting=booting)
+    return said
+
+
+def settle(stage: Stage, found: Transaction, *, booting: bool = False) -> list[str]:
+    """Do what its phase asks for; returns what was done."""
+    if found.phase == "done":
+        complete(stage, found)
+        return [f"service {found.title}: an interrupted push was completed"]
+    if found.phase == "waiting" and found.left and not booting:
+        await_confirmation(stage, found)
+        return []
+    if found.phase == "waiting":
+        event, why = "revert", f"a push was not confirmed within {found.confirm} s, and the old state is back"
+    else:
+        event, why = "recover", "an interrupted push was undone"
+    kept = _keep_edits(stage, found)
+    message = why + undo(stage, found) + kept
+    audit.note(event, who=audit.NODE, result="rolled-back", service=found.title, message=message, push=found.push)
+    clear(stage)
+    return [f"service {found.title}: {message}"]
+
+
+def undo(stage: Stage, old: Transaction) -> str:
+    """Put the old state back and have the service load it again; returns what went wrong with that. `clear` comes next."""
+    at("undo.begun")
+    staging.put_back(stage, old)
+    at("undo.put-back")
+    applied.put_back(stage.title, old.applied)
+    again = _load(stage)
+    at("undo.loaded")
+    return f", but loading it again failed, too: {again.output}" if again.status else ""
+
+
+def await_confirmation(stage: Stage, found: Transaction) -> None:
+    """The service has loaded what was pushed; keep what brings the old state back."""
+    if applied.digest(stage.title) == found.applied:
+        applied.set_aside(stage.title)
+    applied.keep(stage.title)
+    at("receive.kept")
+
+
+def complete(stage: Stage, done: Transaction) -> None:
+    """Nothing will be undone: note what both nodes have now, and for the audit trail what came of it."""
+    applied.keep(stage.title)
+    at("receive.kept")
+    told = done.report
+    ancestor.record(done.peer, done.title, told["state"], done.files, pushed_by=done.peer)
+    report.remember(done.title, done.push, {**told, "digests": list(done.files)})
+    at("receive.recorded")
+    event, result = ("confirm received", "confirmed") if done.confirm else ("push received", told["result"])
+    audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail(told))
+    applied.drop_aside(stage.title)
+    staging.clear(stage)
+    at("receive.cleared")
+
+
+def clear(stage: Stage) -> None:
+    """After an undo: nothing is open any more."""
+    applied.drop_aside(stage.title)
+    staging.clear(stage)
+    at("undo.cleared")
+
+
+def refuse_waiting() -> None:
+    """Refused while a push waits to be confirmed on this node."""
+    found = transaction.waiting()
+    if found is not None:
+        raise Refused(
+            f"service {found.title}: a push from {found.who.account} waits to be confirmed ({found.left:.0f} s left)",
+            f"csync confirm on {found.who.account}, or wait until it is put back",
+        )
+
+
+def _load(stage: Stage) -> Outcome:
+    """Have the service load what is applied. Edits that were not applied stay where they lie, and are not loaded."""
+    block = applied.block_of(stage.title)
+    if block is None:
+        return Outcome(0, "")
+    name, _, instance = stage.title.partition(".")
+    now = content.read(stage.service, document.read(stage.config).find(name, instance))
+    if now.digest == applied.digest(stage.title) or not applied.files_of(stage.title).is_dir():
+        return control.reload_outcome(stage.service, block)
+    with staging.lent(stage, applied.files_of(stage.title)):
+        return control.reload_outcome(stage.service, block)
+
+
+def _keep_edits(stage: Stage, found: Transaction) -> str:
+    """Whoever edited what waited to be confirmed finds it again; returns where."""
+    if found.phase != "waiting" or staging.current(stage).digest == found.report["state"] or not stage.owned.is_dir():
+        return ""
+    place = EDITED / stage.title
+    tree.remove(place)
+    EDITED.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tree.copy(stage.owned, place)
+    return f"; what was edited here meanwhile is in {place}"
