@@ -106,7 +106,7 @@ def side_of(step: str) -> Side:
 
 def thrown(dice: random.Random, size: int) -> Blow:
     """A blow by chance, for a push of files of that many bytes in all."""
-    make = dice.choices((_fault, _kill, _bytes, _cable, _power, _two), (0, 30, 15, 8, 4, 8))[0]
+    make = dice.choices((_fault, _kill, _bytes, _cable, _power, _two), (35, 30, 15, 8, 4, 8))[0]
     return make(dice, size)
 
 
