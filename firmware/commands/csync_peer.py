@@ -1,4 +1,4 @@
-"""`csync diff`, `push`, `confirm`, `save`, `status` and `log`: what csyncd does with the peer, asked through its socket."""
+"""`csync diff`, `push`, `confirm`, `save` and `status`: what csyncd does with the peer, asked through its socket."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.csyncd import daemon, pair
 from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, whole, word
-from firmware.sync import audit, settings, standing
+from firmware.sync import settings, standing
 from firmware.sync.proposal import CONFIRM
 
 #: seconds that csyncd may take: a push waits for the peer's checker and reload
@@ -144,12 +144,12 @@ def _print_changes(report: dict[str, Any], *, diff: bool) -> None:
             for key in ("mode", "owner")
             if before and after and before[key] != after[key]
         ]
-        print(f"{change['change']:<8}{_printable(change['path'])}" + (f"  ({', '.join(shape)})" if shape else ""))
+        print(f"{change['change']:<8}{printable(change['path'])}" + (f"  ({', '.join(shape)})" if shape else ""))
         if diff and change["diff"]:
-            print(_printable(change["diff"], keep="\n\t"), end="")
+            print(printable(change["diff"], keep="\n\t"), end="")
 
 
-def _printable(text: str, keep: str = "") -> str:
+def printable(text: str, keep: str = "") -> str:
     """Text of a peer's on our terminal: control characters are shown, not obeyed."""
     return "".join(
         letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
@@ -167,7 +167,7 @@ def save(argv: list[str]) -> int:
     print(f"node {report['node']}: saved generation {report['generation']} ({report['digest']})")
     for change in ("added", "changed", "removed"):
         for path in report[change]:
-            print(f"  {change:<8}{_printable(path)}")
+            print(f"  {change:<8}{printable(path)}")
     return 0
 
 
@@ -203,7 +203,7 @@ def _without_csyncd(why: str) -> dict[str, Any]:
 def _readable(report: dict[str, Any]) -> str:
     colour = {"red": "31", "orange": "33", "green": "32"}[report["state"]]
     head = f"\033[{colour}m{report['state']}\033[0m" if sys.stdout.isatty() else report["state"]
-    lines = [head, *(f"  {_printable(reason)}" for reason in report["reasons"])]
+    lines = [head, *(f"  {printable(reason)}" for reason in report["reasons"])]
     lines += [f"  do: {report['remedy']}"] * bool(report["remedy"])
     for who in ("local", "peer"):
         node = report[who]
@@ -211,35 +211,18 @@ def _readable(report: dict[str, Any]) -> str:
         lines.append(f"{who:<6}node {node['node']}  {node['address']}  version {node['version'] or '?'}{reach}")
         if waiting := node["waiting"]:
             lines.append(f"      waits to be confirmed: {waiting['service']}, {waiting['left']} s left")
-        lines += [f"      not saved: {_printable(path)}" for path in node["unsaved"][:MOST]]
+        lines += [f"      not saved: {printable(path)}" for path in node["unsaved"][:MOST]]
         lines += [f"      … and {len(node['unsaved']) - MOST} more"] * (len(node["unsaved"]) > MOST)
         lines += [f"      not applied: {title}" for title in node["unapplied"]]
         lines += [f"      does not run: {title}" for title in node["down"]]
     for title, service in report["services"].items():
         same = {True: "in sync", False: "differs", None: "unknown"}[service["in_sync"]]
         last = service["last_push"]
-        pushed = f"last pushed by node {last['node']}, {_time(last['time'])}" if last else "never pushed"
+        pushed = f"last pushed by node {last['node']}, {moment(last['time'])}" if last else "never pushed"
         lines.append(f"service {title:<14}{same:<9}{pushed}")
     return "\n".join(lines)
 
 
-def log(argv: list[str]) -> int:
-    """Print the audit trail."""
-    _, options = words(argv, "", flags=("--json",))
-    trail = audit.entries()
-    if "--json" in options:
-        print(json.dumps(trail, indent=2))
-        return 0
-    for entry in trail:
-        rest = " ".join(
-            f"{key}={_printable(str(value))}"
-            for key, value in entry.items()
-            if key not in ("time", "event", "who", "from", "key", "result") and value
-        )
-        by = " ".join(word for word in (entry["who"], entry["from"] and f"at {entry['from']}", entry["key"]) if word)
-        print(f"{_time(entry['time'])}  {entry['event']:<16} {entry['result']:<12} {_printable(by)}  {rest}")
-    return 0
-
-
-def _time(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+def moment(seconds: float) -> str:
+    """A time of day (seconds since the epoch) as people read it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from firmware.errors import Failure, complain
+
 FILE = Path("/var/log/csyncd/audit.log")
 #: bytes after which the trail moves to FILE.1, whose older content goes
 MOST_BYTES = 1 << 20
@@ -33,10 +35,18 @@ def note(event: str, *, who: Who, result: str, path: Path = FILE, **details: Any
     """Add a line: what happened, who did it, how it ended, and what else is worth knowing."""
     when = {"time": round(time.time(), 3), "event": event, "who": who.account, "from": who.origin, "key": who.key}
     line = json.dumps({**when, "result": result, **{key: _bounded(value) for key, value in details.items()}}) + "\n"
+    try:
+        _append(line.encode(), path)
+    except OSError as error:
+        # It tells of what is done, and does not decide about it.
+        complain("audit", Failure(f"{path}: {error.strerror}: not noted: {line.strip()}"))
+
+
+def _append(line: bytes, path: Path) -> None:
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        os.write(handle, line.encode())
+        os.write(handle, line)
         full = os.fstat(handle).st_size > MOST_BYTES
     finally:
         os.close(handle)
