@@ -2,7 +2,7 @@
 
 import random
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,10 @@ SIDES: tuple[Side, ...] = ("pusher", "receiver")
 
 #: seconds that a push takes, and bytes that it sends and receives besides the contents of files
 PUSH_SECONDS, PUSH_BYTES = 0.22, 6_000
+#: seconds that a push has to be confirmed, where it has to be
+CONFIRM = 4
+#: seconds that a receiver is late, where it is
+LATE = 6
 #: what may be killed on either side
 TARGETS = ("csyncd", "ssh", "listener", "session", "master", "worker")
 #: a push is undone after a fault at one of these
@@ -84,36 +88,39 @@ class Power:
 
 @dataclass(frozen=True)
 class Blow:
-    """All that goes wrong in one push; `kind` is its name in the figures."""
+    """All that goes wrong in one push; `kind` is its name in the figures. With `confirm`, it is one that has to be confirmed
+    within CONFIRM seconds, and is."""
 
     kind: str
     faults: tuple[Fault, ...] = ()
     strikes: tuple[Strike, ...] = ()
     cable: Cable | None = None
     power: Power | None = None
+    confirm: bool = False
 
     @property
     def text(self) -> str:
         """In words."""
         parts = (*self.faults, *self.strikes, self.cable, self.power)
-        return ", ".join(part.text for part in parts if part)
+        return ", ".join([*["--confirm"] * self.confirm, *(part.text for part in parts if part)])
 
 
 def side_of(step: str) -> Side:
     """The node that comes to a step."""
-    return "pusher" if step.startswith("push.") else "receiver"
+    return "pusher" if step.startswith("push.") or step == "confirm.answered" else "receiver"
 
 
 def thrown(dice: random.Random, size: int) -> Blow:
     """A blow by chance, for a push of files of that many bytes in all."""
-    make = dice.choices((_fault, _kill, _bytes, _cable, _power, _two), (35, 30, 15, 8, 4, 8))[0]
-    return make(dice, size)
+    make = dice.choices((_fault, _kill, _bytes, _cable, _power, _two, _late), (32, 30, 14, 8, 4, 9, 3))[0]
+    blow = make(dice, size)
+    return replace(blow, confirm=True) if dice.random() < 0.1 else blow
 
 
 def at_step(step: str, order: str = "kill") -> Blow:
     """A fault at that step, and before it one that leads there, if it is a step of undoing."""
     first = () if not step.startswith("undo.") else (Fault("receiver", "receive.swapped", "kill"),)
-    return Blow(f"{order} at {step}", (*first, Fault(side_of(step), step, order)))
+    return Blow(f"{order} at {step}", (*first, Fault(side_of(step), step, order)), confirm=step.startswith("confirm."))
 
 
 def _fault(dice: random.Random, size: int) -> Blow:
@@ -121,7 +128,7 @@ def _fault(dice: random.Random, size: int) -> Blow:
     order = dice.choices(("kill", "stop", "cut", "fail", "delay"), (40, 20, 15, 15, 10))[0]
     fault = _at(dice, step, order)
     if not step.startswith("undo."):
-        return Blow(f"{order} at {step}", (fault,))
+        return Blow(f"{order} at {step}", (fault,), confirm=step.startswith("confirm."))
     lead = Fault("receiver", dice.choice(UNDONE), dice.choice(("kill", "fail")))
     return Blow(f"{order} at {step}", (lead, fault))
 
@@ -162,6 +169,16 @@ def _power(dice: random.Random, size: int) -> Blow:
 
 
 def _two(dice: random.Random, size: int) -> Blow:
-    """Two that have nothing to do with each other."""
-    first, second = _struck(dice), _bytes(dice, size) if dice.random() < 0.5 else _kill(dice, size)
-    return Blow("two at once", strikes=(first, *second.strikes), cable=second.cable)
+    """Two that have nothing to do with each other; the second perhaps while the first is being recovered from."""
+    first, second = _struck(dice), _struck(dice)
+    if dice.random() < 0.4:
+        return Blow("KILL and cable", strikes=(first,), cable=_bytes(dice, size).cable)
+    later = dice.choice((0.0, 0.0, 1.0, 1.3, 1.6))
+    return Blow("two KILLs", strikes=(first, replace(second, after=second.after + later)))
+
+
+def _late(dice: random.Random, size: int) -> Blow:
+    """The receiver takes its time, and the pusher does not wait for it: it may push something newer by then."""
+    slow = Fault("receiver", dice.choice(("receive.begun", "receive.staged", "receive.swapped")), f"delay {LATE}")
+    target = dice.choice(("csyncd", "csyncd", "ssh", "push"))
+    return Blow("late", (slow,), (Strike("pusher", target, dice.uniform(0.3, 0.6)),))

@@ -27,7 +27,6 @@ STAGING, LOCKS, FAULTS = Path("/etc/.staging"), Path("/run/firmware/lock"), Path
 HERE = "http://127.0.0.1:8080/"
 
 pushing: list[subprocess.Popen[str]] = []
-ended: list[float] = []
 struck: list[dict[str, Any]] = []
 striking: list[threading.Thread] = []
 holding: list[threading.Thread] = []
@@ -61,11 +60,11 @@ def command(*argv: str) -> dict[str, Any]:
     return {"status": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
 
 
-def push() -> float:
+def push(*options: str) -> float:
     """Start a push; the time of this machine."""
     pipe = subprocess.PIPE
-    pushing[:] = [subprocess.Popen(["csync", "push", "haproxy", "--json"], stdout=pipe, stderr=pipe, text=True)]
-    ended.clear()
+    command = ["csync", "push", "haproxy", "--json", *options]
+    pushing[:] = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)]
     return time.monotonic()
 
 

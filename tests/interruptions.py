@@ -151,6 +151,13 @@ class Game:
             hand.tell(verb, *words, **told, **own.get(verb, {}))
         return {node: hand.told() for node, hand in self.hands.items()}
 
+    def repair(self, state: State) -> None:
+        """Begin anew after a violation, so that the next one is one of its own."""
+        for node in (1, 2):
+            self.stage.on(node, "service", "csyncd", "restart")
+        self.settled(0.0)
+        self.agree(state)
+
     def agree(self, state: State) -> None:
         """Make both nodes have this state, whatever they have, as an operator would who has to."""
         self.edit(1, state)
@@ -197,7 +204,7 @@ class Game:
         if wrong:
             self.figures.violations.append("\n    ".join([said, *wrong, *turn.evidence()]))
             self.tell(self.figures.violations[-1])
-            self.agree(State.made(f"{word}-after", dice))
+            self.repair(State.made(f"{word}-after", dice))
 
 
 class Turn:
@@ -245,12 +252,15 @@ class Turn:
             self.game.stage.lab.link(self.nodes[cable.side], False, after=cable.after_bytes)
         for strike in self.blow.strikes:
             hands[self.nodes[strike.side]].ask("strike", strike.target, strike.after, strike.which)
-        began = hands[self.pusher].ask("push")
+        began = hands[self.pusher].ask("push", *(["--confirm", str(blows.CONFIRM)] if self.blow.confirm else []))
         outside = [threading.Thread(target=act) for act in (self._pull_cable, self._cut_power)]
         for thread in outside:
             thread.start()
         try:
             self.said = hands[self.pusher].ask("pushed", PUSH)
+            if self.blow.confirm and not self.said["status"]:
+                self.said["confirmed"] = hands[self.pusher].ask("run", "csync", "confirm", "--json")
+                self.said["time"] = time.monotonic()
         except EOFError:  # its power was cut
             self.said = {"status": None, "stdout": "", "stderr": "", "time": time.monotonic()}
         self.game.figures.took("push", began)
@@ -316,6 +326,8 @@ class Turn:
         game.figures.took("next push", began)
         if said["status"]:
             return [f"the next push, from node {pusher}, ends with exit status {said['status']}"]
+        if self.blow.kind == "late":
+            time.sleep(max(0.0, self.began + blows.LATE + 2 - time.monotonic()))
         self.facts, amiss = game.settled(since)
         wrong = [f"the next push is not over: {what}" for what in amiss]
         for node in (1, 2):
@@ -329,6 +341,7 @@ class Turn:
         """What a person wants to see beside it."""
         report = json.loads(self.said["stdout"] or "{}")
         lines = [f"exit status {self.said['status']}: {self.said['stderr'].strip()}"]
+        lines += [f"csync confirm: {self.said['confirmed']}"] if "confirmed" in self.said else []
         lines.append(", ".join(f"{key} {report[key]!r}" for key in report if key not in ("files", "hint", "sha256")))
         for node in (1, 2):
             lines.append(f"node {node}: the trail, and csyncd's last words:")

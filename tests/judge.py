@@ -131,15 +131,21 @@ def true(
 
 
 def result_of(said: Mapping[str, Any]) -> str:
-    """The word of a push; "nothing" if it was killed before it could say one."""
-    return str(json.loads(said["stdout"])["result"]) if said["stdout"].strip() else "nothing"
+    """The word of a push; "nothing" if it was killed before it could say one. What is not confirmed in time counts as rolled
+    back."""
+    word = str(json.loads(said["stdout"])["result"]) if said["stdout"].strip() else "nothing"
+    if word == "applied" and "confirmed" in said:
+        return {0: "applied", 3: "rolled-back"}.get(said["confirmed"]["status"], "nothing")
+    return word
 
 
 def _result(said: Mapping[str, Any], has: str) -> list[str]:
     result, status = result_of(said), said["status"]
-    if result == "nothing":
-        return [] if status is None or status < 0 else [f"the push ended with {status} and no JSON: {said['stderr']}"]
-    wrong = [] if status in EXITS[result] else [f"the push says {result}, with exit status {status}"]
+    wrong = []
+    if "confirmed" not in said and result == "nothing" and status is not None and status >= 0:
+        wrong.append(f"the push ended with {status} and no JSON: {said['stderr']}")
+    if "confirmed" not in said and result != "nothing" and status not in EXITS[result]:
+        wrong.append(f"the push says {result}, with exit status {status}")
     if {"applied": "new", "unchanged": "new", "refused": "old", "rolled-back": "old"}.get(result, has) != has:
         wrong.append(f"the push says {result}, and the receiver has the {has} state")
     lies = [words for words in UNTOUCHED if words in said["stdout"] + said["stderr"]]
@@ -149,7 +155,7 @@ def _result(said: Mapping[str, Any], has: str) -> list[str]:
 
 
 def _trail(trail: list[Mapping[str, Any]], has: str) -> list[str]:
-    ends = [entry for entry in trail if entry["event"] in ("push received", "recover")]
+    ends = [entry for entry in trail if entry["event"] in ("push received", "confirm received", "recover", "revert")]
     last = ends[-1]["result"] if ends else "nothing"
-    means = {"applied": "new", "unchanged": "new", "nothing": "old"}.get(last, "old")
+    means = "new" if last in ("applied", "unchanged", "confirmed") else "old"
     return [] if means == has else [f"the receiver's log says {last}, and it has the {has} state"]
