@@ -1,6 +1,7 @@
 """HTTP/1.1 over asyncio streams, by h11: what csyncd, the web UI and the commands speak over their sockets.
 
-Bodies are JSON both ways. A server bounds what it reads (size and time); a client has one connection that stays open.
+Bodies are JSON both ways. A server expects the worst: what one client sends, or does not, takes a bounded time and a bounded
+place, every refusal says why, and no other client waits for it. A client has one connection that stays open.
 """
 
 import asyncio
@@ -14,14 +15,18 @@ from typing import Any
 
 import h11
 
-from firmware.errors import Failure, Lost
+from firmware import messages
+from firmware.errors import Failure, Lost, brief
+from firmware.quota import LARGE, Quota, Turned, within
 
-Json = dict[str, Any]
+Json = messages.Json
 READ = 65536
-#: bytes of a request's body that a server takes at the most; a service of 16 MiB in base64 fits
-BODY_LIMIT = 24 * 1024 * 1024
-#: seconds that a client may take to send one request, once it has begun
-REQUEST_TIME = 60.0
+#: bytes of a request's line and headers, and of a body, that are taken; a service of 16 MiB in base64 fits
+HEAD_LIMIT, BODY_LIMIT = 8192, 24 << 20
+#: seconds that a client may take to send a head, once it has begun one, to send a body, and to read its answer
+HEAD_TIME, BODY_TIME, ANSWER_TIME = 10.0, 60.0, 60.0
+#: seconds that are left to a connection which is about to be closed
+LEAVE_TIME = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,11 @@ class Request:
 
     method: str
     path: str
-    body: bytes
+    body: bytearray
 
-    def json(self) -> Json:
-        """The body as a JSON object; anything else is a Failure."""
-        return parse_object(self.body)
+    async def json(self) -> Json:
+        """The body as a JSON object, once: the bytes are given up for it. Anything else is a Failure."""
+        return await _parsed(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,82 +53,150 @@ class Response:
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def parse_object(body: bytes) -> Json:
-    """A JSON object from bytes that came from elsewhere."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Failure("the message: it is not JSON") from None
-    if not isinstance(value, dict):
-        raise Failure("the message: it is not a JSON object")
-    return value
-
-
 async def serve(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handler: Handler, limit: int = BODY_LIMIT
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    handler: Handler,
+    limit: int = BODY_LIMIT,
+    quota: Quota | None = None,
 ) -> None:
     """Answer one connection's requests, one after the other, until it ends. It never raises for what a client does."""
-    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=16384)
+    quota = quota or Quota()
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
+    stream = _Stream(connection, reader, writer)
     try:
-        while (request := await _request(connection, reader, limit)) is not None:
-            await _respond(connection, writer, await _handled(handler, request))
-            if isinstance(request, Response) or connection.our_state is h11.MUST_CLOSE:
-                break
-            connection.start_next_cycle()
-    except (h11.ProtocolError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
-        with contextlib.suppress(h11.ProtocolError, OSError):
-            await _respond(
-                connection, writer, Response(getattr(error, "error_status_hint", 408), {"error": str(error)})
-            )
-    finally:
+        with quota.connection():
+            await _served(stream, handler, limit, quota)
+    except Turned as turned:
+        writer.write(_wire(stream, Response(turned.http, {"error": str(turned)}), last=True))
         writer.close()
 
 
-async def _handled(handler: Handler, request: Request | Response) -> Response:
-    if isinstance(request, Response):
-        return request
+@dataclass(slots=True)
+class _Stream:
+    """A connection; `bare`: what is asked for is an answer without its body."""
+
+    connection: h11.Connection
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    bare: bool = False
+
+
+async def _served(stream: _Stream, handler: Handler, limit: int, quota: Quota) -> None:
+    try:
+        while (head := await _head(stream)) is not None:
+            length = _length(head, limit)
+            async with quota.place(length):
+                body = await _body(stream, length)
+                async with quota.answers:
+                    response = await _handled(handler, Request(head.method.decode(), head.target.decode(), body))
+            await _respond(stream, response)
+            if stream.connection.our_state is h11.MUST_CLOSE:
+                break
+            stream.connection.start_next_cycle()
+            await asyncio.sleep(0)  # others first, even if the next request is here already
+    except Turned as turned:
+        await _turn_away(stream, turned.http, str(turned))
+    except (h11.RemoteProtocolError, ValueError) as error:  # h11 leaves it to int() to refuse the hugest lengths
+        await _turn_away(stream, getattr(error, "error_status_hint", 400), f"the request: it is not HTTP: {error}")
+    except (h11.LocalProtocolError, OSError):
+        pass
+    finally:
+        await _close(stream.writer)
+
+
+async def _head(stream: _Stream) -> h11.Request | None:
+    """The head of the next request; None if the client has ended. It may take its time until it begins one."""
+    if not stream.connection.trailing_data[0]:
+        stream.connection.receive_data(await stream.reader.read(HEAD_LIMIT))
+    async with within(HEAD_TIME, 408, f"the request: its head is not complete after {HEAD_TIME:g} s"):
+        event = await _event(stream.connection, stream.reader, HEAD_LIMIT)
+    if not isinstance(event, h11.Request):
+        return None
+    stream.bare = event.method == b"HEAD"
+    return event
+
+
+def _length(head: h11.Request, limit: int) -> int:
+    headers = dict(head.headers)
+    if b"transfer-encoding" in headers:
+        raise Turned(411, "the request: Transfer-Encoding is not taken: say with Content-Length how long it is")
+    length = int(headers.get(b"content-length", b"0"))
+    if length > limit:
+        raise Turned(413, f"the message: larger than {limit} bytes")
+    return length
+
+
+async def _body(stream: _Stream, length: int) -> bytearray:
+    connection, body = stream.connection, bytearray()
+    if connection.they_are_waiting_for_100_continue:
+        stream.writer.write(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+    async with within(BODY_TIME, 408, f"the request: its body is not complete after {BODY_TIME:g} s"):
+        while True:
+            event = await _event(connection, stream.reader, min(READ, length - len(body)))
+            if not isinstance(event, h11.Data):
+                return body
+            body += event.data
+
+
+async def _handled(handler: Handler, request: Request) -> Response:
     try:
         return await handler(request)
     except Exception as error:  # a bug in one answer is said, to us with its place, and ends no other
         traceback.print_exc()
-        return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {error}"})
+        return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {brief(str(error))}"})
 
 
-async def _request(connection: h11.Connection, reader: asyncio.StreamReader, limit: int) -> Request | Response | None:
-    head = await _event(connection, reader, None)
-    if not isinstance(head, h11.Request):
-        return None
-    body = bytearray()
-    async with asyncio.timeout(REQUEST_TIME):
-        while True:
-            event = await _event(connection, reader, None)
-            if isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > limit:
-                    return Response(413, {"error": f"the message: larger than {limit} bytes"})
-            elif isinstance(event, h11.EndOfMessage):
-                return Request(head.method.decode(), head.target.decode(), bytes(body))
-            else:
-                return None
+async def _parsed(body: bytearray) -> Json:
+    """A large one in a thread, and without the bytes, once its text is there."""
+    if len(body) <= LARGE:
+        return messages.parse(body)
+    return await asyncio.to_thread(messages.parse, body)
 
 
-async def _event(connection: h11.Connection, reader: asyncio.StreamReader, time: float | None) -> Any:
-    async with asyncio.timeout(time):
-        while True:
-            event = connection.next_event()
-            if event is not h11.NEED_DATA:
-                return event
-            connection.receive_data(await reader.read(READ))
+async def _event(connection: h11.Connection, reader: asyncio.StreamReader, most: int) -> Any:
+    while (event := connection.next_event()) is h11.NEED_DATA:
+        connection.receive_data(await reader.read(most))
+    return event
 
 
-async def _respond(connection: h11.Connection, writer: asyncio.StreamWriter, response: Response) -> None:
+def _wire(stream: _Stream, response: Response, *, last: bool = False) -> bytes:
     body = json.dumps(response.content).encode() + b"\n"
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    head = connection.send(h11.Response(status_code=response.status, headers=headers))
-    writer.write(
-        (head or b"") + (connection.send(h11.Data(data=body)) or b"") + (connection.send(h11.EndOfMessage()) or b"")
-    )
-    await writer.drain()
+    headers += [("Connection", "close")] * last
+    events = [h11.Response(status_code=response.status, headers=headers), h11.Data(data=b"" if stream.bare else body)]
+    return b"".join(stream.connection.send(event) or b"" for event in (*events, h11.EndOfMessage()))
+
+
+async def _respond(stream: _Stream, response: Response, *, last: bool = False) -> None:
+    stream.writer.write(_wire(stream, response, last=last))
+    try:
+        async with asyncio.timeout(ANSWER_TIME):
+            await stream.writer.drain()
+    except TimeoutError:
+        stream.writer.transport.abort()
+        raise
+
+
+async def _turn_away(stream: _Stream, status: int, why: str) -> None:
+    with contextlib.suppress(h11.LocalProtocolError, OSError):
+        await _respond(stream, Response(status, {"error": why}), last=True)
+        if stream.writer.can_write_eof():
+            stream.writer.write_eof()
+        # What is still on its way is read for a moment: a client that cannot send on might not look for an answer.
+        async with asyncio.timeout(LEAVE_TIME):
+            while await stream.reader.read(READ):
+                pass
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close it; for good, also if the client does not take what is left for it."""
+    writer.close()
+    try:
+        async with asyncio.timeout(LEAVE_TIME):
+            await writer.wait_closed()
+    except OSError:  # TimeoutError is one
+        writer.transport.abort()
 
 
 @dataclass(slots=True)
@@ -162,7 +235,10 @@ class Client:
         self.writer.write(head + data + (self.protocol.send(h11.EndOfMessage()) or b""))
         await self.writer.drain()
         answer = await _answer(self.protocol, self.reader)
-        self.protocol.start_next_cycle()
+        if self.protocol.their_state is h11.DONE:
+            self.protocol.start_next_cycle()
+        else:
+            self.close()
         return answer
 
     @property
@@ -178,13 +254,15 @@ class Client:
 async def _answer(protocol: h11.Connection, reader: asyncio.StreamReader) -> Response:
     status, body = 0, bytearray()
     while True:
-        event = await _event(protocol, reader, None)
+        event = await _event(protocol, reader, READ)
         if isinstance(event, h11.Response):
             status = event.status_code
         elif isinstance(event, h11.Data):
             body += event.data
+            if len(body) > BODY_LIMIT:
+                raise Failure(f"the answer: larger than {BODY_LIMIT} bytes")
         elif isinstance(event, h11.EndOfMessage):
-            return Response(status, parse_object(bytes(body)))
+            return Response(status, await _parsed(body))
         elif isinstance(event, h11.ConnectionClosed):
             raise EOFError("it was closed before the answer")
 

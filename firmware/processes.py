@@ -4,12 +4,16 @@ Importing psutil takes longer than starting Python, so only what needs it import
 """
 
 import os
+import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psutil
+
+#: one end of a TCP connection: address and port
+End = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,25 @@ def remote_address(pid: int) -> str:
     except psutil.Error:
         return ""
     return str(found.pop()) if len(found) == 1 else ""
+
+
+def connected(parent: int) -> dict[End, list[Identity]]:
+    """The processes below `parent` that hold an established TCP connection, by its other end."""
+    found: dict[End, list[Identity]] = {}
+    with suppress(psutil.Error):
+        for process in psutil.Process(parent).children(recursive=True):
+            with suppress(psutil.Error):
+                known = identity(process.pid)
+                for one in _connections(process.pid):
+                    if known and one.raddr and one.status == psutil.CONN_ESTABLISHED:
+                        found.setdefault((one.raddr.ip, one.raddr.port), []).append(known)
+    return found
+
+
+def end_each(known: list[Identity]) -> None:
+    """TERM each of these processes that is still there."""
+    for one in known:
+        end(one, signal.SIGTERM)
 
 
 def runs(pid: int, name: str) -> bool:

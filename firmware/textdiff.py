@@ -31,8 +31,9 @@ def secret(path: str, *versions: bytes | None) -> str:
     return "private key" if any(holds_private_key(data) for data in versions if data) else ""
 
 
-def text_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
-    """The unified difference, "" if there is none; `old` or `new` is None where there is no file.
+def text_diff(path: str, old: bytes | None, new: bytes | None, *, coarse: bool = False) -> str | None:
+    """The unified difference, "" if there is none; `old` or `new` is None where there is no file. With `coarse` it is fast
+    for any text, and not the shortest.
 
     None if either is binary, or `secret`. Secrets that stand in one line are shown as a hash, so that one still sees that
     they changed. What goes beyond LIMIT is left out; the last line then says how much that is.
@@ -43,7 +44,7 @@ def text_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
     if before is None or after is None:
         return None
     names = ["/dev/null" if data is None else prefix + path for prefix, data in (("a", old), ("b", new))]
-    return _bounded([_whole(line) for line in _unified(before, after, [shown(name) for name in names])])
+    return _bounded([_whole(line) for line in _unified(before, after, [shown(name) for name in names], coarse)])
 
 
 def shown(path: str) -> str:
@@ -75,8 +76,8 @@ def _hidden(match: re.Match[bytes]) -> bytes:
     return match[1] + b"(not shown, sha256 " + hashlib.sha256(match[2]).hexdigest()[:12].encode() + b")"
 
 
-def _unified(before: list[str], after: list[str], names: list[str]) -> list[str]:
-    if len(before) + len(after) <= _MANY:
+def _unified(before: list[str], after: list[str], names: list[str], coarse: bool) -> list[str]:
+    if not coarse and len(before) + len(after) <= _MANY:
         return list(difflib.unified_diff(before, after, names[0], names[1], n=_CONTEXT))
     return _coarse(before, after, names)
 

@@ -18,6 +18,8 @@ FLOORS = (
         "firmware.addresses",
         "firmware.watch",
         "firmware.http11",
+        "firmware.messages",
+        "firmware.quota",
         "firmware.faults",
     ),
     ("firmware.manifest", "firmware.rc"),

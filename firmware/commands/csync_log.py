@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from firmware.commands.cli import words
-from firmware.commands.csync_peer import moment, printable
+from firmware.commands.csync_peer import moment
+from firmware.errors import printable
 from firmware.sync import audit
 
 #: what the first line of an entry says

@@ -11,7 +11,7 @@ from firmware import addresses, http11
 from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.csyncd import daemon, pair
-from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, whole, word
+from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, printable, whole, word
 from firmware.sync import settings, standing
 from firmware.sync.proposal import CONFIRM
 
@@ -147,14 +147,6 @@ def _print_changes(report: dict[str, Any], *, diff: bool) -> None:
         print(f"{change['change']:<8}{printable(change['path'])}" + (f"  ({', '.join(shape)})" if shape else ""))
         if diff and change["diff"]:
             print(printable(change["diff"], keep="\n\t"), end="")
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Text of a peer's on our terminal: control characters are shown, not obeyed."""
-    return "".join(
-        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 def save(argv: list[str]) -> int:

@@ -13,15 +13,17 @@ import socket
 import struct
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from firmware import addresses, http11
+from firmware import addresses, http11, run
 from firmware.csyncd import operator, peer, waiting
 from firmware.csyncd.pair import Pair, missing_key
 from firmware.errors import Failure, complain
 from firmware.flows.recovery import recover
 from firmware.http11 import Request, Response
+from firmware.quota import Quota
 from firmware.sync import gate, settings
 from firmware.sync.gate import Visitor
 from firmware.sync.settings import Settings
@@ -29,6 +31,11 @@ from firmware.watch import Watch
 
 #: pid, uid, gid; see unix(7)
 _CREDENTIALS = struct.Struct("3i")
+
+#: connections of one peer, of which it needs one for notices and one for pushes, and answers worked out for it at a time
+CONNECTIONS, ANSWERS = 8, 2
+#: threads for what blocks, more than a few peers can keep busy together; each is made when it is needed first
+THREADS = 32
 
 CONTROL = Path("/run/firmware/csyncd.sock")
 WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
@@ -50,6 +57,7 @@ def main(argv: list[str]) -> int:
 
 
 async def _live(found: Settings) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     pair = Pair(found)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,7 +125,8 @@ class Doors:
         group = grp.getgrnam(gate.ACCOUNT).gr_gid
         visitor.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.chown(visitor.socket.parent, 0, group)
-        server = await _listen(visitor.socket, partial(peer.answer, self._pair, visitor), mode=0o660)
+        quota = Quota(CONNECTIONS, ANSWERS)
+        server = await _listen(visitor.socket, partial(peer.answer, self._pair, visitor), mode=0o660, quota=quota)
         os.chown(visitor.socket, 0, group)
         return server
 
@@ -131,13 +140,15 @@ class Doors:
             hearing.cancel()
 
 
-async def _listen(path: Path, answer: Callable[[Request, int], Awaitable[Response]], *, mode: int) -> asyncio.Server:
+async def _listen(
+    path: Path, answer: Callable[[Request, int], Awaitable[Response]], *, mode: int, quota: Quota | None = None
+) -> asyncio.Server:
     """Serve at that socket; `answer` gets the request and the pid of the process that made the connection."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         known = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid = _CREDENTIALS.unpack(known)[0]
-        await http11.serve(reader, writer, lambda request: answer(request, pid))
+        await http11.serve(reader, writer, lambda request: answer(request, pid), quota=quota)
 
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(connected, str(path))
@@ -160,9 +171,10 @@ async def _ended(sshd: asyncio.subprocess.Process) -> None:
 
 
 async def _pass_on(sshd: asyncio.subprocess.Process) -> None:
-    assert sshd.stderr is not None
-    async for line in sshd.stderr:
-        print(f"sshd: {line.decode('utf-8', 'replace').rstrip()}", file=sys.stderr, flush=True)
+    logins = gate.Logins(sshd.pid)
+    async for line in run.lines(sshd.stderr):
+        print(f"sshd: {line}", file=sys.stderr, flush=True)
+        await asyncio.to_thread(logins.heard, line)
 
 
 _tasks: set[asyncio.Task[None]] = set()

@@ -21,7 +21,7 @@ async def answer(pair: Pair, request: Request) -> Response:
     if verb is None or request.method != "POST":
         return Response(404, {"error": f"{request.path}: no such verb"})
     try:
-        asked = request.json()
+        asked = await request.json()
         return Response(200, await verb(pair, asked, Who(**asked.get("by", {"account": "root"}))))
     except Failure as error:
         problems = list(error.problems) if isinstance(error, Invalid) else []

@@ -52,11 +52,12 @@ class Pair:
             except Failure as error:
                 print(f"csyncd: the peer could not be told of a change: {error}", file=sys.stderr, flush=True)
 
-    async def heard(self, told: dict[str, Any]) -> Standing:
-        """The peer told its standing; the answer is ours."""
+    async def heard(self, told: dict[str, Any], node: int) -> Standing:
+        """A node told its standing; the answer is ours. What another than our peer says of itself changes nothing here."""
         theirs, ours = standing.parse(told), await self.own()
-        self._met(ours, theirs)
-        self.link.kick()
+        if node == self.settings.remote_node:
+            self._met(ours, theirs)
+            self.link.kick()
         return ours
 
     async def refuse_mismatch(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from firmware import processes
 from firmware.csyncd import waiting
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Refused, whole, word
+from firmware.errors import Failure, brief, whole, word
 from firmware.flows import receive
 from firmware.flows.confirm import confirmed
 from firmware.flows.save import save
@@ -26,38 +26,41 @@ Verb = Callable[[Pair, Visitor, dict[str, Any]], Awaitable[dict[str, Any]]]
 async def answer(pair: Pair, visitor: Visitor, request: Request, pid: int) -> Response:
     """Answer one request of that peer, whose sshd session has that pid; what it may not do is refused with the reason."""
     verb = VERBS.get(request.path)
-    if verb is None or request.method != "POST":
-        return Response(404, {"error": f"{request.method} {request.path}: the peer API has no such verb"})
+    if verb is None:
+        return Response(404, {"error": f"{request.path[:100]}: the peer API has no such verb"})
+    if request.method != "POST":
+        return Response(405, {"error": f"{request.method[:100]}: the peer API knows only POST"})
     try:
         if verb is not _standing:
             visitor = replace(visitor, address=processes.remote_address(pid))
-        return Response(200, await verb(pair, visitor, request.json()))
+        return Response(200, await verb(pair, visitor, await request.json()))
     except Failure as error:
-        return Response(409, {"error": whole(error), "hint": error.hint, "exit": error.status})
+        return Response(409, {"error": brief(whole(error)), "hint": brief(error.hint), "exit": error.status})
 
 
 async def _standing(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
-    return (await pair.heard(told)).json()
+    return (await pair.heard(told, visitor.node)).json()
 
 
 async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
     try:
         offer = await asyncio.to_thread(proposal.parse, told)
-    except Refused as error:
-        audit.note("push received", who=visitor.who, result="refused", message=str(error))
-        return Report("refused", str(error), error.hint).json()
+    except Failure as error:
+        why = brief(whole(error))
+        audit.note("push received", who=visitor.who, result="refused", message=why)
+        return Report("refused", why, brief(error.hint)).json()
     told = await asyncio.to_thread(receive.receive, offer, visitor)
     waiting.revert_later()
     return told
 
 
 async def _confirm(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
-    title, push = (str(told.get(key, "")) for key in ("service", "push"))
     try:
+        title, push = proposal.mark(told, "service", proposal.TITLE), proposal.mark(told, "push", proposal.PUSH)
         return await asyncio.to_thread(confirmed, title, push, visitor)
     except Failure as error:
-        audit.note("confirm received", who=visitor.who, result="refused", service=title, message=whole(error))
+        audit.note("confirm received", who=visitor.who, result="refused", message=brief(whole(error)))
         raise
 
 
@@ -66,9 +69,9 @@ async def _save(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
     try:
         saved = await asyncio.to_thread(save, f"saved by {visitor.name}", who=visitor.name)
     except Failure as error:
-        audit.note("save", who=visitor.who, result=word(error), message=whole(error))
+        audit.note("save", who=visitor.who, result=word(error), message=brief(whole(error)))
         raise
-    audit.note("save", who=visitor.who, result="saved", digest=saved.digest)
+    audit.note("save", who=visitor.who, result="saved" if saved.fresh else "unchanged", digest=saved.digest)
     return dict(saved.json())
 
 

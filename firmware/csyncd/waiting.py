@@ -13,13 +13,17 @@ from firmware.sync import transaction
 AGAIN = 5.0
 
 _tasks: set[asyncio.Task[None]] = set()
+#: never more than one, however often a peer has us look
+_timers: list[asyncio.TimerHandle] = []
 
 
 def revert_later() -> None:
     """If a push waits, have it put back in time. It does no harm to ask for that twice, nor if it is confirmed by then."""
     found = transaction.waiting()
+    while _timers:
+        _timers.pop().cancel()
     if found is not None:
-        asyncio.get_running_loop().call_later(found.left + 0.01, _begin)
+        _timers.append(asyncio.get_running_loop().call_later(found.left + 0.01, _begin))
 
 
 def leave_behind() -> None:

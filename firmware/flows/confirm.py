@@ -44,8 +44,16 @@ def confirmed(title: str, push: str, visitor: Visitor) -> dict[str, Any]:
     service = catalog.find(title.partition(".")[0])
     if service is None or not push:
         raise Refused("it names no push")
-    with control.lock(title), control.lock(recovery.SWAP):
-        stage = staging.stage_of(service, title)
+    if transaction.is_open(title):
+        _kept(staging.stage_of(service, title), push, visitor)
+    known = report.recall(title, push)
+    if known is None or not known.get("confirm"):
+        raise Refused(f"service {title}: it was not confirmed in time, and the old state is back", "push it again")
+    return dict(known)
+
+
+def _kept(stage: staging.Stage, push: str, visitor: Visitor) -> None:
+    with control.lock(stage.title), control.lock(recovery.SWAP):
         found = transaction.read(stage.journal)
         if found and found.push == push and found.peer == visitor.node:
             if found.left:
@@ -54,7 +62,3 @@ def confirmed(title: str, push: str, visitor: Visitor) -> dict[str, Any]:
                 recovery.complete(stage, done)
             else:
                 recovery.settle(stage, found)
-    known = report.recall(title, push)
-    if known is None or not known.get("confirm"):
-        raise Refused(f"service {title}: it was not confirmed in time, and the old state is back", "push it again")
-    return dict(known)

@@ -1,19 +1,27 @@
-"""The audit trail: what was pushed, confirmed, saved or refused, here and from the peer. Append-only and bounded."""
+"""The audit trail: what was pushed, confirmed, saved or refused, here and from the peer. Append-only and bounded.
+
+What changed nothing is kept apart: a peer that is refused as often as it likes cannot push out what was done.
+"""
 
 import json
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Failure, complain
+from firmware.errors import Failure, brief, complain
 
-FILE = Path("/var/log/csyncd/audit.log")
-#: bytes after which the trail moves to FILE.1, whose older content goes
-MOST_BYTES = 1 << 20
-#: characters of a checker's or a daemon's words that are kept
+PLACE = Path("/var/log/csyncd")
+#: the parts of the trail: what was done, and what changed nothing
+DONE, NOTHING = "audit", "refused"
+#: how that ends which changes nothing
+UNCHANGING = ("refused", "failed", "unchanged", "rolled-back")
+#: bytes after which a part moves from NAME.log to NAME.log.1, whose older content goes
+MOST_BYTES = 1 << 19
+#: characters of a text, such as a checker's words, and of a list of paths that are kept
 MOST_WORDS = 4000
 
 
@@ -31,10 +39,11 @@ class Who:
 NODE = Who("this node")
 
 
-def note(event: str, *, who: Who, result: str, path: Path = FILE, **details: Any) -> None:
+def note(event: str, *, who: Who, result: str, place: Path = PLACE, **details: Any) -> None:
     """Add a line: what happened, who did it, how it ended, and what else is worth knowing."""
-    when = {"time": round(time.time(), 3), "event": event, "who": who.account, "from": who.origin, "key": who.key}
+    when = {"time": round(time.time(), 6), "event": event, "who": who.account, "from": who.origin, "key": who.key}
     line = json.dumps({**when, "result": result, **{key: _bounded(value) for key, value in details.items()}}) + "\n"
+    path = place / f"{NOTHING if result in UNCHANGING else DONE}.log"
     try:
         _append(line.encode(), path)
     except OSError as error:
@@ -51,23 +60,23 @@ def _append(line: bytes, path: Path) -> None:
     finally:
         os.close(handle)
     if full:
-        path.replace(path.with_suffix(".log.1"))
+        path.replace(f"{path}.1")
 
 
-def entries(path: Path = FILE) -> list[Mapping[str, Any]]:
+def entries(place: Path = PLACE) -> list[Mapping[str, Any]]:
     """The whole trail, oldest first."""
-    found = []
-    for part in (path.with_suffix(".log.1"), path):
-        if part.exists():
-            found += [
-                json.loads(line)
-                for line in part.read_text("utf-8").splitlines()
-                if line.startswith("{") and line.endswith("}")
-            ]
-    return found
+    found: list[Mapping[str, Any]] = []
+    for part in (f"{name}.log{age}" for name in (DONE, NOTHING) for age in (".1", "")):
+        if (place / part).exists():
+            lines = (place / part).read_text("utf-8").splitlines()
+            found += [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    return sorted(found, key=lambda entry: float(entry["time"]))
 
 
 def _bounded(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > MOST_WORDS:
-        return f"{value[:MOST_WORDS]}… ({len(value)} characters)"
+    if isinstance(value, str):
+        return brief(value, MOST_WORDS)
+    if isinstance(value, list):
+        fitting = sum(size <= MOST_WORDS for size in accumulate(len(str(item)) for item in value))
+        return value[:fitting] + [f"… {len(value)} in all"] * (fitting < len(value))
     return value

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from firmware import manifest, native
+from firmware.errors import Refused
 from firmware.manifest import Entry
 from firmware.services import content
 from firmware.services.content import Content
 from firmware.sync.proposal import Proposal
 
 CONFIG = "/etc/config.rc"
+#: characters of all differences in one answer, and lines among which the shortest ones are looked for
+MOST_SHOWN, MOST_COMPARED = 1_000_000, 8000
 
 
 def digest(proposal: Proposal) -> str:
@@ -20,24 +23,28 @@ def digest(proposal: Proposal) -> str:
 
 
 def lacking(proposal: Proposal, now: Content) -> list[str]:
-    """The digests of files that neither came with the proposal nor are here already."""
-    here = {entry.digest for entry in now.entries.values()} | proposal.contents.keys()
-    return sorted({entry.digest for entry in proposal.entries.values() if entry.kind == "file"} - here)
+    """The digests of files that neither came with the proposal nor are here already. Refused if what is here already has
+    another size than the proposal says, by which it was found to be not too large."""
+    here = {entry.digest: entry.size for entry in now.entries.values() if entry.kind == "file"}
+    wanted = {entry.digest: entry for entry in proposal.entries.values() if entry.kind == "file"}
+    for digest, entry in wanted.items():
+        if here.get(digest, entry.size) != entry.size:
+            raise Refused(f"{entry.path}: {entry.size} bytes: a file with this digest has {here[digest]}")
+    return sorted(wanted.keys() - here.keys() - proposal.contents.keys())
 
 
 def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, Any]]:
     """What the proposal would change here: path, change, before, after, and with `diff` the difference as text, where it
     may be shown."""
-    from firmware.textdiff import text_diff
-
+    differences = _Differences(proposal, now) if diff else None
     found: list[dict[str, Any]] = []
     for change, paths in zip(
         ("added", "changed", "removed"), manifest.differing(now.entries, proposal.entries), strict=True
     ):
         for path in paths:
             old, new = now.entries.get(path), proposal.entries.get(path)
-            text = text_diff(path, _bytes(old), _sent(proposal, new, now)) if diff else None
             shape = {"before": _described(old), "after": _described(new)}
+            text = differences.between(old, new) if differences else None
             found.append({"path": path, "change": change, **shape, "diff": text})
     found.sort(key=lambda item: str(item["path"]))
     if now.statements != proposal.block.statements:
@@ -71,15 +78,30 @@ def _described(entry: Entry | None) -> Mapping[str, Any] | None:
     }
 
 
-def _bytes(entry: Entry | None) -> bytes | None:
-    return manifest.read(Path(entry.path))[0] if entry and entry.kind == "file" else None
+class _Differences:
+    """The differences of files as text, as many as a person reads. The shortest one takes long to find in some files: after
+    many lines it is not looked for any more."""
 
+    def __init__(self, proposal: Proposal, now: Content) -> None:
+        self._sent = proposal.contents
+        self._here = {entry.digest: entry for entry in now.entries.values()}
+        self._characters, self._lines = MOST_SHOWN, MOST_COMPARED
 
-def _sent(proposal: Proposal, entry: Entry | None, now: Content) -> bytes | None:
-    if entry is None or entry.kind != "file":
-        return None
-    data = proposal.contents.get(entry.digest)
-    if data is not None:
-        return data
-    same = next(here for here in now.entries.values() if here.digest == entry.digest)
-    return _bytes(same)
+    def between(self, old: Entry | None, new: Entry | None) -> str | None:
+        """The difference of two versions of a file, None where it is not to be shown."""
+        from firmware.textdiff import text_diff
+
+        if self._characters <= 0:
+            return "... not shown: there is more than enough before it\n"
+        before, after = self._bytes(old), self._bytes(new)
+        self._lines -= sum(data.count(b"\n") for data in (before, after) if data)
+        path = new.path if new else old.path if old else ""
+        text = text_diff(path, before, after, coarse=self._lines < 0)
+        self._characters -= len(text or "")
+        return text
+
+    def _bytes(self, entry: Entry | None) -> bytes | None:
+        if entry is None or entry.kind != "file":
+            return None
+        data = self._sent.get(entry.digest)
+        return data if data is not None else manifest.read(Path(self._here[entry.digest].path))[0]

@@ -6,6 +6,7 @@
 
 import asyncio
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,11 @@ RUN = Path("/run/firmware/csyncd")
 SOCKETS = Path("/run/firmware/peer")
 ACCOUNT = "csync"
 SSHD = "/usr/sbin/sshd"
+#: sessions of one key at a time
+SESSIONS = 4
+_ACCEPTED = re.compile(
+    rf"Accepted publickey for {ACCOUNT} from (?P<address>\S+) port (?P<port>\d+) ssh2: \S+ (?P<key>\S+)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,25 @@ async def opened(settings: Settings, allowed: list[Visitor], where: Path = RUN) 
     if problem:
         raise Failure(f"sshd: {problem}")
     return await run.spawn([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
+
+
+class Logins:
+    """Who has come in how often. A peer needs one session; of more than a few the oldest is ended, for each is a process and
+    a megabyte, and sshd itself bounds only those that have not proved yet who they are."""
+
+    def __init__(self, sshd: int) -> None:
+        self._sshd = sshd
+        self._ends: dict[str, list[processes.End]] = {}
+
+    def heard(self, line: str) -> None:
+        """What sshd has said, once it has said it."""
+        if match := _ACCEPTED.match(line):
+            alive = processes.connected(self._sshd)
+            ends = [end for end in self._ends.get(match["key"], []) if end in alive]
+            ends.append((match["address"].partition("%")[0], int(match["port"])))
+            for end in ends[:-SESSIONS]:
+                processes.end_each(alive[end])
+            self._ends[match["key"]] = ends[-SESSIONS:]
 
 
 def close_leftovers(where: Path = RUN) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firmware import files, http11, run
-from firmware.errors import Failure, Invalid, Lost, Refused, again
+from firmware.errors import Failure, Invalid, Lost, Refused, again, brief
 from firmware.sync import keys
 from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
@@ -19,6 +19,8 @@ from firmware.sync.trouble import explain
 
 #: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt
 RETRY, CONNECT_TIME = 5.0, 6.0
+#: seconds between attempts even if there is always a reason to try at once: a peer can give us one whenever it likes
+PAUSE = 0.2
 #: seconds to wait for a link that broke before the peer had answered
 PATIENCE = 20.0
 
@@ -79,6 +81,7 @@ class Link:
                 await self._connect_once()
             except Failure as error:
                 self.refused(str(error))
+            await asyncio.sleep(PAUSE)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._kick.wait(), RETRY)
 
@@ -120,8 +123,8 @@ class Link:
             status, said = answer.content.get("exit"), answer.content.get("error", answer.status)
             raise again(
                 status if isinstance(status, int) else 1,
-                f"{self._settings.peer}: {said}",
-                str(answer.content.get("hint", "")),
+                f"{self._settings.peer}: {brief(str(said))}",
+                brief(str(answer.content.get("hint", ""))),
             )
         return dict(answer.content)
 
@@ -190,9 +193,8 @@ class Link:
                     await asyncio.sleep(0.02)
 
     async def _hear(self, ssh: asyncio.subprocess.Process, words: list[str]) -> None:
-        assert ssh.stderr is not None
-        async for line in ssh.stderr:
-            words.append(line.decode("utf-8", "replace").strip())
+        async for line in run.lines(ssh.stderr):
+            words.append(line)
             del words[:-30]
             if "open failed" in words[-1]:
                 # A channel that the peer refuses is as good as no link: begin anew, until it is let in again.

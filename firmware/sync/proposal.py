@@ -17,12 +17,17 @@ from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.document import Block
+from firmware.rc.words import shown
 from firmware.services import catalog
 from firmware.services.definition import Service
 from firmware.sync import versions
 
 #: the most files of one service, bytes of one file, and bytes of all of them
 MOST_FILES, MOST_BYTES, MOST_BYTES_IN_ALL = 4096, 8 << 20, 16 << 20
+#: characters of a block, and of any other text
+LONGEST_BLOCK, LONGEST = 65536, 4096
+#: what is wrong with a block is said so many times
+MOST_PROBLEMS = 10
 SMALLER = "keep what is large elsewhere, or copy it by other means"
 FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
 #: what version 2 of the peer API added
@@ -30,6 +35,8 @@ FIELDS_2 = {"protocol", "firmware", "push", "base", "confirm"}
 ENTRY_FIELDS = {"path", "kind", "mode", "owner", "group", "size", "digest"}
 DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
 PUSH = re.compile(r"[0-9a-f]{32}")
+#: the name of a service, with or without an instance
+TITLE = re.compile(r"[A-Za-z0-9][\w-]{0,63}(\.[A-Za-z0-9][\w.:@-]{0,63})?", re.ASCII)
 #: seconds that a push may wait to be confirmed
 CONFIRM = (1, 86400)
 
@@ -93,7 +100,7 @@ def parse(content: Mapping[str, Any]) -> Proposal:
     """A proposal from the wire; Refused with the reason for anything that a peer may not send."""
     _version(content)
     _only(content, FIELDS | FIELDS_2 if content.get("protocol", 1) > 1 else FIELDS, "the proposal")
-    service, block = _block(_text(content, "service"), _text(content, "block"))
+    service, block = _block(_text(content, "service"), _text(content, "block", LONGEST_BLOCK))
     listed = content.get("entries")
     if not isinstance(listed, list) or len(listed) > MOST_FILES:
         raise Refused(f"entries: not a list of at most {MOST_FILES}")
@@ -107,10 +114,10 @@ def parse(content: Mapping[str, Any]) -> Proposal:
     _parents(service, entries)
     if not isinstance(content.get("dry", False), bool):
         raise Refused("dry: neither true nor false")
-    wanted = {entry.digest for entry in entries.values()}
+    wanted = {entry.digest: entry.size for entry in entries.values()}
     return Proposal(
-        service, block, dict(sorted(entries.items())), _contents(content, wanted), _mark(content, "expect", DIGEST),
-        content.get("dry", False), _mark(content, "push", PUSH), _mark(content, "base", DIGEST), _seconds(content),
+        service, block, dict(sorted(entries.items())), _contents(content, wanted), mark(content, "expect", DIGEST),
+        content.get("dry", False), mark(content, "push", PUSH), mark(content, "base", DIGEST), _seconds(content),
     )  # fmt: skip
 
 
@@ -118,12 +125,14 @@ def _version(content: Mapping[str, Any]) -> None:
     said = content.get("protocol", 1)
     if type(said) is not int:
         raise Refused("protocol: not a whole number")
-    theirs = versions.Versions(str(content.get("firmware", "?"))[:40], (said, said))
+    firmware = content.get("firmware", "?")
+    theirs = versions.Versions(firmware[:40] if isinstance(firmware, str) else "?", (said, said))
     if wrong := versions.unfit(versions.Versions(__version__), theirs):
         raise Refused(wrong, "install the same version on both nodes")
 
 
-def _mark(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) -> str:
+def mark(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) -> str:
+    """The text of a field that has to be of that shape, "" where it is missing; Refused for anything else."""
     value = content.get(key, "")
     if not isinstance(value, str) or (value and not shape.fullmatch(value)):
         raise Refused(f"{key}: malformed")
@@ -139,9 +148,9 @@ def _seconds(content: Mapping[str, Any]) -> int:
 
 def _block(title: str, text: str) -> tuple[Service, Block]:
     name = title.partition(".")[0]
-    service = catalog.find(name) if name in catalog.NAMES else None
+    service = catalog.find(name) if name in catalog.NAMES and TITLE.fullmatch(title) else None
     if service is None:
-        raise Refused(f"service {title!r}: this node knows no such service")
+        raise Refused(f"service {shown(title)}: this node knows no such service")
     if service.stays:
         raise Refused(f"service {title}: it is this node's own: {service.stays}")
     parsed = document.parse(text, f"{title} (from the peer)")
@@ -149,7 +158,7 @@ def _block(title: str, text: str) -> tuple[Service, Block]:
     if len(blocks) != 1 or blocks[0].title != title or blocks[0].text.strip() != text.strip():
         raise Refused(f"the block: it is not one block of service {title}")
     if problems := [*check.peer_problems(blocks[0], service), *check.block_problems(blocks[0], service, parsed.path)]:
-        raise Refused("the block: " + "; ".join(problems))
+        raise Refused("the block: " + "; ".join(problems[:MOST_PROBLEMS]))
     return service, blocks[0]
 
 
@@ -161,7 +170,7 @@ def _entry(service: Service, item: Any) -> Entry:
     path = str(files.below(Path(service.owns), name)) if service.owns else ""
     mode, size = _text(item, "mode"), item.get("size")
     if not re.fullmatch(r"[0-7]{4}", mode) or isinstance(size, bool) or not isinstance(size, int):
-        raise Refused(f"{name!r}: its mode or size is malformed")
+        raise Refused(f"{shown(name)}: its mode or size is malformed")
     entry = Entry(
         path, _text(item, "kind"), int(mode, 8), _text(item, "owner"), _text(item, "group"), size, _text(item, "digest")
     )
@@ -210,33 +219,37 @@ def _parents(service: Service, entries: Mapping[str, Entry]) -> None:
             raise Refused(f"{path}: its directory is not in the proposal")
 
 
-def _contents(content: Mapping[str, Any], wanted: set[str]) -> dict[str, bytes]:
+def _contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str, bytes]:
     sent = content.get("contents", {})
     if not isinstance(sent, dict):
         raise Refused("contents: not an object")
     found = {}
     for digest, text in sent.items():
         try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, TypeError, ValueError):
-            raise Refused(f"contents: {digest!r} is not base64") from None
+            data = binascii.a2b_base64(text, strict_mode=True)
+        except (TypeError, ValueError):
+            raise Refused(f"contents: {shown(digest)} is not base64") from None
         if digest not in wanted:
-            raise Refused(f"contents: {digest!r} belongs to no file of the proposal")
+            raise Refused(f"contents: {shown(digest)} belongs to no file of the proposal")
         if native.bytes_digest(data) != digest:
             raise Refused(f"contents: what was sent as {digest} has another digest")
+        if len(data) != wanted[digest]:
+            raise Refused(f"contents: {digest} has {len(data)} bytes, and not as many as its file shall have")
         found[digest] = data
     return found
 
 
 def _only(content: Mapping[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(set(content) - known):
-        raise Refused(f"{what}: unknown field {unknown[0]!r}")
+        raise Refused(f"{what}: unknown field {shown(unknown[0])}")
 
 
-def _text(content: Mapping[str, Any], key: str) -> str:
+def _text(content: Mapping[str, Any], key: str, most: int = LONGEST) -> str:
     value = content.get(key)
     if not isinstance(value, str):
         raise Refused(f"{key}: missing, or not text")
+    if len(value) > most:
+        raise Refused(f"{key}: longer than {most} characters")
     return value
 
 

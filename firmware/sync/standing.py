@@ -1,20 +1,26 @@
 """A node's standing: what it says of itself, worked out from digests; and red, orange or green from two of them."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from firmware import __version__, manifest
-from firmware.errors import Failure, Invalid
+from firmware.errors import Failure, Invalid, brief
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Service
 from firmware.store import changes
 from firmware.sync import transaction, versions
+from firmware.sync.proposal import TITLE
 from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
+from firmware.textdiff import shown
+
+#: the most paths, and services, that a standing names
+MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Standing:
         del told["versions"]
         return told | {
             "version": self.versions.firmware, "protocols": list(self.versions.spoken),
-            "confirm_pending": self.waiting is not None,
+            "confirm_pending": self.waiting is not None, "unsaved": self.unsaved[:MOST],
         }  # fmt: skip
 
 
@@ -104,18 +110,18 @@ def saved_digest(title: str) -> str:
 
 
 def parse(told: Mapping[str, Any]) -> Standing:
-    """A peer's standing from the wire; Failure unless it is well-formed."""
+    """A peer's standing from the wire; Failure unless it is well-formed. Of longer lists the first MOST are taken."""
     try:
         services = {
-            str(title): Digests(*(_typed(item[key], str) for key in ("files", "applied", "saved")))
-            for title, item in told["services"].items()
+            _title(title): Digests(*(_word(item[key]) for key in ("files", "applied", "saved")))
+            for title, item in list(told["services"].items())[:MOST]
         }
-        low, high = (_typed(number, int) for number in told["protocols"])
+        low, high = (_number(number) for number in told["protocols"])
+        unapplied, down = (_each(told[key], _title) for key in ("unapplied", "down"))
         return Standing(
-            _typed(told["node"], int), _typed(told["address"], str), _typed(told["remote_node"], int),
-            _typed(told["remote_address"], str), Versions(_typed(told["version"], str), (low, high)),
-            _texts(told["unsaved"]), _texts(told["unapplied"]), _texts(told["down"]),
-            _parse_waiting(told.get("waiting")), services,
+            _number(told["node"]), _word(told["address"]), _number(told["remote_node"]), _word(told["remote_address"]),
+            Versions(_word(told["version"]), (low, high)), _each(told["unsaved"], _path),
+            unapplied, down, _parse_waiting(told.get("waiting")), services,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
@@ -124,19 +130,37 @@ def parse(told: Mapping[str, Any]) -> Standing:
 def _parse_waiting(told: Any) -> Waiting | None:
     if told is None:  # nothing waits, or the peer's version knows no such thing
         return None
-    return Waiting(
-        _typed(told["service"], str), _typed(told["push"], str), _typed(told["node"], int), _typed(told["left"], int)
-    )
+    return Waiting(_title(told["service"]), _word(told["push"]), _number(told["node"]), _number(told["left"]))
 
 
-def _texts(values: Any) -> tuple[str, ...]:
-    return tuple(_typed(value, str) for value in _typed(values, list))
-
-
-def _typed(value: Any, kind: type) -> Any:
-    if type(value) is not kind:
-        raise TypeError(value)
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 31:
+        raise ValueError
     return value
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 64:
+        raise ValueError
+    return value
+
+
+def _title(value: Any) -> str:
+    if not TITLE.fullmatch(value):
+        raise ValueError
+    return str(value)
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or len(os.fsencode(value)) > 4096:
+        raise ValueError
+    return value
+
+
+def _each(values: Any, kind: Callable[[Any], str]) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TypeError
+    return tuple(kind(value) for value in values[:MOST])
 
 
 def mismatches(ours: Standing, theirs: Standing) -> list[str]:
@@ -193,7 +217,8 @@ def _waits(node: int, found: Waiting) -> str:
 
 def _some(words: tuple[str, ...], most: int = 6) -> str:
     """All of them, or how many there are and the first few."""
-    return ", ".join(words) if len(words) <= most else f"{len(words)}, such as {', '.join(words[:most])}"
+    first = ", ".join(brief(shown(word), 200) for word in words[:most])
+    return first if len(words) <= most else f"{len(words)}, such as {first}"
 
 
 def settings_problem(error: Failure) -> str:
