@@ -33,7 +33,7 @@ from story import ADDRESSES, Broken, Stage
 RECOVERY, PUSH = 30.0, 60.0
 #: csyncd's command line, so that it looks for faults; its name has to be said, too, where a command line is
 DIRECTIVES = {
-    "cmdline": "env FIRMWARE_FAULTS=/run/faults MALLOC_ARENA_MAX=1 /usr/bin/python3 -m firmware csyncd",
+    "cmdline": "env FIRMWARE_FAULTS=/run/faults /usr/bin/python3 -m firmware csyncd",
     "procname": "python3 -m firmware csyncd",
 }
 CARRIER = "/sys/class/net/eth0/carrier"
@@ -71,36 +71,26 @@ def play(stage: Stage, count: int, seed: int, tell: Tell) -> dict[str, Any]:
     """Interrupt `count` pushes between two paired nodes, and return the figures. Broken, with all that it takes to play it
     again, if something was left that should not be."""
     tell(f"seed {seed}")
-    seeds = random.Random(seed)
     with Game(stage, tell) as game:
-        number = 0
-        while game.figures.interruptions.total() < count and number < 2 * count + 10:
-            number += 1
-            game.round(f"round {number} of seed {seed}", random.Random(seeds.getrandbits(64)))
-    return _held(game.figures)
+        game.play(count, seed)
+    if game.figures.violations:
+        raise Broken("\n\n".join(game.figures.violations))
+    return game.figures.json()
 
 
 def play_alone(stage: Stage, number: int, seed: int, tell: Tell) -> dict[str, Any]:
     """Play one of those rounds."""
-    seeds = random.Random(seed)
-    for _ in range(number - 1):
-        seeds.getrandbits(64)
     with Game(stage, tell) as game:
-        game.round(f"round {number} of seed {seed}", random.Random(seeds.getrandbits(64)))
-    return _held(game.figures)
+        game.round(f"round {number} of seed {seed}", random.Random(_seeds(seed, number)[-1]))
+    if game.figures.violations:
+        raise Broken("\n\n".join(game.figures.violations))
+    return game.figures.json()
 
 
-def play_blow(stage: Stage, blow: Blow, tell: Tell, seed: int = 0) -> dict[str, Any]:
-    """Play a round with this blow."""
-    with Game(stage, tell) as game:
-        game.round(blow.text, random.Random(seed), blow)
-    return _held(game.figures)
-
-
-def _held(figures: Figures) -> dict[str, Any]:
-    if figures.violations:
-        raise Broken("\n\n".join(figures.violations))
-    return figures.json()
+def _seeds(seed: int, count: int) -> list[int]:
+    """A seed for each round."""
+    dice = random.Random(seed)
+    return [dice.getrandbits(64) for _ in range(count)]
 
 
 class Game:
@@ -140,6 +130,15 @@ class Game:
         finally:
             for hand in self.hands.values():
                 hand.close()
+
+    def play(self, count: int, seed: int) -> None:
+        """Play rounds until `count` pushes were really interrupted; few had ended before."""
+        wanted = self.figures.interruptions.total() + count
+        for number, own in enumerate(_seeds(seed, 2 * count + 10), 1):
+            self.round(f"round {number} of seed {seed}", random.Random(own))
+            if self.figures.interruptions.total() >= wanted:
+                return
+        raise Broken(f"of seed {seed}, too many pushes ended before they could be interrupted")
 
     def both(self, verb: str, *words: Any, **told: Any) -> dict[int, Any]:
         """Tell both hands the same at the same time; their answers by node."""
