@@ -6,7 +6,6 @@ import math
 import sys
 
 from firmware import run
-from firmware.errors import Failure
 from firmware.flows.recovery import recover
 from firmware.sync import transaction
 
@@ -42,7 +41,7 @@ async def _recover() -> None:
     try:
         for line in await asyncio.to_thread(recover):
             print(f"csyncd: {line}", file=sys.stderr, flush=True)
-    except (Failure, OSError, RuntimeError) as error:
+    except Exception as error:  # whatever it is, it is tried again
         print(f"csyncd: an open push could not be settled: {error}", file=sys.stderr, flush=True)
         await asyncio.sleep(AGAIN)
     see_to_it()
