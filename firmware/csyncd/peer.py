@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from firmware import processes
-from firmware.csyncd import waiting
+from firmware.csyncd import unsettled
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, brief, whole, word
 from firmware.flows import receive
@@ -33,7 +33,7 @@ async def answer(pair: Pair, visitor: Visitor, request: Request, pid: int) -> Re
     try:
         if verb is not _standing:
             visitor = replace(visitor, address=processes.remote_address(pid))
-        return Response(200, await verb(pair, visitor, await request.json()))
+        return Response(200, await verb(pair, replace(visitor, gone=request.gone), await request.json()))
     except Failure as error:
         return Response(409, {"error": brief(whole(error)), "hint": brief(error.hint), "exit": error.status})
 
@@ -50,9 +50,10 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
         why = brief(whole(error))
         audit.note("push received", who=visitor.who, result="refused", message=why)
         return Report("refused", why, brief(error.hint)).json()
-    told = await asyncio.to_thread(receive.receive, offer, visitor)
-    waiting.revert_later()
-    return told
+    try:
+        return await asyncio.to_thread(receive.receive, offer, visitor)
+    finally:
+        unsettled.see_to_it()
 
 
 async def _confirm(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
