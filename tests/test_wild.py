@@ -571,7 +571,7 @@ def test_a_file_that_changes_while_it_is_read_does_not_arrive_torn(agreed: Stage
     whole = "a\n0\n", "b\n0\n"
     try:
         assert eventually(lambda: agreed.lab.run(1, "test", "-s", "/etc/haproxy/extra/busy", check=False).status == 0)
-        for _ in range(8):
+        for _ in range(5):
             agreed.lab.run(1, "service", "haproxy", "apply", check=False)
             status, report, said = push(agreed)
             assert (status, report["result"]) in ((0, "applied"), (0, "unchanged"), (1, "failed"), (3, "refused")), said
