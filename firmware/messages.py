@@ -58,7 +58,7 @@ def _bounded(body: bytearray) -> None:
     if wide > MOST_WIDE:
         raise Failure(f"the message: texts with \\u… take more than {MOST_WIDE} bytes")
     if _deep(structure):
-        raise Failure(f"the message: nested deeper than {DEEPEST} levels, or not JSON")
+        raise Failure(f"the message: it is not JSON, or nested deeper than {DEEPEST} levels")
 
 
 def _texts(body: bytearray) -> Iterator[tuple[int, int]]:
