@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help env lab test bench clean packages always
+.PHONY: help env lab test bench soak clean packages always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -34,6 +34,9 @@ test: env ## all tests (ARGS=… goes to pytest)
 
 bench: env ## prints a table, writes build/bench.json
 	$(VENV)/bin/python tests/bench.py
+
+soak: env ## the long runs, build/soak.json (ARGS="endurance=50": that one, 50 times; SEED=… again)
+	$(VENV)/bin/python tests/soak.py $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean: ## everything built goes, labs first
 	for lock in $$(find build -name lab.lock 2>/dev/null); do $(NODES) --state "$$(dirname "$$lock")" down; done

@@ -1,4 +1,5 @@
-"""The one place that starts other programs: argv lists, no shell, stdin closed, a small environment, a time limit.
+"""The one place that starts other programs: argv lists, no shell, stdin closed, a small environment, a time limit, and a
+limit to what is read of their words.
 
 They run in /, wherever we are: haproxy's checker, which is not root, must be able to go back to where it began.
 """
@@ -8,13 +9,16 @@ import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from firmware.errors import Failure
 
 if TYPE_CHECKING:
     from asyncio import StreamReader
     from asyncio.subprocess import Process
+
+#: bytes that are read of each stream
+LONGEST = 1 << 20
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -35,13 +39,17 @@ class Result:
 
 def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check: bool = True) -> Result:
     """Run `argv` to its end. With `check`, a status other than 0 is a Failure that carries the program's words."""
-    try:
-        done = subprocess.run(list(argv), input=stdin, capture_output=True, timeout=timeout, cwd="/", env=environment())
-    except FileNotFoundError:
-        raise Failure(f"{argv[0]}: the program is not on this node") from None
-    except subprocess.TimeoutExpired:
-        raise Failure(f"{argv[0]}: no end after {timeout:g} s") from None
-    result = Result(done.returncode, _text(done.stdout), _text(done.stderr))
+    # Files in memory, not pipes: what it may write is limited with the size of its files, and we never read all of it.
+    with _in_memory("stdout") as out, _in_memory("stderr") as words:
+        try:
+            done = subprocess.run(
+                list(argv), input=stdin, stdout=out, stderr=words, timeout=timeout, cwd="/", env=environment()
+            )
+        except FileNotFoundError:
+            raise Failure(f"{argv[0]}: the program is not on this node") from None
+        except subprocess.TimeoutExpired:
+            raise Failure(f"{argv[0]}: no end after {timeout:g} s") from None
+        result = Result(done.returncode, _text(out), _text(words))
     if check and result.status:
         raise Failure(f"{argv[0]}: {result.words or f'exit status {result.status}'}")
     return result
@@ -81,5 +89,9 @@ def environment() -> dict[str, str]:
     return {"PATH": PATH, "LC_ALL": "C.UTF-8", **kept}
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "backslashreplace")
+def _in_memory(name: str) -> BinaryIO:
+    return open(os.memfd_create(name), "wb")
+
+
+def _text(file: BinaryIO) -> str:
+    return os.pread(file.fileno(), LONGEST, 0).decode("utf-8", "backslashreplace")

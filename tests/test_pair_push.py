@@ -1,12 +1,9 @@
 """Push, diff, save and status between two real nodes, in every case that the contract names."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 import story
 from driver import Lab
+from pushing import agree, digest, force, push
 from story import CONFIG, Stage, page
 
 
@@ -19,35 +16,10 @@ def stage(module_lab: Lab) -> Stage:
 
 
 @pytest.fixture
-def agreed(stage: Stage) -> Iterator[Stage]:
+def agreed(stage: Stage) -> Stage:
     """The pair with the same haproxy on both, pushed from node 1."""
-    stage.edit(1, page("agreed"))
-    stage.on(
-        2,
-        "sh",
-        "-c",
-        f"rm -rf /etc/haproxy/extra /etc/haproxy/maps; git --version >/dev/null 2>&1; cat {CONFIG} >/dev/null",
-    )
-    stage.on(1, "sh", "-c", "rm -rf /etc/haproxy/extra /etc/haproxy/maps")
-    stage.on(1, "service", "haproxy", "apply")
-    force(stage)
-    yield stage
-
-
-def force(stage: Stage) -> None:
-    stage.on(1, "csync", "diff", "haproxy")
-    stage.on(1, "csync", "push", "haproxy", "--force")
-
-
-def push(stage: Stage, *options: str, service: str = "haproxy", node: int = 1) -> tuple[int, Any, str]:
-    done = stage.lab.run(node, "csync", "push", service, "--json", *options, check=False, timeout=200)
-    return done.status, json.loads(done.stdout) if done.stdout else None, done.stderr
-
-
-def digest(stage: Stage, node: int) -> str:
-    """Names, modes, owners and contents of what haproxy is on a node."""
-    listing = "find haproxy config.rc -printf '%p %m %u %g\\0' | sort -z; find haproxy config.rc -type f -print0 | sort -z | xargs -0 sha256sum"
-    return stage.on(node, "sh", "-ec", f"cd /etc; {listing}")
+    agree(stage)
+    return stage
 
 
 def test_a_small_change_takes_one_round_trip(agreed: Stage) -> None:
@@ -82,51 +54,6 @@ def test_new_files_with_modes_and_owners_travel_and_removed_ones_go(agreed: Stag
     assert digest(agreed, 1) == digest(agreed, 2)
 
 
-def test_strange_names_travel(agreed: Stage) -> None:
-    names = [
-        "x" * 255,
-        " blanks ",
-        "quo\"te's",
-        "new\nline",
-        "tab\t",
-        "Case",
-        "case",
-        "\udcff\udcfe",
-        "ünï",
-        "-rf",
-        "#",
-        "*",
-    ]
-    agreed.on(1, "mkdir", "-p", "/etc/haproxy/extra")
-    for name in names:
-        agreed.lab.run(
-            1, "sh", "-c", 'printf %s "$1" >"/etc/haproxy/extra/$1"', "sh", name.encode("utf-8", "surrogateescape")
-        )
-    agreed.on(1, "service", "haproxy", "apply")
-    assert push(agreed)[0] == 0
-    listing = "find /etc/haproxy/extra -print0 | sort -z | od -c"
-    assert agreed.on(1, "sh", "-c", listing) == agreed.on(2, "sh", "-c", listing)
-    assert digest(agreed, 1) == digest(agreed, 2)
-
-
-def test_an_edit_of_the_same_size_in_the_same_second_is_noticed(agreed: Stage) -> None:
-    agreed.on(
-        1,
-        "sh",
-        "-ec",
-        f'stamp=$(stat -c %y {CONFIG}); sed -i s/agreed/argeed/ {CONFIG}; touch -d "$stamp" {CONFIG}; service haproxy apply',
-    )
-    assert push(agreed)[1]["result"] == "applied"
-    agreed.serves(2, "argeed")
-
-
-def test_pushing_again_changes_nothing(agreed: Stage) -> None:
-    before = agreed.on(2, "stat", "-c", "%i %z", CONFIG)
-    status, report, _ = push(agreed)
-    assert (status, report["result"], report["files"]) == (0, "unchanged", [])
-    assert agreed.on(2, "stat", "-c", "%i %z", CONFIG) == before
-
-
 def test_unapplied_changes_are_refused_with_the_remedy(agreed: Stage) -> None:
     before = digest(agreed, 2)
     agreed.lab.write(1, CONFIG, page("untested"))
@@ -135,13 +62,6 @@ def test_unapplied_changes_are_refused_with_the_remedy(agreed: Stage) -> None:
     assert "hint: service haproxy apply" in said
     assert digest(agreed, 2) == before
     agreed.on(1, "service", "haproxy", "revert")
-
-
-@pytest.mark.parametrize("service", ["system", "network.eth0", "sshd", "csyncd", "wui"])
-def test_what_belongs_to_a_node_stays_there(stage: Stage, service: str) -> None:
-    status, _, said = push(stage, service=service)
-    assert status == 3
-    assert "stays on this node" in said
 
 
 def test_directives_that_name_programs_do_not_travel(agreed: Stage) -> None:
@@ -174,13 +94,6 @@ def test_an_edit_by_hand_on_the_receiver_is_a_conflict_and_force_overwrites_what
     status, report, _ = push(agreed, "--force")
     assert (status, report["result"]) == (0, "applied")
     agreed.serves(2, "conflict")
-
-
-def test_a_change_of_mode_alone_on_the_receiver_is_a_conflict(agreed: Stage) -> None:
-    agreed.on(2, "chmod", "600", CONFIG)
-    agreed.edit(1, page("mode"))
-    assert push(agreed)[0] == 3
-    agreed.on(2, "chmod", "640", CONFIG)
 
 
 def test_a_change_of_the_block_alone_travels_and_conflicts_too(agreed: Stage) -> None:
@@ -230,23 +143,6 @@ def test_the_checker_sees_new_files_at_their_final_paths(agreed: Stage) -> None:
     agreed.serves(2, "mapped")
 
 
-def test_a_failing_reload_puts_everything_back(agreed: Stage) -> None:
-    before = digest(agreed, 2)
-    taken = agreed.lab.start(
-        2, "/usr/bin/python3", "-c", "import socket,time; s=socket.create_server(('',8099)); time.sleep(60)"
-    )
-    agreed.edit(1, page("taken", 8099))
-    try:
-        status, report, said = push(agreed)
-    finally:
-        agreed.on(2, "pkill", "-f", "create_server")
-        taken.communicate()
-    assert (status, report["result"]) == (1, "rolled-back"), said
-    assert report["reload"]["status"] != 0 and "8099" in report["reload"]["output"]
-    assert digest(agreed, 2) == before
-    agreed.serves(2, "agreed")
-
-
 def test_a_push_back_from_the_other_node(agreed: Stage) -> None:
     agreed.edit(2, page("back"))
     assert push(agreed, node=2)[1]["result"] == "applied"
@@ -269,13 +165,6 @@ def test_diff_changes_nothing_and_never_shows_a_private_key(agreed: Stage) -> No
     assert shown["key"] is None and shown["binary"] is None and "+ssh-ed25519" in shown["key.pub"]
     assert "PRIVATE KEY" not in agreed.on(1, "csync", "diff", "haproxy")
     assert digest(agreed, 2) == before
-
-
-def test_links_are_refused_with_the_remedy(agreed: Stage) -> None:
-    agreed.on(1, "sh", "-ec", "mkdir -p /etc/haproxy/extra; ln -s /etc/shadow /etc/haproxy/extra/link")
-    agreed.on(1, "service", "haproxy", "apply")
-    status, _, said = push(agreed)
-    assert status == 3 and "/etc/haproxy/extra/link: it is a symbolic link" in said
 
 
 def test_another_service_is_pushed_by_itself(agreed: Stage) -> None:
@@ -330,69 +219,6 @@ def test_the_trail_tells_who_did_what_on_both_nodes(agreed: Stage) -> None:
     assert there["before"] != there["after"] and (there["before"], there["after"]) == (here["before"], here["after"])
 
 
-def test_a_receiver_that_dies_in_the_middle_has_its_old_state_back_and_the_next_push_works(agreed: Stage) -> None:
-    before = digest(agreed, 2)
-    agreed.edit(1, page("interrupted"))
-    pids = {service["name"]: service["pid"] for service in agreed.json(2, "service", "list")}
-    agreed.on(2, "kill", "-STOP", str(pids["haproxy"]))
-    pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-    agreed.on(2, "sh", "-c", "while ! grep -q interrupted /etc/haproxy/haproxy.cfg; do sleep 0.05; done")
-    assert agreed.lab.run(2, "timeout", "2", "config", "save", check=False).status == 124, "a save waits for the push"
-    agreed.on(2, "kill", "-9", str(pids["csyncd"]))
-    agreed.on(2, "kill", "-CONT", str(pids["haproxy"]))
-    agreed.on(2, "sh", "-c", "while ! csync log | grep -q '  recover '; do sleep 0.1; done")
-    output, said = pushing.communicate(timeout=60)
-    # The link was lost before the answer, so the push was tried again, and this time nothing came between.
-    assert (pushing.returncode, json.loads(output)["result"]) == (0, "applied"), said
-    assert [entry["result"] for entry in agreed.json(2, "csync", "log")][-2:] == ["rolled-back", "applied"]
-    assert digest(agreed, 2) != before
-    agreed.serves(2, "interrupted")
-    agreed.shows(1, "orange", within=15)
-    assert agreed.on(2, "ls", "-A", "/etc/.staging").strip() == ""
-
-
-def test_a_cable_cut_before_the_answer_is_said_as_it_is_and_mends_itself(agreed: Stage) -> None:
-    pids = {service["name"]: service["pid"] for service in agreed.json(2, "service", "list")}
-    for back in (True, False):
-        agreed.edit(1, page(f"cut {back}"))
-        agreed.on(2, "kill", "-STOP", str(pids["haproxy"]))
-        pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-        agreed.on(2, "sh", "-c", f"while ! grep -q 'cut {back}' /etc/haproxy/haproxy.cfg; do sleep 0.05; done")
-        agreed.lab.link(2, False)
-        agreed.on(2, "kill", "-CONT", str(pids["haproxy"]))
-        agreed.on(
-            1,
-            "sh",
-            "-c",
-            "while ! tail -n 1 /run/firmware/log/csyncd/current | grep -q 'the pair is red'; do sleep 0.1; done",
-        )
-        if back:
-            agreed.lab.link(2, True)
-        output, said = pushing.communicate(timeout=60)
-        result = json.loads(output)["result"]
-        agreed.lab.link(2, True)
-        if back:
-            assert (pushing.returncode, result) == (0, "applied"), said
-        else:
-            assert (pushing.returncode, result) == (1, "failed")
-            assert b"has the old state or the new one, whole" in said and b"csync diff haproxy" in said
-        agreed.shows(1, "orange", within=15)
-        agreed.serves(2, f"cut {back}")
-
-
-def test_two_pushes_with_force_at_the_same_moment_do_not_swap_what_both_have(agreed: Stage) -> None:
-    for node in (1, 2):
-        agreed.edit(node, page(f"of node {node}"))
-    for node in (1, 2):
-        assert push(agreed, node=node)[0] == 3
-    both = [agreed.lab.start(node, "csync", "push", "haproxy", "--force", "--json") for node in (1, 2)]
-    results = [json.loads(one.communicate(timeout=60)[0])["result"] for one in both]
-    assert set(results) <= {"applied", "refused", "unchanged"}
-    contents = {agreed.lab.read(node, CONFIG) for node in (1, 2)}
-    assert ("applied" in results) == (len(contents) == 1)
-    force(agreed)
-
-
 def test_a_push_to_a_node_where_the_service_is_stopped_says_so(agreed: Stage) -> None:
     agreed.on(2, "service", "haproxy", "stop")
     agreed.edit(1, page("stopped"))
@@ -426,26 +252,6 @@ def test_a_push_does_not_carry_what_it_replaced(agreed: Stage) -> None:
     agreed.on(1, "sh", "-ec", "seq 200001 >/etc/haproxy/extra/long; service haproxy apply")
     done = agreed.lab.run(1, "csync", "push", "haproxy", "--json")
     assert len(done.stdout) < 5000
-
-
-def test_an_edit_on_the_receiver_during_the_push_is_not_lost(agreed: Stage) -> None:
-    agreed.edit(1, page("racing"))
-    agreed.on(
-        2,
-        "sh",
-        "-c",
-        "setsid sh -c 'while :; do echo \"# $(date +%N)\" >>/etc/haproxy/by-hand; done' >/dev/null 2>&1 </dev/null & echo $! >/run/racer",
-    )
-    try:
-        status, report, _ = push(agreed)
-    finally:
-        agreed.on(2, "sh", "-c", "kill $(cat /run/racer); sleep 0.3")
-    assert (status, report["result"]) == (3, "refused") or report["result"] == "failed"
-    assert (
-        agreed.on(2, "sh", "-c", "test -s /etc/haproxy/by-hand; cat /etc/haproxy/haproxy.cfg | grep -c agreed").strip()
-        == "1"
-    )
-    agreed.on(2, "rm", "/etc/haproxy/by-hand")
 
 
 def test_no_room_on_the_receiver_is_said_and_changes_nothing(agreed: Stage) -> None:

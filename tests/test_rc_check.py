@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware.rc import check
+from firmware.rc import check, values
 from firmware.rc.document import parse
+from firmware.rc.values import Value
 from firmware.services import catalog
-from firmware.services.definition import Service
+from firmware.services.definition import Directive, Service
 
 #: the seed document's blocks, as they stand there
 SEED = """\
@@ -265,9 +266,42 @@ def test_a_peer_may_set_the_rest() -> None:
         assert check.peer_problems(parse(text).blocks[0], service(header)) == []
 
 
-def test_no_directive_whose_value_is_a_command_is_taken_from_a_peer() -> None:
+#: free words that no program of ours takes for a path, a program or a module
+FREE = {("snmpd", "community"), ("firewall", "conntrack")}
+
+
+@pytest.mark.parametrize("one", [one for one in catalog.every() if not one.stays], ids=lambda one: one.name)
+def test_nothing_that_a_peer_may_set_can_be_a_program_or_a_path_outside_the_services_own(one: Service) -> None:
+    for item in one.directives:
+        if item.value.from_peer and (one.name, item.key) not in FREE:
+            for words in (
+                ("/bin/sh",),
+                ("/bin/sh", "-c", "id"),
+                ("sh", "-c", "id"),
+                ("a=b",),
+                ("dummy", "numdummies=1"),
+            ):
+                assert item.value.problem(words), item.key
+            assert item.value.problem(("/etc/shadow",)) and item.value.problem((f"{one.owns}/../shadow",)), item.key
+
+
+@pytest.mark.parametrize("value", [values.COMMAND, values.PATH, values.SYSCTL, values.MODULE, values.PROCESS])
+def test_a_service_cannot_take_a_program_from_a_peer_however_it_declares_the_directive(value: Value) -> None:
+    hook = Directive("hook", value, "", many=True)
+    mixed = Directive("mixed", values.either(values.FLAG, values.each(value)), "")
+    made = Service(name="made", summary="", directives=(hook, mixed))
+    block = parse("service made\n hook /bin/sh\n no mixed\n").blocks[0]
+    assert len(check.peer_problems(block, made)) == 2
+
+
+def test_what_a_peer_may_push_runs_as_an_account_of_its_own() -> None:
+    """All that executes what a configuration says: the daemon and its checker. Without either, nothing is run at all."""
     for one in catalog.every():
-        assert [item.key for item in one.directives if item.value.name == "a command" and item.from_peer] == []
+        if not one.stays and (one.daemon or one.check):
+            assert one.account.user != "root", one.name
+            assert set(one.account.capabilities) <= {"net_bind_service"}, one.name
+        if not one.stays and one.account.user == "root":
+            assert one.setup is None and one.teardown is None, one.name
 
 
 def test_services_that_may_be_pushed_own_their_files_alone() -> None:

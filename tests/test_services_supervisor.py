@@ -88,9 +88,9 @@ def test_a_killed_daemon_is_back_and_the_others_are_untouched(lab: Lab) -> None:
 
 def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
     service(lab, "haproxy", "stop")
-    lab.write(1, "/tmp/parent", "#!/bin/sh\nsleep 4321 &\nsleep 4322\n")
-    lab.run(1, "chmod", "755", "/tmp/parent")
-    lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /tmp/parent")
+    lab.write(1, "/usr/local/bin/parent", "#!/bin/sh\nsleep 4321 &\nsleep 4322\n")
+    lab.run(1, "chmod", "755", "/usr/local/bin/parent")
+    lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /usr/local/bin/parent")
     lab.run(1, "rm", "-f", "/run/haproxy/master.sock")
     holder = lab.start(1, PYTHON, "-c", ANSWERER)
     assert holder.stdout and holder.stdout.readline()
@@ -118,9 +118,9 @@ def test_each_daemon_comes_back(lab: Lab, title: str) -> None:
 
 def test_a_crash_loop_is_shown_as_failed_and_costs_next_to_nothing(lab: Lab) -> None:
     lab.run(1, "service", "haproxy", "stop")
-    lab.write(1, "/tmp/crash", "#!/bin/sh\necho about to crash >&2\nsleep 0.4\nexit 7\n")
-    lab.run(1, "chmod", "755", "/tmp/crash")
-    lab.run(1, "config", "add", "haproxy", "bin", "/tmp/crash")
+    lab.write(1, "/usr/local/bin/crash", "#!/bin/sh\necho about to crash >&2\nsleep 0.4\nexit 7\n")
+    lab.run(1, "chmod", "755", "/usr/local/bin/crash")
+    lab.run(1, "config", "add", "haproxy", "bin", "/usr/local/bin/crash")
     lab.run(1, "config", "add", "haproxy", "procname", "sh")
     lab.run(1, "rm", "-f", "/run/haproxy/master.sock")
     holder = lab.start(1, PYTHON, "-c", ANSWERER)
@@ -198,9 +198,9 @@ def test_an_invalid_configuration_is_not_started_nor_does_it_stop_what_runs(lab:
 
 def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
     service(lab, "haproxy", "stop")
-    lab.write(1, "/tmp/deaf", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
-    lab.run(1, "chmod", "755", "/tmp/deaf")
-    lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /tmp/deaf")
+    lab.write(1, "/usr/local/bin/deaf", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
+    lab.run(1, "chmod", "755", "/usr/local/bin/deaf")
+    lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /usr/local/bin/deaf")
     lab.run(1, "rm", "-f", "/run/haproxy/master.sock")
     holder = lab.start(1, PYTHON, "-c", ANSWERER)
     assert holder.stdout and holder.stdout.readline()
@@ -209,7 +209,7 @@ def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
         begun = time.monotonic()
         service(lab, "haproxy", "stop")
         assert 4 < time.monotonic() - begun < 10
-        assert processes(lab, "/tmp/deaf") == []
+        assert processes(lab, "/usr/local/bin/deaf") == []
     finally:
         holder.kill()
         lab.run(1, "config", "del", "haproxy", "cmdline")
@@ -270,12 +270,12 @@ def test_it_works_on_when_the_supervisors_were_killed(lab: Lab) -> None:
 def test_logs_are_bounded_and_their_last_words_are_found_after_a_turn(lab: Lab) -> None:
     lab.write(
         1,
-        "/tmp/chatty",
+        "/usr/local/bin/chatty",
         "#!/bin/sh\ni=0\nwhile [ $i -lt 9000 ]; do echo line $i of a very long story, told again and again; i=$((i+1)); done\necho farewell\nexit 3\n",
     )
-    lab.run(1, "chmod", "755", "/tmp/chatty")
+    lab.run(1, "chmod", "755", "/usr/local/bin/chatty")
     service(lab, "haproxy", "stop")
-    lab.run(1, "config", "add", "haproxy", "cmdline", "/tmp/chatty")
+    lab.run(1, "config", "add", "haproxy", "cmdline", "/usr/local/bin/chatty")
     try:
         error = service(lab, "haproxy", "start", status=1).stderr
         assert "farewell" in error and "exit status 3" in error

@@ -26,5 +26,5 @@ VERBS: Verbs = {
     "save": (f"{_PEER}:save", "[--json]", "have the peer save its running configuration"),
     "status": (f"{_PEER}:status", "[--json]", "red, orange or green, and why"),
     "check": (f"{_CHECK}:check", "[--json]", "the troubleshooting list: passed, failed, what to do"),
-    "log": (f"{_PEER}:log", "[--json]", "what was pushed, saved or refused, here and from the peer"),
+    "log": ("firmware.commands.csync_log:log", "[--json]", "what was pushed, saved or refused, here and from the peer"),
 }

@@ -1,4 +1,4 @@
-"""`csync diff`, `push`, `confirm`, `save`, `status` and `log`: what csyncd does with the peer, asked through its socket."""
+"""`csync diff`, `push`, `confirm`, `save` and `status`: what csyncd does with the peer, asked through its socket."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.csyncd import daemon, pair
 from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, printable, whole, word
-from firmware.sync import audit, settings, standing
+from firmware.sync import settings, standing
 from firmware.sync.proposal import CONFIRM
 
 #: seconds that csyncd may take: a push waits for the peer's checker and reload
@@ -210,28 +210,11 @@ def _readable(report: dict[str, Any]) -> str:
     for title, service in report["services"].items():
         same = {True: "in sync", False: "differs", None: "unknown"}[service["in_sync"]]
         last = service["last_push"]
-        pushed = f"last pushed by node {last['node']}, {_time(last['time'])}" if last else "never pushed"
+        pushed = f"last pushed by node {last['node']}, {moment(last['time'])}" if last else "never pushed"
         lines.append(f"service {title:<14}{same:<9}{pushed}")
     return "\n".join(lines)
 
 
-def log(argv: list[str]) -> int:
-    """Print the audit trail."""
-    _, options = words(argv, "", flags=("--json",))
-    trail = audit.entries()
-    if "--json" in options:
-        print(json.dumps(trail, indent=2))
-        return 0
-    for entry in trail:
-        rest = " ".join(
-            f"{key}={printable(str(value))}"
-            for key, value in entry.items()
-            if key not in ("time", "event", "who", "from", "key", "result") and value
-        )
-        by = " ".join(word for word in (entry["who"], entry["from"] and f"at {entry['from']}", entry["key"]) if word)
-        print(f"{_time(entry['time'])}  {entry['event']:<16} {entry['result']:<12} {printable(by)}  {rest}")
-    return 0
-
-
-def _time(moment: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+def moment(seconds: float) -> str:
+    """A time of day (seconds since the epoch) as people read it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

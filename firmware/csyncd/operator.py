@@ -46,8 +46,6 @@ async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
         # What --force may overwrite is what somebody has seen: the last refusal or diff, else what is there now.
         shown = pair.shown.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
     wish = flow.Wish(title, who, shown, asked.get("confirm", 0))
-    async with pair.turn(title):
-        pass  # ours: it holds the service's lock from here on, without a pause in which a peer could be next
     report = await flow.push(wish, pair.link, pair.settings, theirs)
     if report["result"] == "refused" and report["state"]:
         pair.shown[title] = report["state"]

@@ -30,7 +30,6 @@ class Pair:
         self._told: Standing | None = None
         self._said = ""
         self._telling = asyncio.Lock()
-        self._turns: dict[str, asyncio.Lock] = {}
 
     async def own(self) -> Standing:
         """This node's standing now."""
@@ -60,11 +59,6 @@ class Pair:
             self._met(ours, theirs)
             self.link.kick()
         return ours
-
-    def turn(self, title: str) -> asyncio.Lock:
-        """Held while a peer's push of that service is dealt with, so that all who want to push it come in the order in which
-        they asked: a peer that pushes all the time is in nobody's way for long."""
-        return self._turns.setdefault(title, asyncio.Lock())
 
     async def refuse_mismatch(self) -> None:
         """Refused if the two nodes cannot sync: mixed up identities, versions that do not fit."""

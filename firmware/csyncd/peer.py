@@ -52,8 +52,7 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
         audit.note("push received", who=visitor.who, result="refused", message=why)
         return Report("refused", why, brief(error.hint)).json()
     told.clear()  # what it says is in the offer; it would lie here until all is done
-    async with pair.turn(offer.title):
-        told = await asyncio.to_thread(receive.receive, offer, visitor)
+    told = await asyncio.to_thread(receive.receive, offer, visitor)
     waiting.revert_later()
     return told
 

@@ -8,11 +8,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware import __version__
-from firmware.errors import Failure, Lost, Refused, whole, word
+from firmware.errors import Busy, Failure, Lost, Refused, whole, word
 from firmware.faults import at
 from firmware.flows import recovery
 from firmware.rc import check, document
@@ -29,6 +30,8 @@ from firmware.sync.versions import Versions
 
 #: seconds for the peer to check, reload, and put back if need be
 TIME = 120.0
+#: seconds to wait for what is being done with the service here
+PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,8 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
     began = time.monotonic()
     try:
         # While we push it there, nobody pushes it here: two that cross would swap what both nodes have.
-        with control.lock(wish.title, wait=False):
+        with ExitStack() as held:
+            await _turn(wish.title, held)
             protocol = _protocol(wish, theirs, settings)
             offer = await asyncio.to_thread(propose, wish.title, settings.remote_node)
             offer = replace(offer, push=secrets.token_hex(16), expect=wish.shown, confirm=wish.confirm)
@@ -63,6 +67,19 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
     _note(wish, settings, answer["result"], push=offer.push, **report.trail(answer))
     took = {"round_trips": trips, "seconds": round(time.monotonic() - began, 3)}
     return {"service": wish.title, "node": settings.remote_node, **answer, **took}
+
+
+async def _turn(title: str, held: ExitStack) -> None:
+    """Hold the service's lock, once others have let go of it; Busy if they do not within PATIENCE seconds."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            held.enter_context(control.lock(title, wait=False))
+            return
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.02)
 
 
 def _note(wish: Wish, settings: Settings, result: str, **details: Any) -> None:

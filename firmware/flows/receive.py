@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Busy, Failure, Refused, whole
+from firmware.errors import Busy, Failure, Refused, complain, whole
 from firmware.faults import at
 from firmware.flows import recovery
 from firmware.rc import document
@@ -105,6 +105,8 @@ def _exchanged(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content,
         applied.snapshot(proposal.service, proposal.block)
         reloaded = control.reload_outcome(proposal.service, proposal.block)
         at("receive.reloaded")
+        if not reloaded.status:
+            decided = _decided(stage, armed, replace(so_far, reload=reloaded))
     except BaseException as error:
         if not isinstance(error, Failure) or isinstance(error, Refused):
             recovery.undo(stage, armed)
@@ -112,7 +114,7 @@ def _exchanged(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content,
             raise
         reloaded = Outcome(1, str(error))
     if not reloaded.status:
-        return _decided(stage, armed, replace(so_far, reload=reloaded))
+        return _carried_out(stage, decided)
     message = "the reload failed; the old state is back" + recovery.undo(stage, armed)
     back = replace(
         so_far, result="rolled-back", message=message, reload=reloaded, state=now.digest, sha256=(armed.sha256,) * 2
@@ -122,7 +124,7 @@ def _exchanged(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content,
     return told
 
 
-def _decided(stage: Stage, armed: Transaction, so_far: Report) -> Answer:
+def _decided(stage: Stage, armed: Transaction, so_far: Report) -> Transaction:
     """It serves. From the one write here on the push is not undone any more, or only if it is not confirmed in time."""
     done = staging.current(stage)
     sha256 = armed.sha256, content.sha256(done, stage.service)
@@ -132,13 +134,26 @@ def _decided(stage: Stage, armed: Transaction, so_far: Report) -> Answer:
     if armed.confirm:
         decided = replace(decided, phase="waiting", deadline=transaction.clock() + armed.confirm)
     transaction.write(decided, stage.journal)
+    return decided
+
+
+def _carried_out(stage: Stage, decided: Transaction) -> Answer:
+    """What was decided is true whatever happens now: what is left to be noted is noted by the next who looks."""
     at("receive.decided")
-    if armed.confirm:
-        recovery.await_confirmation(stage, decided)
-        trail = report.trail({**told, "message": f"it is put back unless it is confirmed within {armed.confirm} s"})
-        audit.note("push received", who=armed.who, result="applied", service=stage.title, push=armed.push, **trail)
-    else:
-        recovery.complete(stage, decided)
+    told = dict(decided.report)
+    try:
+        if decided.phase == "done":
+            recovery.complete(stage, decided)
+        else:
+            recovery.await_confirmation(stage, decided)
+            trail = report.trail(
+                {**told, "message": f"it is put back unless it is confirmed within {decided.confirm} s"}
+            )
+            audit.note(
+                "push received", who=decided.who, result="applied", service=stage.title, push=decided.push, **trail
+            )
+    except (Failure, OSError) as error:
+        complain("csyncd", Failure(f"service {stage.title}: the push is applied, but not noted: {error}"))
     return told
 
 

@@ -21,8 +21,6 @@ class Declaration(Protocol):
     def value(self) -> Value: ...
     @property
     def many(self) -> bool: ...
-    @property
-    def from_peer(self) -> bool: ...
 
 
 class Declared(Protocol):
@@ -67,12 +65,12 @@ def block_problems(block: Block, service: Declared, path: str = PATH) -> list[st
 
 
 def peer_problems(block: Block, service: Declared, path: str = PATH) -> list[str]:
-    """The directives of a block that a peer may not set, whatever their values are."""
+    """The directives of a block that a peer may not set, with any value or with none."""
     known = index(service)
     found = []
     for line in block.directives:
         directive = lookup(known, positive(line.words))
-        if directive is not None and not directive.from_peer:
+        if directive is not None and not directive.value.from_peer:
             found.append(Problem(line.number, f"a peer may not set {directive.key!r} in service {block.title}"))
     return _rendered(path, found)
 

@@ -14,13 +14,18 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A kind of value: its name in help and messages; `problem` says what is wrong with the words, or ""."""
+    """A kind of value: its name in help and messages; `problem` says what is wrong with the words, or "".
+
+    `from_peer` is False for what makes root do something: run a program, load a module, write a file that is named. No
+    directive that takes such a value is ever taken from a peer, whichever service declares it.
+    """
 
     name: str
     problem: Callable[[Words], str]
+    from_peer: bool = True
 
 
-def single(name: str, problem: Callable[[str], str]) -> Value:
+def single(name: str, problem: Callable[[str], str], *, from_peer: bool = True) -> Value:
     """A kind that takes exactly one word."""
 
     def check(words: Words) -> str:
@@ -28,7 +33,7 @@ def single(name: str, problem: Callable[[str], str]) -> Value:
             return f"a value is missing: {name}"
         return problem(words[0]) if len(words) == 1 else f"one value is expected, not {len(words)}: {name}"
 
-    return Value(name, check)
+    return Value(name, check, from_peer)
 
 
 def each(value: Value) -> Value:
@@ -37,7 +42,7 @@ def each(value: Value) -> Value:
     def check(words: Words) -> str:
         return next(filter(None, (value.problem((word,)) for word in words)), "") if words else value.problem(())
 
-    return Value(f"{value.name}…", check)
+    return Value(f"{value.name}…", check, value.from_peer)
 
 
 def number(low: int, high: int, unit: str = "") -> Value:
@@ -66,7 +71,7 @@ def either(*values: Value) -> Value:
             return ""
         return f"{shown(' '.join(words))} is not {name}" if words else f"a value is missing: {name}"
 
-    return Value(name, check)
+    return Value(name, check, all(value.from_peer for value in values))
 
 
 def below(directory: str) -> Value:
@@ -230,8 +235,11 @@ _SYSCTL = _LETTERS | _DIGITS | frozenset("._-/*:")
 
 TEXT = Value("text", _text)
 FLAG = Value("on | off", _flag)
-PATH = single("a full path", _path)
-COMMAND = Value("a command", _text)
+PATH = single("a full path", _path, from_peer=False)
+COMMAND = Value("a command", _text, from_peer=False)
+MODULE = Value("a kernel module", _text, from_peer=False)
+PROCESS = Value("the name of a process", _text, from_peer=False)
+CLOCK = Value("utc, local or a device", _text, from_peer=False)
 ADDRESS = single("an address", _address)
 ADDRESS_WITH_PREFIX = Value("ADDRESS/PREFIX [secondary]", _interface(4))
 ADDRESS6_WITH_PREFIX = Value("ADDRESS/PREFIX", _interface(6))
@@ -250,7 +258,7 @@ VIRTUAL_ADDRESS = either(ADDRESS, ADDRESS_WITH_PREFIX, ADDRESS6_WITH_PREFIX)
 NAME = single("a name", _label)
 MAC = single("a link-layer address", _mac)
 MARK = single("a mark", _mark)
-SYSCTL = Value("KEY=VALUE", _sysctl)
+SYSCTL = Value("KEY=VALUE", _sysctl, from_peer=False)
 CONSOLE = single("DEVICE:SPEED[:TERMINAL]", _console)
 CPUS = single("a mask or a list of CPUs", _cpus)
 SECONDS = number(0, 86400, "seconds")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
-from firmware.rc.values import COMMAND, CPUS, FLAG, PATH, SECONDS, TEXT
+from firmware.rc.values import COMMAND, CPUS, FLAG, PATH, PROCESS, SECONDS
 from firmware.services.definition import Directive, Service
 
 NAMES = (
@@ -16,10 +16,10 @@ NAMES = (
 #: what every service understands besides its own
 FRAMEWORK = (
     Directive("autostart", FLAG, "start it at boot; this is the default"),
-    Directive("bin", PATH, "the program to run in place of its own", from_peer=False),
-    Directive("cmdline", COMMAND, "the command line to run in place of its own", from_peer=False),
-    Directive("pidfile", PATH, "where the number of its process is written", from_peer=False),
-    Directive("procname", TEXT, "the name by which its process is known", from_peer=False),
+    Directive("bin", PATH, "the program to run in place of its own"),
+    Directive("cmdline", COMMAND, "the command line to run in place of its own"),
+    Directive("pidfile", PATH, "where the number of its process is written"),
+    Directive("procname", PROCESS, "the name by which its process is known"),
     Directive("check_interval", SECONDS, "seconds between two looks whether it is alive"),
     Directive("cpumask", CPUS, "the CPUs that it may use"),
 )

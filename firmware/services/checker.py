@@ -1,44 +1,37 @@
 """A service's own checker, run where it can do no harm: what it reads may have been written by a peer, and haproxy's
 checker executes what its configuration says.
 
-It is the service's account without any capability, in namespaces of its own: it sees no process but its own, /tmp and the
-directories of the daemon's sockets are empty and vanish with it, and a staged directory lies where the service's own is.
+It is the service's account without any capability, confined (see `confinement`): it sees no process but its own, the
+directories of the daemon's sockets are empty, and a staged directory lies where the service's own is.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from firmware.errors import Failure
 from firmware.run import run
-from firmware.services import launch
+from firmware.services import confinement, launch
 from firmware.services.definition import Argv, Outcome, Service
 
-#: seconds that a checker has: much for maps and certificates by the thousand
-SECONDS = 120.0
+#: seconds that a checker has, much for maps and certificates by the thousand: a push waits for it, and for a reload
+SECONDS = 50.0
+#: characters of its words that are passed on
+LONGEST = 65536
 
 
-def outcome(service: Service, argv: Argv, staged: Path | None = None) -> Outcome:
-    """The checker's exit status and words. Failure if it cannot be run, or takes too long."""
+def outcome(service: Service, argv: Argv, staged: Path | None = None, *, seconds: float = SECONDS) -> Outcome:
+    """The checker's exit status and words. Failure if it cannot be run, or has not ended after so many seconds."""
     command = launch.as_account(service.account, argv, capabilities=False)
-    if staged is None and service.account.user == "root":
-        done = run(command, timeout=SECONDS, check=False)
-    else:
+    confined = staged is not None or service.account.user != "root"
+    try:
         with _mount_point(service, staged):
-            done = run(_confined(service, command, staged), timeout=SECONDS, check=False)
-    return Outcome(done.status, done.words)
-
-
-def _confined(service: Service, command: Argv, staged: Path | None) -> Argv:
-    """The program execlineb does the mounts: its script is ours, what comes from elsewhere stays an argument."""
-    empty = [f"if {{ mount -t tmpfs -o size=16m,mode=1777 none {place} }}" for place in ("/tmp", *service.needs)]
-    script, words = " ".join(empty), [str(staged), service.owns] if staged else []
-    if staged:
-        script = f"if {{ mount --bind $1 $2 }} {script}"
-    return [
-        "setpriv", "--pdeathsig", "KILL", "--",
-        "unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", "--",
-        "execlineb", f"-s{len(words)}", "-c", f"{script} $@", *words, *command,
-    ]  # fmt: skip
+            if confined:
+                command = confinement.checker(command, service.owns, staged, service.needs, seconds)
+            done = run(command, timeout=seconds, check=False)
+    except Failure as error:
+        raise Failure(f"service {service.name}: its checker: {error}") from None
+    return Outcome(done.status, done.words[:LONGEST])
 
 
 @contextmanager

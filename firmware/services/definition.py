@@ -17,15 +17,14 @@ Argv = list[str]
 class Directive:
     """One directive of a block, such as `ip address 10.0.0.1/24`.
 
-    `many`: it may stand several times, and all count; otherwise the last one counts. `from_peer` is False for what
-    a peer may never set, above all whatever names a program or a command.
+    `many`: it may stand several times, and all count; otherwise the last one counts. Whether a peer may set it, its kind
+    of value says (`Value.from_peer`).
     """
 
     key: str
     value: Value
     help: str
     many: bool = False
-    from_peer: bool = True
 
 
 @dataclass(frozen=True, slots=True)

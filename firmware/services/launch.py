@@ -1,7 +1,7 @@
 """How a daemon is launched: its arguments, its account, and the two scripts that s6 runs for it.
 
 The scripts are for /bin/sh, every word in them quoted; they end in `exec`, so that the daemon itself is s6's child:
-nothing of ours lies between the supervisor and the daemon.
+nothing of ours lies between the supervisor and the daemon. One that is not root is confined (see `confinement`).
 """
 
 import os
@@ -13,7 +13,8 @@ from pathlib import Path
 
 from firmware.errors import Failure
 from firmware.rc.document import Block
-from firmware.run import PATH
+from firmware.run import PATH, run
+from firmware.services import confinement
 from firmware.services.definition import Account, Argv, Service
 
 #: how many files a daemon may open if it asks for them; haproxy derives from it how many connections it takes
@@ -25,9 +26,11 @@ exec 1<>{fifo} 2>&1
 # How it ended goes to the log, and nothing that it started stays behind: its process group has its pid for a name.
 if [ "$1" = 256 ]; then echo "-- ended: killed by signal $2"; else echo "-- ended: exit status $1"; fi
 if read -r leader started <pid; then kill -s KILL -- "-$leader"; fi 2>/dev/null
-rm -f pid
+{rest}rm -f pid
 exit 0
 """
+#: a process can leave its group, but not its account; one that forks while it is killed is killed again
+_REST = "for again in 1 2 3; do pkill -KILL -u {account} || break; done\n"
 
 
 def arguments(service: Service, block: Block) -> Argv:
@@ -74,7 +77,7 @@ def scripts(service: Service, block: Block, log: Path) -> dict[str, str]:
     keep = [*_environment({}), "s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
     return {
         f"{title}/run": _run(service, block, f"../{logger}/fifo"),
-        f"{title}/finish": _FINISH.replace("{fifo}", shlex.quote(f"../{logger}/fifo")),
+        f"{title}/finish": _finish(service.account, f"../{logger}/fifo"),
         f"{title}/timeout-kill": "5000\n",
         f"{logger}/run": f"#!/bin/sh\numask 077\nexec {shlex.join(keep)} 0<>fifo\n",
     }
@@ -86,18 +89,21 @@ def logger_of(title: str) -> str:
 
 
 def make_needs(service: Service) -> None:
-    """Make the directories that its daemon and its checker need, with its account as their owner."""
+    """Make the directories that its daemon and its checker need, with its account as their owner: a file system of their
+    own, so that it cannot fill /run."""
     uid, gid = _ids(service.account)
     for name in service.needs:
         os.makedirs(name, mode=0o755, exist_ok=True)
-        os.chown(name, uid, gid)
+        if uid and not os.path.ismount(name):
+            bounds = f"size=16m,nr_inodes=4096,mode=755,uid={uid},gid={gid},nosuid,nodev,noexec"
+            run(["mount", "-t", "tmpfs", "-o", bounds, "none", name])
 
 
 def grant(service: Service, *, root: Path = Path("/")) -> None:
     """Let the service's account read what the service owns, through its group: operators drop keys as root, 0600.
 
     Only what the account could not read is touched, nothing is ever given to all, and neither a link nor a file that
-    also has a name elsewhere is.
+    also has a name elsewhere is. No link is followed on the way to a file either, whoever puts one there meanwhile.
     """
     if service.account.user == "root" or not service.owns:
         return
@@ -105,15 +111,14 @@ def grant(service: Service, *, root: Path = Path("/")) -> None:
     top = root / service.owns.lstrip("/")
     if not top.is_dir() or top.is_symlink():
         return
-    _grant(top, uid, gid)
-    for place, directories, names in os.walk(top):
-        for name in (*directories, *names):
-            _grant(Path(place, name), uid, gid)
+    for _, directories, names, place in os.fwalk(top):
+        for name in (".", *directories, *names):
+            _grant(name, place, uid, gid)
 
 
-def _grant(path: Path, uid: int, gid: int) -> None:
+def _grant(name: str, place: int, uid: int, gid: int) -> None:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
     except OSError:
         return  # a link, a socket, or gone again
     try:
@@ -135,7 +140,10 @@ def _may(status: os.stat_result, uid: int, gid: int, wanted: int) -> bool:
 
 
 def _run(service: Service, block: Block, fifo: str) -> str:
-    command = _environment(service.environment) + as_account(service.account, arguments(service, block), signal="TERM")
+    account = as_account(service.account, arguments(service, block), signal="TERM")
+    command = _environment(service.environment) + account
+    if service.account.user != "root":
+        command = confinement.daemon(command)
     pidfile = block.value("pidfile")
     lines = [
         "#!/bin/sh",
@@ -148,6 +156,11 @@ def _run(service: Service, block: Block, fifo: str) -> str:
         f"exec {shlex.join(command)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _finish(account: Account, fifo: str) -> str:
+    rest = _REST.replace("{account}", shlex.quote(account.user)) if account.user != "root" else ""
+    return _FINISH.replace("{fifo}", shlex.quote(fifo)).replace("{rest}", rest)
 
 
 def _environment(extra: Mapping[str, str]) -> Argv:

@@ -21,6 +21,10 @@ FACILITIES = (
 LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
 
 _SPELLINGS = {"warning": "warn", "error": "err", "panic": "emerg", "*": "debug"}
+#: the most rules, for each is a log of its own, and the most characters that say what goes there
+MOST_RULES, LONGEST = 64, 1024
+#: names below /var/log that others write to
+_TAKEN = ("csyncd", "wtmp", "btmp", "lastlog")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
@@ -56,7 +60,9 @@ def _parsed(path: str) -> list[tuple[int, Rule | str]]:
     except (OSError, UnicodeDecodeError) as error:
         return [(1, f"it cannot be read: {error}")]
     lines = [(number, line.partition("#")[0].split()) for number, line in enumerate(text.split("\n"), 1)]
-    return [(number, _rule(words)) for number, words in lines if words]
+    filled = [(number, words) for number, words in lines if words]
+    found = [(number, _rule(words)) for number, words in filled[:MOST_RULES]]
+    return found + [(number, f"more than {MOST_RULES} rules") for number, _ in filled[MOST_RULES : MOST_RULES + 1]]
 
 
 def _rule(words: list[str]) -> Rule | str:
@@ -65,6 +71,10 @@ def _rule(words: list[str]) -> Rule | str:
     name = words[1].removeprefix("/var/log/")
     if name == words[1] or not name or not _NAME.issuperset(name) or name[0] == "." or len(name) > 64:
         return f"{words[1]!r} is not a file right below /var/log"
+    if name in _TAKEN or name.endswith(".d"):
+        return f"{words[1]!r} is where others keep their own: take another name"
+    if len(words[0]) > LONGEST:
+        return f"more than {LONGEST} characters before the file"
     try:
         return Rule(name, tuple(_choice(part) for part in words[0].split(";")))
     except Failure as error:

@@ -44,7 +44,7 @@ def _copy_entry(source: Path, target: Path) -> None:
     if stat.S_ISLNK(status.st_mode):
         target.symlink_to(os.readlink(source))
     elif stat.S_ISREG(status.st_mode):
-        with open(source, "rb") as reader, open(target, "xb", opener=_private) as writer:
+        with open(source, "rb", opener=_private) as reader, open(target, "xb", opener=_private) as writer:
             shutil.copyfileobj(reader, writer, 1 << 20)
     else:
         os.mknod(target, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev)
@@ -52,7 +52,7 @@ def _copy_entry(source: Path, target: Path) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
 def _dress(path: Path, status: os.stat_result) -> None:

@@ -17,6 +17,8 @@ RELOAD_SECONDS = 60.0
 
 _SHOWN = r"(?m)^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]"
 _POLL = 0.005
+#: bytes of an answer that are read, and seconds that it may take: whoever is haproxy may answer anything, for ever
+_LONGEST, _PATIENCE = 1 << 18, 2.0
 
 
 def daemon(block: Block) -> Argv:
@@ -79,16 +81,22 @@ def _worker(path: str) -> int:
 def _ask(path: str, command: str) -> str:
     """The master's answer; "" while it does not give one, as in the middle of a reload."""
     import socket
+    import time
 
+    deadline, answer = time.monotonic() + _PATIENCE, b""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:
             client.connect(path)
             client.sendall(f"{command}\n".encode())
             client.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: client.recv(65536), b"")).decode("utf-8", "replace")
+            while part := client.recv(65536):
+                answer += part
+                if len(answer) > _LONGEST or time.monotonic() > deadline:
+                    return ""
         except OSError:
             return ""
+    return answer.decode("utf-8", "replace")
 
 
 def _alerts(words: str) -> str:

@@ -3,7 +3,7 @@
 import os
 
 from firmware.rc.document import Block
-from firmware.rc.values import CONSOLE, HOST, SYSCTL, TEXT, each, number
+from firmware.rc.values import CLOCK, CONSOLE, HOST, MODULE, SYSCTL, each, number
 from firmware.services.definition import Argv, Directive, Service
 
 
@@ -32,9 +32,9 @@ SERVICE = Service(
     setup=setup,
     directives=(
         Directive("hostname", HOST, "the name of this node"),
-        Directive("modprobe", TEXT, "a kernel module to load, with its options", many=True, from_peer=False),
-        Directive("sysctl", SYSCTL, "a kernel setting", many=True, from_peer=False),
-        Directive("rtc", TEXT, "how the hardware clock runs (utc or local), or its device", from_peer=False),
+        Directive("modprobe", MODULE, "a kernel module to load, with its options", many=True),
+        Directive("sysctl", SYSCTL, "a kernel setting", many=True),
+        Directive("rtc", CLOCK, "how the hardware clock runs (utc or local), or its device"),
         Directive("vt_consoles", number(0, 12), "how many virtual consoles have a login"),
         Directive("extra_consoles", each(CONSOLE), "serial consoles with a login, DEVICE:SPEED[:TERMINAL]", many=True),
     ),

@@ -11,7 +11,7 @@ SERVICE = Service(
     stays="its priorities and interfaces belong to this node",
     directives=(
         Directive("group", each(INTERFACE), "interfaces whose addresses move together", many=True),
-        Directive("notify", COMMAND, "a program to run when the state changes", from_peer=False),
+        Directive("notify", COMMAND, "a program to run when the state changes"),
         Directive("track_svc", each(NAME), "services without which this node gives up its addresses", many=True),
         Directive("track_mgt", each(NAME), "services of the administration that are watched", many=True),
     ),
