@@ -85,12 +85,7 @@ class _Stream:
 async def _served(stream: _Stream, handler: Handler, limit: int, quota: Quota) -> None:
     try:
         while (head := await _head(stream)) is not None:
-            length = _length(head, limit)
-            async with quota.place(length):
-                body = await _body(stream, length)
-                async with quota.answers:
-                    response = await _handled(handler, Request(head.method.decode(), head.target.decode(), body))
-            await _respond(stream, response)
+            await _answered(stream, head, handler, limit, quota)
             if stream.connection.our_state is h11.MUST_CLOSE:
                 break
             stream.connection.start_next_cycle()
@@ -103,6 +98,17 @@ async def _served(stream: _Stream, handler: Handler, limit: int, quota: Quota) -
         pass
     finally:
         await _close(stream.writer)
+
+
+async def _answered(stream: _Stream, head: h11.Request, handler: Handler, limit: int, quota: Quota) -> None:
+    """One request. Nothing of it is kept while its connection waits for the next one."""
+    length = _length(head, limit)
+    async with quota.place(length):
+        body = await _body(stream, length)
+        async with quota.answers:
+            response = await _handled(handler, Request(head.method.decode(), head.target.decode(), body))
+        body.clear()
+    await _respond(stream, response)
 
 
 async def _head(stream: _Stream) -> h11.Request | None:

@@ -19,6 +19,10 @@ from firmware.sync import audit, proposal
 from firmware.sync.gate import Visitor
 from firmware.sync.report import Report
 
+#: held while a push of that service is dealt with, so that peers come in the order in which they asked: else one that pushes
+#: all the time would have all others told that somebody else is at work on it
+_turns: dict[str, asyncio.Lock] = {}
+
 Verb = Callable[[Pair, Visitor, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -52,7 +56,8 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
         audit.note("push received", who=visitor.who, result="refused", message=why)
         return Report("refused", why, brief(error.hint)).json()
     told.clear()  # what it says is in the offer; it would lie here until all is done
-    told = await asyncio.to_thread(receive.receive, offer, visitor)
+    async with _turns.setdefault(offer.title, asyncio.Lock()):
+        told = await asyncio.to_thread(receive.receive, offer, visitor)
     waiting.revert_later()
     return told
 
