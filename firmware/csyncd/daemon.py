@@ -14,10 +14,10 @@ import struct
 import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
-from firmware import addresses, http11, run
+from firmware import addresses, http11, processes, run
 from firmware.csyncd import operator, peer, unsettled
 from firmware.csyncd.pair import Pair, missing_key
 from firmware.errors import Failure, complain
@@ -139,15 +139,17 @@ class Doors:
                 part.cancel()
 
 
-async def _listen(
-    path: Path, answer: Callable[[Request, int], Awaitable[Response]], *, mode: int, quota: Quota | None = None
-) -> asyncio.Server:
-    """Serve at that socket; `answer` gets the request and the pid of the process that made the connection."""
+Answer = Callable[[Request, Callable[[], str]], Awaitable[Response]]
+
+
+async def _listen(path: Path, answer: Answer, *, mode: int, quota: Quota | None = None) -> asyncio.Server:
+    """Serve at that socket; `answer` gets the request and what finds out, once, from which address the connection came."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         known = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid = _CREDENTIALS.unpack(known)[0]
-        await http11.serve(reader, writer, lambda request: answer(request, pid), quota=quota)
+        origin = cache(lambda: processes.remote_address(pid))
+        await http11.serve(reader, writer, lambda request: answer(request, origin), quota=quota)
 
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(connected, str(path))
