@@ -7,6 +7,7 @@ long text with a single character that makes every other one take four bytes. So
 import json
 import re
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 from firmware.errors import Failure
@@ -48,17 +49,16 @@ def _bounded(body: bytearray) -> None:
     if max(body.count(b'"'), body.count(b"\\")) > MOST:
         raise Failure(f"the message: more than {MOST} quotes or backslashes")
     structure, wide, last = bytearray(), 0, 0
-    for start, end in _texts(body):
+    for start, end in chain(_texts(body), [(len(body), len(body))]):
+        if len(structure) + start - last > MOST:
+            raise Failure(f"the message: more than {MOST} characters of it are no text")
         structure += body[last:start]
         wide += end - start if body.find(b"\\u", start, end) >= 0 else 0
         last = end
-    structure += body[last:]
-    if len(structure) > MOST:
-        raise Failure(f"the message: more than {MOST} characters of it are no text")
     if wide > MOST_WIDE:
         raise Failure(f"the message: texts with \\u… take more than {MOST_WIDE} bytes")
     if _deep(structure):
-        raise Failure(f"the message: nested deeper than {DEEPEST} levels, or not JSON")
+        raise Failure(f"the message: it is not JSON, or nested deeper than {DEEPEST} levels")
 
 
 def _texts(body: bytearray) -> Iterator[tuple[int, int]]:

@@ -25,6 +25,7 @@ BUILD = Path(__file__).parents[1] / "build"
 RUNS = {
     "endurance": 1_000,
     "interruptions": 500,
+    "onslaught": 50_000,
 }
 
 

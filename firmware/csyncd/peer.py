@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from firmware import processes
-from firmware.csyncd import waiting
+from firmware.csyncd import unsettled
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, brief, whole, word
 from firmware.flows import receive
@@ -20,20 +19,26 @@ from firmware.sync import audit, proposal
 from firmware.sync.gate import Visitor
 from firmware.sync.report import Report
 
+#: held while a push of that service is dealt with, so that peers come in the order in which they asked: else one that pushes
+#: all the time would have all others told that somebody else is at work on it
+_turns: dict[str, asyncio.Lock] = {}
+
 Verb = Callable[[Pair, Visitor, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
-async def answer(pair: Pair, visitor: Visitor, request: Request, pid: int) -> Response:
-    """Answer one request of that peer, whose sshd session has that pid; what it may not do is refused with the reason."""
+async def answer(pair: Pair, visitor: Visitor, request: Request, origin: Callable[[], str]) -> Response:
+    """Answer one request of that peer; what it may not do is refused with the reason. `origin` finds out its address, which
+    takes as long as there are many connections on the node."""
     verb = VERBS.get(request.path)
     if verb is None:
         return Response(404, {"error": f"{request.path[:100]}: the peer API has no such verb"})
     if request.method != "POST":
         return Response(405, {"error": f"{request.method[:100]}: the peer API knows only POST"})
     try:
+        told = await request.json()
         if verb is not _standing:
-            visitor = replace(visitor, address=processes.remote_address(pid))
-        return Response(200, await verb(pair, visitor, await request.json()))
+            visitor = replace(visitor, address=await asyncio.to_thread(origin), gone=request.gone)
+        return Response(200, await verb(pair, visitor, told))
     except Failure as error:
         return Response(409, {"error": brief(whole(error)), "hint": brief(error.hint), "exit": error.status})
 
@@ -50,9 +55,12 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
         why = brief(whole(error))
         audit.note("push received", who=visitor.who, result="refused", message=why)
         return Report("refused", why, brief(error.hint)).json()
-    told = await asyncio.to_thread(receive.receive, offer, visitor)
-    waiting.revert_later()
-    return told
+    told.clear()  # what it says is in the offer; it would lie here until all is done
+    try:
+        async with _turns.setdefault(offer.title, asyncio.Lock()):
+            return await asyncio.to_thread(receive.receive, offer, visitor)
+    finally:
+        unsettled.see_to_it()
 
 
 async def _confirm(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:

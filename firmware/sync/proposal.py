@@ -169,7 +169,7 @@ def _entry(service: Service, item: Any) -> Entry:
     name = _text(item, "path")
     path = str(files.below(Path(service.owns), name)) if service.owns else ""
     mode, size = _text(item, "mode"), item.get("size")
-    if not re.fullmatch(r"[0-7]{4}", mode) or isinstance(size, bool) or not isinstance(size, int):
+    if not re.fullmatch(r"[0-7]{4}", mode) or type(size) is not int or abs(size) >= 1 << 53:
         raise Refused(f"{shown(name)}: its mode or size is malformed")
     entry = Entry(
         path, _text(item, "kind"), int(mode, 8), _text(item, "owner"), _text(item, "group"), size, _text(item, "digest")
