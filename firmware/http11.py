@@ -31,11 +31,12 @@ LEAVE_TIME = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked: the method, the path, and the body as it came."""
+    """What a client asked: the method, the path, the body as it came, and whether the client has gone since."""
 
     method: str
     path: str
     body: bytearray
+    gone: Callable[[], bool]
 
     async def json(self) -> Json:
         """The body as a JSON object, once: the bytes are given up for it. Anything else is a Failure."""
@@ -85,7 +86,7 @@ class _Stream:
 async def _served(stream: _Stream, handler: Handler, limit: int, quota: Quota) -> None:
     try:
         while (head := await _head(stream)) is not None:
-            await _answered(stream, head, handler, limit, quota)
+            await _respond(stream, await _answered(stream, head, handler, limit, quota))
             if stream.connection.our_state is h11.MUST_CLOSE:
                 break
             stream.connection.start_next_cycle()
@@ -100,15 +101,14 @@ async def _served(stream: _Stream, handler: Handler, limit: int, quota: Quota) -
         await _close(stream.writer)
 
 
-async def _answered(stream: _Stream, head: h11.Request, handler: Handler, limit: int, quota: Quota) -> None:
-    """One request. Nothing of it is kept while its connection waits for the next one."""
+async def _answered(stream: _Stream, head: h11.Request, handler: Handler, limit: int, quota: Quota) -> Response:
+    """Read a request's body and answer it. Only here is the body held: not while the client takes the answer, nor after."""
     length = _length(head, limit)
     async with quota.place(length):
         body = await _body(stream, length)
         async with quota.answers:
-            response = await _handled(handler, Request(head.method.decode(), head.target.decode(), body))
-        body.clear()
-    await _respond(stream, response)
+            gone = stream.reader.at_eof
+            return await _handled(handler, Request(head.method.decode(), head.target.decode(), body, gone))
 
 
 async def _head(stream: _Stream) -> h11.Request | None:

@@ -5,6 +5,7 @@ They run in /, wherever we are: haproxy's checker, which is not root, must be ab
 """
 
 import os
+import select
 import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
@@ -40,16 +41,15 @@ class Result:
 def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check: bool = True) -> Result:
     """Run `argv` to its end. With `check`, a status other than 0 is a Failure that carries the program's words."""
     # Files in memory, not pipes: what it may write is limited with the size of its files, and we never read all of it.
-    with _in_memory("stdout") as out, _in_memory("stderr") as words:
+    with _in_memory(stdin) as given, _in_memory() as out, _in_memory() as words:
         try:
-            done = subprocess.run(
-                list(argv), input=stdin, stdout=out, stderr=words, timeout=timeout, cwd="/", env=environment()
-            )
+            with subprocess.Popen(argv, stdin=given, stdout=out, stderr=words, cwd="/", env=environment()) as process:
+                _await_end(process, timeout)
         except FileNotFoundError:
             raise Failure(f"{argv[0]}: the program is not on this node") from None
-        except subprocess.TimeoutExpired:
+        except TimeoutError:
             raise Failure(f"{argv[0]}: no end after {timeout:g} s") from None
-        result = Result(done.returncode, _text(out), _text(words))
+        result = Result(process.returncode, _text(out), _text(words))
     if check and result.status:
         raise Failure(f"{argv[0]}: {result.words or f'exit status {result.status}'}")
     return result
@@ -73,6 +73,20 @@ def leave(script: str, word: str, *argv: str) -> None:
     )  # fmt: skip
 
 
+async def ended(process: "Process") -> None:
+    """Wait for the end of a helper itself; asyncio waits for all who hold its pipes, too."""
+    import asyncio
+
+    handle, gone = os.pidfd_open(process.pid), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(handle, gone.set)
+    try:
+        await gone.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+
+
 async def lines(stream: "StreamReader | None") -> AsyncIterator[str]:
     """What a helper says, line by line. Lines that nobody would read to their end are left out."""
     assert stream is not None
@@ -89,8 +103,26 @@ def environment() -> dict[str, str]:
     return {"PATH": PATH, "LC_ALL": "C.UTF-8", **kept}
 
 
-def _in_memory(name: str) -> BinaryIO:
-    return open(os.memfd_create(name), "wb")
+def _await_end(process: "subprocess.Popen[bytes]", timeout: float) -> None:
+    """Wait without looking again and again. Killed, if we cannot wait for the end; TimeoutError, if it is too far off."""
+    handle = os.pidfd_open(process.pid)
+    try:
+        waiting = select.poll()
+        waiting.register(handle, select.POLLIN)
+        if not waiting.poll(timeout * 1000):
+            raise TimeoutError
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        os.close(handle)
+
+
+def _in_memory(data: bytes = b"") -> BinaryIO:
+    file = os.fdopen(os.memfd_create("words"), "w+b")
+    file.write(data)
+    file.seek(0)
+    return file
 
 
 def _text(file: BinaryIO) -> str:

@@ -71,9 +71,9 @@ class Lab:
         """A power cut, then power on."""
         self.nodes("cut", str(node))
 
-    def link(self, node: int, on: bool) -> None:
-        """Plug the node's cable in, or pull it."""
-        self.nodes("link", str(node), "up" if on else "down")
+    def link(self, node: int, on: bool, *, after: int | None = None) -> None:
+        """Plug the node's cable in, or pull it, now or as soon as more than `after` bytes have crossed it."""
+        self.nodes("link", str(node), "up" if on else "down", *([] if after is None else ["--after", str(after)]))
 
     def delay(self, milliseconds: int) -> None:
         """Delay what the nodes send each other, each way."""

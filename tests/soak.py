@@ -24,6 +24,7 @@ BUILD = Path(__file__).parents[1] / "build"
 #: module → how often
 RUNS = {
     "endurance": 1_000,
+    "interruptions": 500,
     "onslaught": 50_000,
 }
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -58,6 +59,22 @@ def test_a_body_that_is_too_large_is_refused_and_others_are_served(tmp_path: Pat
         assert (await other.request("GET", "/")).status == 200
 
     against_server(tmp_path, story)
+
+
+def test_a_request_that_nobody_read_is_not_kept_while_the_next_one_is_waited_for(tmp_path: Path) -> None:
+    async def story(socket: Path) -> None:
+        client = await http11.connect_unix(socket)
+        tracemalloc.start()
+        try:
+            answer = await client.request("POST", "/p", {"x": "y" * 5_000_000})
+            await asyncio.sleep(0.1)
+            left, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert answer.content["size"] > 5_000_000 and client.open
+        assert left < 1_000_000
+
+    against_server(tmp_path, story, limit=6_000_000)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,21 @@ def test_the_cable(fresh_lab: Lab) -> None:
     assert reaches(fresh_lab, 3)
 
 
+def test_the_cable_is_pulled_after_so_many_bytes(fresh_lab: Lab) -> None:
+    def carrier() -> str:
+        return fresh_lab.run(2, "cat", "/sys/class/net/eth0/carrier").stdout.strip()
+
+    assert reaches(fresh_lab, 3)
+    fresh_lab.link(2, False, after=20_000)
+    assert reaches(fresh_lab, 3) and carrier() == "1"
+    sent = fresh_lab.run(1, "ping", "-c", "20", "-i", "0.05", "-s", "1400", "-W", "1", "10.32.0.12", check=False).stdout
+    answers = len(re.findall("bytes from", sent))
+    assert 2 <= answers <= 7, "7 questions and 7 answers of 1442 bytes fit into it"
+    assert carrier() == "0" and not reaches(fresh_lab)
+    fresh_lab.link(2, True)
+    assert carrier() == "1" and reaches(fresh_lab, 3)
+
+
 def test_delay(fresh_lab: Lab) -> None:
     def round_trip() -> float:
         said = fresh_lab.run(1, "ping", "-c", "5", "-i", "0.2", "10.32.0.12").stdout

@@ -1,15 +1,20 @@
 """haproxy on a real node: reloads that nobody notices, that fail and leave what runs, that are proven by a new worker."""
 
 import ast
+import multiprocessing
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from driver import Lab
+from driver import Lab, eventually
 from services import CLIENT, HOLD, PYTHON, answer, page, pid, row, service
 
+from firmware.rc import document
 from firmware.services import haproxyconf
+from firmware.services.declared import haproxy
+from firmware.services.definition import Running
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 
@@ -146,6 +151,50 @@ def test_places_in_haproxys_words(said: str, placed: str) -> None:
 def test_what_haproxy_says_about_itself_stays_where_nothing_is_wrong() -> None:
     said = "[NOTICE]   (9) : haproxy version is 2"
     assert haproxyconf.placed(said, failed=False) == said
+
+
+def _endless(path: str) -> None:
+    """Whoever is haproxy may put another socket in the place of its master's."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(100)
+        while True:
+            client, _ = listener.accept()
+            try:
+                while True:
+                    client.sendall(b"x" * 65536)
+            except OSError:
+                client.close()
+
+
+def _reload(path: str) -> None:
+    block = document.parse("service haproxy\n").blocks[0]
+    done = haproxy.reload(Running(block, 1, lambda name: None, lambda: ""), path=path, seconds=1)
+    sys.exit(0 if done.status == 1 and "no new worker serves" in done.output else 1)
+
+
+def test_an_answer_without_end_neither_fills_memory_nor_holds_a_reload(tmp_path: Path) -> None:
+    fork = multiprocessing.get_context("fork")
+    path = str(tmp_path / "master.sock")
+    runs = [fork.Process(target=one, args=(path,)) for one in (_endless, _reload)]
+    runs[0].start()
+    assert eventually(lambda: (tmp_path / "master.sock").exists())
+    runs[1].start()
+    runs[1].join(30)
+    ended = runs[1].exitcode
+    for run in runs:
+        run.kill()
+        run.join()
+    assert ended == 0
+
+
+def test_programs_of_its_own_are_checked_as_they_are_run(lab: Lab) -> None:
+    """Only with workers are they allowed, and workers it has, whatever the file says."""
+    lab.write(1, CONFIG, page("programs") + "program one\n    command /bin/sleep 600\n")
+    service(lab, "haproxy", "restart")
+    assert answer(lab) == "programs"
 
 
 def test_its_own_account_may_be_named(lab: Lab) -> None:

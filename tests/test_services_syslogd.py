@@ -62,6 +62,9 @@ def test_a_message_cannot_pose_as_another_facility(lab: Lab) -> None:
         ("user.notice /etc/passwd", "'/etc/passwd' is not a file right below /var/log"),
         ("user.notice /var/log/../x", "'/var/log/../x' is not a file right below /var/log"),
         ("user.notice /var/log/a/b", "is not a file right below"),
+        ("user.notice /var/log/csyncd", "is where others keep their own"),
+        ("user.notice /var/log/messages.d", "is where others keep their own"),
+        (f"{'user,' * 400}user.notice /var/log/x", "more than 1024 characters"),
         ("user.loud /var/log/x", "'user.loud' does not end in a level: emerg, alert"),
         ("local8.* /var/log/x", "'local8' is not a facility: kern, user"),
         ("user /var/log/x", "'user' does not end in a level"),
@@ -124,6 +127,15 @@ while True:
         print(data, flush=True)
         break
 """
+
+
+def test_a_file_has_no_more_logs_than_a_node_can_bear(tmp_path: Path) -> None:
+    path = tmp_path / "syslog.conf"
+    path.write_text("# none\n" + "user.notice /var/log/x\n" * syslogconf.MOST_RULES)
+    assert syslogconf.problems(str(path)) == []
+    path.write_text("# none\n" + "user.notice /var/log/x\n" * 100_000)
+    assert syslogconf.problems(str(path)) == [f"{path}:66: more than 64 rules"]
+    assert len(syslogconf.rules(str(path))) == 64
 
 
 def test_the_rules_of_a_file(tmp_path: Path) -> None:

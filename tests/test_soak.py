@@ -43,6 +43,18 @@ def test_thirty_pushes_leave_nothing_behind_and_no_client_notices(
     assert len(told) == len(figures["node 1"]) + 1
 
 
+def test_a_large_push_leaves_the_memory_as_it_was(stage: Stage) -> None:
+    pids = {node: endurance.pid(stage, node) for node in (1, 2)}
+    before = {node: endurance.look(stage, node, pid, 0).rss for node, pid in pids.items()}
+    for _ in range(3):
+        stage.on(1, "sh", "-ec", "for name in a b; do head -c 7000000 /dev/urandom >/etc/haproxy/$name; done")
+        stage.on(1, "service", "haproxy", "apply")
+        stage.on(1, "csync", "push", "haproxy")
+    after = {node: endurance.settled(stage, node, pid, 3, []).rss for node, pid in pids.items()}
+    stage.on(1, "rm", "/etc/haproxy/a", "/etc/haproxy/b")
+    assert all(after[node] - before[node] < 4096 for node in pids), (before, after)
+
+
 def test_a_client_notices_a_restart(stage: Stage) -> None:
     with endurance.asking(stage) as enough:
         for _ in range(3):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-import hostile
+import intruder
 import pytest
 import story
 from driver import Lab, eventually
-from hostile import LUA, PRIVATE, SCRIPT, send, status, surroundings
+from intruder import LUA, PRIVATE, SCRIPT, send, status, surroundings
 from services import page, pid
 from story import Stage
 
@@ -35,13 +35,13 @@ def lab(stage: Stage) -> Iterator[Lab]:
     before = surroundings(stage.lab)
     yield stage.lab
     assert surroundings(stage.lab) == before
-    words = hostile.said(stage.lab) + hostile.said(stage.lab, 1)
-    assert [line for node in (1, 2) for line in hostile.secrets(stage.lab, node) if line in words] == []
+    words = intruder.said(stage.lab) + intruder.said(stage.lab, 1)
+    assert [line for node in (1, 2) for line in intruder.secrets(stage.lab, node) if line in words] == []
 
 
 def harmless(lab: Lab, words: str) -> None:
     """Hold what a probe told to nothing that it should not have been able to do."""
-    assert [line for line in hostile.secrets(lab) if line in words] == []
+    assert [line for line in intruder.secrets(lab) if line in words] == []
     worked = {line.partition(" ")[2] for line in words.splitlines() if line.startswith(("WROTE ", "READ "))}
     assert worked <= {*PRIVATE, "own"}
     assert worked >= set(PRIVATE), "the probe has not even tried"
@@ -175,7 +175,7 @@ def test_a_program_section_cannot_choose_its_account(lab: Lab, who: str) -> None
 
 
 def harmless_report(lab: Lab, report: dict[str, Any]) -> None:
-    assert [line for line in hostile.secrets(lab) if line in words_of(report)] == []
+    assert [line for line in intruder.secrets(lab) if line in words_of(report)] == []
 
 
 @pytest.mark.parametrize("line", ["user root", "group root", "uid 0", "gid 0", "chroot /etc", 'us"er" root', "uid '0'"])
@@ -230,9 +230,9 @@ def test_haproxy_does_quote_and_serve_what_it_may_read(lab: Lab) -> None:
 
 @pytest.mark.parametrize("how", READS)
 def test_no_directive_makes_haproxy_tell_a_secret(lab: Lab, how: str) -> None:
-    for path in ("/etc/shadow", "/etc/csyncd/id_ed25519", "/etc/wui/tls.pem"):
+    for path in ("/etc/shadow", "/etc/wui/tls.pem"):
         report = send(lab, reading(how, path))
-        assert [line for line in hostile.secrets(lab) if line in words_of(report) + get(lab)] == [], path
+        assert [line for line in intruder.secrets(lab) if line in words_of(report) + get(lab)] == [], path
 
 
 #: where haproxy can be told to write or to connect: lines for the section global, for the frontend, and after it
@@ -298,45 +298,45 @@ SOMEWHERE = ("modprobe dummy", "sysctl kernel.core_pattern=x", "notify /bin/sh",
 
 @pytest.mark.parametrize("service", PUSHABLE)
 def test_directives_that_name_programs_are_refused_by_the_receiver(lab: Lab, service: str) -> None:
-    before = hostile.everything(lab)
+    before = intruder.everything(lab)
     for line in (*EVERYWHERE, *SOMEWHERE, "no bin", "'bin' /bin/sh", "bin\t/bin/sh"):
         report = send(lab, {}, service=service, block=f"service {service}\n\t{line}\n")
         assert report["result"] == "refused", (line, report)
         known = line not in SOMEWHERE
         assert ("a peer may not set" if known else "unknown directive") in report["message"]
-    assert hostile.everything(lab) == before
+    assert intruder.everything(lab) == before
 
 
 @pytest.mark.parametrize("service", OWN)
 def test_services_of_the_node_itself_are_refused_by_the_receiver(lab: Lab, service: str) -> None:
-    before = hostile.everything(lab)
+    before = intruder.everything(lab)
     for line in (*EVERYWHERE, *SOMEWHERE, "autostart"):
         report = send(lab, {}, service=service, block=f"service {service}\n\t{line}\n")
         assert (report["result"], "this node's own" in report["message"]) == ("refused", True)
-    assert hostile.everything(lab) == before
+    assert intruder.everything(lab) == before
 
 
 @pytest.mark.parametrize("line", EVERYWHERE)
 def test_directives_that_name_programs_are_refused_by_the_pusher(stage: Stage, lab: Lab, line: str) -> None:
     key, *values = line.split()
-    before = hostile.everything(lab)
+    before = intruder.everything(lab)
     stage.on(1, "config", "add", "haproxy", key, *values)
     try:
         told = stage.on(1, "csync", "push", "haproxy", expect=3)
         assert f"a peer may not set {key!r}" in told and "hint: config del haproxy" in told
     finally:
         stage.on(1, "config", "del", "haproxy", key)
-    assert hostile.everything(lab) == before
+    assert intruder.everything(lab) == before
 
 
 @pytest.mark.parametrize("name", ["csyncd", "wtmp", "messages.d", "../../etc/planted", ".hidden", "a/b"])
 def test_no_log_of_a_pushed_syslogd_takes_a_name_of_others(lab: Lab, name: str) -> None:
-    before = hostile.everything(lab)
+    before = intruder.everything(lab)
     report = send(
         lab, {"syslog.conf": f"*.* /var/log/{name}\n"}, service="syslogd", block="service syslogd\n", group="syslog"
     )
     assert (report["result"], report["message"]) == ("failed", "the checker says no"), report
-    assert hostile.everything(lab) == before
+    assert intruder.everything(lab) == before
 
 
 def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_nothing_else(lab: Lab) -> None:

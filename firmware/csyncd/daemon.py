@@ -18,7 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from firmware import addresses, http11, processes, run
-from firmware.csyncd import operator, peer, waiting
+from firmware.csyncd import operator, peer, unsettled
 from firmware.csyncd.pair import Pair, missing_key
 from firmware.errors import Failure, complain
 from firmware.flows.recovery import recover
@@ -67,7 +67,7 @@ async def _live(found: Settings) -> None:
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _later(doors.changed()))
     server = await _listen(CONTROL, lambda request, _: operator.answer(pair, request), mode=0o600)
-    waiting.revert_later()
+    unsettled.see_to_it()
     work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), _connect(pair))]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -80,7 +80,7 @@ async def _live(found: Settings) -> None:
             part.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         CONTROL.unlink(missing_ok=True)
-        waiting.leave_behind()
+        unsettled.leave_behind()
 
 
 async def _connect(pair: Pair) -> None:
@@ -131,13 +131,12 @@ class Doors:
         return server
 
     async def _watch(self, sshd: asyncio.subprocess.Process) -> None:
-        hearing = asyncio.create_task(_pass_on(sshd))
-        waiting = asyncio.create_task(self._again.wait())
+        work = [asyncio.create_task(part) for part in (_pass_on(sshd), run.ended(sshd), self._again.wait())]
         try:
-            await asyncio.wait((hearing, waiting), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            waiting.cancel()
-            hearing.cancel()
+            for part in work:
+                part.cancel()
 
 
 Answer = Callable[[Request, Callable[[], str]], Awaitable[Response]]

@@ -55,7 +55,8 @@ async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
 
 
 async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
-    return await confirm(pair.link, pair.settings, await pair.ready(), who)
+    await pair.ready()
+    return await confirm(pair.link, pair.settings, await pair.ask(), who)
 
 
 async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:

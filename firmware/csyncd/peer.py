@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from firmware.csyncd import waiting
+from firmware.csyncd import unsettled
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, brief, whole, word
 from firmware.flows import receive
@@ -37,7 +37,7 @@ async def answer(pair: Pair, visitor: Visitor, request: Request, origin: Callabl
     try:
         told = await request.json()
         if verb is not _standing:
-            visitor = replace(visitor, address=await asyncio.to_thread(origin))
+            visitor = replace(visitor, address=await asyncio.to_thread(origin), gone=request.gone)
         return Response(200, await verb(pair, visitor, told))
     except Failure as error:
         return Response(409, {"error": brief(whole(error)), "hint": brief(error.hint), "exit": error.status})
@@ -56,10 +56,11 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
         audit.note("push received", who=visitor.who, result="refused", message=why)
         return Report("refused", why, brief(error.hint)).json()
     told.clear()  # what it says is in the offer; it would lie here until all is done
-    async with _turns.setdefault(offer.title, asyncio.Lock()):
-        told = await asyncio.to_thread(receive.receive, offer, visitor)
-    waiting.revert_later()
-    return told
+    try:
+        async with _turns.setdefault(offer.title, asyncio.Lock()):
+            return await asyncio.to_thread(receive.receive, offer, visitor)
+    finally:
+        unsettled.see_to_it()
 
 
 async def _confirm(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def _considered(proposal: Proposal, visitor: Visitor) -> Answer:
     if proposal.dry:
         return Report("differs" if changes else "unchanged", files=changes, state=now.digest).json()
     recovery.refuse_waiting()
+    _refuse_late(visitor)
     if why:
         return _audited(proposal, visitor, Report("refused", why, FORCE, changes, state=now.digest))
     if not changes and applied.digest(proposal.title) == now.digest:
@@ -68,6 +69,12 @@ def _settled(stage: Stage) -> None:
     if found and found.phase != "waiting":
         with control.lock(recovery.SWAP):
             recovery.settle(stage, found)
+
+
+def _refuse_late(visitor: Visitor) -> None:
+    """Who has gone asks again if it still wants this. It may want something newer by now, and even have it here already."""
+    if visitor.gone():
+        raise Refused("the pushing node went away while its push was waiting")
 
 
 def _asked_before(proposal: Proposal, stage: Stage) -> Answer | None:
@@ -88,6 +95,7 @@ def _applied(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, c
             failed = Report("failed", "the checker says no", "", changes, checked, state=now.digest)
             return _audited(proposal, visitor, failed)
         with control.lock(recovery.SWAP):
+            _refuse_late(visitor)
             return _exchanged(proposal, visitor, stage, now, Report("applied", files=changes, check=checked))
     finally:
         if not stage.journal.exists():

@@ -2,6 +2,8 @@
 
 Its account can write to nothing but to what is its own: the directories that all may write to are private and small, and
 vanish with it; /etc is read-only, so that nobody can put a link where root will look next; the flash is not there.
+
+A shell does the mounts, each of them or none: its script is ours, what comes from elsewhere stays an argument.
 """
 
 import os
@@ -13,10 +15,13 @@ from firmware.services.definition import Argv
 #: where everybody may write; those that a node has
 SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")
 
-#: what such a directory holds at the most
-_EMPTY = "size=16m,nr_inodes=4096,mode=1777,nosuid,nodev"
+_TMPFS = "mount -t tmpfs -o size=16m,nr_inodes=4096,mode=1777,nosuid,nodev none {}"
+_READ_ONLY = "mount -o bind,ro /etc /etc"
+_STAGED = 'mount -o bind,ro "$1" "$2"; shift 2'
+_NO_FLASH = "umount -l /flash 2>/dev/null || :"
+_FIRST_TO_GO = "echo 1000 >/proc/self/oom_score_adj"
 
-#: for every process of a checker; much for maps and certificates by the thousand, and no more than its time in seconds
+#: for every process of a checker, which has no more processor time than it has time; the real ones take a tenth
 _LIMITS = ("--as=4294967296", "--fsize=16777216", "--nproc=1024", "--core=0")
 
 
@@ -25,22 +30,21 @@ def daemon(argv: Argv) -> Argv:
 
     What is mounted later does not appear in it, or goes again when it is unmounted: the daemon keeps no device busy.
     """
-    return [*_unshared(), *_script(_steps(), "$@", [], argv)]
+    return [*_unshared(), *_shell([_READ_ONLY, *_private(), _NO_FLASH], 'exec "$@"'), *argv]
 
 
 def checker(argv: Argv, owns: str, staged: Path | None, empty: Sequence[str], seconds: float) -> Argv:
     """`argv` with namespaces of its own for mounts, processes and IPC, limits, and no terminal to type into.
 
-    The directories `empty` are so, and `staged` lies in the place of `owns`. The first process is ours: when the checker
-    ends, or we do, all that it started is killed. Where memory runs out, it is the first to go.
+    The directories `empty` are so, and `staged` lies in the place of `owns`. The first process is the shell: when the
+    checker ends, or we do, all that it started is killed. Where memory runs out, it is the first to go.
     """
-    words = [str(staged), owns] if staged else []
-    steps = [*_steps(), *map(_tmpfs, empty), *(["mount -o bind,ro $1 $2"] if staged else [])]
+    steps = [_FIRST_TO_GO, _READ_ONLY, *_private(*empty), _NO_FLASH, *([_STAGED] if staged else [])]
     return [
-        "setpriv", "--pdeathsig", "KILL", "--", "choom", "-n", "1000", "--",
-        "prlimit", *_LIMITS, f"--cpu={int(seconds)}", "--",
+        "setpriv", "--pdeathsig", "KILL", "--",
         *_unshared("--pid", "--fork", "--kill-child", "--mount-proc", "--ipc"), "setsid",
-        *_script(steps, "if { $@ } exit", words, argv),
+        *_shell(steps, '"$@" || exit $?'), *([str(staged), owns] if staged else []),
+        "prlimit", *_LIMITS, f"--cpu={int(seconds)}", "--", *argv,
     ]  # fmt: skip
 
 
@@ -48,17 +52,9 @@ def _unshared(*more: str) -> Argv:
     return ["unshare", "--mount", "--propagation", "slave", *more, "--"]
 
 
-def _steps() -> list[str]:
-    return ["mount -o bind,ro /etc /etc", *(_tmpfs(place) for place in SHARED if os.path.isdir(place))]
+def _private(*more: str) -> list[str]:
+    return [_TMPFS.format(place) for place in (*SHARED, *more) if os.path.isdir(place)]
 
 
-def _tmpfs(place: str) -> str:
-    return f"mount -t tmpfs -o {_EMPTY} none {place}"
-
-
-def _script(steps: Sequence[str], last: str, words: Argv, argv: Argv) -> Argv:
-    """The program execlineb does it, and nothing runs if a step fails: its script is ours, what comes from elsewhere stays
-    an argument."""
-    flash = "foreground { redirfd -w 2 /dev/null umount -l /flash } unexport ?"
-    script = " ".join([*(f"if {{ {step} }}" for step in steps), flash, last])
-    return ["execlineb", f"-s{len(words)}", "-c", script, *words, *argv]
+def _shell(steps: Sequence[str], last: str) -> Argv:
+    return ["sh", "-ec", "; ".join([*steps, last]), "sh"]

@@ -7,7 +7,8 @@
 import asyncio
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware import files, processes, run
@@ -29,13 +30,14 @@ _ACCEPTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A peer that may come in: its node's name, its key, the socket at which csyncd hears it, and the address from which
-    it speaks ("" if that is not known)."""
+    """A peer that may come in: its node's name, its key, the socket at which csyncd hears it, the address from which it
+    speaks ("" if that is not known), and whether it has gone before it was answered."""
 
     name: str
     key: keys.Key
     socket: Path
     address: str = ""
+    gone: Callable[[], bool] = field(default=lambda: False, compare=False)
 
     @property
     def node(self) -> int:

@@ -17,7 +17,7 @@ usage: nodes [--kind lab|qemu] [--state DIR] [--lower DIR] VERB …
   exec N COMMAND…       run it on node N as root; arguments, streams and exit status pass through
   reboot N              an orderly reboot; only /flash outlives it
   cut N                 a power cut, then power on; only /flash outlives it
-  link N up|down        the cable
+  link N up|down        the cable; `down --after BYTES`: as soon as more than so many have crossed it, both ways together
   delay MS              delays traffic between the nodes by MS milliseconds each way
   down                  everything away: no process, mount, namespace or file left
 
@@ -94,6 +94,8 @@ def _verb(state: str, lower: str, words: list[str]) -> int:
             lab.cut(where, _number(number, MOST))
         case ["link", number, "up" | "down" as how]:
             lab.link(where, _number(number, MOST), how == "up")
+        case ["link", number, "down", "--after", size]:
+            lab.link(where, _number(number, MOST), False, after=_number(size, 1 << 40, least=0))
         case ["delay", milliseconds]:
             lab.delay(where, _number(milliseconds, 60_000, least=0))
         case ["down"]:

@@ -28,12 +28,14 @@ _TURN = 64
 
 @dataclass(slots=True)
 class Port:
-    """A node at the hub: pid 1 while it has power (else 0), its end of eth0 (else -1), and whether the cable is in."""
+    """A node at the hub: pid 1 while it has power (else 0), its end of eth0 (else -1), whether the cable is in, and how
+    many bytes may still cross it before it is pulled (None: any number)."""
 
     node: Node
     pid: int = 0
     tap: int = -1
     linked: bool = True
+    left: int | None = None
 
 
 class Hub:
@@ -93,10 +95,9 @@ class Hub:
                 self.power_off(self.ports[number])
                 self.power_on(self.ports[number])
             case ["link", int(number), bool(on)] if number in self.ports:
-                port = self.ports[number]
-                port.linked = on
-                if port.tap >= 0:
-                    kernel.set_carrier(port.tap, on)
+                self.link(self.ports[number], on)
+            case ["link", int(number), False, int(after)] if number in self.ports:
+                self.ports[number].left = after
             case ["delay", int() | float() as delay]:
                 self.delay = delay / 1000
             case ["power", int(number)] if number in self.ports:
@@ -106,6 +107,20 @@ class Hub:
             case _:
                 return f"no such order: {words}"
         return ""
+
+    def link(self, port: Port, on: bool) -> None:
+        """Plug a cable in, or pull it; what was said of bytes to come does not hold any more."""
+        port.linked, port.left = on, None
+        if port.tap >= 0:
+            kernel.set_carrier(port.tap, on)
+
+    def crosses(self, port: Port, frame: bytes) -> bool:
+        """Whether the node's cable carries this frame; the first one that is too much pulls it, and is lost."""
+        if port.linked and port.left is not None:
+            port.left -= len(frame)
+            if port.left < 0:
+                self.link(port, False)
+        return port.linked
 
     def listen(self, handle: int, kind: str, *what: object) -> None:
         """Have `handle` looked at when it can be read."""
@@ -140,7 +155,7 @@ class Hub:
             except OSError:  # its network is just going away
                 self.forget(port.tap)
                 return
-            if not port.linked:
+            if not self.crosses(port, frame):
                 continue
             if self.delay or self.under_way:
                 entry = (time.monotonic() + self.delay, next(self.sequence), port.node.number, frame)
@@ -151,7 +166,7 @@ class Hub:
     def deliver(self, sender: int, frame: bytes) -> None:
         """Give a frame to every other node whose cable is in."""
         for number, port in self.ports.items():
-            if number != sender and port.linked and port.tap >= 0:
+            if number != sender and port.tap >= 0 and self.crosses(port, frame):
                 try:
                     os.write(port.tap, frame)
                 except OSError:

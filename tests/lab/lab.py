@@ -65,9 +65,9 @@ def cut(state: Path, number: int) -> None:
     _await_boot(state, [number])
 
 
-def link(state: Path, number: int, on: bool) -> None:
-    """Plug a node's cable in, or pull it."""
-    _order(state, "link", number, on)
+def link(state: Path, number: int, on: bool, *, after: int | None = None) -> None:
+    """Plug a node's cable in, or pull it, now or `after` that many bytes."""
+    _order(state, "link", number, on, *([] if after is None else [after]))
 
 
 def delay(state: Path, milliseconds: float) -> None:

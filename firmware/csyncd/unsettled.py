@@ -1,0 +1,47 @@
+"""What a push leaves unsettled is seen to: at once where something went wrong with it, and where it waits to be confirmed,
+when its time is over, whether csyncd runs then or has been stopped."""
+
+import asyncio
+import math
+import sys
+
+from firmware import run
+from firmware.flows.recovery import recover
+from firmware.sync import transaction
+
+#: seconds until another attempt, where one failed
+AGAIN = 2.0
+
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def see_to_it() -> None:
+    """If a transaction is open, have it recovered in time. It does no harm to ask twice, nor if it is settled by then."""
+    if titles := transaction.titles():
+        found = transaction.waiting()
+        left = found.left if found and titles == [found.title] else 0.0
+        asyncio.get_running_loop().call_later(left + 0.01, _begin)
+
+
+def leave_behind() -> None:
+    """csyncd ends in good order: what it would have put back is put back by a process that stays behind."""
+    found = transaction.waiting()
+    if found is not None:
+        seconds = str(math.ceil(found.left) + 1)
+        run.leave("foreground { sleep $1 } $@", seconds, sys.executable, "-m", "firmware", "csyncd", "recover")
+
+
+def _begin() -> None:
+    task = asyncio.ensure_future(_recover())
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _recover() -> None:
+    try:
+        for line in await asyncio.to_thread(recover):
+            print(f"csyncd: {line}", file=sys.stderr, flush=True)
+    except Exception as error:  # whatever it is, it is tried again
+        print(f"csyncd: an open push could not be settled: {error}", file=sys.stderr, flush=True)
+        await asyncio.sleep(AGAIN)
+    see_to_it()
