@@ -456,6 +456,35 @@ def test_a_banner_without_an_end_is_not_the_end_of_csyncd(stage: Stage) -> None:
     assert memory(stage)[0] == pid
 
 
+LOOK_OFTEN = """
+import asyncio
+from pathlib import Path
+from firmware.csyncd import unsettled
+from firmware.sync import transaction
+from firmware.sync.audit import NODE
+
+journal = Path("/etc/.staging/haproxy/journal")
+journal.parent.mkdir(parents=True, exist_ok=True)
+deadline = transaction.clock() + 600
+found = transaction.Transaction("waiting", "haproxy", "f", 1, NODE, "", True, 0, "", "", 600, deadline)
+transaction.write(found, journal)
+
+async def look():
+    for _ in range(1000):
+        unsettled.see_to_it()
+    return sum(not timer.cancelled() for timer in asyncio.get_running_loop()._scheduled)
+
+try:
+    print(asyncio.run(look()))
+finally:
+    journal.unlink()
+"""
+
+
+def test_looking_often_after_what_waits_takes_no_more_than_once(stage: Stage) -> None:
+    assert stage.on(1, "/usr/bin/python3", "-c", LOOK_OFTEN).strip() == "1"
+
+
 def test_a_few_hundred_by_chance(stage: Stage) -> None:
     figures = play(stage, 500, 1, lambda text: None)
     assert figures["answers"] >= 500 and figures["refused_with_a_reason"] > 250 and figures["accepted"] > 50, figures
