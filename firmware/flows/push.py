@@ -63,7 +63,8 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
     if answer["result"] in ("applied", "unchanged") and not answer.get("confirm"):
         await asyncio.to_thread(_agreed, offer, answer, settings)
         at("push.agreed")
-    _note(wish, settings, answer["result"], push=offer.push, **report.trail(answer))
+    told = {"push": offer.push, "confirm": answer.get("confirm", 0), **report.trail(answer)}
+    _note(wish, settings, answer["result"], **told)
     took = {"round_trips": trips, "seconds": round(time.monotonic() - began, 3)}
     return {"service": wish.title, "node": settings.remote_node, **answer, **took}
 
@@ -108,7 +109,7 @@ def propose(title: str, peer: int) -> Proposal:
 def tested(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
     name, _, instance = title.partition(".")
-    block, service = document.read().find(name, instance), catalog.find(name)
+    block, service = document.read().only(name, instance), catalog.find(name)
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
     if service.stays:

@@ -6,7 +6,7 @@ Everything here may be interrupted and done again. Who calls it holds the servic
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from firmware.errors import Refused
+from firmware.errors import Failure, Refused
 from firmware.faults import at
 from firmware.rc import document
 from firmware.services import applied, catalog, content, control, tree
@@ -130,11 +130,19 @@ def _load(stage: Stage) -> Outcome:
 
 
 def _keep_edits(stage: Stage, found: Transaction) -> str:
-    """Whoever edited what waited to be confirmed finds it again; returns where."""
-    if found.phase != "waiting" or staging.current(stage).digest == found.report["state"] or not stage.owned.is_dir():
+    """Whoever edited what waited to be confirmed finds it again; returns where. It is no reason to leave it there longer."""
+    if found.phase != "waiting":
         return ""
-    place = EDITED / stage.title
-    tree.remove(place)
-    EDITED.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tree.copy(stage.owned, place)
+    try:
+        now = staging.current(stage)
+        if now.digest == found.report["state"]:
+            return ""
+        place = EDITED / stage.title / f"{found.push[:8]}"
+        tree.remove(place)
+        place.mkdir(mode=0o700, parents=True)
+        (place / "block").write_text(now.block)
+        if stage.service.owns and stage.owned.is_dir():
+            tree.copy(stage.owned, place / "files")
+    except (Failure, OSError) as error:
+        return f"; what was edited here meanwhile could not be kept: {error}"
     return f"; what was edited here meanwhile is in {place}"

@@ -183,5 +183,5 @@ def _inode(path: Path) -> int:
 def current(stage: Stage) -> Content:
     """What the service is now."""
     name, _, instance = stage.title.partition(".")
-    block = document.read(stage.config).find(name, instance)
+    block = document.read(stage.config).only(name, instance)
     return content.read(stage.service, block)
