@@ -44,7 +44,8 @@ class Fault:
 
 @dataclass(frozen=True)
 class Strike:
-    """KILL for a process of that kind, some seconds after the push began; `which` of several, from 0 to 1."""
+    """KILL for a process of that kind, some seconds after the push began; `which` of several, from 0 to 1. The target `save`
+    is none: it has that side save its configuration."""
 
     side: Side
     target: str
@@ -54,7 +55,8 @@ class Strike:
     @property
     def text(self) -> str:
         """In words."""
-        return f"KILL {self.target} of the {self.side} after {self.after:.3f} s"
+        what = f"KILL {self.target} of" if self.target != "save" else "config save on"
+        return f"{what} the {self.side} after {self.after:.3f} s"
 
 
 @dataclass(frozen=True)
@@ -89,20 +91,22 @@ class Power:
 @dataclass(frozen=True)
 class Blow:
     """All that goes wrong in one push; `kind` is its name in the figures. With `confirm`, it is one that has to be confirmed
-    within CONFIRM seconds, and is."""
+    within CONFIRM seconds, and is; with `taken`, one that the receiver cannot load, because a port is taken there."""
 
     kind: str
     faults: tuple[Fault, ...] = ()
     strikes: tuple[Strike, ...] = ()
     cable: Cable | None = None
-    power: Power | None = None
+    power: tuple[Power, ...] = ()
     confirm: bool = False
+    taken: bool = False
 
     @property
     def text(self) -> str:
         """In words."""
-        parts = (*self.faults, *self.strikes, self.cable, self.power)
-        return ", ".join([*["--confirm"] * self.confirm, *(part.text for part in parts if part)])
+        parts = (*self.faults, *self.strikes, *([self.cable] if self.cable else []), *self.power)
+        how = [*["--confirm"] * self.confirm, *["a port is taken"] * self.taken]
+        return ", ".join([*how, *(part.text for part in parts)])
 
 
 def side_of(step: str) -> Side:
@@ -112,7 +116,7 @@ def side_of(step: str) -> Side:
 
 def thrown(dice: random.Random, size: int) -> Blow:
     """A blow by chance, for a push of files of that many bytes in all."""
-    make = dice.choices((_fault, _kill, _bytes, _cable, _power, _two, _late), (32, 30, 14, 8, 4, 9, 3))[0]
+    make = dice.choices((_fault, _kill, _bytes, _cable, _power, _two, _late, _taken), (30, 28, 14, 8, 5, 8, 3, 4))[0]
     blow = make(dice, size)
     return replace(blow, confirm=True) if dice.random() < 0.1 else blow
 
@@ -164,8 +168,12 @@ def _duration(dice: random.Random) -> float:
 
 
 def _power(dice: random.Random, size: int) -> Blow:
-    side = dice.choice(SIDES)
-    return Blow(f"power of the {side}", power=Power(side, dice.uniform(0, PUSH_SECONDS)))
+    """Of one side or of both, perhaps after a save that came in the middle of the push."""
+    sides = dice.choice((("pusher",), ("receiver",), ("receiver",), SIDES))
+    save = Strike(dice.choice(sides), "save", dice.uniform(0.05, PUSH_SECONDS))
+    saved = dice.random() < 0.4
+    cuts = tuple(Power(side, dice.uniform(0, PUSH_SECONDS) + (0.5 if saved else 0.0)) for side in sides)
+    return Blow(f"power of the {' and the '.join(sides)}", strikes=(save,) if saved else (), power=cuts)
 
 
 def _two(dice: random.Random, size: int) -> Blow:
@@ -182,3 +190,13 @@ def _late(dice: random.Random, size: int) -> Blow:
     slow = Fault("receiver", dice.choice(("receive.begun", "receive.staged", "receive.swapped")), f"delay {LATE}")
     target = dice.choice(("csyncd", "csyncd", "ssh", "push"))
     return Blow("late", (slow,), (Strike("pusher", target, dice.uniform(0.3, 0.6)),))
+
+
+def _taken(dice: random.Random, size: int) -> Blow:
+    """The reload fails, so that everything is put back; and something happens to that."""
+    if dice.random() < 0.4:
+        return replace(_kill(dice, size), kind="reload fails, KILL", taken=True)
+    step = dice.choice(("receive.swapped", *(step for step in STEPS if step.startswith("undo."))))
+    return Blow(
+        "reload fails, fault", (_at(dice, step, dice.choice(("kill", "kill", "cut", "stop", "delay"))),), taken=True
+    )

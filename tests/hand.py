@@ -11,6 +11,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +29,7 @@ HERE = "http://127.0.0.1:8080/"
 
 pushing: list[subprocess.Popen[str]] = []
 struck: list[dict[str, Any]] = []
+taken: list[socket.socket] = []
 striking: list[threading.Thread] = []
 holding: list[threading.Thread] = []
 
@@ -120,6 +122,17 @@ def strikes() -> None:
     striking.clear()
 
 
+def take_port() -> None:
+    """Let nobody else listen on a port."""
+    taken.append(socket.create_server(("", 8099)))
+
+
+def give_port() -> None:
+    """The opposite."""
+    while taken:
+        taken.pop().close()
+
+
 def happened() -> dict[str, Any]:
     """What was struck since the last question, and the steps whose faults still wait; those are taken away."""
     waiting = holding[:]
@@ -139,6 +152,9 @@ def _begin(act: Callable[[], None], threads: list[threading.Thread]) -> None:
 
 
 def _strike(target: str, which: float) -> None:
+    if target == "save":
+        struck.append({"target": target, "pid": 1, "time": time.monotonic(), **command("config", "save")})
+        return
     pids = found(target)
     hit = pids[int(which * len(pids))] if pids else 0
     struck.append({"target": target, "pid": hit, "time": time.monotonic()})
@@ -310,36 +326,16 @@ def now() -> float:
     return time.time()
 
 
-def carrier() -> bool:
-    """Is the cable in?"""
-    return Path("/sys/class/net/eth0/carrier").read_text().strip() == "1"
-
-
 def main() -> None:
     """Do what is told until there is no more."""
-    verbs: dict[str, Callable[..., Any]] = {
-        verb.__name__: verb
-        for verb in (
-            edit,
-            push,
-            pushed,
-            fault,
-            strike,
-            strikes,
-            hold,
-            happened,
-            settle,
-            look,
-            run,
-            now,
-            carrier,
-            counted,
-        )
-    }
+    verbs: tuple[Callable[..., Any], ...] = (
+        edit, push, pushed, fault, strike, strikes, hold, take_port, give_port, happened, settle, look, run, now, counted,
+    )  # fmt: skip
+    known = {verb.__name__: verb for verb in verbs}
     for line in sys.stdin:
         told = json.loads(line)
         try:
-            said = {"answer": verbs[told.pop("do")](*told.pop("words"), **told)}
+            said = {"answer": known[told.pop("do")](*told.pop("words"), **told)}
         except Exception:
             said = {"error": traceback.format_exc()}
         print(json.dumps(said), flush=True)

@@ -196,6 +196,7 @@ class Game:
         new, later = State.made(word, dice), State.made(f"{word}-later", dice)
         again, back = dice.random() < 0.3, dice.random() < 0.3
         blow = blow or blows.thrown(dice, new.size)
+        new = new.listening if blow.taken else new
         turn = Turn(self, pusher, new, blow)
         wrong = turn.play() or turn.push_again(new if again else later, back=back)
         said = f"{name}: node {pusher} pushes, {blow.text}: {turn.outcome}, next from node {turn.next}"
@@ -217,6 +218,7 @@ class Turn:
         self.said: dict[str, Any] = {}
         self.facts: dict[int, Any] = {}
         self.hits: list[float] = []
+        self.off: dict[int, float] = {}
         self.hit, self.outcome, self.next = False, "", 0
         self.began = time.monotonic()
 
@@ -236,13 +238,14 @@ class Turn:
         for node in (1, 2):
             self.ended[node], mixed = judge.whole(self.facts[node], self.states, game.rest[node])
             wrong += [f"node {node}: {line}" for line in mixed]
-        gone = bool(self.blow.power) and self.said["time"] < max(self.hits, default=0.0)
-        wrong += judge.true(self.said, self.facts, self.ended, self.pusher, self.blow, gone)
+        wrong += judge.true(self.said, self.facts, self.ended, self.pusher, self.off)
         self._count()
         return wrong
 
     def _push(self) -> None:
         hands = self.game.hands
+        if self.blow.taken:
+            hands[self.receiver].ask("take_port")
         for fault in self.blow.faults:
             hands[self.nodes[fault.side]].ask("fault", fault.step, fault.order)
             if fault.order == "stop":
@@ -252,7 +255,10 @@ class Turn:
         for strike in self.blow.strikes:
             hands[self.nodes[strike.side]].ask("strike", strike.target, strike.after, strike.which)
         began = hands[self.pusher].ask("push", *(["--confirm", str(blows.CONFIRM)] if self.blow.confirm else []))
-        outside = [threading.Thread(target=act) for act in (self._pull_cable, self._cut_power)]
+        outside = [threading.Thread(target=self._pull_cable)]
+        outside += [
+            threading.Thread(target=self._cut, args=(self.nodes[cut.side], cut.after)) for cut in self.blow.power
+        ]
         for thread in outside:
             thread.start()
         try:
@@ -267,6 +273,7 @@ class Turn:
             thread.join()
         self._revive()
         self.game.both("strikes")
+        self.game.both("give_port")
 
     def _pull_cable(self) -> None:
         cable, lab = self.blow.cable, self.game.stage.lab
@@ -282,15 +289,15 @@ class Turn:
             self.hits.append(0.0)
         lab.link(node, True)
 
-    def _cut_power(self) -> None:
-        if power := self.blow.power:
-            time.sleep(power.after)
-            self.hits.append(time.monotonic())
-            self.game.stage.lab.cut(self.nodes[power.side])
+    def _cut(self, node: int, after: float) -> None:
+        time.sleep(after)
+        self.off[node] = time.monotonic()
+        # What was saved in the middle of the push is seen by the cut, which may come later.
+        self.hits.append(0.0 if self.blow.strikes else self.off[node])
+        self.game.stage.lab.cut(node)
 
     def _revive(self) -> None:
-        if self.blow.power:
-            node = self.nodes[self.blow.power.side]
+        for node in self.off:
             self.game.hands[node].close()
             self.game.hands[node] = Hand(self.game.stage.lab, node)
 
@@ -332,7 +339,7 @@ class Turn:
         for node in (1, 2):
             self.ended[node], mixed = judge.whole(self.facts[node], {"new": state}, game.rest[node])
             wrong += [f"after the next push: node {node}: {line}" for line in mixed]
-        wrong += judge.true(said, self.facts, self.ended, pusher, Blow("none"), False)
+        wrong += judge.true(said, self.facts, self.ended, pusher, {})
         game.state = state
         return wrong
 

@@ -6,22 +6,22 @@ No mixed state: all of a service is of one round. No lie: what the push, the log
 import json
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import hand
 import story
-from blows import Blow
 
 #: what a failed push may not say where the receiver has the new state
 UNTOUCHED = ("is unchanged", "old state is back", "put everything back", "nothing was changed", "is as it was")
+EVENTS = ("push received", "confirm received", "recover", "revert")
 EXITS = {"applied": (0,), "unchanged": (0,), "refused": (3,), "rolled-back": (1,), "failed": (1, 4)}
 
 
 @dataclass(frozen=True)
 class State:
     """What haproxy is in one round: files by name with mode and text, each of which carries the round's name, and the
-    check_interval in its block ("" for none)."""
+    check_interval in its block ("" for none). The port 8099 is one that may be taken."""
 
     name: str
     files: Mapping[str, tuple[int, str]]
@@ -38,6 +38,13 @@ class State:
         text = story.page(" ".join([f"round-{name}", *lookups])).replace(" string ", " lf-string ")
         interval = str(dice.randint(2, 90)) if dice.random() < 0.3 else ""
         return cls(name, {"haproxy.cfg": (0o640, text), **files}, interval)
+
+    @property
+    def listening(self) -> "State":
+        """The same, at one more port."""
+        mode, text = self.files["haproxy.cfg"]
+        more = text.replace("    bind :8080\n", "    bind :8080\n    bind :8099\n")
+        return replace(self, files={**self.files, "haproxy.cfg": (mode, more)})
 
     @property
     def size(self) -> int:
@@ -105,20 +112,19 @@ def _differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str,
 
 
 def true(
-    said: Mapping[str, Any], facts: Mapping[int, Any], ended: Mapping[int, str], pusher: int, blow: Blow, answered: bool
+    said: Mapping[str, Any], facts: Mapping[int, Any], ended: Mapping[int, str], pusher: int, off: Mapping[int, float]
 ) -> list[str]:
     """What was not so: of what the push said, of what the receiver's log says, of what `csync status` shows.
 
-    `answered`: the push had ended before the power of a node was cut: what it said was of a state that is gone.
+    `off`: when the power of a node was cut. What was said before was of a state that is gone, and the log is, too.
     """
     receiver = 3 - pusher
     wrong = []
-    off = {"pusher": pusher, "receiver": receiver}[blow.power.side] if blow.power else 0
-    if ended[pusher] != ("old" if off == pusher else "new"):
+    if ended[pusher] != "new" and pusher not in off:
         wrong.append(f"node {pusher}, which pushed, has the {ended[pusher]} state")
-    if not answered:
+    if said["time"] > off.get(receiver, 0.0):
         wrong += _result(said, ended[receiver])
-    if off != receiver:
+    if receiver not in off:
         wrong += _trail(facts[receiver]["trail"], ended[receiver])
     same = ended[1] == ended[2]
     for node, found in facts.items():
@@ -155,7 +161,8 @@ def _result(said: Mapping[str, Any], has: str) -> list[str]:
 
 
 def _trail(trail: list[Mapping[str, Any]], has: str) -> list[str]:
-    ends = [entry for entry in trail if entry["event"] in ("push received", "confirm received", "recover", "revert")]
-    last = ends[-1]["result"] if ends else "nothing"
-    means = "new" if last in ("applied", "unchanged", "confirmed") else "old"
-    return [] if means == has else [f"the receiver's log says {last}, and it has the {has} state"]
+    """What was refused or failed changed nothing."""
+    means = {"applied": "new", "unchanged": "new", "confirmed": "new", "rolled-back": "old"}
+    ends = [entry["result"] for entry in trail if entry["event"] in EVENTS and entry["result"] in means]
+    last = ends[-1] if ends else "nothing"
+    return [] if means.get(last, "old") == has else [f"the receiver's log says {last}, and it has the {has} state"]

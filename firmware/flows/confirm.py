@@ -30,7 +30,7 @@ async def confirm(link: Link, settings: Settings, theirs: Standing, who: Who) ->
             "csync log tells what became of it",
         )
     about: dict[str, Any] = {"service": found.service, "push": found.push}
-    answer = await link.insist(lambda: link.request("/v1/confirm", about, lane="push", timeout=TIME))
+    answer = await link.insist(lambda time: link.request("/v1/confirm", about, lane="push", timeout=time), TIME)
     at("confirm.answered")
     agreed = answer["state"], answer["digests"]
     ancestor.record(settings.remote_node, found.service, *agreed, pushed_by=settings.local_node)

@@ -30,7 +30,7 @@ def receive(proposal: Proposal, visitor: Visitor) -> Answer:
     """Apply a proposal, whole or not at all; a dry one only says what it would change. It never raises for a refusal."""
     at("receive.begun")
     try:
-        with control.lock(proposal.title, wait=False):
+        with recovery.pushing(proposal.title), control.lock(proposal.title, wait=False):
             return _considered(proposal, visitor)
     except Busy as error:
         return Report("busy", str(error), error.hint).json()

@@ -3,6 +3,7 @@
 Everything here may be interrupted and done again. Who calls it holds the service's lock and SWAP, but for `recover`.
 """
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from firmware.errors import Refused
@@ -18,6 +19,12 @@ from firmware.sync.transaction import Transaction
 SWAP = "swap"
 #: where edits are kept that were made to a push that waited to be confirmed, when it was put back
 EDITED = Path("/run/firmware/edited")
+
+
+def pushing(title: str) -> AbstractContextManager[None]:
+    """Held by each push of a service, from here or to here; Busy if there is another one. The service's own lock is not
+    held for as long: a peer that does not answer is in nobody's way."""
+    return control.lock(f"push of {title}", wait=False)
 
 
 def recover(only: str = "", *, booting: bool = False) -> list[str]:
