@@ -70,7 +70,7 @@ PLACES = ("/etc", "/flash", "/run", "/root", "/home", "/srv", "/var", "/tmp", "/
 #: what csyncd notes for itself, and what s6, the logs and a daemon do when they live on
 NOTES = re.compile(
     r"/etc/\.staging|/run/firmware/csyncd/link\.sock|/etc/firmware/ancestors\.json|/run/utmp|/run/(haproxy|syslogd)/.*|/run/firmware/(log|scan|saved)/.*"
-    r"|/run/firmware/received|/run/firmware/lock/(ancestors|config\.rc|swap|save|"
+    r"|/run/firmware/received|/run/firmware/lock/(push of )?(ancestors|config\.rc|swap|save|"
     + "|".join(catalog.NAMES)
     + r")|/var/log/.*"
 )

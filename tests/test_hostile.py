@@ -28,6 +28,8 @@ from onslaught import (
 )  # fmt: skip
 from story import Broken, Stage, page
 
+from firmware.errors import Failure, complain
+
 TEXT = page("hostile").encode()
 #: a file that node 2 has before all begins
 LARGE = b"x" * (1 << 20)
@@ -157,6 +159,7 @@ TABLE: list[tuple[str, tuple[int, bytes], str]] = [
     ("a version that is a list", push(protocol=[2]), "protocol: not a whole number"),
     ("a firmware that is a tree", push(protocol=99, firmware=[[[[[1]]]]]), "the versions do not fit"),
     ("a confirmation of nothing", body(b'{"service": "haproxy", "push": "%s"}' % (b"f" * 32), "/v1/confirm"), "not confirmed in time"),
+    ("a confirmation of what there cannot be", body(b'{"service": "haproxy.x", "push": "%s"}' % (b"f" * 32), "/v1/confirm"), "not confirmed in time"),
     ("a confirmation of a path", body(b'{"service": "haproxy.../../x", "push": "1"}', "/v1/confirm"), "service: malformed"),
     ("a confirmation of no push", body(b'{"service": "haproxy"}', "/v1/confirm"), "names no push"),
     # standings
@@ -282,6 +285,18 @@ def test_differences_that_take_seconds_each_are_not_all_looked_for(before: objec
         assert answer.content["result"] == "applied", answer
         (answer,) = answers(third.send(*push(**proposal("ntp", dict.fromkeys(files, small), dry=True))))
         assert [bool(change["diff"]) for change in answer.content["files"]] == [True] * len(files)
+
+
+def test_differences_that_nobody_would_read_are_not_all_sent(before: object, sender: Sender) -> None:
+    files = {f"f{n:03}": f"{n}\n".encode() * 25_000 for n in range(150)}
+    (answer,) = answers(sender.send(*push(**proposal("haproxy", files, dry=True))))
+    shown = [change["diff"] for change in answer.content["files"]]
+    assert 500_000 < sum(map(len, shown)) < 1_200_000 and "not shown" in shown[-1]
+
+
+def test_a_refusal_in_a_peers_words_is_no_command_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("csync push", Failure("node-1: \x1b]0;x\a no\tway", "\x1b[2J"))
+    assert capsys.readouterr().err == "csync push: node-1: \\x1b]0;x\\x07 no\tway\nhint: \\x1b[2J\n"
 
 
 def test_and_after_all_that_nothing_has_changed(before: tuple[Any, tuple[int, int, int]], stage: Stage) -> None:

@@ -95,7 +95,7 @@ def test_many_paths_do_not_drown_the_reason() -> None:
 
 def test_a_hundred_thousand_paths_travel_as_ten_thousand() -> None:
     many = replace(TWO, unsaved=tuple(f"/etc/{number}" for number in range(100_000)))
-    assert standing.parse(json.loads(json.dumps(many.json()))).unsaved == many.unsaved[:10_000]
+    assert many.json()["unsaved"] == many.unsaved[:10_000]
     told = {**json.loads(json.dumps(TWO.json())), "unsaved": list(many.unsaved), "down": ["haproxy"] * 100_000}
     found = standing.parse(told)
     assert len(found.unsaved) == len(found.down) == 10_000
