@@ -8,6 +8,7 @@ directories of the daemon's sockets are empty, and a staged directory lies where
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from signal import valid_signals
 
 from firmware.errors import Failure
 from firmware.run import run
@@ -32,7 +33,7 @@ def outcome(service: Service, argv: Argv, staged: Path | None = None, *, seconds
     except Failure as error:
         raise Failure(f"service {service.name}: its checker: {error}") from None
     number = -done.status if done.status < 0 else done.status - 128
-    if number > 0:
+    if number in valid_signals():
         raise Failure(
             f"service {service.name}: its checker was ended by signal {number}; {done.words[:200]}", "try again"
         )
