@@ -42,9 +42,10 @@ def wake(place: Path) -> None:
 
 def put_down(place: Path) -> None:
     """TERM, then KILL, and wait for its end. Failure if it does not come."""
+    # Not `s6-svc -wD`: where it is down already, that ends before the order is given, which may then come after a `wake`.
+    run(["s6-svc", "-d", str(place)])
     limit = str(int(DOWN_SECONDS * 1000))
-    done = run(["s6-svc", "-wD", "-T", limit, "-d", str(place)], timeout=DOWN_SECONDS + 5, check=False)
-    if done.status:
+    if run(["s6-svwait", "-D", "-t", limit, str(place)], timeout=DOWN_SECONDS + 5, check=False).status:
         raise Failure(f"service {place.name}: not stopped: it is still there after {DOWN_SECONDS:g} s")
 
 
