@@ -54,7 +54,7 @@ def below(top: Path, name: str) -> Path:
     except UnicodeEncodeError:
         raise Refused(f"{name!r}: no file can have this name") from None
     if sum(sizes) + len(sizes) > 3500 or max(sizes) > 255:
-        raise Refused(f"{name[:40]!r}…: the path is too long")
+        raise Refused(f"{name[:40]!r}…{name[-40:]!r}: the path is too long", "give its directories shorter names")
     return top.joinpath(*parts)
 
 

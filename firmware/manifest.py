@@ -16,6 +16,8 @@ from firmware import native
 from firmware.errors import Failure
 
 READ_TRIES = 5
+#: what was a file a moment ago may be a link or a pipe by now
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def look(path: Path, name: str = "") -> Entry | None:
 def read(path: Path) -> tuple[bytes, str]:
     """A file's bytes and their digest; the bytes are one consistent reading even while somebody writes."""
     for _ in range(READ_TRIES):
-        with path.open("rb") as file:
+        with os.fdopen(os.open(path, _READING), "rb") as file:
             before = os.fstat(file.fileno())
             data = file.read()
             after = os.fstat(file.fileno())
@@ -143,7 +145,7 @@ def _content(path: Path, status: os.stat_result) -> tuple[str, int, str]:
 
 def _file_digest(path: Path) -> tuple[str, int]:
     for _ in range(READ_TRIES):
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        handle = os.open(path, _READING)
         try:
             before = os.fstat(handle)
             digest, size = native.file_digest(handle)

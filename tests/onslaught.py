@@ -14,7 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,8 @@ print(json.dumps(found))
 PLACES = ("/etc", "/flash", "/run", "/root", "/home", "/srv", "/var", "/tmp", "/usr/local")
 #: what csyncd notes for itself, and what s6, the logs and a daemon do when they live on
 NOTES = re.compile(
-    r"/etc/\.staging|/etc/firmware/ancestors\.json|/run/utmp|/run/(haproxy|syslogd)/.*|/run/firmware/(log|scan|saved)/.*"
-    r"|/run/firmware/received|/run/firmware/lock/(ancestors|config\.rc|swap|save|"
+    r"/etc/\.staging|/run/firmware/csyncd/link\.sock|/etc/firmware/ancestors\.json|/run/utmp|/run/(haproxy|syslogd)/.*|/run/firmware/(log|scan|saved)/.*"
+    r"|/run/firmware/received|/run/firmware/lock/(push of )?(ancestors|config\.rc|swap|save|"
     + "|".join(catalog.NAMES)
     + r")|/var/log/.*"
 )
@@ -104,7 +104,8 @@ class Sender:
     def close(self) -> None:
         """End it; connections that it still holds end with it."""
         assert self._process.stdin
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait(200)
 
     def _read(self) -> None:

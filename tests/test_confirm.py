@@ -90,6 +90,8 @@ def test_what_is_not_confirmed_is_put_back_and_the_pusher_is_told(agreed: Stage)
     put_back(agreed)
     assert "nothing that this node pushed waits" in refused(agreed, 1, "csync", "confirm")
     assert agreed.json(1, "csync", "status")["services"]["haproxy"]["in_sync"] is False
+    noted = [entry for entry in agreed.json(1, "csync", "log") if entry["result"] == "rolled-back"][-1]
+    assert (noted["service"], noted["to"], noted["message"]) == ("haproxy", "node-2", "it was not confirmed")
     works_again(agreed)
 
 
@@ -180,9 +182,27 @@ def test_a_pusher_that_is_gone_confirms_nothing(agreed: Stage) -> None:
 def test_edits_made_while_it_waited_are_kept_aside(agreed: Stage) -> None:
     push(agreed, "edited", SHORT)
     agreed.on(2, "sh", "-c", f"echo '# by hand' >>{CONFIG}")
+    agreed.on(2, "config", "set", "haproxy", "autostart", "off")
     put_back(agreed)
-    assert "# by hand" in agreed.lab.read(2, "/run/firmware/edited/haproxy/haproxy.cfg")
-    assert "/run/firmware/edited/haproxy" in agreed.json(2, "csync", "log")[-1]["message"]
+    message = agreed.json(2, "csync", "log")[-1]["message"]
+    place = message.rpartition(" ")[2]
+    assert place.startswith("/run/firmware/edited/haproxy/")
+    assert "# by hand" in agreed.lab.read(2, f"{place}/files/haproxy.cfg")
+    assert "service haproxy" in agreed.lab.read(2, f"{place}/block") and "no autostart" in agreed.lab.read(
+        2, f"{place}/block"
+    )
+    works_again(agreed)
+
+
+def test_a_full_disk_that_keeps_no_edits_keeps_nothing_from_going_back(agreed: Stage) -> None:
+    push(agreed, "full", SHORT)
+    agreed.on(2, "sh", "-c", "seq 20000 >/etc/haproxy/mine.map")
+    agreed.on(2, "sh", "-c", "mount -o remount,size=$(($(df -k /run | awk 'END { print $3 }') + 8))k /run")
+    try:
+        put_back(agreed)
+    finally:
+        agreed.on(2, "mount", "-o", "remount,size=1G", "/run")
+    assert "could not be kept" in agreed.json(2, "csync", "log")[-1]["message"]
     works_again(agreed)
 
 
@@ -216,7 +236,7 @@ def test_an_unchanged_push_and_a_failing_one_leave_nothing_to_confirm(agreed: St
 
 def test_who_may_confirm_and_how_often(agreed: Stage) -> None:
     push(agreed, "once", LONG)
-    refused(agreed, 2, "csync", "confirm")
+    assert "csync confirm on node-1" in refused(agreed, 2, "csync", "confirm")
     agreed.on(1, "csync", "confirm")
     refused(agreed, 1, "csync", "confirm")
 

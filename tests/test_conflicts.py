@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import story
-from driver import Lab
+from driver import Lab, eventually
 from story import CONFIG, Stage, page
 
 ANCESTORS = "/etc/firmware/ancestors.json"
@@ -154,3 +154,34 @@ def test_a_lost_memory_of_syncs_never_overwrites_what_was_not_seen(agreed: Stage
     agreed.edit(1, page("over it"))
     refused(agreed, 1)
     agreed.serves(2, "edited, and forgotten")
+
+
+@pytest.mark.parametrize("node", [1, 2])
+def test_a_service_that_stands_twice_is_said_by_its_line_wherever_it_is(agreed: Stage, node: int) -> None:
+    before = agreed.lab.read(node, "/etc/config.rc")
+    again = before.count("\n") + 2
+    agreed.lab.write(node, "/etc/config.rc", before + "\nservice haproxy\n\tno autostart\n")
+    try:
+        assert f"/etc/config.rc:{again}: " in agreed.on(node, "service", "haproxy", "apply", expect=4)
+        said = agreed.on(1, "csync", "push", "haproxy", expect=4 if node == 1 else 1)
+        assert f"/etc/config.rc:{again}: service haproxy stands here again" in said
+    finally:
+        agreed.lab.write(node, "/etc/config.rc", before)
+    assert push(agreed, 1)[1]["result"] == "unchanged"
+
+
+def test_who_interrupts_the_command_is_told_that_the_push_goes_on(agreed: Stage) -> None:
+    agreed.edit(1, page("goes on"))
+    agreed.lab.delay(150)
+    try:
+        said = agreed.on(1, "timeout", "-s", "INT", "0.4", "csync", "push", "haproxy", expect=124)
+    finally:
+        agreed.lab.delay(0)
+    assert "csyncd goes on with service haproxy; csync log tells what came of it" in said
+    assert eventually(lambda: agreed.json(1, "csync", "log")[-1]["result"] == "applied", 10)
+    agreed.serves(2, "goes on")
+
+
+def test_a_save_of_nothing_says_so(agreed: Stage) -> None:
+    agreed.on(1, "csync", "save")
+    assert "node 2: nothing to save: generation" in agreed.on(1, "csync", "save")

@@ -5,12 +5,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 import story
-from driver import Lab
+from driver import Lab, eventually
 from lies import KEPT, STANDING, WHOLE, Request, content, directory, entry, http, proposal
 from onslaught import (
     HELD,
@@ -23,9 +23,12 @@ from onslaught import (
     judge,
     manifest,
     memory,
+    play,
     sending,
 )  # fmt: skip
-from story import Stage, page
+from story import Broken, Stage, page
+
+from firmware.errors import Failure, complain
 
 TEXT = page("hostile").encode()
 #: a file that node 2 has before all begins
@@ -156,6 +159,7 @@ TABLE: list[tuple[str, tuple[int, bytes], str]] = [
     ("a version that is a list", push(protocol=[2]), "protocol: not a whole number"),
     ("a firmware that is a tree", push(protocol=99, firmware=[[[[[1]]]]]), "the versions do not fit"),
     ("a confirmation of nothing", body(b'{"service": "haproxy", "push": "%s"}' % (b"f" * 32), "/v1/confirm"), "not confirmed in time"),
+    ("a confirmation of what there cannot be", body(b'{"service": "haproxy.x", "push": "%s"}' % (b"f" * 32), "/v1/confirm"), "not confirmed in time"),
     ("a confirmation of a path", body(b'{"service": "haproxy.../../x", "push": "1"}', "/v1/confirm"), "service: malformed"),
     ("a confirmation of no push", body(b'{"service": "haproxy"}', "/v1/confirm"), "names no push"),
     # standings
@@ -283,6 +287,18 @@ def test_differences_that_take_seconds_each_are_not_all_looked_for(before: objec
         assert [bool(change["diff"]) for change in answer.content["files"]] == [True] * len(files)
 
 
+def test_differences_that_nobody_would_read_are_not_all_sent(before: object, sender: Sender) -> None:
+    files = {f"f{n:03}": f"{n}\n".encode() * 25_000 for n in range(150)}
+    (answer,) = answers(sender.send(*push(**proposal("haproxy", files, dry=True))))
+    shown = [change["diff"] for change in answer.content["files"]]
+    assert 500_000 < sum(map(len, shown)) < 1_200_000 and "not shown" in shown[-1]
+
+
+def test_a_refusal_in_a_peers_words_is_no_command_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    complain("csync push", Failure("node-1: \x1b]0;x\a no\tway", "\x1b[2J"))
+    assert capsys.readouterr().err == "csync push: node-1: \\x1b]0;x\\x07 no\tway\nhint: \\x1b[2J\n"
+
+
 def test_and_after_all_that_nothing_has_changed(before: tuple[Any, tuple[int, int, int]], stage: Stage) -> None:
     found, (pid, start, _) = before
     now, size, peak = memory(stage)
@@ -351,3 +367,139 @@ def test_others_are_served_while_one_pushes_all_the_time(stage: Stage) -> None:
             so_far = count()
             serves_others(stage, third, f"flood {number}")
             assert count() > so_far
+
+
+def test_a_third_node_that_tells_lies_about_itself_is_in_nobodys_way(stage: Stage) -> None:
+    told = {**STANDING, "node": 99, "address": "10.9.9.9", "remote_node": 98, "protocols": [7, 7]}
+    with sending(stage.lab, key="/root/third", node=3, workers=1) as third:
+        (answer,) = answers(third.send(*standing(**told)))
+        assert answer.content["node"] == 2
+    stage.on(1, "csync", "diff", "haproxy")
+    stage.on(1, "csync", "push", "haproxy", "--force")
+
+
+def test_what_a_peer_says_of_itself_is_no_command_to_a_terminal(stage: Stage, sender: Sender) -> None:
+    path = "/etc/\x1b]0;x\a\n2000-01-01 csyncd: the pair is green"
+    (answer,) = answers(sender.send(*standing(unsaved=[path])))
+    assert answer.status == 200
+    log = stage.on(2, "tail", "-n", "3", "/run/firmware/log/csyncd/current")
+    assert "033]0;x" in log, "it was said"
+    assert "\x1b" not in log and "\n2000-01-01" not in log
+    assert "\x1b" not in stage.on(2, "csync", "status") + stage.on(2, "csync", "log")
+
+
+def test_refusals_by_the_thousand_leave_the_trail_what_was_done(stage: Stage) -> None:
+    done = [entry for entry in stage.json(2, "csync", "log") if entry["result"] == "applied"]
+    assert done
+    kind, data = push(entries=[entry("../" + "x" * 4000, TEXT)])
+    with sending(stage.lab) as sender:
+        for future in [sender.submit(kind, data) for _ in range(3000)]:
+            (answer,) = answers(future.result(200))
+            assert answer.refusal
+    trail = stage.json(2, "csync", "log")
+    assert [entry for entry in trail if entry["result"] == "applied"] == done
+    assert len(json.dumps(trail)) < 3 << 20
+    assert trail[-1]["result"] == "refused" and trail[-1]["who"] == "node-1"
+
+
+SESSIONS = "ps -eo user:20,pid,args | grep -E '^csync .*[s]shd' | wc -l"
+
+
+def test_a_peer_has_a_few_sessions_and_its_oldest_end(stage: Stage) -> None:
+    with sending(stage.lab, key="/root/third", node=3, workers=1) as third:
+        senders = [Sender(stage.lab, workers=1) for _ in range(12)]
+        try:
+            for one in senders:
+                with suppress(Broken, OSError):
+                    one.send(*push())
+            # four of the hostile one's, the third node's, and perhaps one that has just come in
+            assert eventually(lambda: int(stage.on(2, "sh", "-c", SESSIONS)) <= 5, 20), stage.on(
+                2, "sh", "-c", SESSIONS
+            )
+            assert answers(senders[-1].send(*push()))[0].status == 200, "the newest one lives"
+            third_pushes(third, "many sessions")
+        finally:
+            for one in senders:
+                one.close()
+
+
+#: accepts what comes, and says how much it was
+COUNT = """
+import socket, sys, threading
+server = socket.create_server(("", 30022), reuse_port=True)
+server.settimeout(4)
+count = 0
+try:
+    while True:
+        server.accept()[0].close()
+        count += 1
+except TimeoutError:
+    pass
+finally:
+    print(count)
+"""
+
+
+def test_a_peer_that_lets_nobody_in_and_calls_all_the_time_is_not_tried_all_the_time(stage: Stage) -> None:
+    """Each of its standings is a reason to connect at once."""
+    told = standing(waiting=None)
+    with flooding(stage, told) as count:
+        stage.on(1, "service", "csyncd", "stop")
+        try:
+            listener = "/usr/bin/python3", "-c", COUNT
+            tried = int(stage.lab.run(1, "timeout", "--signal=INT", "4", *listener, check=False).stdout.split()[-1])
+            assert count() > 100 and 1 <= tried <= 4 / 0.2 + 2
+        finally:
+            stage.on(1, "service", "csyncd", "start")
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
+
+
+def test_a_banner_without_an_end_is_not_the_end_of_csyncd(stage: Stage) -> None:
+    pid = memory(stage)[0]
+    stage.on(1, "service", "csyncd", "stop")
+    try:
+        stage.on(1, "sh", "-ec", "head -c 200000 /dev/zero | tr '\\0' '\\1' >/root/banner; mkdir -p /run/sshd")
+        stage.on(
+            1, "sh", "-ec", "{ cat /run/firmware/csyncd/sshd_config; echo Banner /root/banner; } >/root/sshd_config"
+        )
+        stage.on(1, "/usr/sbin/sshd", "-E", "/root/said", "-f", "/root/sshd_config", "-o", "PidFile=/root/sshd.pid")
+        assert eventually(lambda: stage.lab.read(1, "/root/said").count("Accepted publickey") >= 2, 30)
+        assert memory(stage)[0] == pid
+    finally:
+        stage.on(1, "sh", "-c", "kill $(cat /root/sshd.pid); service csyncd start")
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
+    assert memory(stage)[0] == pid
+
+
+LOOK_OFTEN = """
+import asyncio
+from pathlib import Path
+from firmware.csyncd import unsettled
+from firmware.sync import transaction
+from firmware.sync.audit import NODE
+
+journal = Path("/etc/.staging/haproxy/journal")
+journal.parent.mkdir(parents=True, exist_ok=True)
+deadline = transaction.clock() + 600
+found = transaction.Transaction("waiting", "haproxy", "f", 1, NODE, "", True, 0, "", "", 600, deadline)
+transaction.write(found, journal)
+
+async def look():
+    for _ in range(1000):
+        unsettled.see_to_it()
+    return sum(not timer.cancelled() for timer in asyncio.get_running_loop()._scheduled)
+
+try:
+    print(asyncio.run(look()))
+finally:
+    journal.unlink()
+"""
+
+
+def test_looking_often_after_what_waits_takes_no_more_than_once(stage: Stage) -> None:
+    assert stage.on(1, "/usr/bin/python3", "-c", LOOK_OFTEN).strip() == "1"
+
+
+def test_a_few_hundred_by_chance(stage: Stage) -> None:
+    figures = play(stage, 500, 1, lambda text: None)
+    assert figures["answers"] >= 500 and figures["refused_with_a_reason"] > 250 and figures["accepted"] > 50, figures

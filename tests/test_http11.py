@@ -4,13 +4,15 @@ import asyncio
 import json
 import tracemalloc
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from firmware import http11
+from firmware import http11, quota
 from firmware.errors import Failure
 from firmware.http11 import Client, Request, Response
+from firmware.quota import Quota
 
 
 async def echo(request: Request) -> Response:
@@ -19,12 +21,15 @@ async def echo(request: Request) -> Response:
     return Response(200, {"method": request.method, "path": request.path, "size": len(request.body)})
 
 
-def against_server(tmp_path: Path, story: Callable[[Path], Awaitable[None]], limit: int = 1000) -> None:
+def against_server(
+    tmp_path: Path, story: Callable[[Path], Awaitable[None]], limit: int = 1000, handler: http11.Handler = echo,
+    made: Callable[[], Quota] = Quota,
+) -> None:  # fmt: skip
     async def play() -> None:
-        socket = tmp_path / "s"
+        socket, shared = tmp_path / "s", made()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await http11.serve(reader, writer, echo, limit)
+            await http11.serve(reader, writer, handler, limit, shared)
 
         server = await asyncio.start_unix_server(connected, str(socket))
         await asyncio.wait_for(story(socket), 20)
@@ -118,3 +123,208 @@ def test_a_server_that_closes_in_the_middle(tmp_path: Path) -> None:
         server.close()
 
     asyncio.run(play())
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+async def said(socket: Path, *sent: bytes) -> bytes:
+    """What comes back, until the other side closes."""
+    reader, writer = await asyncio.open_unix_connection(str(socket))
+    for data in sent:
+        writer.write(data)
+    answer = await reader.read()
+    writer.close()
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("name", "sent", "status", "says"),
+    [
+        ("HEAD_TIME", b"POST / HT", b" 408 ", b"its head is not complete after 0.2 s"),
+        ("BODY_TIME", HEAD + b"Content-Length: 9\r\n\r\n{", b" 408 ", b"its body is not complete after 0.2 s"),
+    ],
+)
+def test_a_request_that_does_not_end_is_turned_away_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sent: bytes, status: bytes, says: bytes
+) -> None:
+    monkeypatch.setattr(http11, name, 0.2)
+
+    async def story(socket: Path) -> None:
+        answer = await said(socket, sent)
+        assert status in answer and says in answer
+
+    against_server(tmp_path, story)
+
+
+def test_a_connection_that_has_not_begun_a_request_may_take_its_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http11, "HEAD_TIME", 0.1)
+
+    async def story(socket: Path) -> None:
+        client = await http11.connect_unix(socket)
+        for _ in range(2):
+            await asyncio.sleep(0.3)
+            assert (await client.request("GET", "/")).status == 200
+
+    against_server(tmp_path, story)
+
+
+def test_who_does_not_read_its_answers_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http11, "ANSWER_TIME", 0.3)
+
+    async def much(request: Request) -> Response:
+        return Response(200, {"much": "x" * 1_000_000})
+
+    async def story(socket: Path) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(socket), limit=1000)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 9)
+        await asyncio.sleep(1)
+        received = 0
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                received += len(data)
+        assert received < 1_000_000, "only what had been on its way already"
+        writer.close()
+        # its place is free again
+        assert (await (await http11.connect_unix(socket)).request("GET", "/")).status == 200
+
+    against_server(tmp_path, story, handler=much, made=lambda: Quota(1))
+
+
+def test_a_client_that_sends_on_still_sees_why_it_was_turned_away(tmp_path: Path) -> None:
+    async def story(socket: Path) -> None:
+        reader, writer = await asyncio.open_unix_connection(str(socket))
+        writer.write(HEAD + b"Content-Length: 9000000\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        for _ in range(90):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+        assert b"larger than 1000 bytes" in await reader.read()
+
+    against_server(tmp_path, story)
+
+
+def test_connections_beyond_the_quota_are_turned_away_and_make_room_when_they_end(tmp_path: Path) -> None:
+    async def story(socket: Path) -> None:
+        held = [await http11.connect_unix(socket) for _ in range(3)]
+        for client in held:
+            assert (await client.request("GET", "/")).status == 200
+        answer = await said(socket)
+        assert b" 503 " in answer and b"more than 3 connections at a time" in answer
+        held.pop().close()
+        await asyncio.sleep(0.1)
+        assert (await (await http11.connect_unix(socket)).request("GET", "/")).status == 200
+
+    against_server(tmp_path, story, made=lambda: Quota(3))
+
+
+def test_a_client_gets_so_many_answers_at_a_time(tmp_path: Path) -> None:
+    now = most = 0
+
+    async def slow(request: Request) -> Response:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.02)
+        now -= 1
+        return Response(200, {})
+
+    async def story(socket: Path) -> None:
+        clients = [await http11.connect_unix(socket) for _ in range(8)]
+        answers = await asyncio.gather(*(client.request("GET", "/") for client in clients for _ in range(3)))
+        assert [answer.status for answer in answers] == [200] * 24
+        assert most == 2
+
+    against_server(tmp_path, story, handler=slow, made=lambda: Quota(8, 2))
+
+
+def test_one_large_body_at_a_time_and_small_ones_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quota, "PATIENCE", 0.3)
+    large = HEAD + b"Content-Length: 100000\r\n\r\n"
+
+    async def story(socket: Path) -> None:
+        _, first = await asyncio.open_unix_connection(str(socket))
+        first.write(large)
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(said(socket, large + b"x" * 100_000))
+        assert (await (await http11.connect_unix(socket)).request("POST", "/", {"small": 1})).status == 200
+        answer = await second
+        assert b" 503 " in answer and b"another large one" in answer
+        first.close()
+        await asyncio.sleep(0.1)
+        client = await http11.connect_unix(socket)
+        assert (await client.request("POST", "/", {"x": "x" * 100_000})).status == 200
+
+    against_server(tmp_path, story, limit=1_000_000)
+
+
+def test_pipelined_requests_let_others_in_between(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    async def noted(request: Request) -> Response:
+        order.append(request.path)
+        return Response(200, {})
+
+    async def story(socket: Path) -> None:
+        _, writer = await asyncio.open_unix_connection(str(socket))
+        other = await http11.connect_unix(socket)
+        await other.request("GET", "/other")
+        writer.write(b"GET /many HTTP/1.1\r\nHost: x\r\n\r\n" * 2000)
+        await asyncio.sleep(0)
+        await other.request("GET", "/other")
+        assert order.count("/many") < 1000
+        writer.close()
+
+    against_server(tmp_path, story, handler=noted)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "says"),
+    [
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b" 411 ", b"Content-Length"),
+        (HEAD + b"Content-Length: 1001\r\n\r\n", b" 413 ", b"larger than 1000 bytes"),
+        (HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", b" 400 ", b"not HTTP"),
+        (HEAD + b"X: " + b"x" * 20_000, b" 431 ", b"not HTTP"),
+        (b"HEAD / HTTP/1.0\r\n\r\n", b" 200 ", b""),
+        (
+            HEAD + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
+            b"HTTP/1.1 100 ",
+            b'"size": 2',
+        ),
+    ],
+    ids=["chunked", "too long", "a length of 5000 digits", "a long header", "HEAD", "Expect"],
+)
+def test_what_http_allows_and_a_server_need_not_take(tmp_path: Path, sent: bytes, status: bytes, says: bytes) -> None:
+    async def story(socket: Path) -> None:
+        answer = await said(socket, sent)
+        assert status in answer and says in answer
+
+    against_server(tmp_path, story)
+
+
+def test_an_answer_without_end_is_a_failure_and_not_all_our_memory(tmp_path: Path) -> None:
+    sent = 0
+
+    async def play() -> None:
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal sent
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+            with suppress(ConnectionError):
+                while sent < 100 << 20:
+                    writer.write(b"x" * 65536)
+                    await writer.drain()
+                    sent += 65536
+            writer.close()
+
+        server = await asyncio.start_unix_server(connected, str(tmp_path / "s"))
+        client = await http11.connect_unix(tmp_path / "s")
+        with pytest.raises(Failure, match="the answer: larger than"):
+            await client.request("GET", "/")
+        assert not client.open
+        server.close()
+
+    asyncio.run(play())
+    assert sent < 30 << 20

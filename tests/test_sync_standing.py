@@ -91,3 +91,31 @@ def test_many_paths_do_not_drown_the_reason() -> None:
     paths = tuple(f"/etc/{number}" for number in range(203))
     (reason,) = standing.judge(ONE, replace(TWO, unsaved=paths), "")[1]
     assert "203, such as /etc/0, " in reason and len(reason) < 120
+
+
+def test_a_hundred_thousand_paths_travel_as_ten_thousand() -> None:
+    many = replace(TWO, unsaved=tuple(f"/etc/{number}" for number in range(100_000)))
+    assert many.json()["unsaved"] == many.unsaved[:10_000]
+    told = {**json.loads(json.dumps(TWO.json())), "unsaved": list(many.unsaved), "down": ["haproxy"] * 100_000}
+    found = standing.parse(told)
+    assert len(found.unsaved) == len(found.down) == 10_000
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"node": -1}, {"node": 10**30}, {"node": True}, {"protocols": [1, 10**30]}, {"version": "1" * 65}, {"version": "\x1b[2J"},
+        {"address": "10.0.0.1\n"}, {"services": {"../x": {"files": "", "applied": "", "saved": ""}}}, {"down": ["\x1b"]}, {"down": "haproxy"},
+        {"services": {"haproxy": {"files": "x" * 65, "applied": "", "saved": ""}}}, {"unsaved": ["x" * 4097]}, {"unsaved": ["\ud800"]},
+        {"waiting": {"service": "x\n", "push": "", "node": 1, "left": 1}}, {"waiting": {"service": "x", "push": "", "node": 1, "left": 10**30}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_a_node_cannot_say_of_itself_is_malformed(changes: dict[str, Any]) -> None:
+    with pytest.raises(Failure, match="malformed"):
+        standing.parse({**json.loads(json.dumps(TWO.json())), **changes})
+
+
+def test_strange_names_are_quoted_in_a_reason_and_long_ones_cut() -> None:
+    (reason,) = standing.judge(ONE, replace(TWO, unsaved=("/etc/a\x1b[2J\nb", "/etc/" + "x" * 4000)), "")[1]
+    assert '"/etc/a\\033[2J\\012b"' in reason and len(reason) < 400

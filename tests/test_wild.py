@@ -412,7 +412,8 @@ def test_a_push_to_a_dead_backup_does_not_stall_other_work(agreed: Stage) -> Non
     try:
         pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
         began = time.monotonic()
-        agreed.on(1, "service", "syslogd", "apply")
+        for service in ("syslogd", "haproxy"):
+            agreed.on(1, "service", service, "apply")
         agreed.on(1, "config", "save")
         assert time.monotonic() - began < AT_ONCE
     finally:
@@ -519,6 +520,17 @@ def test_another_host_key_is_not_taken_for_the_peers(stage: Stage) -> None:
         assert stage.lab.read(1, "/etc/csyncd/ssh_known_hosts") == known
     finally:
         sh(stage, 2, "mv /run/kept/* /etc/csyncd; rmdir /run/kept; service csyncd restart")
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
+
+
+def test_a_host_key_that_is_taken_away_ends_the_trust(stage: Stage) -> None:
+    known = stage.lab.read(1, "/etc/csyncd/ssh_known_hosts")
+    stage.on(1, "rm", "/etc/csyncd/ssh_known_hosts")
+    try:
+        assert eventually(lambda: stage.json(1, "csync", "status")["state"] == "red", 15)
+        assert push(stage)[0] == 1
+    finally:
+        stage.lab.write(1, "/etc/csyncd/ssh_known_hosts", known)
     assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
 
 
@@ -655,3 +667,30 @@ def test_a_link_is_not_followed_where_it_is_received(agreed: Stage, link: str) -
     assert sh(agreed, 2, listing) == outside
     assert digest(agreed, 1) == digest(agreed, 2)
     sh(agreed, 2, 'test ! -L /etc/haproxy; test -z "$(find /etc/haproxy -type l)"; rm -r /etc/outside')
+
+
+def test_what_is_mounted_in_the_receivers_directory_is_not_emptied(agreed: Stage) -> None:
+    sh(agreed, 1, "mkdir -p /etc/haproxy/extra; echo same >/etc/haproxy/extra/f; service haproxy apply")
+    assert push(agreed)[1]["result"] == "applied"
+    sh(agreed, 2, "mkdir -p /run/data; cp -p /etc/haproxy/extra/f /run/data; mount --bind /run/data /etc/haproxy/extra")
+    try:
+        agreed.edit(1, page("over a mount"))
+        status, report, said = push(agreed)
+        assert (status, report["result"]) == (3, "refused")
+        assert "/etc/haproxy/extra: something is mounted there" in said and "umount /etc/haproxy/extra" in said
+        assert agreed.lab.read(2, "/run/data/f") == "same\n"
+    finally:
+        agreed.on(2, "umount", "/etc/haproxy/extra")
+    assert push(agreed)[1]["result"] == "applied"
+
+
+def test_a_file_in_the_place_of_the_receivers_directory_is_said_with_the_remedy(agreed: Stage) -> None:
+    sh(agreed, 2, "mv /etc/haproxy /run/moved; echo >/etc/haproxy")
+    agreed.edit(1, page("over a file"))
+    agreed.lab.run(1, "csync", "push", "haproxy", check=False)
+    status, report, said = push(agreed, "--force")
+    assert (status, report["result"]) == (3, "refused")
+    assert "/etc/haproxy: it is no directory on the receiving node" in said and "remove it there" in said
+    agreed.on(2, "rm", "/etc/haproxy")
+    assert push(agreed, "--force")[1]["result"] == "applied"
+    agreed.serves(2, "over a file")

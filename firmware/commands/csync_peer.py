@@ -29,7 +29,7 @@ def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
         raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
     except Lost as lost:
         said = f"csyncd: {lost}: whether it was done is not known; nothing is half done"
-        raise Failure(said, "csync status; csync log") from None
+        raise Failure(said, "csync status; csync log on the other node, too") from None
     if answer.status == 200:
         return dict(answer.content)
     told = answer.content
@@ -50,6 +50,9 @@ def push(argv: list[str]) -> int:
     wish = {"service": title, "force": "--force" in options, "confirm": _seconds(options), "by": asdict(caller.who())}
     try:
         report = ask("push", wish)
+    except KeyboardInterrupt:
+        print(f"csync push: csyncd goes on with service {title}; csync log tells what came of it", file=sys.stderr)
+        raise
     except Failure as error:
         if "--json" in options:
             print(json.dumps(_not_sent(title, error), indent=2))
@@ -156,7 +159,12 @@ def save(argv: list[str]) -> int:
     if "--json" in options:
         print(json.dumps(report, indent=2))
         return 0
-    print(f"node {report['node']}: saved generation {report['generation']} ({report['digest']})")
+    if report.get("fresh", True):
+        print(f"node {report['node']}: saved generation {report['generation']} ({report['digest']})")
+    else:
+        print(
+            f"node {report['node']}: nothing to save: generation {report['generation']} has it all ({report['digest']})"
+        )
     for change in ("added", "changed", "removed"):
         for path in report[change]:
             print(f"  {change:<8}{printable(path)}")

@@ -6,7 +6,7 @@ from firmware.commands.cli import words
 from firmware.errors import Failure, Usage, complain
 from firmware.rc import document
 from firmware.rc.document import Block
-from firmware.services import catalog, control, states
+from firmware.services import applied, catalog, control, states
 from firmware.services.definition import Service
 from firmware.sync import transaction
 
@@ -61,10 +61,12 @@ def apply(argv: list[str]) -> int:
     title = _title(argv)
     with control.lock(title):
         service, block = _known(title), _block(title)
-        if block is None:
+        if block is not None:
+            control.apply(service, block)
+        elif applied.digest(title) or states.state(title).state != "stopped":
             control.dismiss(title)
         else:
-            control.apply(service, block)
+            _found(title)
     return 0
 
 
@@ -139,7 +141,7 @@ def _known(title: str) -> Service:
 
 def _block(title: str) -> Block | None:
     name, _, instance = title.partition(".")
-    return document.scan(document.load())[0].find(name, instance)
+    return document.scan(document.load())[0].only(name, instance)
 
 
 def _blocks(text: str) -> tuple[Block, ...]:

@@ -102,6 +102,8 @@ class Doors:
         """Something changed below /etc: perhaps the keys, and certainly worth telling the peer."""
         if gate.visitors(self._pair.settings) != self._allowed:
             self._again.set()
+        if missing_key(self._pair.settings):
+            self._pair.link.end()
         await self._pair.changed()
 
     async def keep_open(self) -> None:

@@ -56,7 +56,14 @@ async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
 
 async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     await pair.ready()
-    return await confirm(pair.link, pair.settings, await pair.ask(), who)
+    theirs = await pair.ask()
+    # Before it is: the peer's notice that nothing waits any more may be faster than its answer.
+    pair.confirmed = theirs.waiting.push if theirs.waiting else ""
+    try:
+        return await confirm(pair.link, pair.settings, theirs, who)
+    except Failure:
+        pair.confirmed = ""
+        raise
 
 
 async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
@@ -66,7 +73,8 @@ async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     except Failure as error:
         audit.note("remote save", who=who, result=word(error), to=pair.settings.peer, message=whole(error))
         raise
-    audit.note("remote save", who=who, result="saved", to=pair.settings.peer, digest=report.get("digest"))
+    result = "saved" if report.get("fresh", True) else "unchanged"
+    audit.note("remote save", who=who, result=result, to=pair.settings.peer, digest=report.get("digest"))
     return {"node": pair.settings.remote_node, **report}
 
 

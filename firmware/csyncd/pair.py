@@ -9,10 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 from firmware.errors import Failure, Refused
-from firmware.sync import ancestor, keys, standing
+from firmware.sync import ancestor, audit, keys, standing
 from firmware.sync.link import Link
 from firmware.sync.settings import Settings
-from firmware.sync.standing import Standing
+from firmware.sync.standing import Standing, Waiting
 
 #: seconds that the peer may take to answer a question about its standing
 ASK_TIME = 4.0
@@ -27,6 +27,9 @@ class Pair:
         self.theirs: Standing | None = None
         #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
         self.shown: dict[str, str] = {}
+        #: the push that the operator confirmed last, and the one of ours that waits on the peer
+        self.confirmed = ""
+        self._waiting: Waiting | None = None
         self._told: Standing | None = None
         self._said = ""
         self._telling = asyncio.Lock()
@@ -85,8 +88,19 @@ class Pair:
         return describe(self.settings, ours, self.theirs, why_not, self.link.remedy if why_not else "")
 
     def _met(self, ours: Standing, theirs: Standing) -> None:
+        self._note_put_back(theirs.waiting)
         self._told, self.theirs = ours, theirs
         self._log(*standing.judge(ours, theirs, ""))
+
+    def _note_put_back(self, now: Waiting | None) -> None:
+        """What we pushed waited there when we saw it last, and waits no more: unless it was confirmed, tell the trail."""
+        if now is not None and now.node == self.settings.local_node:
+            self._waiting = now
+        elif (gone := self._waiting) is not None:
+            self._waiting = None
+            if gone.push != self.confirmed:
+                about: dict[str, Any] = {"service": gone.service, "to": self.settings.peer, "push": gone.push}
+                audit.note("push", who=audit.NODE, result="rolled-back", message="it was not confirmed", **about)
 
     def _lost(self, why: str) -> None:
         self.theirs = self._told = None

@@ -13,6 +13,8 @@ from firmware.sync import transaction
 AGAIN = 2.0
 
 _tasks: set[asyncio.Task[None]] = set()
+#: the next one, and never more than that: a peer can have us look as often as it likes
+_timers: list[asyncio.TimerHandle] = []
 
 
 def see_to_it() -> None:
@@ -20,7 +22,11 @@ def see_to_it() -> None:
     if titles := transaction.titles():
         found = transaction.waiting()
         left = found.left if found and titles == [found.title] else 0.0
-        asyncio.get_running_loop().call_later(left + 0.01, _begin)
+        loop = asyncio.get_running_loop()
+        when = loop.time() + left + 0.01
+        if not _timers or when < _timers[0].when():
+            _stop_waiting()
+            _timers.append(loop.call_at(when, _begin))
 
 
 def leave_behind() -> None:
@@ -31,7 +37,13 @@ def leave_behind() -> None:
         run.leave("foreground { sleep $1 } $@", seconds, sys.executable, "-m", "firmware", "csyncd", "recover")
 
 
+def _stop_waiting() -> None:
+    while _timers:
+        _timers.pop().cancel()
+
+
 def _begin() -> None:
+    _stop_waiting()
     task = asyncio.ensure_future(_recover())
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

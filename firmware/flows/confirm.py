@@ -25,12 +25,13 @@ async def confirm(link: Link, settings: Settings, theirs: Standing, who: Who) ->
     """Keep what waits on the peer, if this node pushed it; returns the report of `csync confirm --json`."""
     found = theirs.waiting
     if found is None or found.node != settings.local_node:
+        recovery.refuse_waiting()
         raise Refused(
             f"nothing that this node pushed waits to be confirmed on node {settings.remote_node}",
-            "csync log tells what became of it",
+            f"csync log on node {settings.remote_node} tells what became of it",
         )
     about: dict[str, Any] = {"service": found.service, "push": found.push}
-    answer = await link.insist(lambda: link.request("/v1/confirm", about, lane="push", timeout=TIME))
+    answer = await link.insist(lambda time: link.request("/v1/confirm", about, lane="push", timeout=time), TIME)
     at("confirm.answered")
     agreed = answer["state"], answer["digests"]
     ancestor.record(settings.remote_node, found.service, *agreed, pushed_by=settings.local_node)

@@ -18,7 +18,7 @@ from firmware.faults import at
 from firmware.flows import recovery
 from firmware.rc import check, document
 from firmware.rc.document import Block
-from firmware.services import applied, catalog, control
+from firmware.services import applied, catalog
 from firmware.services.definition import Service
 from firmware.sync import ancestor, audit, proposal, report, versions
 from firmware.sync.audit import Who
@@ -30,7 +30,7 @@ from firmware.sync.versions import Versions
 
 #: seconds for the peer to check, reload, and put back if need be
 TIME = 120.0
-#: seconds to wait for what is being done with the service here
+#: seconds to wait for another push of the service, from here or to here
 PATIENCE = 5.0
 
 
@@ -49,7 +49,6 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
     """Push a service and return the report of `csync push --json`."""
     began = time.monotonic()
     try:
-        # While we push it there, nobody pushes it here: two that cross would swap what both nodes have.
         with ExitStack() as held:
             await _turn(wish.title, held)
             protocol = _protocol(wish, theirs, settings)
@@ -64,17 +63,19 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
     if answer["result"] in ("applied", "unchanged") and not answer.get("confirm"):
         await asyncio.to_thread(_agreed, offer, answer, settings)
         at("push.agreed")
-    _note(wish, settings, answer["result"], push=offer.push, **report.trail(answer))
+    told = {"push": offer.push, "confirm": answer.get("confirm", 0), **report.trail(answer)}
+    _note(wish, settings, answer["result"], **told)
     took = {"round_trips": trips, "seconds": round(time.monotonic() - began, 3)}
     return {"service": wish.title, "node": settings.remote_node, **answer, **took}
 
 
 async def _turn(title: str, held: ExitStack) -> None:
-    """Hold the service's lock, once others have let go of it; Busy if they do not within PATIENCE seconds."""
+    """Have pushes of the service for ourselves, once others are done with theirs; Busy if they are not within PATIENCE
+    seconds. While we push it there, nobody pushes it here: two that cross would swap what both nodes have."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            held.enter_context(control.lock(title, wait=False))
+            held.enter_context(recovery.pushing(title))
             return
         except Busy:
             if time.monotonic() > deadline:
@@ -108,7 +109,7 @@ def propose(title: str, peer: int) -> Proposal:
 def tested(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
     name, _, instance = title.partition(".")
-    block, service = document.read().find(name, instance), catalog.find(name)
+    block, service = document.read().only(name, instance), catalog.find(name)
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
     if service.stays:
@@ -137,16 +138,16 @@ async def _delivered(offer: Proposal, protocol: int, link: Link, settings: Setti
     is back: where it had arrived, that changes nothing and only tells what came of it."""
     asked = 0
 
-    async def ask() -> tuple[Mapping[str, Any], int]:
+    async def ask(seconds: float) -> tuple[Mapping[str, Any], int]:
         nonlocal asked
         asked += 1
-        answer, trips = await _send(offer, protocol, link)
+        answer, trips = await _send(offer, protocol, link, seconds)
         if answer["result"] == "busy" and asked > 1:
             raise Failure(f"service {offer.title}: {settings.peer} is still at work on it")
         return answer, trips + asked - 1
 
     try:
-        answer, trips = await link.insist(ask)
+        answer, trips = await link.insist(ask, TIME)
     except Lost as lost:
         raise Failure(
             f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole, and cannot be asked",
@@ -155,14 +156,14 @@ async def _delivered(offer: Proposal, protocol: int, link: Link, settings: Setti
     return ({**answer, "result": "refused"} if answer["result"] == "busy" else answer), trips
 
 
-async def _send(offer: Proposal, protocol: int, link: Link) -> tuple[Mapping[str, Any], int]:
-    answer = await link.request("/v1/push", offer.json(protocol), lane="push", timeout=TIME)
+async def _send(offer: Proposal, protocol: int, link: Link, seconds: float = TIME) -> tuple[Mapping[str, Any], int]:
+    answer = await link.request("/v1/push", offer.json(protocol), lane="push", timeout=seconds)
     if answer.get("result") != "lacking":
         return answer, 1
     lacking = {str(digest) for digest in answer.get("lacking", ())}
     more = await asyncio.to_thread(_contents, offer.service, offer.entries, offer.title, lacking)
     whole_offer = replace(offer, contents={**offer.contents, **more})
-    answer = await link.request("/v1/push", whole_offer.json(protocol), lane="push", timeout=TIME)
+    answer = await link.request("/v1/push", whole_offer.json(protocol), lane="push", timeout=seconds)
     if answer.get("result") == "lacking":
         raise Failure(f"service {offer.title}: the peer changes while it is being pushed to", "push again")
     return answer, 2

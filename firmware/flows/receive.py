@@ -5,6 +5,7 @@ rollback → swap → reload → decide → record → report. What an interrupt
 """
 
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def receive(proposal: Proposal, visitor: Visitor) -> Answer:
     """Apply a proposal, whole or not at all; a dry one only says what it would change. It never raises for a refusal."""
     at("receive.begun")
     try:
-        with control.lock(proposal.title, wait=False):
+        with recovery.pushing(proposal.title), control.lock(proposal.title, wait=False):
             return _considered(proposal, visitor)
     except Busy as error:
         return Report("busy", str(error), error.hint).json()
@@ -39,7 +40,10 @@ def receive(proposal: Proposal, visitor: Visitor) -> Answer:
     except Failure as error:
         return _audited(proposal, visitor, Report("failed", whole(error), error.hint))
     except OSError as error:
-        return _audited(proposal, visitor, Report("failed", f"{error.filename or proposal.title}: {error.strerror}"))
+        hint = "make room on the receiving node: df /etc /run" if error.errno == ENOSPC else ""
+        return _audited(
+            proposal, visitor, Report("failed", f"{error.filename or proposal.title}: {error.strerror}", hint)
+        )
 
 
 def _considered(proposal: Proposal, visitor: Visitor) -> Answer:

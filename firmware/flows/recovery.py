@@ -3,9 +3,10 @@
 Everything here may be interrupted and done again. Who calls it holds the service's lock and SWAP, but for `recover`.
 """
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from firmware.errors import Refused
+from firmware.errors import Failure, Refused
 from firmware.faults import at
 from firmware.rc import document
 from firmware.services import applied, catalog, content, control, tree
@@ -18,6 +19,12 @@ from firmware.sync.transaction import Transaction
 SWAP = "swap"
 #: where edits are kept that were made to a push that waited to be confirmed, when it was put back
 EDITED = Path("/run/firmware/edited")
+
+
+def pushing(title: str) -> AbstractContextManager[None]:
+    """Held by each push of a service, from here or to here; Busy if there is another one. The service's own lock is not
+    held for as long: a peer that does not answer is in nobody's way."""
+    return control.lock(f"push of {title}", wait=False)
 
 
 def recover(only: str = "", *, booting: bool = False) -> list[str]:
@@ -123,11 +130,19 @@ def _load(stage: Stage) -> Outcome:
 
 
 def _keep_edits(stage: Stage, found: Transaction) -> str:
-    """Whoever edited what waited to be confirmed finds it again; returns where."""
-    if found.phase != "waiting" or staging.current(stage).digest == found.report["state"] or not stage.owned.is_dir():
+    """Whoever edited what waited to be confirmed finds it again; returns where. It is no reason to leave it there longer."""
+    if found.phase != "waiting":
         return ""
-    place = EDITED / stage.title
-    tree.remove(place)
-    EDITED.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tree.copy(stage.owned, place)
+    try:
+        now = staging.current(stage)
+        if now.digest == found.report["state"]:
+            return ""
+        place = EDITED / stage.title / f"{found.push[:8]}"
+        tree.remove(place)
+        place.mkdir(mode=0o700, parents=True)
+        (place / "block").write_text(now.block)
+        if stage.service.owns and stage.owned.is_dir():
+            tree.copy(stage.owned, place / "files")
+    except (Failure, OSError) as error:
+        return f"; what was edited here meanwhile could not be kept: {error}"
     return f"; what was edited here meanwhile is in {place}"

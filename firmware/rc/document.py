@@ -135,6 +135,15 @@ class Document:
                 return block
         return None
 
+    def only(self, name: str, instance: str = "") -> Block | None:
+        """The same, where it matters that there is no other: Invalid if it stands again."""
+        found = [block for block in self.blocks if (block.name, block.instance) == (name, instance)]
+        if len(found) > 1:
+            title, first = found[0].title, found[0].lines[0].number
+            again = [f"{self.path}:{block.lines[0].number}: service {title} stands here again" for block in found[1:]]
+            raise Invalid(f"service {title}: it stands in line {first} already", f"edit {self.path}", again)
+        return found[0] if found else None
+
     def section(self, name: str, instance: str = "") -> Block:
         """The same, or Failure where it is missing."""
         block = self.find(name, instance)

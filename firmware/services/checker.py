@@ -31,6 +31,11 @@ def outcome(service: Service, argv: Argv, staged: Path | None = None, *, seconds
             done = run(command, timeout=seconds, check=False)
     except Failure as error:
         raise Failure(f"service {service.name}: its checker: {error}") from None
+    number = -done.status if done.status < 0 else done.status - 128
+    if number > 0:
+        raise Failure(
+            f"service {service.name}: its checker was ended by signal {number}; {done.words[:200]}", "try again"
+        )
     return Outcome(done.status, done.words[:LONGEST])
 
 

@@ -6,8 +6,9 @@ What changed nothing is kept apart: a peer that is refused as often as it likes 
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from heapq import merge
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -65,12 +66,15 @@ def _append(line: bytes, path: Path) -> None:
 
 def entries(place: Path = PLACE) -> list[Mapping[str, Any]]:
     """The whole trail, oldest first."""
-    found: list[Mapping[str, Any]] = []
-    for part in (f"{name}.log{age}" for name in (DONE, NOTHING) for age in (".1", "")):
-        if (place / part).exists():
-            lines = (place / part).read_text("utf-8").splitlines()
-            found += [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-    return sorted(found, key=lambda entry: float(entry["time"]))
+    # Each part in its own order, whatever was done to the clock.
+    return list(merge(*(_part(place / name) for name in (DONE, NOTHING)), key=lambda entry: float(entry["time"])))
+
+
+def _part(path: Path) -> Iterator[Mapping[str, Any]]:
+    for file in (Path(f"{path}.log.1"), Path(f"{path}.log")):
+        for line in file.read_text("utf-8").splitlines() if file.exists() else ():
+            if line.startswith("{") and line.endswith("}"):
+                yield json.loads(line)
 
 
 def _bounded(value: Any) -> Any:

@@ -128,19 +128,19 @@ class Link:
             )
         return dict(answer.content)
 
-    async def insist(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
-        """What `ask` answers. If the link breaks before that, ask again as soon as it is back, so only for what may be asked
-        twice; Lost after PATIENCE seconds."""
+    async def insist(self, ask: Callable[[float], Awaitable[Answer]], seconds: float) -> Answer:
+        """What `ask` answers within that time. If the link breaks before that, ask again as soon as it is back, so only for
+        what may be asked twice; Lost if there is no answer PATIENCE seconds later."""
         try:
-            return await ask()
+            return await ask(seconds)
         except Lost as error:
             lost = error
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+        while (left := deadline - time.monotonic()) > 0:
             await asyncio.sleep(0.5)
             try:
-                await self.settled(deadline - time.monotonic())
-                return await ask()
+                await self.settled(left)
+                return await ask(max(1.0, deadline - time.monotonic()))
             except (Refused, Invalid):
                 raise
             except Failure:

@@ -26,8 +26,6 @@ from firmware.sync import versions
 MOST_FILES, MOST_BYTES, MOST_BYTES_IN_ALL = 4096, 8 << 20, 16 << 20
 #: characters of a block, and of any other text
 LONGEST_BLOCK, LONGEST = 65536, 4096
-#: what is wrong with a block is said so many times
-MOST_PROBLEMS = 10
 SMALLER = "keep what is large elsewhere, or copy it by other means"
 FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
 #: what version 2 of the peer API added
@@ -125,8 +123,7 @@ def _version(content: Mapping[str, Any]) -> None:
     said = content.get("protocol", 1)
     if type(said) is not int:
         raise Refused("protocol: not a whole number")
-    firmware = content.get("firmware", "?")
-    theirs = versions.Versions(firmware[:40] if isinstance(firmware, str) else "?", (said, said))
+    theirs = versions.Versions(str(content.get("firmware", "?"))[:40], (said, said))
     if wrong := versions.unfit(versions.Versions(__version__), theirs):
         raise Refused(wrong, "install the same version on both nodes")
 
@@ -158,7 +155,7 @@ def _block(title: str, text: str) -> tuple[Service, Block]:
     if len(blocks) != 1 or blocks[0].title != title or blocks[0].text.strip() != text.strip():
         raise Refused(f"the block: it is not one block of service {title}")
     if problems := [*check.peer_problems(blocks[0], service), *check.block_problems(blocks[0], service, parsed.path)]:
-        raise Refused("the block: " + "; ".join(problems[:MOST_PROBLEMS]))
+        raise Refused("the block: " + "; ".join(problems))
     return service, blocks[0]
 
 

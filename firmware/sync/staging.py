@@ -59,6 +59,7 @@ def stage_of(service: Service, title: str, *, top: Path = TOP, config: Path = Pa
 
 def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
     """Write the proposed files: those that came with it, and those that are here already; then prove that they are right."""
+    _exchangeable(stage)
     clear(stage)
     stage.place.parent.mkdir(mode=0o700, exist_ok=True)
     stage.place.mkdir(mode=0o700)
@@ -77,6 +78,16 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
         for paths in wrong:
             if paths:
                 raise Failure(f"{paths[0]}: it could not be staged as it was sent")
+
+
+def _exchangeable(stage: Stage) -> None:
+    """Refused where what is swapped out could not be removed without harm, or not be swapped at all."""
+    if os.path.lexists(stage.owned) and not stage.owned.is_dir():
+        raise Refused(f"{stage.owned}: it is no directory on the receiving node", "remove it there")
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        place = Path(line.split()[1].encode().decode("unicode_escape"))
+        if stage.service.owns and place.is_relative_to(stage.owned):
+            raise Refused(f"{place}: something is mounted there on the receiving node", f"umount {place}, there")
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -110,9 +121,10 @@ def before(stage: Stage, now: Content, **known: Any) -> Transaction:
 
 def swap(stage: Stage, block: str) -> None:
     """Put the staged files and the block in place."""
-    if stage.service.owns:
-        stage.owned.mkdir(mode=0o700, exist_ok=True)
+    if stage.service.owns and stage.owned.exists():
         native.exchange(stage.tree, stage.owned)
+    elif stage.service.owns:
+        stage.tree.rename(stage.owned)
     at("receive.exchanged")
     _put_block(stage, block)
 
@@ -171,5 +183,5 @@ def _inode(path: Path) -> int:
 def current(stage: Stage) -> Content:
     """What the service is now."""
     name, _, instance = stage.title.partition(".")
-    block = document.read(stage.config).find(name, instance)
+    block = document.read(stage.config).only(name, instance)
     return content.read(stage.service, block)
