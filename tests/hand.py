@@ -25,8 +25,10 @@ from typing import Any
 
 OWNED, APPLIED, CONFIG = Path("/etc/haproxy"), Path("/run/firmware/applied/haproxy"), Path("/etc/config.rc")
 STAGING, LOCKS, FAULTS = Path("/etc/.staging"), Path("/run/firmware/lock"), Path("/run/faults")
+TRAIL = Path("/var/log/csyncd")
 HERE = "http://127.0.0.1:8080/"
 
+known: set[str] = set()
 pushing: list[subprocess.Popen[str]] = []
 struck: list[dict[str, Any]] = []
 taken: list[socket.socket] = []
@@ -122,9 +124,9 @@ def strikes() -> None:
     striking.clear()
 
 
-def take_port() -> None:
-    """Let nobody else listen on a port."""
-    taken.append(socket.create_server(("", 8099)))
+def take_port(port: int) -> None:
+    """Let nobody else listen on it."""
+    taken.append(socket.create_server(("", port)))
 
 
 def give_port() -> None:
@@ -272,10 +274,11 @@ def answer(url: str) -> str:
         return ""
 
 
-def look(other: str, since: float) -> dict[str, Any]:
+def look(other: str) -> dict[str, Any]:
     """Everything there is to know of this node; `served` is what the other one's haproxy answers."""
     block, rest = blocks(CONFIG.read_text())
     services = json.loads(command("service", "list", "--json")["stdout"])
+    times = {json.loads(line)["time"] for line in known}
     trail = json.loads(command("csync", "log", "--json")["stdout"] or "[]")
     return {
         "disk": listing(OWNED), "block": block, "rest": rest, "applied": listing(APPLIED / "files"),
@@ -283,7 +286,7 @@ def look(other: str, since: float) -> dict[str, Any]:
         "unapplied": [one["name"] for one in services if one["needs_apply"]],
         "not running": [one["name"] for one in services if one["state"] == "failed"],
         "status": json.loads(command("csync", "status", "--json")["stdout"] or "{}"),
-        "trail": [entry for entry in trail if entry["time"] >= since],
+        "trail": [entry for entry in trail if entry["time"] not in times],
         "staged": sorted(map(str, STAGING.rglob("*"))), "leftovers": sorted(map(str, Path("/etc").rglob(".firmware-*"))),
         "counted": counted(), "locked": locked(),
     }  # fmt: skip
@@ -321,21 +324,22 @@ def run(*argv: str) -> dict[str, Any]:
     return command(*argv)
 
 
-def now() -> float:
-    """Seconds since the epoch."""
-    return time.time()
+def noted() -> None:
+    """Remember what the trail has: later it is what came since. Clocks may be set, and do not tell."""
+    known.clear()
+    known.update(line for path in TRAIL.glob("*.log*") for line in path.read_text().splitlines())
 
 
 def main() -> None:
     """Do what is told until there is no more."""
     verbs: tuple[Callable[..., Any], ...] = (
-        edit, push, pushed, fault, strike, strikes, hold, take_port, give_port, happened, settle, look, run, now, counted,
+        edit, push, pushed, fault, strike, strikes, hold, take_port, give_port, happened, settle, look, run, noted, counted,
     )  # fmt: skip
-    known = {verb.__name__: verb for verb in verbs}
+    named = {verb.__name__: verb for verb in verbs}
     for line in sys.stdin:
         told = json.loads(line)
         try:
-            said = {"answer": known[told.pop("do")](*told.pop("words"), **told)}
+            said = {"answer": named[told.pop("do")](*told.pop("words"), **told)}
         except Exception:
             said = {"error": traceback.format_exc()}
         print(json.dumps(said), flush=True)

@@ -107,7 +107,7 @@ class Game:
         for node in (1, 2):
             self.stage.shows(node, "orange", within=15)
         self.agree(State.made("0", random.Random(0)))
-        facts = self.look(0.0)
+        facts = self.look()
         self.rest = {node: facts[node]["rest"] for node in (1, 2)}
         self.counts = {node: facts[node]["counted"] for node in (1, 2)}
         return self
@@ -141,20 +141,17 @@ class Game:
         raise Broken(f"of seed {seed}, too many pushes ended before they could be interrupted")
 
     def both(self, verb: str, *words: Any, **told: Any) -> dict[int, Any]:
-        """Tell both hands the same at the same time; their answers by node."""
+        """Tell both hands the same at the same time; their answers by node. What is told by node goes to that one."""
         for node, hand in self.hands.items():
-            own = {
-                "look": {"other": ADDRESSES[3 - node]},
-                "settle": {"counts": self.counts[node] if verb == "settle" else 0},
-            }
-            hand.tell(verb, *words, **told, **own.get(verb, {}))
+            own = {key: value[node] if isinstance(value, dict) else value for key, value in told.items()}
+            hand.tell(verb, *words, **own)
         return {node: hand.told() for node, hand in self.hands.items()}
 
     def repair(self, state: State) -> None:
         """Begin anew after a violation, so that the next one is one of its own."""
         for node in (1, 2):
             self.stage.on(node, "service", "csyncd", "restart")
-        self.settled(0.0)
+        self.settled()
         self.agree(state)
 
     def agree(self, state: State) -> None:
@@ -170,18 +167,18 @@ class Game:
         if done["status"]:
             raise Broken(f"node {node}: service haproxy apply: exit status {done['status']}: {done['stderr']}")
 
-    def look(self, since: float) -> dict[int, Any]:
+    def look(self) -> dict[int, Any]:
         """What there is to know of each node; what its haproxy serves is what the other one is answered."""
-        facts = self.both("look", since=since)
+        facts = self.both("look", other={1: ADDRESSES[2], 2: ADDRESSES[1]})
         facts[1]["served"], facts[2]["served"] = facts[2]["served"], facts[1]["served"]
         return facts
 
-    def settled(self, since: float) -> tuple[dict[int, Any], list[str]]:
+    def settled(self) -> tuple[dict[int, Any], list[str]]:
         """Wait until nothing is under way on either node; what there is to know of them then, and what is still amiss."""
         deadline = time.monotonic() + RECOVERY
         while True:
-            waits = self.both("settle", patience=max(1.0, deadline - time.monotonic()))
-            facts = self.look(since)
+            waits = self.both("settle", counts=self.counts, patience=max(1.0, deadline - time.monotonic()))
+            facts = self.look()
             amiss = [f"node {node}: {what}" for node, wait in waits.items() for what in wait["missing"]]
             for node, found in facts.items():
                 amiss += [
@@ -228,10 +225,10 @@ class Turn:
         if self.blow.power:
             game.both("run", "config", "save")
         game.edit(self.pusher, self.states["new"])
-        self.since = game.hands[self.pusher].ask("now")
+        game.both("noted")
         self._push()
         restored = time.monotonic()
-        self.facts, amiss = game.settled(self.since)
+        self.facts, amiss = game.settled()
         game.figures.took("recovery", restored)
         self._happened()
         wrong = [f"it does not recover: {what}" for what in amiss]
@@ -245,7 +242,7 @@ class Turn:
     def _push(self) -> None:
         hands = self.game.hands
         if self.blow.taken:
-            hands[self.receiver].ask("take_port")
+            hands[self.receiver].ask("take_port", self.states["new"].port)
         for fault in self.blow.faults:
             hands[self.nodes[fault.side]].ask("fault", fault.step, fault.order)
             if fault.order == "stop":
@@ -326,7 +323,8 @@ class Turn:
         self.next = pusher = self.receiver if back and self.ended[1] == self.ended[2] else self.pusher
         if state is not self.states["new"] or self.ended[pusher] != "new":
             game.edit(pusher, state)
-        began, since = time.monotonic(), game.hands[pusher].ask("now")
+        game.both("noted")
+        began = time.monotonic()
         game.hands[pusher].ask("push")
         self.said = said = game.hands[pusher].ask("pushed", PUSH)
         game.figures.took("next push", began)
@@ -334,7 +332,7 @@ class Turn:
             return [f"the next push, from node {pusher}, ends with exit status {said['status']}"]
         if self.blow.kind == "late":
             time.sleep(max(0.0, self.began + blows.LATE + 2 - time.monotonic()))
-        self.facts, amiss = game.settled(since)
+        self.facts, amiss = game.settled()
         wrong = [f"the next push is not over: {what}" for what in amiss]
         for node in (1, 2):
             self.ended[node], mixed = judge.whole(self.facts[node], {"new": state}, game.rest[node])
@@ -350,11 +348,12 @@ class Turn:
         lines += [f"csync confirm: {self.said['confirmed']}"] if "confirmed" in self.said else []
         lines.append(", ".join(f"{key} {report[key]!r}" for key in report if key not in ("files", "hint", "sha256")))
         for node in (1, 2):
-            lines.append(f"node {node}: the trail, and csyncd's last words:")
+            lines.append(f"node {node}: the trail, and the last words of csyncd and of haproxy:")
             keys = ("time", "event", "result", "message")
             lines += [f"    {[entry.get(key) for key in keys]}" for entry in self.facts[node]["trail"]]
-            log = self.game.stage.lab.read(node, "/run/firmware/log/csyncd/current").splitlines()[-15:]
-            lines += [f"    {line[11:200]}" for line in log]
+            for name in ("csyncd", "haproxy"):
+                log = self.game.stage.lab.read(node, f"/run/firmware/log/{name}/current").splitlines()[-15:]
+                lines += [f"    {line[11:200]}" for line in log]
         return lines
 
 

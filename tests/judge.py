@@ -21,7 +21,7 @@ EXITS = {"applied": (0,), "unchanged": (0,), "refused": (3,), "rolled-back": (1,
 @dataclass(frozen=True)
 class State:
     """What haproxy is in one round: files by name with mode and text, each of which carries the round's name, and the
-    check_interval in its block ("" for none). The port 8099 is one that may be taken."""
+    check_interval in its block ("" for none)."""
 
     name: str
     files: Mapping[str, tuple[int, str]]
@@ -40,10 +40,15 @@ class State:
         return cls(name, {"haproxy.cfg": (0o640, text), **files}, interval)
 
     @property
+    def port(self) -> int:
+        """One of its own, so that it may be taken."""
+        return 20_000 + int(self.name.partition("-")[0], 16) % 10_000
+
+    @property
     def listening(self) -> "State":
-        """The same, at one more port."""
+        """The same, at that port, too."""
         mode, text = self.files["haproxy.cfg"]
-        more = text.replace("    bind :8080\n", "    bind :8080\n    bind :8099\n")
+        more = text.replace("    bind :8080\n", f"    bind :8080\n    bind :{self.port}\n")
         return replace(self, files={**self.files, "haproxy.cfg": (mode, more)})
 
     @property

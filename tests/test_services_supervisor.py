@@ -292,6 +292,18 @@ def test_commands_on_one_service_wait_for_each_other(lab: Lab) -> None:
     assert len(processes(lab, "^haproxy ")) in (2, 3)  # a former worker may still be on its way out
 
 
+def test_an_order_to_stop_never_comes_after_the_order_to_start_that_followed_it(lab: Lab) -> None:
+    slow = '#!/bin/sh\n[ "$1" != -d ] || sleep 0.5\nexec /usr/bin/s6-svc.real "$@"\n'
+    service(lab, "haproxy", "stop")
+    lab.run(1, "sh", "-ec", 'mv "$0" "$0.real"; cat >"$0"; chmod +x "$0"', "/usr/bin/s6-svc", stdin=slow)
+    try:
+        service(lab, "haproxy", "restart")
+        time.sleep(0.6)
+        assert row(lab, "haproxy")["state"] == "running"
+    finally:
+        lab.run(1, "mv", "/usr/bin/s6-svc.real", "/usr/bin/s6-svc")
+
+
 def test_a_killed_start_leaves_a_service_that_can_be_started(lab: Lab) -> None:
     for pause in (0.02, 0.05, 0.08, 0.12, 0.16, 0.2, 0.3):
         service(lab, "haproxy", "stop")

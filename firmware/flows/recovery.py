@@ -72,6 +72,9 @@ def undo(stage: Stage, old: Transaction) -> str:
     at("undo.put-back")
     applied.put_back(stage.title, old.applied)
     again = _load(stage)
+    if again.status:
+        # What ran before may have ended for a reason of its own just then; then it only has to be started.
+        again = _load(stage)
     at("undo.loaded")
     return f", but loading it again failed, too: {again.output}" if again.status else ""
 

@@ -43,8 +43,10 @@ def wake(place: Path) -> None:
 def put_down(place: Path) -> None:
     """TERM, then KILL, and wait for its end. Failure if it does not come."""
     limit, deadline = str(int(DOWN_SECONDS * 1000)), time.monotonic() + DOWN_SECONDS
-    run(["s6-svc", "-wD", "-T", limit, "-d", str(place)], timeout=DOWN_SECONDS + 5, check=False)
-    # Between a crash and its restart s6-svc finds it down already, before s6 has heard that it shall stay so.
+    # Not `s6-svc -wD`: where it is down already, that ends before the order is given, which may then come after a `wake`.
+    run(["s6-svc", "-d", str(place)])
+    run(["s6-svwait", "-D", "-t", limit, str(place)], timeout=DOWN_SECONDS + 5, check=False)
+    # Between a crash and its restart it is down, and s6 may not have heard yet that it shall stay so.
     while run(["s6-svstat", "-o", "up,wantedup", str(place)], check=False).stdout.split() != ["false", "false"]:
         if time.monotonic() > deadline:
             raise Failure(f"service {place.name}: not stopped: it is still there after {DOWN_SECONDS:g} s")
