@@ -79,7 +79,7 @@ def pushed(patience: float) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         pushing[0].kill()
         stdout, stderr = pushing[0].communicate()
-        stderr += f"\nit did not end within {patience:g} s"
+        return {"status": None, "stdout": "", "stderr": f"it did not end within {patience:g} s", "time": time.monotonic()}
     return {"status": pushing[0].returncode, "stdout": stdout, "stderr": stderr, "time": time.monotonic()}
 
 

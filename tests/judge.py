@@ -152,7 +152,7 @@ def result_of(said: Mapping[str, Any]) -> str:
 
 def _result(said: Mapping[str, Any], has: str) -> list[str]:
     result, status = result_of(said), said["status"]
-    wrong = []
+    wrong = [said["stderr"]] if status is None and said["stderr"] else []
     if "confirmed" not in said and result == "nothing" and status is not None and status >= 0:
         wrong.append(f"the push ended with {status} and no JSON: {said['stderr']}")
     if "confirmed" not in said and result != "nothing" and status not in EXITS[result]:

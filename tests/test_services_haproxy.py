@@ -81,6 +81,22 @@ def test_a_port_that_somebody_else_has_fails_the_reload_and_no_client_notices(la
     assert lab.read(1, CONFIG) == page("before") and not row(lab, "haproxy")["needs_apply"]
 
 
+def test_a_master_that_dies_before_it_was_asked_and_cannot_come_back_is_not_waited_for(lab: Lab) -> None:
+    master = str(pid(lab, "haproxy"))
+    lab.write(1, CONFIG, page("taken", 8099))
+    holder = lab.start(1, PYTHON, "-c", HOLD, "8099")
+    assert holder.stdout and holder.stdout.readline() == b"held\n"
+    try:
+        lab.run(1, "kill", "-STOP", master)
+        applying = lab.start(1, "timeout", "20", "service", "haproxy", "apply")
+        time.sleep(1.0)
+        lab.run(1, "kill", "-KILL", master)
+        _, said = applying.communicate(timeout=30)
+        assert applying.returncode == 1 and b"not loaded" in said
+    finally:
+        holder.kill()
+
+
 def test_a_reload_that_haproxy_itself_refuses_is_a_failure_with_its_words(lab: Lab) -> None:
     """`haproxy -c` and we let it pass: the socket's directory is not there."""
     lab.write(1, CONFIG, page("after").replace("bind :80", "bind :80\n    bind /nowhere/at.sock"))
