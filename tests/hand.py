@@ -79,7 +79,12 @@ def pushed(patience: float) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         pushing[0].kill()
         stdout, stderr = pushing[0].communicate()
-        return {"status": None, "stdout": "", "stderr": f"it did not end within {patience:g} s", "time": time.monotonic()}
+        return {
+            "status": None,
+            "stdout": "",
+            "stderr": f"it did not end within {patience:g} s",
+            "time": time.monotonic(),
+        }
     return {"status": pushing[0].returncode, "stdout": stdout, "stderr": stderr, "time": time.monotonic()}
 
 
@@ -226,15 +231,13 @@ def counted() -> dict[str, int]:
     return dict(Counter(kind_of(name, words, parent) for _, parent, name, words in processes()))
 
 
-def settle(counts: dict[str, int], patience: float) -> dict[str, Any]:
+def settle(counts: dict[str, int], patience: float) -> list[str]:
     """Wait until nothing is under way here any more: no lock held, nothing staged, haproxy answers, these processes and no
-    others, the pair is not red. What is still missing when patience ends, and how long it took (seconds)."""
-    began = time.monotonic()
-    while True:
-        missing = _unsettled(counts)
-        if not missing or time.monotonic() - began > patience:
-            return {"missing": missing, "seconds": time.monotonic() - began}
-        time.sleep(0.03)
+    others. What is still missing when patience ends (seconds)."""
+    deadline = time.monotonic() + patience
+    while (missing := _unsettled(counts)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return missing
 
 
 def _unsettled(counts: dict[str, int]) -> list[str]:
@@ -246,11 +249,13 @@ def _unsettled(counts: dict[str, int]) -> list[str]:
             missing.append(f"processes: {now.get(kind, 0)} of {kind}, not {counts.get(kind, 0)}")
     if not missing and not answer(HERE):
         missing.append("haproxy does not answer")
-    if not missing:
-        status = command("csync", "status", "--json")
-        report = json.loads(status["stdout"]) if status["stdout"] else {"state": "red", "reasons": [status["stderr"]]}
-        missing += report["reasons"] if report["state"] == "red" else []
     return missing
+
+
+def status() -> dict[str, Any]:
+    """What `csync status` says."""
+    done = command("csync", "status", "--json")
+    return dict(json.loads(done["stdout"])) if done["stdout"] else {"state": "red", "reasons": [done["stderr"]]}
 
 
 def locked() -> list[str]:
@@ -285,7 +290,6 @@ def look(other: str) -> dict[str, Any]:
         "applied block": blocks((APPLIED / "block").read_text())[0], "served": answer(f"http://{other}:8080/"),
         "unapplied": [one["name"] for one in services if one["needs_apply"]],
         "not running": [one["name"] for one in services if one["state"] == "failed"],
-        "status": json.loads(command("csync", "status", "--json")["stdout"] or "{}"),
         "trail": [entry for entry in trail if entry["time"] not in times],
         "staged": sorted(map(str, STAGING.rglob("*"))), "leftovers": sorted(map(str, Path("/etc").rglob(".firmware-*"))),
         "counted": counted(), "locked": locked(),
@@ -333,7 +337,7 @@ def noted() -> None:
 def main() -> None:
     """Do what is told until there is no more."""
     verbs: tuple[Callable[..., Any], ...] = (
-        edit, push, pushed, fault, strike, strikes, hold, take_port, give_port, happened, settle, look, run, noted, counted,
+        edit, push, pushed, fault, strike, strikes, hold, take_port, give_port, happened, settle, status, look, run, noted, counted,
     )  # fmt: skip
     named = {verb.__name__: verb for verb in verbs}
     for line in sys.stdin:

@@ -174,18 +174,19 @@ class Game:
         return facts
 
     def settled(self) -> tuple[dict[int, Any], list[str]]:
-        """Wait until nothing is under way on either node; what there is to know of them then, and what is still amiss."""
+        """Wait until nothing is under way on either node, and neither shows red; what there is to know of them then, and what
+        is still amiss."""
         deadline = time.monotonic() + RECOVERY
         while True:
-            waits = self.both("settle", counts=self.counts, patience=max(1.0, deadline - time.monotonic()))
-            facts = self.look()
-            amiss = [f"node {node}: {what}" for node, wait in waits.items() for what in wait["missing"]]
-            for node, found in facts.items():
-                amiss += [
-                    f"node {node}: {why}" for why in found["status"]["reasons"] if found["status"]["state"] == "red"
-                ]
-            if not amiss or time.monotonic() > deadline:
-                return facts, amiss
+            missing = self.both("settle", counts=self.counts, patience=max(1.0, deadline - time.monotonic()))
+            shown = self.both("status")
+            for node, status in shown.items():
+                missing[node] += status["reasons"] if status["state"] == "red" else []
+            if not any(missing.values()) or time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        facts = {node: {**found, "status": shown[node]} for node, found in self.look().items()}
+        return facts, [f"node {node}: {what}" for node in missing for what in missing[node]]
 
     def round(self, name: str, dice: random.Random, blow: Blow | None = None) -> None:
         """One round. What it violates is noted and told, and the nodes are made to agree again."""
@@ -288,10 +289,10 @@ class Turn:
 
     def _cut(self, node: int, after: float) -> None:
         time.sleep(after)
-        self.off[node] = time.monotonic()
         # What was saved in the middle of the push is seen by the cut, which may come later.
-        self.hits.append(0.0 if self.blow.strikes else self.off[node])
+        self.hits.append(0.0 if self.blow.strikes else time.monotonic())
         self.game.stage.lab.cut(node)
+        self.off[node] = time.monotonic()
 
     def _revive(self) -> None:
         for node in self.off:

@@ -121,7 +121,7 @@ def true(
 ) -> list[str]:
     """What was not so: of what the push said, of what the receiver's log says, of what `csync status` shows.
 
-    `off`: when the power of a node was cut. What was said before was of a state that is gone, and the log is, too.
+    `off`: when the power of a node was back. What was said before was of a state that is gone, and the log is, too.
     """
     receiver = 3 - pusher
     wrong = []
