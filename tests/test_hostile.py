@@ -407,11 +407,13 @@ SESSIONS = "ps -eo user:20,pid,args | grep -E '^csync .*[s]shd' | wc -l"
 
 def test_a_peer_has_a_few_sessions_and_its_oldest_end(stage: Stage) -> None:
     with sending(stage.lab, key="/root/third", node=3, workers=1) as third:
-        senders = [Sender(stage.lab, workers=1) for _ in range(12)]
+        senders: list[Sender] = []
         try:
-            for one in senders:
+            # One after the other, so that it is known which came last.
+            for _ in range(12):
+                senders.append(Sender(stage.lab, workers=1))
                 with suppress(Broken, OSError):
-                    one.send(*push())
+                    senders[-1].send(*push())
             # four of the hostile one's, the third node's, and perhaps one that has just come in
             assert eventually(lambda: int(stage.on(2, "sh", "-c", SESSIONS)) <= 5, 20), stage.on(
                 2, "sh", "-c", SESSIONS
