@@ -1,39 +1,59 @@
-# Everything that is built lies below build/. Works as root on a bare Debian 12; each target installs what it lacks.
+# Everything that is built lies below build/. Works on a bare Debian 12; each target installs what it lacks. The lab's nodes
+# are made by root; what concerns the image can be done by anybody who may install packages with sudo.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help env lab test bench soak clean packages always
+.PHONY: help run run-console image sizes lock env lab test bench soak clean lab-packages image-packages always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
 VENV := build/venv
 NODES := $(PYTHON) tests/lab/nodes
+IMAGE ?= build/image/disk.img
 
-# what runs on a node · what builds it · what the harness, the tests and the benchmark use
-PACKAGES := busybox execline haproxy iproute2 libxxhash0 netbase openssh-client openssh-server openssl procps s6 tcpdump \
-	util-linux wireguard-tools python3 python3-cffi-backend python3-h11 python3-netifaces python3-psutil \
-	python3-pyinotify python3-serial \
-	gcc libc6-dev libxxhash-dev python3-cffi python3-dev python3-setuptools python3-venv python3-wheel \
-	curl e2fsprogs mount rsync shellcheck strace
+# what builds the firmware · the image, and boots it · what runs on a node of the lab · what tests and benchmark use
+FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
+IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod openssh-client qemu-system-x86 squashfs-tools
+LAB_PACKAGES := $(FIRMWARE_PACKAGES) busybox execline haproxy iproute2 libxxhash0 netbase openssh-client openssh-server openssl \
+	procps s6 tcpdump util-linux wireguard-tools python3-cffi-backend python3-h11 python3-netifaces python3-psutil \
+	python3-pyinotify python3-serial python3-venv
+TEST_PACKAGES := curl mount rsync shellcheck strace
 
-# all that the node layer is made of
-SOURCES := pyproject.toml setup.py tests/lab/layer.py \
+# all that the node layer is made of · and the image
+SOURCES := pyproject.toml setup.py tests/lab/layer.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
 	$(shell find firmware native overlay -name __pycache__ -prune -o -type f -not -name '_native*' -not -name '*.o' -print | sort)
+IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* buildroot/quick/*)
+BASE_SOURCES := $(addprefix buildroot/quick/,unpack packages.lock leave-out not-unpacked) buildroot/board/kernel.list
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-env: packages $(VENV)/made build/layer.made ## whatever the lab nodes and the tests need
+run: image-packages build/image/disk.img ## two virtual units play the story and stay until Ctrl-C (ONCE=1: end after it)
+	IMAGE=$(IMAGE) $(PYTHON) tests/story.py --kind qemu --short $(if $(ONCE),,--stay)
 
-lab: env ## two nodes play the story: pair, push, save, reboot
-	$(VENV)/bin/python tests/story.py
+run-console: ## the console of one of them (NODE=1)
+	@$(NODES) --kind qemu console $(or $(NODE),1)
 
-test: env ## all tests (ARGS=… goes to pytest)
-	$(VENV)/bin/python -m pytest $(ARGS)
+image: image-packages build/image/disk.img ## the disk image, build/image/disk.img
 
-bench: env ## prints a table, writes build/bench.json
-	$(VENV)/bin/python tests/bench.py
+sizes: image ## what takes the room in a slot
+	@buildroot/quick/sizes build/image/base build/image/root
+
+lock: ## notes the newest versions of Debian's packages for the image
+	buildroot/quick/lock >build/packages.lock && mv build/packages.lock buildroot/quick/packages.lock
+
+env: image lab-env ## whatever the nodes of both kinds and the tests need
+
+lab: lab-env ## two nodes play the story: pair, push, save, reboot
+	$(PYTHON) tests/story.py
+
+# Most tests wait for nodes, so there are more workers than two cores; a module's tests share nodes and stay together.
+test: env ## all tests, in three workers (ARGS=… goes to pytest; IMAGE=… is the image under test)
+	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half)
+	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/bench.py $(ARGS)
 
 soak: env ## the long runs, build/soak.json (ARGS="endurance=50": that one, 50 times; SEED=… again)
 	$(VENV)/bin/python tests/soak.py $(if $(SEED),--seed $(SEED)) $(ARGS)
@@ -42,21 +62,33 @@ clean: ## everything built goes, labs first
 	for lock in $$(find build -name lab.lock 2>/dev/null); do $(NODES) --state "$$(dirname "$$lock")" down; done
 	rm -rf build firmware/_native* *.egg-info
 
-packages:
-	@tests/lab/packages $(PACKAGES)
+image-packages:
+	@tests/lab/packages $(IMAGE_PACKAGES)
 
-$(VENV)/made: tests/requirements.txt | packages
+lab-packages:
+	@tests/lab/packages $(LAB_PACKAGES) $(TEST_PACKAGES)
+
+lab-env: lab-packages $(VENV)/made build/layer.made
+
+$(VENV)/made: tests/requirements.txt | lab-packages
 	$(PYTHON) -m venv --clear --system-site-packages $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 # The C module goes into the source tree, too, for tests that import the package from there.
-build/layer.made: $(SOURCES) build/sources | packages
+build/layer.made: $(SOURCES) build/sources | lab-packages
 	$(PYTHON) tests/lab/layer.py
 	rm -f firmware/_native*
 	cp build/layer/usr/lib/python3/dist-packages/firmware/_native*.so firmware/
 	touch $@
 
+build/image/disk.img: build/image/base.made $(IMAGE_SOURCES) build/sources | image-packages
+	buildroot/quick/build build/image/base build/image
+
+build/image/base.made: $(BASE_SOURCES) | image-packages
+	buildroot/quick/unpack build/image/base
+	touch $@
+
 # The list of sources: newer when one was added or taken away.
 build/sources: always
-	@mkdir -p build && printf '%s\n' $(SOURCES) >$@.new && { cmp -s $@.new $@ || cp $@.new $@; } && rm $@.new
+	@mkdir -p build/image && printf '%s\n' $(IMAGE_SOURCES) >$@.new && { cmp -s $@.new $@ || cp $@.new $@; } && rm $@.new

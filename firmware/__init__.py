@@ -1,3 +1,3 @@
 """The csyncd firmware: services from config.rc, their sync between nodes, and their saving to flash."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -9,7 +9,7 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -118,6 +118,16 @@ def idle(stage: Stage) -> Iterator[Row]:
     yield Row("csyncd when idle: processor time in a minute (s)", used, 0.05, used / 0.05, "<= 0.05 s", used <= 0.05)
 
 
+def units() -> Iterator[Row]:
+    """The bars of the image, on virtual units."""
+    import image_bench
+
+    lab = Lab(ROOT / "build/bench-units", "qemu")
+    for name, ours, theirs in image_bench.figures(lab, ROOT / "build/bench-disks"):
+        bar = 1.6 if "power-on" in name else 1
+        yield Row(name, ours, theirs, ours / theirs, f"<= {bar:g}", ours <= bar * theirs)
+
+
 def pair(stage: Stage) -> None:
     """Two paired nodes, with a management key between them for rsync's sake."""
     stage.lab.up(2)
@@ -135,15 +145,23 @@ def pair(stage: Stage) -> None:
     stage.on(2, "sh", "-c", f"echo {pid} > /run/bench-master.pid")
 
 
-def main() -> int:
-    """Run all, print the table, write the file."""
+def lab() -> Iterator[Row]:
+    """The bars of sync and of the commands, on two nodes of the lab."""
     stage = Stage(Lab(STATE))
-    parts: tuple[Callable[[Stage], Iterator[Row]], ...] = (commands, idle, pushes)
-    rows: list[Row] = []
     try:
         pair(stage)
-        for part in parts:
-            for row in part(stage):
+        for part in (commands, idle, pushes):
+            yield from part(stage)
+    finally:
+        stage.lab.down()
+
+
+def main(named: list[str]) -> int:
+    """Measure all, or what is named (units, lab); print the table, write the file."""
+    rows: list[Row] = []
+    try:
+        for part in [part for part in (units, lab) if not named or part.__name__ in named]:
+            for row in part():
                 rows.append(row)
                 print(
                     f"{'ok ' if row.ok else 'NO '} {row.ours:9.3f} {row.theirs:9.3f}  ×{row.ratio:6.2f}  {row.bar:<11} {row.name}",
@@ -152,11 +170,9 @@ def main() -> int:
     except (Failed, story.Broken) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    finally:
-        stage.lab.down()
     (ROOT / "build/bench.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 0 if all(row.ok for row in rows) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

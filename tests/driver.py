@@ -39,6 +39,7 @@ class Lab:
 
     state: Path
     kind: str = "lab"
+    cold: bool = False
 
     def up(self, count: int = 2) -> None:
         """Fresh nodes, in the place of those that are there."""
@@ -63,9 +64,9 @@ class Lab:
         """Write a file on a node as an editor or a redirection would: in place, owner and mode stay."""
         self.run(node, "sh", "-c", 'cat >"$0"', path, stdin=text)
 
-    def reboot(self, node: int) -> None:
-        """An orderly reboot."""
-        self.nodes("reboot", str(node))
+    def reboot(self, node: int, *command: str) -> None:
+        """An orderly reboot; or, of a virtual unit, one that a command leads to."""
+        self.nodes("reboot", str(node), *command)
 
     def cut(self, node: int) -> None:
         """A power cut, then power on."""
@@ -83,7 +84,7 @@ class Lab:
         """Everything away."""
         self.nodes("down")
 
-    def nodes(self, *words: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 200) -> Result:
+    def nodes(self, *words: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 400) -> Result:
         """Run the program itself."""
         data = stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin
         done = subprocess.run(self._argv(*words), input=data, capture_output=True, timeout=timeout)
@@ -94,4 +95,7 @@ class Lab:
         return result
 
     def _argv(self, *words: str | bytes) -> list[str | bytes]:
-        return [sys.executable, "-ES", str(NODES), "--kind", self.kind, "--state", str(self.state), *words]
+        return [sys.executable, "-ES", str(NODES), *self._options(), *words]
+
+    def _options(self) -> list[str]:
+        return ["--kind", self.kind, "--state", str(self.state), *(["--cold"] if self.cold else [])]

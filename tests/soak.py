@@ -26,7 +26,10 @@ RUNS = {
     "endurance": 1_000,
     "interruptions": 500,
     "onslaught": 50_000,
+    "powercuts": 50,
 }
+#: those that are played on virtual units
+VIRTUAL = ("powercuts",)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,10 @@ def run(name: str, count: int, seed: int, lab: Lab) -> Row:
     return Row(name, count, seed, round(time.monotonic() - began, 1), not words, words, figures)
 
 
+def _lab(build: Path, name: str) -> Lab:
+    return Lab(build / f"soak-{name}", "qemu" if name in VIRTUAL else "lab")
+
+
 def main(argv: list[str] | None = None, *, build: Path = BUILD) -> int:
     """Play all, or those that are named; print the table, write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,7 +79,7 @@ def main(argv: list[str] | None = None, *, build: Path = BUILD) -> int:
     rows = []
     for name, _, count in named:
         print(f"{name}: seed {given.seed}", flush=True)
-        rows.append(run(name, int(count or RUNS[name]), given.seed, Lab(build / f"soak-{name}")))
+        rows.append(run(name, int(count or RUNS[name]), given.seed, _lab(build, name)))
     print(*rows, sep="\n")
     (build / "soak.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 0 if all(row.ok for row in rows) else 1

@@ -1,16 +1,21 @@
 """The main job, played on two real nodes in the order of the user's document, with the time that each step took.
 
-Run by `make -f image.mk lab`. Every step is a command that an operator would type; the story ends at the first that
+Run by `make -f image.mk run` (virtual units) and `make -f image.mk lab`. Every step is a command that an operator would type; the story ends at the first that
 does not do what it should, and its exit status is 0 only if all of it held.
 """
 
 import argparse
+import fcntl
 import json
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +155,11 @@ def save_and_reboot(stage: Stage, text: str) -> None:
         stage.on(1, "config", "save")
     with stage.step("node 1: shows green"):
         stage.shows(1, "green")
-    for node in (1, 2):
-        with stage.step(f"node {node}: rebooted: its processes, /run and /etc are new, /flash is not"):
-            stage.lab.reboot(node)
+    with (
+        stage.step("both nodes rebooted: their processes, /run and /etc are new, /flash is not"),
+        ThreadPoolExecutor() as pool,
+    ):
+        list(pool.map(stage.lab.reboot, (1, 2)))
     with stage.step("node 2: haproxy serves what was pushed; node 1 shows green"):
         stage.serves(2, text)
         stage.shows(1, "green", within=15)
@@ -202,34 +209,92 @@ def _same(now: str, before: str) -> None:
         raise Broken(f"it was changed: {before} is now {now}")
 
 
-def play(stage: Stage) -> None:
-    """The whole story, on two fresh nodes."""
+def play(stage: Stage, *, short: bool = False) -> None:
+    """The whole story, on two fresh nodes; the short one ends when what was pushed has outlived a reboot."""
+    if stage.lab.kind == "qemu":
+        stage.tell(f"{0:6.1f} s  two units are powered on; {stage.lab.state}/1/console.log is what the first one says")
     with stage.step("two nodes are up, each with the factory /etc"):
         stage.lab.up(2)
     pair(stage)
     edit_and_push(stage, 1, "hello from node 1")
     save_and_reboot(stage, "hello from node 1")
+    if short:
+        return
     edit_and_push(stage, 2, "hello back from node 2")
     push_another_service(stage)
     refusals(stage)
+
+
+def table(stage: Stage) -> str:
+    """Where to find what of two virtual units."""
+    rows = [("", "node 1", "node 2")]
+    ports = [json.loads(stage.lab.nodes("ports", str(node)).stdout) for node in (1, 2)]
+    rows.append(("web UI", *(f"https://127.0.0.1:{port['wui']}/csyncd/keys" for port in ports)))
+    rows.append(("ssh", *(f"ssh -F {os.path.relpath(stage.lab.state)}/ssh_config node{node}" for node in (1, 2))))
+    rows.append(("console", *(f"make -f image.mk run-console NODE={node}" for node in (1, 2))))
+    rows.append(("one command", *(f"tests/lab/nodes --kind qemu exec {node} csync status" for node in (1, 2))))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def stay(stage: Stage) -> None:
+    """Say where everything is, and leave it there until Ctrl-C."""
+    print(f"\n{table(stage)}\n\nBoth units run until Ctrl-C.", flush=True)
+    while True:
+        signal.pause()
 
 
 def main() -> int:
     """Play it, and take the nodes away whatever happens."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", default="lab")
-    parser.add_argument("--state", type=Path, default=Path("build/lab"))
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--short", action="store_true", help="end when what was pushed has outlived a reboot")
+    parser.add_argument("--stay", action="store_true", help="leave virtual units running until Ctrl-C")
     given = parser.parse_args()
-    stage = Stage(Lab(given.state, given.kind))
+    stage = Stage(Lab(given.state or Path("build", given.kind), given.kind, cold=True), tell=partial(print, flush=True))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
-        play(stage)
+        with alone(stage.lab.state):
+            return perform(stage, short=given.short, then_stay=given.stay)
+    except Broken as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def perform(stage: Stage, *, short: bool, then_stay: bool) -> int:
+    """Play it, and take the nodes away whatever happens; returns the exit status."""
+    held = False
+    try:
+        play(stage, short=short)
+        held = True
+        print("all of it held")
+        if then_stay:
+            stay(stage)
     except (Broken, Failed) as error:
         print(f"the story broke: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 0 if held else 130
     finally:
         stage.lab.down()
-    print("all of it held")
     return 0
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Hold a state directory for this story. Broken if another one is playing there."""
+    state.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{state}.story", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Broken(f"{state}: another run is at work there; end that one first") from None
+        try:
+            yield
+        finally:
+            os.unlink(lock.name)
 
 
 if __name__ == "__main__":

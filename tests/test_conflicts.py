@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import story
 from driver import Lab, eventually
+from pushing import held, swapped_in
 from story import CONFIG, Stage, page
 
 ANCESTORS = "/etc/firmware/ancestors.json"
@@ -172,12 +173,13 @@ def test_a_service_that_stands_twice_is_said_by_its_line_wherever_it_is(agreed: 
 
 def test_who_interrupts_the_command_is_told_that_the_push_goes_on(agreed: Stage) -> None:
     agreed.edit(1, page("goes on"))
-    agreed.lab.delay(150)
-    try:
-        said = agreed.on(1, "timeout", "-s", "INT", "0.4", "csync", "push", "haproxy", expect=124)
-    finally:
-        agreed.lab.delay(0)
-    assert "csyncd goes on with service haproxy; csync log tells what came of it" in said
+    with held(agreed):
+        pushing = agreed.lab.start(1, "csync", "push", "haproxy")
+        swapped_in(agreed, "goes on")
+        agreed.on(1, "pkill", "-INT", "-f", "csync push haproxy")
+        said = pushing.communicate(timeout=60)[1]
+    assert b"csyncd goes on with service haproxy; csync log tells what came of it" in said
+    assert pushing.returncode != 0
     assert eventually(lambda: agreed.json(1, "csync", "log")[-1]["result"] == "applied", 10)
     agreed.serves(2, "goes on")
 

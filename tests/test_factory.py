@@ -57,7 +57,7 @@ def test_secrets_are_roots_alone(lab: Lab) -> None:
 
 
 def test_a_login_shell_knows_ll(lab: Lab) -> None:
-    assert "ls -l" in lab.run(1, "sh", "-lc", "alias ll").stdout
+    assert "ls -alF" in lab.run(1, "sh", "-lc", "alias ll").stdout
 
 
 def test_the_programs_of_the_firmware_are_there(lab: Lab) -> None:

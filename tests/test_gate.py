@@ -153,7 +153,9 @@ def test_no_remote_forward(stage: Stage) -> None:
     for asked in ("7002:127.0.0.1:22", "/tmp/back.sock:127.0.0.1:22"):
         refused = ssh(stage, "peer", "-N", "-o", "ExitOnForwardFailure=yes", "-R", asked, PEER)
         assert refused[0] not in (0, 124) and "remote port forwarding failed" in refused[1]
-        assert ssh(stage, "control", "-N", "-o", "ExitOnForwardFailure=yes", "-R", asked, PEER)[0] == 124
+        # with -f it leaves us alone as soon as the forward is there
+        assert ssh(stage, "control", "-f", "-N", "-o", "ExitOnForwardFailure=yes", "-R", asked, PEER)[0] == 0
+        stage.on(1, "pkill", "-f", f"^ssh .*-R {asked}")
         stage.on(2, "rm", "-f", "/tmp/back.sock")
 
 

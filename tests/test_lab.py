@@ -3,7 +3,8 @@
 import ctypes
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def networks(pids: Iterable[str]) -> set[str]:
         except OSError:
             continue
     return found
+
+
+@contextmanager
+def held_networks(pids: Iterable[str]) -> Iterator[set[str]]:
+    """The network namespaces of these processes, held: else the kernel gives the numbers of those that go to the next."""
+    held = [os.open(f"/proc/{pid}/ns/net", os.O_RDONLY) for pid in pids]
+    try:
+        yield {f"net:[{os.fstat(handle).st_ino}]" for handle in held}
+    finally:
+        for handle in held:
+            os.close(handle)
 
 
 def test_a_node_is_a_machine_of_its_own(lab: Lab) -> None:
@@ -136,6 +148,7 @@ def test_the_cable_is_pulled_after_so_many_bytes(fresh_lab: Lab) -> None:
     assert carrier() == "1" and reaches(fresh_lab, 3)
 
 
+@pytest.mark.alone
 def test_delay(fresh_lab: Lab) -> None:
     def round_trip() -> float:
         said = fresh_lab.run(1, "ping", "-c", "5", "-i", "0.2", "10.32.0.12").stdout
@@ -182,16 +195,16 @@ def test_down_leaves_nothing(worker_labs: Path, killed: bool) -> None:
     lab.run(1, "sh", "-c", "(trap '' TERM HUP INT; sleep 4713) >/dev/null 2>&1 &")
     there = processes(lab.state)
     assert len(there) >= 6
-    spaces = networks(there) - networks(["self"])
-    assert len(spaces) == 2
-    if killed:
-        os.kill(int((lab.state / "lab.lock").read_text()), 9)
-        assert eventually(lambda: not alive(there))
-        assert lab.run(1, "true", check=False).status == 125
-    lab.down()
-    assert not lab.state.exists()
-    assert not alive(there)
-    assert not spaces & networks(filter(str.isdigit, os.listdir("/proc")))
+    with held_networks(entry.read_text().strip() for entry in lab.state.glob("*/pid")) as spaces:
+        assert len(spaces) == 2 and spaces == networks(there) - networks(["self"])
+        if killed:
+            os.kill(int((lab.state / "lab.lock").read_text()), 9)
+            assert eventually(lambda: not alive(there))
+            assert lab.run(1, "true", check=False).status == 125
+        lab.down()
+        assert not lab.state.exists()
+        assert not alive(there)
+        assert not spaces & networks(filter(str.isdigit, os.listdir("/proc")))
     assert str(lab.state) not in Path("/proc/self/mountinfo").read_text()
     lab.down()
 
@@ -233,7 +246,9 @@ def test_wrong_words(lab: Lab, words: list[str]) -> None:
         lab.nodes(*words)
 
 
-def test_another_kind_of_node_is_not_there_yet(tmp_path: Path) -> None:
-    wrong = Lab(tmp_path / "lab", kind="qemu").nodes("up", check=False)
+def test_virtual_units_want_an_image(tmp_path: Path) -> None:
+    wrong = Lab(tmp_path / "lab", kind="qemu").nodes("--image", str(tmp_path / "none.img"), "up", check=False)
     assert wrong.status == 1
-    assert "qemu" in wrong.stderr
+    assert str(tmp_path / "none.img") in wrong.stderr
+    assert "make -f image.mk image" in wrong.stderr
+    assert not (tmp_path / "lab").exists()

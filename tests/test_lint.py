@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
+PARTS = [PROJECT / "buildroot" / name for name in ("board", "quick")]
 TOOLS = Path(sys.executable).parent
 #: without a cache: it has remembered modules as missing that were there
 MYPY = (TOOLS / "mypy", "--cache-dir=/dev/null")
@@ -14,7 +15,7 @@ SCRIPTS = sorted(
     path
     for place in (".ci", "overlay", "tests", "buildroot", "docs")
     for path in (PROJECT / place).rglob("*")
-    if path.is_file() and path.read_bytes()[:20].split(b"\n")[0] in (b"#!/bin/sh", b"#!/bin/bash")
+    if path.is_file() and path.read_bytes()[:20].split(b"\n")[0] in (b"#!/bin/sh", b"#!/bin/bash", b"#!/bin/busybox sh")
 )
 
 
@@ -37,10 +38,12 @@ def test_the_types_of_the_firmware_hold() -> None:
     content(*MYPY)
 
 
-def test_the_types_of_the_harness_hold() -> None:
+def test_the_types_of_the_harness_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     """tests/lab is a program, not a package: its modules find each other beside them."""
     lab = PROJECT / "tests" / "lab"
-    content(*MYPY, "--strict", *(path.name for path in lab.glob("*.py")), where=lab)
+    monkeypatch.setenv("MYPYPATH", ":".join(map(str, PARTS)))
+    parts = [path for part in PARTS for path in part.glob("*.py")]
+    content(*MYPY, "--strict", *(path.name for path in lab.glob("*.py")), *parts, where=lab)
     content(*MYPY, "--strict", "driver.py", "conftest.py", where=lab.parent)
 
 

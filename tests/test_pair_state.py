@@ -44,6 +44,7 @@ def logged(stage: Stage, node: int, words: str, within: float) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.alone
 def test_an_edit_on_the_peer_is_known_here_within_two_seconds_and_nobody_asked(stage: Stage) -> None:
     stage.on(2, "sh", "-c", f"echo '# edited' >>{CONFIG}")
     logged(stage, 1, "the pair is orange: node 2: not in effect yet: haproxy", 2)
@@ -55,6 +56,7 @@ def test_an_edit_on_the_peer_is_known_here_within_two_seconds_and_nobody_asked(s
     logged(stage, 1, "the pair is green", 2)
 
 
+@pytest.mark.alone
 def test_a_file_in_a_new_directory_is_noticed_too(stage: Stage) -> None:
     stage.on(2, "sh", "-c", "mkdir -p /etc/new/deep && echo x >/etc/new/deep/file")
     logged(stage, 1, "/etc/new/deep/file", 2)

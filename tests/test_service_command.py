@@ -186,6 +186,7 @@ def test_framework_directives_reach_the_daemon(lab: Lab) -> None:
         service(lab, "haproxy", "apply")
 
 
+@pytest.mark.alone
 def test_list_takes_at_most_eight_times_as_long_as_python_alone(lab: Lab) -> None:
     figures = json.loads(lab.run(1, PYTHON, "-c", RACE, timeout=100).stdout)
     plain, listing = (statistics.median(figures[name]) for name in ("plain", "list"))

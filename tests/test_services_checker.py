@@ -56,6 +56,7 @@ def test_where_memory_runs_out_it_is_the_first_to_go(lab: Lab) -> None:
     assert "score 1000" in check(lab, lua)["words"]
 
 
+@pytest.mark.alone
 def test_it_cannot_start_processes_without_end_and_none_of_them_is_left(lab: Lab) -> None:
     lua = """
     local begun = io.popen("i=0; while [ $i -lt 1500 ]; do setsid sleep 666 >/dev/null & i=$((i+1)); echo $i; done"):read("a")

@@ -10,6 +10,9 @@ import story
 from driver import Lab, eventually
 from story import Stage, page
 
+from firmware import __version__
+
+OURS = f"{__version__} (protocol 1 to 2)"
 PACKAGE = "/usr/lib/python3/dist-packages/firmware"
 
 
@@ -25,7 +28,7 @@ def stage(module_lab: Lab) -> Stage:
 @pytest.fixture
 def pair(stage: Stage) -> Iterator[Stage]:
     yield stage
-    speak(stage, "(1, 2)", "0.2.0")
+    speak(stage, "(1, 2)", __version__)
 
 
 def speak(stage: Stage, spoken: str, firmware: str) -> None:
@@ -60,7 +63,7 @@ def test_what_the_older_one_cannot_do_is_refused_with_both_versions(pair: Stage)
     connected(pair)
     pair.edit(2, page("to be confirmed"))
     said = pair.on(2, "csync", "push", "haproxy", "--confirm", "60", expect=3)
-    assert "0.2.0 (protocol 1 to 2) here, 0.1.0 (protocol 1) on the peer" in said and "push without --confirm" in said
+    assert f"{OURS} here, 0.1.0 (protocol 1) on the peer" in said and "push without --confirm" in said
     assert "to be confirmed" not in pair.lab.read(1, story.CONFIG)
     pair.on(2, "csync", "push", "haproxy")
 
@@ -69,7 +72,7 @@ def test_what_the_older_one_cannot_do_is_refused_with_both_versions(pair: Stage)
 def test_nodes_that_do_not_fit_are_refused_in_both_directions_with_both_versions(pair: Stage, spoken: str) -> None:
     speak(pair, spoken, "7.0.0")
     theirs = f"7.0.0 (protocol {spoken[1:-1].replace(', ', ' to ') if spoken != '(0, 0)' else 0})"
-    for node, here, there in ((1, theirs, "0.2.0 (protocol 1 to 2)"), (2, "0.2.0 (protocol 1 to 2)", theirs)):
+    for node, here, there in ((1, theirs, OURS), (2, OURS, theirs)):
         (reason,) = pair.shows(node, "red", within=15)["reasons"]
         assert reason == f"the versions do not fit: {here} here, {there} on the peer"
         pair.edit(node, page(f"does not fit {node}"))
@@ -90,6 +93,6 @@ def test_a_proposal_of_an_unknown_version_is_refused_by_the_receiver_itself(pair
         "asyncio.run(main())\n"
     )
     said = pair.on(1, "/usr/bin/python3", "-c", send)
-    assert "the versions do not fit: 0.2.0 (protocol 1 to 2) here, 7.0.0 (protocol 7) on the peer" in said
+    assert f"the versions do not fit: {OURS} here, 7.0.0 (protocol 7) on the peer" in said
     assert "'result': 'refused'" in said
     pair.on(1, "csync", "push", "haproxy", "--force")

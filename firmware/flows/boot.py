@@ -3,8 +3,11 @@
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 from firmware.errors import Failure, Invalid
 from firmware.rc import document
@@ -38,17 +41,56 @@ def boot() -> list[str]:
 
 
 def start_all() -> list[str]:
-    """Start every service without `no autostart`, in file order. One that fails is said, and the others go on."""
-    failed: list[str] = []
-    for block in document.scan(document.load())[0].blocks:
-        service = catalog.find(block.name)
-        if service is None:
-            failed += _said(f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})")
-        elif block.enabled and block.flag("autostart", True):
-            failed += _tried(f"service {block.title}", partial(_start, service, block))
-        else:
-            failed += _tried(f"service {block.title}", partial(_note, service, block))
-    return failed
+    """Start every service without `no autostart`, in file order. One that fails is said, and the others go on.
+
+    A daemon is checked and launched as soon as the one before it has been, whether that answers yet or not; what has no
+    process waits until all before it stands.
+    """
+    turn = _Turn()
+    turn.end()
+    with ThreadPoolExecutor() as pool:
+        begun = []
+        for block in document.scan(document.load())[0].blocks:
+            before, turn = turn, _Turn()
+            begun.append(pool.submit(_take_turn, block, before, turn))
+    return [line for each in begun for line in each.result()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """How far a service is on its way up: launched, and done, which means that it runs or has failed."""
+
+    launched: Event = field(default_factory=Event)
+    done: Event = field(default_factory=Event)
+
+    def end(self) -> None:
+        self.launched.set()
+        self.done.set()
+
+
+def _take_turn(block: Block, before: _Turn, ours: _Turn) -> list[str]:
+    """See to one service when its turn has come; returns what went wrong. What is said comes in file order."""
+    service = catalog.find(block.name)
+    before.launched.wait()
+    if service is None or service.daemon is None:
+        before.done.wait()
+    try:
+        failed, said = _seen_to(service, block, ours.launched.set)
+        before.done.wait()
+        _say(*failed, *said)
+        return failed
+    finally:
+        ours.end()
+
+
+def _seen_to(service: Service | None, block: Block, launched: Callable[[], None]) -> tuple[list[str], list[str]]:
+    """Start a service, if it is to be started; returns what went wrong, and what else there is to say."""
+    if service is None:
+        return [f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})"], []
+    if not block.enabled or not block.flag("autostart", True):
+        return _attempt(f"service {block.title}", partial(_note, service, block)), []
+    failed = _attempt(f"service {block.title}", partial(_start, service, block, launched))
+    return failed, [] if failed else [f"service {block.title}: started"]
 
 
 def shutdown() -> list[str]:
@@ -70,10 +112,9 @@ def await_supervisor(seconds: float = SUPERVISOR_SECONDS) -> None:
         time.sleep(0.05)
 
 
-def _start(service: Service, block: Block) -> None:
+def _start(service: Service, block: Block, launched: Callable[[], None]) -> None:
     with control.lock(block.title):
-        control.start(service, block)
-    _say(f"service {block.title}: started")
+        control.start(service, block, launched, checked=not service.checks_itself)
 
 
 def _note(service: Service, block: Block) -> None:
@@ -89,18 +130,21 @@ def _stop(title: str) -> None:
 
 
 def _tried(what: str, act: Callable[[], object]) -> list[str]:
+    """The same, said at once."""
+    failed = _attempt(what, act)
+    _say(*failed)
+    return failed
+
+
+def _attempt(what: str, act: Callable[[], object]) -> list[str]:
+    """Do it; returns what went wrong."""
     try:
         act()
     except Failure as error:
         details = error.problems if isinstance(error, Invalid) else ()
         text = str(error) if str(error).startswith(what) else f"{what}: {error}"
-        return _said("\n".join((text, *details)))
+        return ["\n".join((text, *details))]
     return []
-
-
-def _said(text: str) -> list[str]:
-    _say(text)
-    return [text]
 
 
 def _say(*lines: str) -> None:

@@ -3,7 +3,9 @@
 None of them takes the service's lock: who calls them holds `lock(title)`, for as long as the steps belong together.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
 from firmware import files
@@ -27,12 +29,18 @@ def lock(title: str, *, wait: bool = True) -> AbstractContextManager[None]:
     return files.locked(LOCKS / title, wait=wait)
 
 
-def start(service: Service, block: Block) -> None:
-    """Start it, unless it runs. Invalid if its configuration is, Refused if it is switched off, Failure if it dies."""
+def start(
+    service: Service, block: Block, launched: Callable[[], None] = supervisor.nothing, *, checked: bool = True
+) -> None:
+    """Start it, unless it runs. Invalid if its configuration is, Refused if it is switched off, Failure if it dies.
+
+    `launched` is called when the daemon has been started and only its answer is waited for. Without `checked`, its own
+    checker is left out.
+    """
     if states.state(block.title).state != "running":
         _startable(service, block)
-        prove(service, block)
-        _started(service, block)
+        prove(service, block, checked=checked)
+        _started(service, block, launched)
 
 
 def stop(title: str) -> None:
@@ -92,10 +100,11 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
         _reloaded(service, old)
 
 
-def prove(service: Service, block: Block) -> None:
-    """Check what lies on disk, readable for the service's account first; Invalid, with the checker's words, if it is."""
+def prove(service: Service, block: Block, *, checked: bool = True) -> None:
+    """Check what lies on disk, readable for the service's account first; Invalid, with the checker's words, if it is. Without
+    `checked` only the block in config.rc is looked at."""
     launch.grant(service)
-    found = check(service, block)
+    found = check(service if checked else replace(service, check=None), block)
     if found.status:
         raise Invalid(f"service {block.title}: its configuration is invalid", problems=found.output.splitlines())
 
@@ -143,9 +152,9 @@ def _startable(service: Service, block: Block) -> None:
         )
 
 
-def _started(service: Service, block: Block) -> None:
+def _started(service: Service, block: Block, launched: Callable[[], None] = supervisor.nothing) -> None:
     applied.snapshot(service, block)
-    supervisor.up(service, block)
+    supervisor.up(service, block, launched=launched)
     applied.keep(block.title)
 
 

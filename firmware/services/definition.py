@@ -61,6 +61,8 @@ class Service:
     account: Account = Account("root")
     #: the checker's argv, on the final paths; it runs as `account` too
     check: Callable[[Block], Argv] | None = None
+    #: does the daemon itself refuse to start for whatever its checker would say? Then a boot asks only once
+    checks_itself: bool = False
     #: the daemon's argv, in the foreground, words to stderr; None for a service without a process
     daemon: Callable[[Block], Argv] | None = None
     #: the words with which the daemon's arguments begin, to know its process by ("haproxy"); "" for the first of argv

@@ -10,6 +10,7 @@ All who start or stop a service hold its lock. How it is then, `states` says.
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from firmware.errors import Failure
@@ -18,11 +19,15 @@ from firmware.services import launch, logs, s6, setup, states
 from firmware.services.definition import Service
 from firmware.services.states import SCAN, State
 
-#: seconds that a daemon has until it answers
-UP_SECONDS = 10.0
+#: seconds that a daemon has until it answers; when a node boots, all of them want the processor at the same time
+UP_SECONDS = 30.0
 
 _SETTLE = 0.1
 _POLL = 0.02
+
+
+def nothing() -> None:
+    """What is done where nothing is to be done."""
 
 
 def state(title: str, *, details: bool = False, scan: Path = SCAN) -> State:
@@ -35,8 +40,16 @@ def alive(*, scan: Path = SCAN) -> bool:
     return s6.alive(scan)
 
 
-def up(service: Service, block: Block, *, wait: float = UP_SECONDS, scan: Path = SCAN) -> None:
-    """Start it and wait until it answers. Failure, with its last words, if it dies or is silent; it is then down."""
+def up(
+    service: Service,
+    block: Block,
+    *,
+    launched: Callable[[], None] = nothing,
+    wait: float = UP_SECONDS,
+    scan: Path = SCAN,
+) -> None:
+    """Start it and wait until it answers; `launched` is called in between. Failure, with its last words, if it dies or is
+    silent; it is then down."""
     launch.make_needs(service)
     if service.daemon is None:
         setup.up(service, block)
@@ -48,6 +61,7 @@ def up(service: Service, block: Block, *, wait: float = UP_SECONDS, scan: Path =
     for mark in ("failed", "down"):
         (place / mark).unlink(missing_ok=True)
     s6.wake(place)
+    launched()
     try:
         _await_answer(service, block, place, wait)
     except Failure as error:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from state import Trouble, open_init
+from state import Trouble, open_init, require_hub
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 #: the exit status of `exec` where the command could not even be tried
@@ -11,19 +11,24 @@ NO_NODE = 125
 #: the highest number that a node may have: its address ends in 10 more
 MOST = 200
 HELP = """\
-usage: nodes [--kind lab|qemu] [--state DIR] [--lower DIR] VERB …
+usage: nodes [--kind lab|qemu] [--state DIR] [--lower DIR] [--image FILE] [--cold] VERB …
 
   up [COUNT]            fresh nodes 1 to COUNT (2) with the factory /etc, booted, joined on eth0: 10.32.0.11/24, …
   exec N COMMAND…       run it on node N as root; arguments, streams and exit status pass through
-  reboot N              an orderly reboot; only /flash outlives it
+  reboot N [COMMAND…]   an orderly reboot; only /flash outlives it. Of a virtual unit: one that COMMAND there leads to
   cut N                 a power cut, then power on; only /flash outlives it
   link N up|down        the cable; `down --after BYTES`: as soon as more than so many have crossed it, both ways together
   delay MS              delays traffic between the nodes by MS milliseconds each way
   down                  everything away: no process, mount, namespace or file left
+  console N             a virtual unit's serial console; Ctrl-] leaves it
+  ports N               the host's ports that lead to a virtual unit, as JSON
 
+  --kind lab|qemu       containers of Linux namespaces (lab), or virtual machines that boot an image (qemu)
   --state DIR           where this lab keeps what it must remember (build/lab); labs with different ones do not meet
   --lower DIR           the read-only root tree below each node's RAM layer (/); one that has no factory /etc of its own
-                        gets build/layer laid over it"""
+                        gets build/layer laid over it
+  --image FILE          the disk that virtual units start with (build/image/disk.img)
+  --cold                `up` boots virtual units from power-on; else they begin where an earlier one had booted"""
 
 
 class Misuse(Exception):
@@ -35,17 +40,15 @@ def main(words: list[str]) -> int:
     _fill_streams()
     try:
         options, words = _options(words)
-        if options["--kind"] != "lab":
-            raise Trouble(f"nodes of kind {options['--kind']} are not there yet; --kind lab is")
         if not words or words[0] in ("help", "--help", "-h"):
             print(HELP, file=sys.stdout if words else sys.stderr)
             return 0 if words else 2
-        if os.geteuid() != 0:
-            raise Trouble("only root can make nodes")
-        state = os.path.abspath(options["--state"])
+        state, virtual = os.path.abspath(options["--state"]), options["--kind"] == "qemu"
+        if os.geteuid() != 0 and not virtual:
+            raise Trouble("only root can make nodes of this kind")
         if words[0] == "exec" and len(words) > 2:
-            return _execute(state, _number(words[1], MOST), words[2:])
-        return _verb(state, options["--lower"], words)
+            return _execute(state, virtual, _number(words[1], MOST), words[2:])
+        return _virtual(state, options, words) if virtual else _verb(state, options["--lower"], words)
     except Misuse as error:
         print(f"nodes: {error}\nhint: nodes --help", file=sys.stderr)
         return 2
@@ -55,8 +58,11 @@ def main(words: list[str]) -> int:
 
 
 def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
-    options = {"--kind": "lab", "--state": f"{PROJECT}/build/lab", "--lower": "/"}
+    options = {"--kind": "lab", "--state": "", "--lower": "/", "--image": "", "--cold": ""}
     while words and words[0].startswith("--") and words[0] != "--help":
+        if words[0] == "--cold":
+            options["--cold"], words = "yes", words[1:]
+            continue
         name, equals, value = words[0].partition("=")
         if name not in options or not (equals or words[1:]):
             raise Misuse(f"{words[0]}: no such option, or it lacks its value")
@@ -64,13 +70,23 @@ def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
         words = words[1 if equals else 2 :]
     if options["--kind"] not in ("lab", "qemu"):
         raise Misuse(f"--kind {options['--kind']}: it is lab or qemu")
+    options["--state"] = options["--state"] or f"{PROJECT}/build/{options['--kind']}"
+    options["--image"] = options["--image"] or os.environ.get("IMAGE") or f"{PROJECT}/build/image/disk.img"
     return options, words
 
 
-def _execute(state: str, number: int, argv: list[str]) -> int:
-    from inside import execute
-
+def _execute(state: str, virtual: bool, number: int, argv: list[str]) -> int:
     try:
+        if virtual:
+            import remote
+
+            require_hub(state)
+            os.chdir(state)
+            if not os.path.isdir(str(number)):
+                raise Trouble(f"there is no node {number}")
+            return remote.execute(number, argv)
+        from inside import execute
+
         return execute(open_init(state, number), argv)
     except (Trouble, OSError) as error:
         print(f"nodes: {error}", file=sys.stderr)
@@ -102,6 +118,30 @@ def _verb(state: str, lower: str, words: list[str]) -> int:
             lab.down(where)
         case _:
             raise Misuse(f"{' '.join(words)}: not understood")
+    return 0
+
+
+def _virtual(state: str, options: dict[str, str], words: list[str]) -> int:
+    from pathlib import Path
+
+    import units
+
+    where, image = Path(state), Path(os.path.abspath(options["--image"]))
+    match words:
+        case ["up"]:
+            units.up(where, 2, image, cold=bool(options["--cold"]))
+        case ["up", number]:
+            units.up(where, _number(number, MOST), image, cold=bool(options["--cold"]))
+        case ["reboot", number, *command]:
+            units.reboot(where, _number(number, MOST), command or ["reboot"])
+        case ["cut", number]:
+            units.cut(where, _number(number, MOST))
+        case ["console", number]:
+            units.attach(where, _number(number, MOST))
+        case ["ports", number]:
+            print(units.ports_json(where, _number(number, MOST)))
+        case _:
+            return _verb(state, "/", words)
     return 0
 
 

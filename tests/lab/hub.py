@@ -1,6 +1,6 @@
 """The hub: one process that is a lab's power supply and its cables.
 
-It is the parent of every node's init and holds the other end of every node's eth0. What one node sends reaches all
+It is the parent of every node's init, or of the QEMU that is a virtual one, and holds the other end of every node's eth0. What one node sends reaches all
 others after the delay. It answers orders on the socket `control` in the state directory, one connection each.
 When it ends, so do the nodes: the kernel sees to that.
 """
@@ -14,24 +14,39 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Protocol
 
 import kernel
 import node as nodes
+from machine import Machine
 from node import Node
+from state import Trouble
 
 #: frames taken from one node before the others get their turn
 _TURN = 64
 
 
+class Member(Protocol):
+    """What can be plugged in: a `Node` or a `Machine`."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def home(self) -> Path: ...
+    def spawn(self, cable: socket.socket) -> int: ...
+    def carrier(self, tap: int, on: bool) -> None: ...
+
+
 @dataclass(slots=True)
 class Port:
-    """A node at the hub: pid 1 while it has power (else 0), its end of eth0 (else -1), whether the cable is in, and how
+    """A node at the hub: the process that is it while it has power (else 0), its end of eth0 (else -1), whether the cable is in, and how
     many bytes may still cross it before it is pulled (None: any number)."""
 
-    node: Node
+    node: Member
     pid: int = 0
     tap: int = -1
     linked: bool = True
@@ -41,26 +56,20 @@ class Port:
 class Hub:
     """The ports by number, the frames under way, and what to do when a descriptor has something to say."""
 
-    def __init__(self, members: list[Node]) -> None:
+    def __init__(self, members: Sequence[Member]) -> None:
         self.ports = {member.number: Port(member) for member in members}
         self.delay = 0.0
         self.under_way: list[tuple[float, int, int, bytes]] = []
         self.sequence = count()
         self.poll = select.epoll()
         self.readers: dict[int, tuple[object, ...]] = {}
-        self.host_pids = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def power_on(self, port: Port) -> None:
         """Start a node with fresh RAM layers. It says through a socket when it stands; nobody gets in before."""
         ours, theirs = socket.socketpair()
-        kernel.unshare(kernel.NEWPID)
-        pid = os.fork()
-        if not pid:
-            nodes.start(port.node, theirs)
-        kernel.enter(self.host_pids, kernel.NEWPID)
+        port.pid = port.node.spawn(theirs)
         theirs.close()
-        port.pid = pid
-        self.listen(ours.fileno(), "cable", port, ours, pid)
+        self.listen(ours.fileno(), "cable", port, ours, port.pid)
 
     def power_off(self, port: Port) -> None:
         """Pull the plug; returns when no process of the node is left."""
@@ -94,10 +103,16 @@ class Hub:
             case ["cut", int(number)] if number in self.ports:
                 self.power_off(self.ports[number])
                 self.power_on(self.ports[number])
+            case ["off", int(number)] if number in self.ports:
+                self.power_off(self.ports[number])
+            case ["on", int(number)] if number in self.ports:
+                self.power_on(self.ports[number])
             case ["link", int(number), bool(on)] if number in self.ports:
-                self.link(self.ports[number], on)
+                return self.link(self.ports[number], on)
             case ["link", int(number), False, int(after)] if number in self.ports:
                 self.ports[number].left = after
+            case ["cable", int(number)] if number in self.ports:
+                return self.link(self.ports[number], self.ports[number].linked)
             case ["delay", int() | float() as delay]:
                 self.delay = delay / 1000
             case ["power", int(number)] if number in self.ports:
@@ -108,11 +123,16 @@ class Hub:
                 return f"no such order: {words}"
         return ""
 
-    def link(self, port: Port, on: bool) -> None:
-        """Plug a cable in, or pull it; what was said of bytes to come does not hold any more."""
+    def link(self, port: Port, on: bool) -> str:
+        """Plug a cable in, or pull it; what was said of bytes to come does not hold any more. Returns why the node may not
+        notice, or nothing; nothing crosses a pulled cable in any case."""
         port.linked, port.left = on, None
-        if port.tap >= 0:
-            kernel.set_carrier(port.tap, on)
+        try:
+            if port.tap >= 0:
+                port.node.carrier(port.tap, on)
+        except Trouble as error:
+            return str(error)
+        return ""
 
     def crosses(self, port: Port, frame: bytes) -> bool:
         """Whether the node's cable carries this frame; the first one that is too much pulls it, and is lost."""
@@ -141,7 +161,8 @@ class Hub:
             os.close(handles[0])
         elif handles:
             port.tap = handles[0]
-            kernel.set_carrier(port.tap, port.linked)
+            if not port.linked:
+                self.link(port, False)
             self.listen(port.tap, "frames", port)
             (port.node.home / "pid").write_text(f"{port.pid}\n")
 
@@ -211,7 +232,10 @@ class Hub:
 
 
 def main(state: Path, number: int, lock: int, ready: int, layers: list[str]) -> None:
-    """Hold a lab of `number` nodes up until SIGTERM comes, and its lock. A byte to `ready` says that it is there."""
+    """Hold a lab of `number` nodes up until SIGTERM comes, and its lock. A byte to `ready` says that it is there.
+
+    Without layers they are virtual units.
+    """
     os.umask(0o022)
     os.chdir(state)
     os.write(lock, b"%d\n" % os.getpid())
@@ -223,8 +247,12 @@ def main(state: Path, number: int, lock: int, ready: int, layers: list[str]) -> 
     control = socket.socket(socket.AF_UNIX)
     control.bind("control")
     control.listen(16)
-    stack = (*take_layers(state, layers[:-1]), layers[-1])
-    hub = Hub([Node(each, state, stack) for each in range(1, number + 1)])
+    numbers = range(1, number + 1)
+    if layers:
+        stack = (*take_layers(state, layers[:-1]), layers[-1])
+        hub = Hub([Node(each, state, stack) for each in numbers])
+    else:
+        hub = Hub([Machine(each, state) for each in numbers])
     for port in hub.ports.values():
         hub.power_on(port)
     os.write(ready, b"y")

@@ -24,13 +24,25 @@ BOOTED = "run/firmware/booted"
 
 def up(state: Path, count: int, layers: list[str]) -> None:
     """Fresh nodes 1 to `count`, booted. Those that are there go first."""
-    down(state)
-    state.mkdir(parents=True, exist_ok=True)
-    lock = hold(str(state))
+    claim(state)
     for number in range(1, count + 1):
         for name in ("flash", "root"):
             (state / str(number) / name).mkdir(parents=True)
     (state / "layers").mkdir()
+    raise_hub(state, count, layers)
+    _await_boot(state, range(1, count + 1))
+
+
+def claim(state: Path) -> None:
+    """An empty state directory, known for one by its lock; what was up in it goes first."""
+    down(state)
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "lab.lock").touch()
+
+
+def raise_hub(state: Path, count: int, layers: list[str]) -> None:
+    """Start the process that holds a lab up; without layers, of virtual units. Their directories are there already."""
+    lock = hold(str(state))
     hear, ready = os.pipe()
     with open(state / "hub.log", "wb") as log:
         numbers = [str(number) for number in (count, lock, ready)]
@@ -42,7 +54,6 @@ def up(state: Path, count: int, layers: list[str]) -> None:
     os.close(ready)
     if not os.read(hear, 1):
         raise Trouble(f"the lab does not come up\n{_text(state / 'hub.log')}")
-    _await_boot(state, range(1, count + 1))
 
 
 def reboot(state: Path, number: int) -> None:
@@ -61,18 +72,18 @@ def reboot(state: Path, number: int) -> None:
 
 def cut(state: Path, number: int) -> None:
     """A power cut, then power on; returns when the node has booted."""
-    _order(state, "cut", number)
+    order(state, "cut", number)
     _await_boot(state, [number])
 
 
 def link(state: Path, number: int, on: bool, *, after: int | None = None) -> None:
     """Plug a node's cable in, or pull it, now or `after` that many bytes."""
-    _order(state, "link", number, on, *([] if after is None else [after]))
+    order(state, "link", number, on, *([] if after is None else [after]))
 
 
 def delay(state: Path, milliseconds: float) -> None:
     """Delay what the nodes send to each other, each way."""
-    _order(state, "delay", milliseconds)
+    order(state, "delay", milliseconds)
 
 
 def down(state: Path) -> None:
@@ -91,7 +102,8 @@ def down(state: Path) -> None:
     shutil.rmtree(state)
 
 
-def _order(state: Path, *words: object) -> None:
+def order(state: Path, *words: object) -> None:
+    """Give the hub an order. Trouble if it cannot be carried out."""
     wrong = _ask(state, *words)
     if wrong:
         raise Trouble(wrong)

@@ -46,10 +46,24 @@ class Node:
         """Its host name."""
         return f"node{self.number}"
 
+    def spawn(self, cable: socket.socket) -> int:
+        """Power it on; returns the pid of its init. The other end of its eth0 goes into `cable` once everything stands."""
+        host = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        kernel.unshare(kernel.NEWPID)
+        pid = os.fork()
+        if not pid:
+            _become_init(self, cable)
+        kernel.enter(host, kernel.NEWPID)
+        os.close(host)
+        return pid
 
-def start(node: Node, cable: socket.socket) -> NoReturn:
-    """Turn this process, the first one of a new pid namespace, into the node's init. The other end of its eth0 goes
-    into `cable` as a descriptor, once everything stands."""
+    def carrier(self, tap: int, on: bool) -> None:
+        """Plug its cable in, or pull it."""
+        kernel.set_carrier(tap, on)
+
+
+def _become_init(node: Node, cable: socket.socket) -> NoReturn:
+    """Turn this process, the first one of a new pid namespace, into the node's init."""
     try:
         kernel.die_with_parent(signal.SIGKILL)
         signal.set_wakeup_fd(-1)

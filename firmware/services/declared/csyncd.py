@@ -11,6 +11,7 @@ SERVICE = Service(
     owns="/etc/csyncd",
     stays="its keys and addresses belong to this node",
     check=lambda _: [*DAEMON, "check"],
+    checks_itself=True,
     daemon=lambda _: DAEMON,
     procname="python3 -m firmware csyncd",
     # One heap for all threads: each of its own keeps a megabyte after the first push. What is large never lies in it, so that

@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""Finishes the root of an appliance, wherever its programs came from: of the lab's layer, of the quick image, and after
+Buildroot's own build (`finish.py ROOT`, its post-build step).
+
+What lies in ROOT/etc becomes the factory /etc, with `overlay/` over it; the three programs find the package `firmware`
+in that root; and what will be mounted over is there, empty. Nothing here needs to be root: whose a file is, says the
+table `owners`.
+"""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+BOARD = Path(__file__).resolve().parent
+PROJECT = BOARD.parents[1]
+FACTORY = "usr/share/factory/etc"
+PROGRAMS = ("service", "config", "csync")
+#: directories of services that have no file of their own in the factory /etc
+EMPTY = ("wui",)
+MOUNTED = ("dev", "etc", "flash", "identity", "proc", "root", "run", "sys", "tmp", "var")
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Whose a path below the root is, and who may do what with it."""
+
+    path: str
+    mode: int
+    owner: int
+    group: int
+
+
+def finish(root: Path) -> None:
+    """All steps, on a root that holds the package and everything that it needs."""
+    overlay(root)
+    factory(root)
+    programs(root)
+    release(root)
+    mounted(root)
+
+
+def overlay(root: Path) -> None:
+    """Our own files in the place of those of the packages."""
+
+    def replace(source: str, target: str) -> None:
+        Path(target).unlink(missing_ok=True)  # it may be a link, to busybox most of all
+        shutil.copy2(source, target, follow_symlinks=False)
+
+    shutil.copytree(PROJECT / "overlay", root, dirs_exist_ok=True, copy_function=replace)
+
+
+def factory(root: Path) -> None:
+    """What is /etc so far becomes the factory's."""
+    place = root / FACTORY
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (root / "etc").rename(place)
+    for name in EMPTY:
+        (place / name).mkdir(exist_ok=True)
+    for path in (place, *place.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def programs(root: Path) -> None:
+    """The commands. They skip what Python does at start for others; so they say where the package lies."""
+    packages = next(root.glob("usr/lib/python3*/*-packages/firmware")).parent.relative_to(root)
+    place = root / "usr/sbin"
+    place.mkdir(parents=True, exist_ok=True)
+    for name in PROGRAMS:
+        (place / name).write_text(
+            "#!/usr/bin/python3 -IS\n"
+            "import sys\n"
+            f"sys.path.append('/{packages}')\n"
+            f"from firmware.__main__ import {name}\n"
+            f"sys.exit({name}())\n"
+        )
+        (place / name).chmod(0o755)
+
+
+def release(root: Path) -> None:
+    """What this is and which version; its time is the earliest that a unit's clock may show."""
+    version = next(root.glob("usr/lib/python3*/*-packages/firmware/__init__.py")).read_text().split('"')[-2]
+    path = root / "usr/lib/os-release"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(f'ID=csyncd\nNAME=csyncd\nVERSION_ID={version}\nPRETTY_NAME="csyncd appliance {version}"\n')
+
+
+def mounted(root: Path) -> None:
+    """Empty directories for what a unit mounts, and nothing that it would hide."""
+    for name in MOUNTED:
+        shutil.rmtree(root / name, ignore_errors=True)
+        (root / name).mkdir()
+
+
+def rights() -> list[Right]:
+    """The table of owners."""
+    lines = [line.split() for line in (BOARD / "owners").read_text().splitlines() if line[:1] not in ("", "#")]
+    return [Right(path, int(mode, 8), int(owner), int(group)) for mode, owner, group, path in lines]
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    finish(Path(sys.argv[1]))

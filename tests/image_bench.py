@@ -1,0 +1,101 @@
+"""The bars of the image: how large a slot is, how soon a unit is ready after power-on, and how much memory it takes.
+
+Readiness is measured with the kernel started directly, without the boot loader, by the time at which the unit says on its
+console that a service has been started. What it is compared with is the same disk with csyncd and wui switched off.
+"""
+
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import image
+import story
+from driver import Lab
+from story import Stage
+
+sys.path.append(str(Path(__file__).parent / "lab"))
+import machine
+
+ROUNDS = 5
+APPEND = "slot=a console=ttyS0,115200 panic=5 quiet loglevel=4"
+MB = 1_000_000
+
+
+def figures(lab: Lab, place: Path) -> Iterator[tuple[str, float, float]]:
+    """What was measured: name, ours, and what it is compared with, in the same unit."""
+    stage = Stage(lab, tell=lambda text: None)
+    yield "slot (MB)", image.size("slot-a") / MB, 60
+    try:
+        lab.up(2)
+        story.pair(stage)
+        yield "memory that a paired unit uses when idle (MB)", memory(stage), 96
+        _disks(stage, place)
+    finally:
+        lab.down()
+    both, alone = ready(place)
+    yield "power-on to csyncd and wui, against sshd with both off (s, median of 5)", both, alone
+
+
+def memory(stage: Stage) -> float:
+    """MB that node 1 uses by free(1), when it has come to rest; with the sshd and the session through which we ask."""
+    time.sleep(10)
+    return int(stage.on(1, "sh", "-c", "free -b | awk '/^Mem:/ { print $3 }'")) / MB
+
+
+def _disks(stage: Stage, place: Path) -> None:
+    """Node 1's disk with csyncd and wui on and off, its boot script, and the kernel of its slot."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    home = stage.lab.state / "1"
+    for name in ("on", "off"):
+        for service in ("csyncd", "wui"):
+            stage.on(1, "config", "set", service, "autostart", name)
+        stage.on(1, "config", "save", "-m", f"both {name}")
+        subprocess.run(["cp", "--sparse=always", home / "disk.img", place / f"{name}.img"], check=True)
+    shutil.copy(home / "boot.sh", place)
+    image.unpack("slot-a", place / "slot", "boot")
+
+
+def ready(place: Path) -> tuple[float, float]:
+    """Medians of seconds from power-on, in turn: csyncd and wui started, and sshd with both off."""
+    both, alone = list[float](), list[float]()
+    for _ in range(ROUNDS):
+        both.append(_started(place, "on", ("wui", "csyncd")))
+        alone.append(_started(place, "off", ("sshd",)))
+    return statistics.median(both), statistics.median(alone)
+
+
+def _started(place: Path, name: str, services: tuple[str, ...]) -> float:
+    """Seconds from power-on until all of these services have been started."""
+    subprocess.run(["cp", "--sparse=always", place / f"{name}.img", place / "disk.img"], check=True)
+    (place / "console.log").unlink(missing_ok=True)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    argv = machine.arguments(1, theirs.fileno(), machine.accelerator(), False)
+    argv += ["-kernel", "slot/boot/vmlinuz", "-initrd", "slot/boot/initramfs", "-append", APPEND]
+    began = time.monotonic()
+    with subprocess.Popen(argv, cwd=place, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL) as unit:
+        try:
+            return _until(lambda: _says(place, services), began)
+        finally:
+            unit.kill()
+            ours.close()
+            theirs.close()
+
+
+def _says(place: Path, services: tuple[str, ...]) -> bool:
+    log = place / "console.log"
+    said = log.read_text(errors="replace") if log.exists() else ""
+    return all(f"service {name}: started" in said for name in services)
+
+
+def _until(holds: Callable[[], bool], began: float) -> float:
+    while not holds():
+        if time.monotonic() - began > 200:
+            raise story.Broken("the unit is not ready after 200 s")
+        time.sleep(0.02)
+    return time.monotonic() - began

@@ -1,0 +1,78 @@
+"""What the image is made of, before it is made: the lists in buildroot/ are whole and fit each other."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+BOARD, QUICK = PROJECT / "buildroot/board", PROJECT / "buildroot/quick"
+OVERLAY = PROJECT / "overlay"
+
+sys.path.append(str(BOARD))
+import finish  # noqa: E402
+
+
+def lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def test_every_file_that_a_service_account_reads_has_its_owner() -> None:
+    rights = {right.path: right for right in finish.rights()}
+    passwd = {row.split(":")[0]: row.split(":") for row in lines(OVERLAY / "etc/passwd")}
+    for service, account in (("haproxy", "haproxy"), ("syslogd", "syslog")):
+        group = int(passwd[account][3])
+        for path in (OVERLAY / "etc" / service, *(OVERLAY / "etc" / service).rglob("*")):
+            right = rights[f"/{finish.FACTORY}/{path.relative_to(OVERLAY / 'etc')}"]
+            assert (right.owner, right.group) == (0, group)
+            assert right.mode == (0o750 if path.is_dir() else 0o640)
+
+
+def test_the_owners_name_nothing_that_is_not_there() -> None:
+    for right in finish.rights():
+        assert (OVERLAY / "etc" / right.path.removeprefix(f"/{finish.FACTORY}/")).exists()
+        assert not right.mode & 0o007, "what others may read needs no line"
+
+
+def test_the_lock_has_every_package_and_none_that_is_left_out() -> None:
+    assert lines(QUICK / "packages.lock") == sorted(set(lines(QUICK / "packages.lock")))
+    locked = [line.partition("=")[0] for line in lines(QUICK / "packages.lock")]
+    assert all(re.fullmatch(r"[a-z0-9.+-]+=[0-9a-zA-Z.:+~-]+", line) for line in lines(QUICK / "packages.lock"))
+    for line in lines(QUICK / "packages"):
+        sign, _, name = line.rpartition(" ")
+        if sign == "-":
+            assert name not in locked
+        elif name != "linux-image-amd64":  # which only names the newest one
+            assert name in locked
+    assert [name for name in locked if re.fullmatch(r"linux-image-[0-9.-]+-amd64", name)]
+
+
+def test_the_kernel_list_is_well_formed() -> None:
+    rows = [line.split() for line in lines(BOARD / "kernel.list")]
+    assert all(row[0] in ("boot", "run") and re.fullmatch(r"[A-Z0-9_]+", row[1]) for row in rows)
+    assert len({row[1] for row in rows}) == len(rows)
+    assert all(row[2] == "-" or re.fullmatch(r"[A-Za-z0-9_]+", row[2]) for row in rows)
+
+
+@pytest.mark.parametrize("name", ["grub.cfg", "slot.cfg"])
+def test_the_boot_loader_understands(name: str) -> None:
+    done = subprocess.run(["grub-script-check", str(BOARD / name)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_archive_without_a_locked_package_is_said(tmp_path: Path) -> None:
+    """The newest versions are taken then, with a warning that names the difference and the remedy."""
+    quick = tmp_path / "buildroot" / "quick"
+    subprocess.run(["cp", "-a", str(QUICK.parent), str(tmp_path)], check=True)
+    lock = quick / "packages.lock"
+    lock.write_text(re.sub(r"^netbase=.*$", "netbase=0.1", lock.read_text(), flags=re.M))
+    source = (quick / "unpack").read_text()
+    (quick / "unpack").write_text(source[: source.rindex("\nchoose\n")] + "\nchoose\n")  # the download alone
+    done = subprocess.run([quick / "unpack", str(tmp_path / "base")], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "< netbase=0.1" in done.stderr
+    assert "> netbase=" in done.stderr
+    assert "make -f image.mk lock" in done.stderr
+    assert list((tmp_path / "base.debs").glob("netbase_*"))

@@ -1,0 +1,83 @@
+"""What `make -f image.mk run` does: two virtual units from power-on, the whole story, and nothing left of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import story
+from driver import NODES, Lab, eventually
+from story import Stage
+
+
+def alive(state: Path) -> list[str]:
+    """The processes that still have this directory in their arguments, or for their working directory."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            if str(state) in words or str(process.joinpath("cwd").readlink()).startswith(str(state)):
+                found.append(words)
+        except OSError:
+            continue
+    return found
+
+
+def test_the_story_holds_on_virtual_units(worker_labs: Path) -> None:
+    stage = Stage(Lab(worker_labs / "run", kind="qemu", cold=True), tell=print)
+    try:
+        story.play(stage)
+        assert "https://127.0.0.1:" in story.table(stage)
+    finally:
+        stage.lab.down()
+    assert not stage.lab.state.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
+@pytest.mark.parametrize("seconds", [0.3, 4.0])
+def test_interrupted_it_leaves_nothing(worker_labs: Path, number: int, seconds: float) -> None:
+    state = worker_labs / "interrupted"
+    argv = [sys.executable, str(NODES.parents[1] / "story.py"), "--kind", "qemu", "--stay", "--state", str(state)]
+    running = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(seconds)
+    os.killpg(running.pid, number)  # as a terminal does
+    _, said = running.communicate(timeout=60)
+    assert b"Traceback" not in said, said.decode()
+    assert eventually(lambda: not alive(state)), alive(state)
+    assert not state.exists()
+
+
+def test_ports_are_free_ones_and_lead_to_the_units(units: Lab) -> None:
+    import json
+
+    ports = [json.loads(units.nodes("ports", str(node)).stdout) for node in (1, 2)]
+    numbers = [port for each in ports for port in each.values()]
+    assert len(set(numbers)) == len(numbers) == 6
+    for node, each in enumerate(ports, 1):
+        fetch = ["curl", "-sk", "-o", "/dev/null", "-w", "%{http_code}", f"https://127.0.0.1:{each['wui']}/csyncd/keys"]
+        assert subprocess.run(fetch, capture_output=True, text=True).stdout == "404", "there are no keys yet"
+        login = ["ssh", "-F", str(units.state / "ssh_config"), f"node{node}", "hostname"]
+        assert subprocess.run(login, capture_output=True, text=True).stdout == f"node{node}\n"
+
+
+def test_a_second_run_in_the_same_place_is_refused(worker_labs: Path) -> None:
+    state = worker_labs / "taken"
+    argv = [sys.executable, str(NODES.parents[1] / "story.py"), "--kind", "qemu", "--state", str(state)]
+    with story.alone(state):
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "another run is at work there" in done.stderr
+    assert not state.exists()
+
+
+def test_what_is_asked_of_a_unit_that_is_off_or_not_there_fails_with_a_reason(units: Lab) -> None:
+    assert units.nodes("console", "9", check=False).stderr == "nodes: there is no node 9: the lab has 1, 2\n"
+    assert units.nodes("exec", "9", "true", check=False).stderr == "nodes: there is no node 9\n"
+    units.run(2, "sh", "-c", "(sleep 1; poweroff) >/dev/null 2>&1 </dev/null &")
+    assert eventually(lambda: "no power" in units.nodes("ports", "2", check=False).stderr, 60)
+    off = units.nodes("reboot", "2", check=False)
+    assert (off.status, off.stderr) == (1, "nodes: node 2 has no power\n")
+    assert units.run(2, "true", check=False).status == 125
