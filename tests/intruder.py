@@ -124,8 +124,18 @@ find /run/haproxy /etc/haproxy -type f -exec cat {} +
 
 def status(lab: Lab, pid: int | str, node: int = 2) -> dict[str, list[str]]:
     """What /proc/PID/status says, by its keys."""
-    lines = lab.read(node, f"/proc/{pid}/status").splitlines()
-    return {key: value.split() for key, _, value in (line.partition(":") for line in lines)}
+    return _keys(lab.read(node, f"/proc/{pid}/status"))
+
+
+def statuses(lab: Lab, pattern: str, node: int = 2) -> list[dict[str, list[str]]]:
+    """The same of every process whose command line fits; one that ends meanwhile is left out."""
+    pids = lab.run(node, "pgrep", "-f", pattern, check=False).stdout.split()
+    found = [lab.run(node, "cat", f"/proc/{pid}/status", check=False) for pid in pids]
+    return [_keys(result.stdout) for result in found if result.status == 0]
+
+
+def _keys(text: str) -> dict[str, list[str]]:
+    return {key: value.split() for key, _, value in (line.partition(":") for line in text.splitlines())}
 
 
 #: tries everything that a node has to lose, in Lua and with the programs of the node; the function `tried` tells what worked

@@ -1,13 +1,14 @@
 """What a peer pushes may be hostile: no line of it runs as root, reads a secret of the node, or writes where others do."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import intruder
 import pytest
 import story
 from driver import Lab, eventually
-from intruder import LUA, PRIVATE, SCRIPT, send, status, surroundings
+from intruder import LUA, PRIVATE, SCRIPT, send, status, statuses, surroundings
 from services import page, pid
 from story import Stage
 
@@ -53,6 +54,14 @@ def confined(lab: Lab, found: dict[str, list[str]], capabilities: int = 1 << 10)
     assert found["Uid"] == [uid] * 4 and found["Groups"] == []
     assert {int(found[f"Cap{kind}"][0], 16) for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {capabilities}
     assert found["NoNewPrivs"] == ["1"]
+
+
+def all_confined(lab: Lab, pattern: str) -> bool:
+    """Whether there are such processes; whatever is found is held to its account."""
+    found = statuses(lab, pattern)
+    for process in found:
+        confined(lab, process)
+    return bool(found)
 
 
 def get(lab: Lab, port: int = PORT) -> str:
@@ -140,9 +149,7 @@ def test_programs_and_external_checks_have_no_more_rights_than_haproxy(lab: Lab)
     report = send(lab, files, directories={"own": ("0777", "haproxy")})
     assert report["result"] == "applied", report
     for number in (7771, 7772):
-        assert eventually(lambda number=number: bool(processes(lab, f"^sleep {number}")), 20)
-        for process in processes(lab, f"^sleep {number}"):
-            confined(lab, status(lab, process))
+        assert eventually(partial(all_confined, lab, f"^sleep {number}"), 20)
     assert eventually(lambda: "the script of program is through" in log(lab), 20)
     harmless(lab, log(lab))
     assert lab.read(2, "/run/haproxy/control-program") == lab.read(2, "/run/haproxy/control-check") == "mine\n"
@@ -169,8 +176,8 @@ def log(lab: Lab) -> str:
 def test_a_program_section_cannot_choose_its_account(lab: Lab, who: str) -> None:
     program = f"program one\n    command /bin/sleep 7773\n    {who}\n"
     report = send(lab, {FILE: page("programs", PORT) + program})
-    for process in processes(lab, "sleep 7773"):
-        confined(lab, status(lab, process))
+    for found in statuses(lab, "sleep 7773"):
+        confined(lab, found)
     harmless_report(lab, report)
 
 
@@ -262,8 +269,8 @@ def test_no_directive_makes_haproxy_write_elsewhere(lab: Lab, how: str) -> None:
     report = send(lab, {FILE: f"{config}\n{more}\n"}, directories={"own": ("0777", "haproxy")})
     assert report["result"] in ("applied", "failed", "rolled-back"), report
     assert get(lab) == ("writes" if report["result"] == "applied" else "honest")
-    for process in (pid(lab, "haproxy", 2), *processes(lab, "^haproxy ")):
-        confined(lab, status(lab, process))
+    for found in (status(lab, pid(lab, "haproxy", 2)), *statuses(lab, "^haproxy ")):
+        confined(lab, found)
     lab.run(2, "service", "haproxy", "restart")
 
 

@@ -1,0 +1,17 @@
+################################################################################
+#
+# haproxy
+#
+################################################################################
+
+# What Buildroot's own haproxy.mk lacks; each of these is for upstream, too.
+
+# CFLAGS on make's command line take the place of haproxy's own, -fwrapv
+# among them. Without it the compiler drops checks for overflow, and haproxy
+# refuses to start: "FATAL ERROR: invalid code detected".
+HAPROXY_CFLAGS += -fwrapv
+
+# TARGET=custom knows poll() alone: no epoll, accept4, prctl, network
+# namespaces, and no hashed passwords in a userlist.
+HAPROXY_MAKE_OPTS += TARGET=linux-glibc
+$(HAPROXY_TARGET_CONFIGURE): | libxcrypt
