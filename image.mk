@@ -4,13 +4,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run run-console image sizes lock env lab test bench soak clean lab-packages image-packages always
+.PHONY: help run run-console image buildroot sizes lock env lab test bench soak clean lab-packages image-packages always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
 VENV := build/venv
 NODES := $(PYTHON) tests/lab/nodes
 IMAGE ?= build/image/disk.img
+
+# where Buildroot builds
+OUTPUT ?= build/buildroot
 
 # what builds the firmware · the image, and boots it · what runs on a node of the lab · what tests and benchmark use
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
@@ -19,6 +22,8 @@ LAB_PACKAGES := $(FIRMWARE_PACKAGES) busybox execline haproxy iproute2 libxxhash
 	procps s6 tcpdump util-linux wireguard-tools python3-cffi-backend python3-h11 python3-netifaces python3-psutil \
 	python3-pyinotify python3-serial python3-venv
 TEST_PACKAGES := curl mount rsync shellcheck strace
+# what Buildroot wants of the machine it builds on
+BUILDROOT_PACKAGES := bc build-essential bzip2 cpio file libncurses-dev patch perl python3 rsync unzip wget
 
 # all that the node layer is made of · and the image
 SOURCES := pyproject.toml setup.py tests/lab/layer.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
@@ -36,6 +41,10 @@ run-console: ## the console of one of them (NODE=1)
 	@$(NODES) --kind qemu console $(or $(NODE),1)
 
 image: image-packages build/image/disk.img ## the disk image, build/image/disk.img
+
+buildroot: ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see README)
+	@tests/lab/packages $(BUILDROOT_PACKAGES)
+	buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)"
 
 sizes: image ## what takes the room in a slot
 	@buildroot/quick/sizes build/image/base build/image/root
@@ -92,3 +101,9 @@ build/image/base.made: $(BASE_SOURCES) | image-packages
 # The list of sources: newer when one was added or taken away.
 build/sources: always
 	@mkdir -p build/image && printf '%s\n' $(IMAGE_SOURCES) >$@.new && { cmp -s $@.new $@ || cp $@.new $@; } && rm $@.new
+
+# What is none of our targets goes to Buildroot: make -f image.mk BUILDROOT=DIR menuconfig
+ifneq ($(BUILDROOT),)
+.DEFAULT:
+	buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)" $@
+endif

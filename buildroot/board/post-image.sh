@@ -5,8 +5,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 images=$1
 root=$BUILD_DIR/csyncd-root
 
+for config in "$BUILD_DIR"/linux-[0-9c]*/.config; do "$here/../kept" "$config" "$here/linux.fragment"; done
+for config in "$BUILD_DIR"/busybox-*/.config; do "$here/../kept" "$config" "$here/busybox.fragment"; done
+
 rm -rf "$root"
 cp -a "$TARGET_DIR" "$root"
 install -D -m 644 "$images/bzImage" "$root/boot/vmlinuz"
-set -- "$BUILD_DIR"/grub2-*/build-i386-pc/grub-core
-"$here/make-image" "$root" "$1" "$images" xz
+for grub in "$BUILD_DIR"/grub2-*/build-i386-pc/grub-core; do :; done
+"$here/make-image" "$root" "$grub" "$images" xz
