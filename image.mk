@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run run-console image buildroot sizes lock env lab test bench soak clean lab-packages image-packages always
+.PHONY: help run run-console image buildroot sizes lock env lab test test-buildroot bench soak clean lab-packages image-packages always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -23,7 +23,7 @@ LAB_PACKAGES := $(FIRMWARE_PACKAGES) busybox execline haproxy iproute2 libxxhash
 	python3-pyinotify python3-serial python3-venv
 TEST_PACKAGES := curl mount rsync shellcheck strace
 # what Buildroot wants of the machine it builds on
-BUILDROOT_PACKAGES := bc build-essential bzip2 cpio file libncurses-dev patch perl python3 rsync unzip wget
+BUILDROOT_PACKAGES := bc build-essential bzip2 cpio file flake8 git libncurses-dev patch perl python3-magic rsync shellcheck unzip wget
 
 # all that the node layer is made of · and the image
 SOURCES := pyproject.toml setup.py tests/lab/layer.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
@@ -60,6 +60,10 @@ lab: lab-env ## two nodes play the story: pair, push, save, reboot
 # Most tests wait for nodes, so there are more workers than two cores; a module's tests share nodes and stay together.
 test: env ## all tests, in three workers (ARGS=… goes to pytest; IMAGE=… is the image under test)
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
+	@tests/lab/packages $(BUILDROOT_PACKAGES)
+	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/buildroot_tree.py $(ARGS)
 
 bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half)
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/bench.py $(ARGS)

@@ -1,0 +1,101 @@
+"""What Buildroot itself says of our tree: `make -f image.mk test-buildroot BUILDROOT=DIR [OUTPUT=DIR …]`. The last test builds
+the firmware's package and whatever that needs.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_buildroot import DEFCONFIGS, TREE, selected
+
+BUILDROOT = Path(os.environ["BUILDROOT"]).resolve()
+OUTPUT = Path(os.environ["OUTPUT"]).resolve()
+PLACES = [os.environ.get(name, "") for name in ("BUILDROOT", "OUTPUT", "DL", "FRAGMENT")]
+
+
+def make(*words: str | Path, output: Path) -> str:
+    """A target of Buildroot with nothing but our tree."""
+    argv = [
+        "make",
+        "--no-print-directory",
+        "-s",
+        "-C",
+        str(BUILDROOT),
+        f"O={output}",
+        f"BR2_EXTERNAL={TREE}",
+        *map(str, words),
+    ]
+    clean = {
+        key: value for key, value in os.environ.items() if key not in ("OUTPUT", "MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    }
+    done = subprocess.run(argv, capture_output=True, text=True, env=clean)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory configured by our defconfig alone."""
+    place = tmp_path_factory.mktemp("buildroot")
+    make(DEFCONFIGS[0].name, output=place)
+    return place
+
+
+@cache
+def packages(output: Path) -> dict[str, dict[str, Any]]:
+    """What show-info says of each package of the image."""
+    told: dict[str, dict[str, Any]] = json.loads(make("show-info", output=output))
+    return told
+
+
+def test_check_package_is_content() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=TREE, capture_output=True, text=True, check=True).stdout.split()
+    argv = [sys.executable, "utils/check-package", "-b", *(TREE / name for name in listed)]
+    done = subprocess.run(argv, cwd=BUILDROOT, capture_output=True, text=True)  # where its own settings for flake8 are
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 warnings generated" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("defconfig", DEFCONFIGS, ids=lambda path: path.name)
+def test_nothing_that_is_asked_for_is_dropped_and_saving_gives_the_same(defconfig: Path, tmp_path: Path) -> None:
+    make(defconfig.name, output=tmp_path)
+    kept = subprocess.run([TREE / "kept", tmp_path / ".config", defconfig], capture_output=True, text=True)
+    assert kept.returncode == 0, kept.stderr
+    make("savedefconfig", f"BR2_DEFCONFIG={tmp_path}/saved", output=tmp_path)
+    assert (tmp_path / "saved").read_text() == defconfig.read_text()
+
+
+def test_what_our_package_selects_is_chosen(output: Path) -> None:
+    """A `select` may point at a symbol whose own conditions do not hold."""
+    config = (output / ".config").read_text()
+    assert {name for name in selected() if f"\nBR2_PACKAGE_{name}=" not in config} == set()
+
+
+def test_every_package_is_named_and_ours_has_a_licence(output: Path) -> None:
+    ours = packages(output)["csyncd-firmware"]
+    assert ours["licenses"] == "Apache-2.0" and ours["dependencies"]
+    for name in ("linux", "busybox", "haproxy", "openssh", "s6", "python3", "python-pyasyncore", "wireguard-tools"):
+        assert packages(output)[name]["version"], name
+
+
+def test_haproxy_is_built_with_what_it_needs(output: Path) -> None:
+    said = make("printvars", "VARS=HAPROXY_CFLAGS HAPROXY_MAKE_OPTS", output=output)
+    words = dict(line.split("=", 1) for line in said.splitlines())
+    assert "-fwrapv" in words["HAPROXY_CFLAGS"].split()
+    assert [word for word in words["HAPROXY_MAKE_OPTS"].split() if word.startswith("TARGET=")][
+        -1
+    ] == "TARGET=linux-glibc"
+
+
+def test_the_package_builds_for_the_target() -> None:
+    done = subprocess.run([TREE / "build", *PLACES, "csyncd-firmware-rebuild"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (module,) = (OUTPUT / "target/usr/lib").glob("python3.*/site-packages/firmware/_native*.so")
+    assert module.read_bytes()[:20].startswith(b"\x7fELF\x02\x01") and module.read_bytes()[18:20] == b"\x3e\x00", (
+        "ELF, x86-64"
+    )
