@@ -126,6 +126,12 @@ def test_nobody_is_on_the_second_serial_line(units: Lab) -> None:
             line.read(".", 2)
 
 
+@pytest.mark.parametrize("program", ["setpriv", "unshare", "mount"])
+def test_a_shell_prefers_the_programs_of_util_linux(units: Lab, program: str) -> None:
+    """busybox has applets of these names, which know less; a service could not start with them."""
+    assert "util-linux" in units.run(1, "sh", "-c", f"{program} --version").stdout
+
+
 def test_every_program_and_library_finds_its_libraries(units: Lab) -> None:
     assert walked(units, "libraries") == []
 
