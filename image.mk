@@ -65,7 +65,7 @@ test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on,
 	@tests/lab/packages $(BUILDROOT_PACKAGES)
 	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/buildroot_tree.py $(ARGS)
 
-bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half)
+bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half; ARGS=product IMAGE=…: Buildroot's)
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/bench.py $(ARGS)
 
 soak: env ## the long runs, build/soak.json (ARGS="endurance=50": that one, 50 times; SEED=… again)

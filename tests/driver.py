@@ -40,6 +40,7 @@ class Lab:
     state: Path
     kind: str = "lab"
     cold: bool = False
+    image: Path | None = None
 
     def up(self, count: int = 2) -> None:
         """Fresh nodes, in the place of those that are there."""
@@ -98,4 +99,5 @@ class Lab:
         return [sys.executable, "-ES", str(NODES), *self._options(), *words]
 
     def _options(self) -> list[str]:
-        return ["--kind", self.kind, "--state", str(self.state), *(["--cold"] if self.cold else [])]
+        image = ["--image", str(self.image)] if self.image else []
+        return ["--kind", self.kind, "--state", str(self.state), *image, *(["--cold"] if self.cold else [])]

@@ -84,17 +84,17 @@ def listing(slot: str) -> list[Entry]:
     return [Entry(words[0], words[1], words[5].removeprefix("squashfs-root")) for words in lines if len(words) == 6]
 
 
-def size(slot: str) -> int:
-    """Bytes that the squashfs in a slot of the image under test takes (its superblock's bytes_used)."""
-    magic, used = struct.unpack_from("<4s36xQ", partitions()[slot].read())
+def size(slot: str, disk: Path = IMAGE) -> int:
+    """Bytes that the squashfs in a slot takes (its superblock's bytes_used)."""
+    magic, used = struct.unpack_from("<4s36xQ", partitions(disk)[slot].read())
     assert magic == b"hsqs", f"{slot}: no squashfs"
     return int(used)
 
 
-def unpack(slot: str, place: Path, *names: str) -> None:
-    """Unpack these paths of a slot of the image under test into a directory that is not there yet."""
-    offset = str(partitions()[slot].offset)
-    _run("unsquashfs", "-quiet", "-no-progress", "-o", offset, "-d", str(place), str(IMAGE), *names)
+def unpack(slot: str, place: Path, *names: str, disk: Path = IMAGE) -> None:
+    """Unpack these paths of a slot into a directory that is not there yet."""
+    offset = str(partitions(disk)[slot].offset)
+    _run("unsquashfs", "-quiet", "-no-progress", "-o", offset, "-d", str(place), str(disk), *names)
 
 
 def _run(*argv: str) -> str:

@@ -1,7 +1,7 @@
 """The bars of the image: how large a slot is, how soon a unit is ready after power-on, and how much memory it takes.
 
 Readiness is measured with the kernel started directly, without the boot loader, by the time at which the unit says on its
-console that a service has been started. What it is compared with is the same disk with csyncd and wui switched off.
+console that a service has been started. What it is compared with is the same disk with csyncd and wui switched off, or another image.
 """
 
 import shutil
@@ -26,19 +26,35 @@ APPEND = "slot=a console=ttyS0,115200 panic=5 quiet loglevel=4"
 MB = 1_000_000
 
 
-def figures(lab: Lab, place: Path) -> Iterator[tuple[str, float, float]]:
-    """What was measured: name, ours, and what it is compared with, in the same unit."""
-    stage = Stage(lab, tell=lambda text: None)
+def figures(place: Path) -> Iterator[tuple[str, float, float]]:
+    """Of the image under test: name, ours, and what it is compared with, in the same unit."""
     yield "slot (MB)", image.size("slot-a") / MB, 60
-    try:
-        lab.up(2)
-        story.pair(stage)
-        yield "memory that a paired unit uses when idle (MB)", memory(stage), 96
-        _disks(stage, place)
-    finally:
-        lab.down()
-    both, alone = ready(place)
+    yield "memory that a paired unit uses when idle (MB)", prepare(image.IMAGE, place), 96
+    both, alone = in_turn((place, "on", ("wui", "csyncd")), (place, "off", ("sshd",)))
     yield "power-on to csyncd and wui, against sshd with both off (s, median of 5)", both, alone
+
+
+def against(quick: Path, place: Path) -> Iterator[tuple[str, float, float]]:
+    """The image under test, beside the quick one."""
+    yield "the product's slot (MB)", image.size("slot-a") / MB, 40
+    used = [prepare(disk, place / disk.parent.name) for disk in (image.IMAGE, quick)]
+    yield "memory of the product, against the quick image (MB)", *used
+    places = [(place / disk.parent.name, "on", ("wui", "csyncd")) for disk in (image.IMAGE, quick)]
+    yield "power-on to csyncd and wui of the product, against the quick image (s, median of 5)", *in_turn(*places)
+
+
+def prepare(disk: Path, place: Path) -> float:
+    """Pair two units; MB that one uses when idle. `place` gets its disk, its boot script and its kernel."""
+    stage = Stage(Lab(place.parent / f"{place.name}-units", "qemu", image=disk), tell=lambda text: None)
+    try:
+        stage.lab.up(2)
+        story.pair(stage)
+        used = memory(stage)
+        _disks(stage, place)
+        image.unpack("slot-a", place / "slot", "boot", disk=disk)
+    finally:
+        stage.lab.down()
+    return used
 
 
 def memory(stage: Stage) -> float:
@@ -48,7 +64,7 @@ def memory(stage: Stage) -> float:
 
 
 def _disks(stage: Stage, place: Path) -> None:
-    """Node 1's disk with csyncd and wui on and off, its boot script, and the kernel of its slot."""
+    """Node 1's disk with csyncd and wui on and off, and its boot script."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     home = stage.lab.state / "1"
@@ -58,16 +74,12 @@ def _disks(stage: Stage, place: Path) -> None:
         stage.on(1, "config", "save", "-m", f"both {name}")
         subprocess.run(["cp", "--sparse=always", home / "disk.img", place / f"{name}.img"], check=True)
     shutil.copy(home / "boot.sh", place)
-    image.unpack("slot-a", place / "slot", "boot")
 
 
-def ready(place: Path) -> tuple[float, float]:
-    """Medians of seconds from power-on, in turn: csyncd and wui started, and sshd with both off."""
-    both, alone = list[float](), list[float]()
-    for _ in range(ROUNDS):
-        both.append(_started(place, "on", ("wui", "csyncd")))
-        alone.append(_started(place, "off", ("sshd",)))
-    return statistics.median(both), statistics.median(alone)
+def in_turn(*cases: tuple[Path, str, tuple[str, ...]]) -> list[float]:
+    """Of each case (place, disk, services), the median of the seconds from power-on until those services have been started."""
+    rounds = [[_started(*case) for case in cases] for _ in range(ROUNDS)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
 
 
 def _started(place: Path, name: str, services: tuple[str, ...]) -> float:

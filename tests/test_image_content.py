@@ -13,6 +13,17 @@ from pexpect import TIMEOUT
 WALKER = (Path(__file__).parent / "walker.py").read_text()
 
 
+#: imports everything; prints how many modules the firmware has
+IMPORT = """
+import importlib, pkgutil
+import firmware, cffi, h11, netifaces, psutil, pyinotify, serial.tools.list_ports
+names = [module.name for module in pkgutil.walk_packages(firmware.__path__, "firmware.")]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
+
+
 def walked(units: Lab, what: str) -> list[str]:
     """What walker.py finds on a unit."""
     found: list[str] = json.loads(units.run(1, "/usr/bin/python3", "-c", WALKER, what, timeout=600).stdout)
@@ -130,6 +141,11 @@ def test_nobody_is_on_the_second_serial_line(units: Lab) -> None:
 def test_a_shell_prefers_the_programs_of_util_linux(units: Lab, program: str) -> None:
     """busybox has applets of these names, which know less; a service could not start with them."""
     assert "util-linux" in units.run(1, "sh", "-c", f"{program} --version").stdout
+
+
+def test_every_module_of_ours_and_of_others_can_be_imported(units: Lab) -> None:
+    done = units.run(1, "/usr/bin/python3", "-c", IMPORT, timeout=120)
+    assert int(done.stdout) > 80 and done.stderr == ""
 
 
 def test_every_program_and_library_finds_its_libraries(units: Lab) -> None:
