@@ -80,7 +80,6 @@ AllowUsers {ACCOUNT}
 AuthenticationMethods publickey
 PubkeyAcceptedAlgorithms {keys.TYPE}
 HostKeyAlgorithms {keys.TYPE}
-UsePAM no
 PermitRootLogin no
 PermitTTY no
 PermitUserRC no
