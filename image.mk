@@ -12,8 +12,10 @@ VENV := build/venv
 NODES := $(PYTHON) tests/lab/nodes
 IMAGE ?= build/image/disk.img
 
-# where Buildroot builds
+# Buildroot, and where it builds; what else is said on make's command line goes on to it
 OUTPUT ?= build/buildroot
+BUILDROOT_BUILD = buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)"
+BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=%,$(MAKEOVERRIDES))
 
 # what builds the firmware · the image, and boots it · what runs on a node of the lab · what tests and benchmark use
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
@@ -22,8 +24,6 @@ LAB_PACKAGES := $(FIRMWARE_PACKAGES) busybox execline haproxy iproute2 libxxhash
 	procps s6 tcpdump util-linux wireguard-tools python3-cffi-backend python3-h11 python3-netifaces python3-psutil \
 	python3-pyinotify python3-serial python3-venv
 TEST_PACKAGES := curl mount rsync shellcheck strace
-# what Buildroot wants of the machine it builds on
-BUILDROOT_PACKAGES := bc build-essential bzip2 cpio file flake8 git libncurses-dev patch perl python3-magic rsync shellcheck unzip wget
 
 # all that the node layer is made of · and the image
 SOURCES := pyproject.toml setup.py tests/lab/layer.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
@@ -43,8 +43,7 @@ run-console: ## the console of one of them (NODE=1)
 image: image-packages build/image/disk.img ## the disk image, build/image/disk.img
 
 buildroot: ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see README)
-	@tests/lab/packages $(BUILDROOT_PACKAGES)
-	buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)"
+	@$(BUILDROOT_BUILD)
 
 sizes: image ## what takes the room in a slot
 	@buildroot/quick/sizes build/image/base build/image/root
@@ -62,7 +61,7 @@ test: env ## all tests, in three workers (ARGS=… goes to pytest; IMAGE=… is 
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
-	@tests/lab/packages $(BUILDROOT_PACKAGES)
+	@tests/lab/packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
 	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/buildroot_tree.py $(ARGS)
 
 bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half; ARGS=product IMAGE=…: Buildroot's)
@@ -71,9 +70,13 @@ bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: t
 soak: env ## the long runs, build/soak.json (ARGS="endurance=50": that one, 50 times; SEED=… again)
 	$(VENV)/bin/python tests/soak.py $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-clean: ## everything built goes, labs first
+clean: ## everything built goes, labs first (with BUILDROOT=DIR: what Buildroot built in OUTPUT)
+ifneq ($(BUILDROOT),)
+	@$(BUILDROOT_BUILD) clean
+else
 	for lock in $$(find build -name lab.lock 2>/dev/null); do $(NODES) --state "$$(dirname "$$lock")" down; done
 	rm -rf build firmware/_native* *.egg-info
+endif
 
 image-packages:
 	@tests/lab/packages $(IMAGE_PACKAGES)
@@ -109,5 +112,5 @@ build/sources: always
 # What is none of our targets goes to Buildroot: make -f image.mk BUILDROOT=DIR menuconfig
 ifneq ($(BUILDROOT),)
 .DEFAULT:
-	buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)" $@
+	@$(BUILDROOT_BUILD) $@ $(BUILDROOT_WORDS)
 endif

@@ -92,6 +92,32 @@ def test_haproxy_is_built_with_what_it_needs(output: Path) -> None:
     ] == "TARGET=linux-glibc"
 
 
+def built(output: Path, fragment: Path | str, *targets: str) -> subprocess.CompletedProcess[str]:
+    """Our own command with targets of Buildroot's."""
+    return subprocess.run([TREE / "build", BUILDROOT, output, "", fragment, *targets], capture_output=True, text=True)
+
+
+def test_a_fragment_counts_when_it_changes_and_when_it_goes(tmp_path: Path) -> None:
+    fragment, output = tmp_path / "fragment", tmp_path / "output"
+    for lines, there in (("BR2_PACKAGE_NANO=y\n", True), ("BR2_PACKAGE_LESS=y\n", False), ("", False)):
+        fragment.write_text(lines)
+        done = built(output, fragment if lines else "", "printvars", "VARS=BR2_PACKAGE_NANO BR2_PACKAGE_LESS")
+        assert done.returncode == 0, done.stderr
+        assert ("BR2_PACKAGE_NANO=y" in done.stdout) == there
+        assert ("BR2_PACKAGE_LESS=y" in done.stdout) == ("LESS" in lines)
+
+
+def test_a_fragment_that_buildroot_does_not_know_is_refused_each_time(tmp_path: Path) -> None:
+    fragment = tmp_path / "fragment"
+    fragment.write_text("BR2_PACKAGE_NOBODY_KNOWS=y\n")
+    for _ in range(2):
+        done = built(tmp_path / "output", fragment, "printvars", "VARS=BR2_DL_DIR")
+        assert done.returncode == 1
+        assert "not kept:\n  BR2_PACKAGE_NOBODY_KNOWS=y\n" in done.stderr
+    done = built(tmp_path / "output", fragment, "savedefconfig")
+    assert (done.returncode, done.stderr.partition(" would save")[0]) == (2, "buildroot: savedefconfig")
+
+
 def test_the_package_builds_for_the_target() -> None:
     done = subprocess.run([TREE / "build", *PLACES, "csyncd-firmware-rebuild"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

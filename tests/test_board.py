@@ -1,8 +1,11 @@
 """What the image is made of, before it is made: the lists in buildroot/ are whole and fit each other."""
 
+import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -60,6 +63,53 @@ def test_the_kernel_list_is_well_formed() -> None:
 def test_the_boot_loader_understands(name: str) -> None:
     done = subprocess.run(["grub-script-check", str(BOARD / name)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def small() -> Iterator[Path]:
+    """A root with a file and a link, all of somebody who is not root; where that somebody can go."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place) / "root"
+        (root / "boot").mkdir(parents=True)
+        (root / "file").write_text("text")
+        (root / "link").symlink_to("file")
+        os.utime(root / "file", (1e9, 1e9))
+        for path in (root.parent, root, *root.rglob("*")):
+            os.chown(path, 1000, 1000, follow_symlinks=False)
+        yield root
+
+
+def slot(root: Path, name: str, **environment: str) -> Path:
+    """The slot that uid 1000 makes of it."""
+    made = root.parent / name
+    who = ["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"]
+    subprocess.run([*who, BOARD / "make-slot", root, made], check=True, env={**os.environ, **environment})
+    return made
+
+
+def test_everything_in_a_slot_is_roots_whoever_made_it(small: Path) -> None:
+    """An sshd lets nobody in where / is somebody else's."""
+    done = subprocess.run(["unsquashfs", "-lln", slot(small, "slot")], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in done.stdout.splitlines() if "squashfs-root" in line]
+    assert {"squashfs-root", "squashfs-root/file", "squashfs-root/link"} <= {word for row in rows for word in row[5:]}
+    assert {row[1] for row in rows} == {"0/0"}
+    assert rows[0][0] == "drwxr-xr-x"
+
+
+def test_the_same_files_make_the_same_slot(small: Path) -> None:
+    """Also when a checkout has given them other times."""
+    first = slot(small, "first", SOURCE_DATE_EPOCH="1700000000").read_bytes()
+    os.utime(small / "file", (1.1e9, 1.1e9))
+    assert slot(small, "second", SOURCE_DATE_EPOCH="1700000000").read_bytes() == first
+
+
+def test_a_finished_root_has_no_program_that_gives_rights(tmp_path: Path) -> None:
+    program, plain = tmp_path / "program", tmp_path / "plain"
+    for path, mode in ((program, 0o6755), (plain, 0o640)):
+        path.touch()
+        path.chmod(mode)
+    finish.no_rights(tmp_path)
+    assert (program.stat().st_mode & 0o7777, plain.stat().st_mode & 0o7777) == (0o755, 0o640)
 
 
 def test_an_archive_without_a_locked_package_is_said(tmp_path: Path) -> None:

@@ -108,11 +108,9 @@ def test_whatever_is_downloaded_has_a_hash(defconfig: Path) -> None:
     asked = options(defconfig)
     assert asked["BR2_DOWNLOAD_FORCE_CHECK_HASHES"] == "y"
     kernel = asked["BR2_LINUX_KERNEL_CUSTOM_VERSION_VALUE"].strip('"')
-    assert re.search(
-        rf"^sha256  [0-9a-f]{{64}}  linux-{re.escape(kernel)}\.tar\.xz$",
-        (TREE / "patches/linux/linux.hash").read_text(),
-        re.M,
-    )
+    for name in ("linux", "linux-headers"):
+        hashes = (TREE / "patches" / name / f"{name}.hash").read_text()
+        assert re.search(rf"^sha256  [0-9a-f]{{64}}  linux-{re.escape(kernel)}\.tar\.xz$", hashes, re.M)
     for package in PACKAGES:
         text = (package / f"{package.name}.mk").read_text()
         downloads = "_SITE = " in text and "_SITE_METHOD = local" not in text

@@ -21,6 +21,8 @@ PROOFS = {
     "SERIAL_8250_CONSOLE": "grep -q '^ttyS0 ' /proc/consoles",
     "RTC_HCTOSYS": "[ $(cat /sys/class/rtc/rtc0/hctosys) = 1 ]",
     "PACKET": "[ -e /proc/net/packet ]",
+    "IP_MULTIPLE_TABLES": "ip rule add from 192.0.2.1 lookup 100 && ip rule del from 192.0.2.1 lookup 100",
+    "IPV6_MULTIPLE_TABLES": "ip -6 rule add from 2001:db8::1 lookup 100 && ip -6 rule del from 2001:db8::1 lookup 100",
 }
 #: loads what is a module; prints the names of those that are neither that nor built in
 LOAD = """

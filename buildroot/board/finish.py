@@ -39,6 +39,7 @@ def finish(root: Path) -> None:
     programs(root)
     release(root)
     mounted(root)
+    no_rights(root)
 
 
 def overlay(root: Path) -> None:
@@ -94,6 +95,13 @@ def mounted(root: Path) -> None:
     for name in MOUNTED:
         shutil.rmtree(root / name, ignore_errors=True)
         (root / name).mkdir()
+
+
+def no_rights(root: Path) -> None:
+    """No program gives its caller other rights: whoever logs in to an appliance is root."""
+    for path in root.rglob("*"):
+        if not path.is_symlink() and path.is_file() and path.stat().st_mode & 0o6000:
+            path.chmod(path.stat().st_mode & 0o1777)
 
 
 def rights() -> list[Right]:

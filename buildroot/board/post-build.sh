@@ -6,4 +6,6 @@ cd "$1"
 # GRUB's sample, which comes to the root with every boot loader
 rm -rf boot
 # what starts services elsewhere
-rm -rf etc/init.d etc/network
+rm -rf etc/init.d etc/network etc/profile.d
+# links from a root that is read-only to what can be written; /etc can
+rm -f etc/mtab etc/resolv.conf

@@ -8,8 +8,14 @@ root=$BUILD_DIR/csyncd-root
 for config in "$BUILD_DIR"/linux-[0-9c]*/.config; do "$here/../kept" "$config" "$here/linux.fragment"; done
 for config in "$BUILD_DIR"/busybox-*/.config; do "$here/../kept" "$config" "$here/busybox.fragment"; done
 
+set -- "$TARGET_DIR"/usr/lib/modules/*
+[ $# = 1 ] || { echo "post-image: $* are there; a new kernel wants \`make clean\` first" >&2 && exit 1; }
+
 rm -rf "$root"
 cp -a "$TARGET_DIR" "$root"
+(cd "$root" && rm -rf THIS_IS_NOT_YOUR_ROOT_FILESYSTEM media mnt opt)
+# Buildroot's compiled modules are compared with their sources at each import, when the build is reproducible.
+"$HOST_DIR/bin/python3" -m compileall -q -f -j 0 --invalidation-mode unchecked-hash -s "$root" -p / "$root"/usr/lib/python3.*
 install -D -m 644 "$images/bzImage" "$root/boot/vmlinuz"
 for grub in "$BUILD_DIR"/grub2-*/build-i386-pc/grub-core; do :; done
 "$here/make-image" "$root" "$grub" "$images" xz

@@ -14,4 +14,6 @@ HAPROXY_CFLAGS += -fwrapv
 # TARGET=custom knows poll() alone: no epoll, accept4, prctl, network
 # namespaces, and no hashed passwords in a userlist.
 HAPROXY_MAKE_OPTS += TARGET=linux-glibc
+HAPROXY_DEPENDENCIES += libxcrypt
+# A dependency that comes after Buildroot's own rule is listed, not waited for.
 $(HAPROXY_TARGET_CONFIGURE): | libxcrypt
