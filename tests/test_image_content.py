@@ -16,7 +16,7 @@ WALKER = (Path(__file__).parent / "walker.py").read_text()
 #: imports everything; prints how many modules the firmware has
 IMPORT = """
 import importlib, pkgutil
-import firmware, cffi, h11, netifaces, psutil, pyinotify, serial.tools.list_ports
+import firmware, _cffi_backend, h11, netifaces, psutil, pyinotify, serial.tools.list_ports
 names = [module.name for module in pkgutil.walk_packages(firmware.__path__, "firmware.")]
 for name in names:
     importlib.import_module(name)
