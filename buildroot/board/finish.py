@@ -50,6 +50,8 @@ def overlay(root: Path) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
     shutil.copytree(PROJECT / "overlay", root, dirs_exist_ok=True, copy_function=replace)
+    for path in (PROJECT / "overlay/usr/bin").iterdir():
+        (root / "usr/sbin" / path.name).unlink(missing_ok=True)  # PATH would find it first
 
 
 def factory(root: Path) -> None:
