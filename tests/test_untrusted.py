@@ -162,7 +162,7 @@ backend checked
     option external-check
     external-check path /usr/bin:/bin
     external-check command /etc/haproxy/check.sh
-    server s 127.0.0.1:9 check inter 200
+    server s 127.0.0.1:9 check inter 20s
 """
 
 
