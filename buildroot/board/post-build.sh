@@ -6,6 +6,8 @@ cd "$1"
 # GRUB's sample, which comes to the root with every boot loader
 rm -rf boot
 # what starts services elsewhere
-rm -rf etc/init.d etc/network etc/profile.d
+rm -rf etc/init.d etc/network etc/profile.d linuxrc
 # links from a root that is read-only to what can be written; /etc can
 rm -f etc/mtab etc/resolv.conf
+# pip's wheel, and a binding that nobody imports
+rm -rf usr/lib/python3.*/ensurepip usr/lib/python3.*/site-packages/libmount usr/lib/python3.*/site-packages/README.txt
