@@ -86,15 +86,17 @@ class Sender:
         self._process = lab.start(1, "/usr/bin/python3", "-c", SENDER, key, str(node), str(workers))
         self._answers: dict[int, Future[bytes]] = {}
         self._number = 0
+        self._one = threading.Lock()
         threading.Thread(target=self._read, daemon=True).start()
 
     def submit(self, kind: int, data: bytes) -> Future[bytes]:
         """Have it sent; the answer is whatever came back."""
-        self._number += 1
-        self._answers[self._number] = future = Future()
         assert self._process.stdin
-        self._process.stdin.write(FRAME.pack(self._number, kind, len(data)) + data)
-        self._process.stdin.flush()
+        with self._one:  # several threads send; a number is one frame's
+            self._number += 1
+            self._answers[self._number] = future = Future()
+            self._process.stdin.write(FRAME.pack(self._number, kind, len(data)) + data)
+            self._process.stdin.flush()
         return future
 
     def send(self, kind: int, data: bytes) -> bytes:
