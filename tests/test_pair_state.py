@@ -6,6 +6,7 @@ import time
 import pytest
 import story
 from driver import Lab
+from services import HOLD, PYTHON
 from story import CONFIG, Stage, page
 
 
@@ -195,6 +196,45 @@ def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage) -> None:
         stage.lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
         stage.on(1, "service", "csyncd", "restart")
     stage.shows(1, "green", within=10)
+
+
+def test_a_port_that_somebody_else_has_is_red_on_this_node_too(stage: Stage) -> None:
+    stage.on(1, "service", "csyncd", "stop")
+    other = stage.lab.start(1, PYTHON, "-c", HOLD, "30022")
+    assert other.stdout and other.stdout.readline()
+    stage.on(1, "service", "csyncd", "start")
+    try:
+        says(stage, "node 1: no peer can come in: Bind to port 30022 on 10.32.0.11 failed: Address")
+        assert stage.json(1, "csync", "status")["state"] == "red"
+    finally:
+        stage.on(1, "pkill", "-f", "held.listen")
+        other.communicate()
+    stage.shows(1, "green", within=15)
+
+
+#: csyncd's own way to start sshd, with an option of which sshd merely complains
+WARNED = """
+import asyncio
+from pathlib import Path
+from firmware.sync import gate, settings
+made = gate.configuration
+gate.configuration = lambda *given, **more: (made(*given, **more)[0] + "KeyRegenerationInterval 1\\n", made(*given, **more)[1])
+async def main():
+    sshd = await gate.opened(settings.read(), [], Path("/run/warned"))
+    while line := (await sshd.stderr.readline()).decode():
+        print(line, end="")
+        if line.startswith("Server listening"):
+            sshd.terminate()
+asyncio.run(main())
+"""
+
+
+def test_an_option_that_another_sshd_does_not_know_keeps_no_peer_out(stage: Stage) -> None:
+    stage.on(2, "service", "csyncd", "stop")
+    said = stage.on(2, "sh", "-c", 'mkdir /run/warned; exec "$@"', "sh", PYTHON, "-c", WARNED)
+    assert "Deprecated option KeyRegenerationInterval" in said and "Server listening on 10.32.0.12 port 30022" in said
+    stage.on(2, "service", "csyncd", "start")
+    stage.shows(1, "green", within=15)
 
 
 def test_a_broken_config_rc_is_no_reason_to_lose_the_state(stage: Stage) -> None:

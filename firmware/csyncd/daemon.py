@@ -119,6 +119,7 @@ class Doors:
                     stack.push_async_callback(_ended, sshd)
                     await self._watch(sshd)
                 except Failure as error:
+                    self._pair.closed = str(error)
                     print(f"csyncd: {error}", file=sys.stderr, flush=True)
             self._pair.link.kick()
             await asyncio.sleep(1.0 if not self._again.is_set() else 0)
@@ -133,12 +134,19 @@ class Doors:
         return server
 
     async def _watch(self, sshd: asyncio.subprocess.Process) -> None:
-        work = [asyncio.create_task(part) for part in (_pass_on(sshd), run.ended(sshd), self._again.wait())]
+        work = [asyncio.create_task(part) for part in (self._pass_on(sshd), run.ended(sshd), self._again.wait())]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for part in work:
                 part.cancel()
+
+    async def _pass_on(self, sshd: asyncio.subprocess.Process) -> None:
+        logins = gate.Logins(sshd.pid)
+        async for line in run.lines(sshd.stderr):
+            print(f"sshd: {line}", file=sys.stderr, flush=True)
+            self._pair.closed = gate.trouble(line, self._pair.closed)
+            await asyncio.to_thread(logins.heard, line)
 
 
 Answer = Callable[[Request, Callable[[], str]], Awaitable[Response]]
@@ -171,13 +179,6 @@ async def _ended(sshd: asyncio.subprocess.Process) -> None:
     # The sessions first: they hold the pipe of sshd's words, and asyncio waits for its end.
     await asyncio.to_thread(gate.close_leftovers)
     await sshd.wait()
-
-
-async def _pass_on(sshd: asyncio.subprocess.Process) -> None:
-    logins = gate.Logins(sshd.pid)
-    async for line in run.lines(sshd.stderr):
-        print(f"sshd: {line}", file=sys.stderr, flush=True)
-        await asyncio.to_thread(logins.heard, line)
 
 
 _tasks: set[asyncio.Task[None]] = set()

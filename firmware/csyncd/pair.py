@@ -27,6 +27,8 @@ class Pair:
         self.theirs: Standing | None = None
         #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
         self.shown: dict[str, str] = {}
+        #: why this node's own sshd lets no peer in; "" if it does
+        self.closed = ""
         #: the push that the operator confirmed last, and the one of ours that waits on the peer
         self.confirmed = ""
         self._waiting: Waiting | None = None
@@ -85,7 +87,11 @@ class Pair:
             await self.ask()
         except Failure as error:
             why_not = self.link.reason or str(error)
-        return describe(self.settings, ours, self.theirs, why_not, self.link.remedy if why_not else "")
+        report = describe(self.settings, ours, self.theirs, why_not, self.link.remedy if why_not else "")
+        if self.closed:
+            here = f"node {self.settings.local_node}: no peer can come in: {self.closed}"
+            report |= {"state": "red", "reasons": [here, *report["reasons"]]}
+        return report
 
     def _met(self, ours: Standing, theirs: Standing) -> None:
         self._note_put_back(theirs.waiting)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware import files, processes, run
-from firmware.errors import Failure
 from firmware.sync import keys
 from firmware.sync.audit import Who
 from firmware.sync.settings import DEFAULT_PORT, Settings
@@ -102,7 +101,6 @@ ClientAliveCountMax 2
 Compression no
 UseDNS no
 PrintMotd no
-PrintLastLog no
 LogLevel INFO
 """
     lines = [
@@ -124,10 +122,16 @@ async def opened(settings: Settings, allowed: list[Visitor], where: Path = RUN) 
     config, authorized = configuration(settings, allowed, where=where)
     files.write(where / "sshd_config", config.encode(), mode=0o600)
     files.write(where / "authorized", authorized.encode(), mode=0o644)
-    problem = (await asyncio.to_thread(run.run, [SSHD, "-t", "-f", str(where / "sshd_config")], check=False)).words
-    if problem:
-        raise Failure(f"sshd: {problem}")
+    # What it merely warns of, it says again when it runs, and that goes to the log.
+    await asyncio.to_thread(run.run, [SSHD, "-t", "-f", str(where / "sshd_config")])
     return await run.spawn([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
+
+
+def trouble(line: str, before: str) -> str:
+    """Why nobody can come in, by what sshd has said; "" once it listens."""
+    if line.startswith("Server listening on "):
+        return ""
+    return line if line.startswith(("Bind to ", "fatal: ")) else before
 
 
 class Logins:

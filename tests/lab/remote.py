@@ -11,6 +11,8 @@ import time
 
 from state import Trouble
 
+#: a unit that goes down while it is spoken to says nothing more, and ssh would wait for it for ever
+_LOGIN_SECONDS = 30.0
 _CONFIG = """\
 Host unit
 HostName 127.0.0.1
@@ -53,7 +55,7 @@ def configure(number: int, ports: dict[str, int], key: str, host_key: str) -> No
 def connect(number: int, seconds: float) -> None:
     """Open the connection that commands go through. Trouble if the unit does not let us in within that time."""
     end = time.monotonic() + seconds
-    while (done := _ssh(number, "-fNM")).returncode:
+    while (done := _ssh(number, "-fNM", seconds=_LOGIN_SECONDS)).returncode:
         if time.monotonic() > end:
             raise Trouble(f"node {number} does not let us in after {seconds:.0f} s: {done.stderr.strip()}")
         time.sleep(0.2)
@@ -100,16 +102,17 @@ def _command(number: int) -> list[str]:
     return ["ssh", "-F", f"{number}/ssh_config", "unit", "--"]
 
 
-def _ssh(number: int, *options: str) -> "subprocess.CompletedProcess[str]":
+def _ssh(number: int, *options: str, seconds: float | None = None) -> "subprocess.CompletedProcess[str]":
     null = subprocess.DEVNULL
     log = f"{number}/ssh.log"
     try:
         # Into a file: the one that stays in the background would hold a pipe open.
         with open(log, "w", encoding="utf-8") as words:
-            done = subprocess.run(
-                ["ssh", "-F", f"{number}/ssh_config", *options, "unit"], stdin=null, stdout=null, stderr=words
-            )
+            argv = ["ssh", "-F", f"{number}/ssh_config", *options, "unit"]
+            done = subprocess.run(argv, stdin=null, stdout=null, stderr=words, timeout=seconds)
         with open(log, encoding="utf-8", errors="replace") as words:
             return subprocess.CompletedProcess(done.args, done.returncode, "", words.read())
+    except subprocess.TimeoutExpired as error:
+        return subprocess.CompletedProcess(error.cmd, 255, "", f"no answer after {seconds} s")
     except FileNotFoundError as error:
         raise Trouble(f"{error.filename}: not there") from None

@@ -67,7 +67,7 @@ def reboot(state: Path, number: int, command: list[str]) -> None:
         if time.monotonic() > end:
             raise Trouble(f"node {number} has not rebooted after {PATIENCE:.0f} s")
         time.sleep(0.5)
-    remote.output(number, "sh", "-c", _WAIT)
+    remote.output(number, "sh", "-c", _WAIT, seconds=PATIENCE)
 
 
 def cut(state: Path, number: int) -> None:
@@ -80,7 +80,7 @@ def cut(state: Path, number: int) -> None:
     _ports_soon(number)
     lab.order(state, "cable", number)  # QEMU starts with the cable in
     _enter(number, Path("keys"))
-    remote.output(number, "sh", "-c", _WAIT)
+    remote.output(number, "sh", "-c", _WAIT, seconds=PATIENCE)
 
 
 def ports(number: int) -> dict[str, int]:
@@ -158,7 +158,7 @@ def _wake(number: int, image: Path) -> None:
         set_clock = f"cat >/dev/urandom; date -u -s @{time.time():.0f} >/dev/null"
         remote.output(number, "sh", "-c", set_clock, data=os.urandom(512))
     else:
-        remote.output(number, "sh", "-c", _WAIT)
+        remote.output(number, "sh", "-c", _WAIT, seconds=PATIENCE)
         _keep(number, image)
 
 
