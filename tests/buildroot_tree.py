@@ -92,6 +92,14 @@ def test_haproxy_is_built_with_what_it_needs(output: Path) -> None:
     ] == "TARGET=linux-glibc"
 
 
+def test_python_is_built_to_be_fast(output: Path) -> None:
+    said = make("printvars", "VARS=PYTHON3_CONF_OPTS PYTHON3_CONF_ENV", output=output)
+    words = dict(line.split("=", 1) for line in said.splitlines())
+    assert "--with-computed-gotos" in words["PYTHON3_CONF_OPTS"].split()
+    assert "-fno-semantic-interposition" in words["PYTHON3_CONF_ENV"]
+    assert "-Wl,-Bsymbolic-functions" in words["PYTHON3_CONF_ENV"]
+
+
 def built(output: Path, fragment: Path | str, *targets: str) -> subprocess.CompletedProcess[str]:
     """Our own command with targets of Buildroot's."""
     return subprocess.run([TREE / "build", BUILDROOT, output, "", fragment, *targets], capture_output=True, text=True)
