@@ -14,6 +14,10 @@ MASTER = "/run/haproxy/master.sock"
 
 #: seconds that a new worker has to take over: much for maps and certificates by the thousand
 RELOAD_SECONDS = 60.0
+#: seconds that a master has to answer before it is asked to reload. One that starts does; one that lost its socket never
+#: will, but reloads, and answers then: a program section that cannot be started takes the socket out of its epoll set
+#: (haproxy 2.6: the child fails between fork and exec, and cleans up what it shares with its parent).
+SILENT_SECONDS = 5.0
 
 _SHOWN = r"(?m)^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]"
 _POLL = 0.005
@@ -39,7 +43,8 @@ def reload(running: Running, *, path: str = MASTER, seconds: float = RELOAD_SECO
 
     deadline = time.monotonic() + seconds
     before, worker = _reloads(path), _worker(path)
-    while before is None and time.monotonic() < deadline and not _has_ended(running):
+    patient = min(deadline, time.monotonic() + SILENT_SECONDS)
+    while before is None and time.monotonic() < patient and not _has_ended(running):
         time.sleep(_POLL)
         before, worker = _reloads(path), _worker(path)
     file = _file(running.block)
