@@ -144,7 +144,7 @@ def test_programs_and_external_checks_have_no_more_rights_than_haproxy(lab: Lab)
     files = {
         FILE: config,
         "program.sh": SCRIPT + "exec sleep 7771\n",
-        "check.sh": SCRIPT.replace("$1", "check") + "exec sleep 7772\n",
+        "check.sh": SCRIPT.replace("$1", "check").replace("exec 2>&1\n", AFTER_PROGRAM) + "exec sleep 7772\n",
     }
     report = send(lab, files, directories={"own": ("0777", "haproxy")})
     assert report["result"] == "applied", report
@@ -155,6 +155,8 @@ def test_programs_and_external_checks_have_no_more_rights_than_haproxy(lab: Lab)
     assert lab.read(2, "/run/haproxy/control-program") == lab.read(2, "/run/haproxy/control-check") == "mine\n"
 
 
+#: both try the same names, and would find each other's links there
+AFTER_PROGRAM = "exec 2>&1\nuntil [ -e /run/haproxy/control-program ]; do sleep 0.1; done\n"
 PROGRAMS = """
 program one
     command /bin/sh /etc/haproxy/program.sh program

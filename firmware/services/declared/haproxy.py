@@ -56,9 +56,9 @@ def reload(running: Running, *, path: str = MASTER, seconds: float = RELOAD_SECO
         time.sleep(_POLL)
         now = _reloads(path)
         if _has_ended(running):
-            return Outcome(1, _alerts(running.words()) or "haproxy: its master ended")
+            return Outcome(1, _alerts(running) or "haproxy: its master ended")
         if now is not None and now != before and now[1]:
-            return Outcome(1, _alerts(running.words()) or "haproxy: the reload failed")
+            return Outcome(1, _alerts(running) or "haproxy: the reload failed")
         if (serving := _worker(path)) and serving != worker:
             return Outcome(0, f"a new worker serves (pid {serving})")
     return Outcome(1, f"haproxy: no new worker serves after {seconds:g} s")
@@ -110,8 +110,16 @@ def _ask(path: str, command: str) -> str:
     return answer.decode("utf-8", "replace")
 
 
-def _alerts(words: str) -> str:
-    return "\n".join(line for line in words.splitlines() if "[ALERT]" in line)
+def _alerts(running: Running) -> str:
+    """Why it failed, in its own words. They take another way than the answers, through the log, and may come after them."""
+    import time
+
+    deadline = time.monotonic() + _PATIENCE
+    while not (found := [line for line in running.words().splitlines() if "[ALERT]" in line]):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(_POLL)
+    return "\n".join(found)
 
 
 SERVICE = Service(
