@@ -10,9 +10,7 @@ PYTHON = "/usr/bin/python3"
 #: keeps a TCP port of the node from everybody else; says so, and holds it until it is killed
 HOLD = """
 import socket, sys, time
-held = socket.socket()
-held.bind(("0.0.0.0", int(sys.argv[1])))
-held.listen()
+held = socket.create_server(("0.0.0.0", int(sys.argv[1])))
 print("held", flush=True)
 time.sleep(600)
 """

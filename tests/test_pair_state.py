@@ -201,14 +201,15 @@ def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage) -> None:
 def test_a_port_that_somebody_else_has_is_red_on_this_node_too(stage: Stage) -> None:
     stage.on(1, "service", "csyncd", "stop")
     other = stage.lab.start(1, PYTHON, "-c", HOLD, "30022")
-    assert other.stdout and other.stdout.readline()
-    stage.on(1, "service", "csyncd", "start")
     try:
+        assert other.stdout and other.stdout.readline()
+        stage.on(1, "service", "csyncd", "start")
         says(stage, "node 1: no peer can come in: Bind to port 30022 on 10.32.0.11 failed: Address")
         assert stage.json(1, "csync", "status")["state"] == "red"
     finally:
-        stage.on(1, "pkill", "-f", "held.listen")
+        stage.on(1, "pkill", "-f", "create_server")
         other.communicate()
+        stage.on(1, "service", "csyncd", "start")
     stage.shows(1, "green", within=15)
 
 
