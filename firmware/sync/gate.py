@@ -131,7 +131,7 @@ def trouble(line: str, before: str) -> str:
     """Why nobody can come in, by what sshd has said; "" once it listens."""
     if line.startswith("Server listening on "):
         return ""
-    return line if line.startswith(("Bind to ", "fatal: ")) else before
+    return line if line.startswith("Bind to ") else before
 
 
 class Logins:
