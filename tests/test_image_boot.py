@@ -45,7 +45,7 @@ def services(unit: Lab) -> dict[str, str]:
 
 
 def clock(unit: Lab) -> float:
-    return float(unit.run(1, "date", "+%s").stdout)
+    return float(unit.run(1, "/usr/bin/python3", "-c", "import time; print(time.time())").stdout)
 
 
 # The first boot
@@ -165,8 +165,10 @@ def test_the_saved_host_name_comes_back(unit: Lab, rebooted: Before) -> None:
 
 
 def test_the_clock_is_right(unit: Lab, rebooted: Before) -> None:
+    """As right as a hardware clock can keep it. QEMU starts it at a whole second, hwclock writes whole ones and the kernel adds
+    half a one to what it reads: 3 s may be lost by the first reboot, and a moment of a busy machine."""
     asked = time.time()
-    assert asked - 3 <= clock(unit) <= time.time() + 3
+    assert asked - 5 <= clock(unit) <= time.time() + 5
 
 
 def test_random_numbers_are_there_at_once(unit: Lab, rebooted: Before) -> None:
