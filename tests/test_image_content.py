@@ -94,7 +94,7 @@ def main_pid(units: Lab, service: str) -> int:
     return next(row["pid"] or 0 for row in rows if row["name"] == service)
 
 
-@pytest.mark.parametrize(("service", "account"), [("haproxy", "401"), ("syslogd", "402")])
+@pytest.mark.parametrize(("service", "account"), [("haproxy", "401"), ("syslogd", "402"), ("wui", "404")])
 def test_what_need_not_be_root_is_not(units: Lab, service: str, account: str) -> None:
     """Nor any process that it has started, nor can it become root again."""
     status = units.read(1, f"/proc/{main_pid(units, service)}/status")

@@ -1,4 +1,4 @@
-"""What `make -f image.mk run` does: two virtual units from power-on, the whole story, and nothing left of them."""
+"""What `make -f image.mk run` does: the whole story on two virtual units, and nothing left of them."""
 
 import os
 import signal
@@ -27,7 +27,8 @@ def alive(state: Path) -> list[str]:
 
 
 def test_the_story_holds_on_virtual_units(worker_labs: Path) -> None:
-    stage = Stage(Lab(worker_labs / "run", kind="qemu", cold=True), tell=print)
+    """It begins where power-on has led to already (`test_image_boot`), and reboots both."""
+    stage = Stage(Lab(worker_labs / "run", kind="qemu"), tell=print)
     try:
         story.play(stage)
         assert "https://127.0.0.1:" in story.table(stage)

@@ -12,7 +12,8 @@ from services import pid, service
 from firmware import native
 from firmware.services import catalog, launch
 
-ACCOUNTS = ("haproxy", "syslogd")
+ACCOUNTS = ("haproxy", "syslogd", "wui")
+OWNED = (("/etc/haproxy", "haproxy"), ("/etc/syslogd", "syslog"), ("/etc/wui", "wui"))
 #: the directories that everybody may write to
 SHARED = {"/tmp", "/var/tmp", "/dev/shm", "/run/lock"}
 #: what harms nobody: devices without a memory, and the socket that takes log messages
@@ -45,21 +46,18 @@ def inside(lab: Lab, title: str, *command: str, check: bool = True) -> str:
 
 @pytest.mark.parametrize("title", ACCOUNTS)
 def test_its_account_can_write_to_nothing_but_what_is_its_own(lab: Lab, title: str) -> None:
-    lab.run(
-        1,
-        "sh",
-        "-c",
-        "mkdir -p /etc/haproxy/own /etc/syslogd/own; chown haproxy /etc/haproxy/own; chown syslog /etc/syslogd/own",
-    )
+    for directory, account in OWNED:
+        lab.run(1, "install", "-d", "-o", account, f"{directory}/own")
     look = "find /* -maxdepth 0 -writable; find /etc /run /tmp /var /dev /root /flash /usr/local -writable ! -type l"
     found = set(inside(lab, title, "sh", "-c", f"{look} 2>/dev/null", check=False).split())
     own = {path for path in found if f"{path}/".startswith(f"/run/{title}/")}
-    assert own, "it has looked"
+    declared = catalog.find(title)
+    assert declared and bool(own) == bool(declared.needs)
     assert found - own - {f"/dev/{name}" for name in OPEN} - {"/run/syslogd/log"} == SHARED
     for place in SHARED:
         assert inside(lab, title, "stat", "-c", "%d", place) != lab.run(1, "stat", "-c", "%d", place).stdout
         assert int(inside(lab, title, "df", "--output=size", place).split()[-1]) == 16384
-    lab.run(1, "rmdir", "/etc/haproxy/own", "/etc/syslogd/own")
+    lab.run(1, "rmdir", *(f"{directory}/own" for directory, _ in OWNED))
 
 
 @pytest.mark.parametrize("title", ACCOUNTS)

@@ -101,9 +101,8 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
 
 
 def prove(service: Service, block: Block, *, checked: bool = True) -> None:
-    """Check what lies on disk, readable for the service's account first; Invalid, with the checker's words, if it is. Without
-    `checked` only the block in config.rc is looked at."""
-    launch.grant(service)
+    """Check what lies on disk; Invalid, with the checker's words, if it is. Without `checked` only the block in config.rc is
+    looked at."""
     found = check(service if checked else replace(service, check=None), block)
     if found.status:
         raise Invalid(f"service {block.title}: its configuration is invalid", problems=found.output.splitlines())
@@ -112,15 +111,16 @@ def prove(service: Service, block: Block, *, checked: bool = True) -> None:
 def check(service: Service, block: Block, *, staged: Path | None = None, path: str = document.PATH) -> Outcome:
     """What is wrong with a service: its block's directives first, then its own checker; status 0 if nothing is.
 
-    With `staged`, the checker sees that directory in the place of the one that the service owns.
+    What is there is made ready before, and readable for its account. With `staged`, the checker sees that directory in the
+    place of the one that the service owns.
     """
     if problems := rc_check.block_problems(block, service, path):
         return Outcome(Invalid.status, "\n".join(problems))
-    if service.check is None:
-        return Outcome(0, "")
     launch.make_needs(service)
     setup.prepare(service, block)
-    return checker.outcome(service, service.check(block), staged)
+    if staged is None:
+        launch.grant(service)
+    return checker.outcome(service, service.check(block), staged) if service.check else Outcome(0, "")
 
 
 def reload_outcome(service: Service, block: Block) -> Outcome:

@@ -14,11 +14,10 @@ from firmware import http11
 from firmware.errors import Failure, complain
 from firmware.http11 import Request, Response
 from firmware.rc import document
-from firmware.run import run
+from firmware.services.declared.wui import CERTIFICATE
 from firmware.sync import keys, settings
 
 PORT = 4444
-CERTIFICATE = Path("/etc/wui/tls.pem")
 #: the longest request that it takes, in bytes, and the most connections at a time
 LIMIT, MOST = 4096, 64
 
@@ -47,7 +46,7 @@ def main(argv: list[str]) -> int:
         if argv != ["check"]:
             asyncio.run(_live(where))
         elif where.tls:
-            _tls()  # makes the certificate before the service counts as applied
+            _tls()
     except Failure as error:
         return complain("wui", error)
     return 0
@@ -100,28 +99,12 @@ async def _answer(request: Request) -> Response:
 def _tls() -> Any:
     import ssl
 
-    if not CERTIFICATE.exists():
-        _make_certificate()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(CERTIFICATE)
     except (OSError, ssl.SSLError) as error:
-        raise Failure(f"{CERTIFICATE}: {error}", f"remove {CERTIFICATE}: a new one is made at the next start") from None
+        raise Failure(
+            f"{CERTIFICATE}: {error}", f"remove {CERTIFICATE}, then service wui restart: a new one is made"
+        ) from None
     return context
-
-
-def _make_certificate() -> None:
-    """A self-signed certificate with its key, in one file, 0600."""
-    import tempfile
-
-    from firmware import files
-
-    CERTIFICATE.parent.mkdir(mode=0o755, exist_ok=True)
-    with tempfile.TemporaryDirectory() as made:
-        key, certificate = Path(made) / "key", Path(made) / "certificate"
-        run([
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650",
-            "-subj", "/CN=load balancer", "-keyout", str(key), "-out", str(certificate),
-        ])  # fmt: skip
-        files.write(CERTIFICATE, key.read_bytes() + certificate.read_bytes(), mode=0o600)
