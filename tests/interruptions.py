@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -370,7 +371,7 @@ def main() -> int:
     try:
         stage.lab.up(2)
         story.pair(stage)
-        tell: Tell = lambda text: print(text, flush=True)  # noqa: E731
+        tell = partial(print, flush=True)
         print(json.dumps((play_alone if given.round else play)(stage, given.count, given.seed, tell), indent=2))
     except (Broken, Failed) as error:
         print(f"interruptions: seed {given.seed}: it does not hold: {error}", file=sys.stderr)

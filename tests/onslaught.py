@@ -156,7 +156,10 @@ def answers(data: bytes, *, bare: bool = False) -> list[Answer]:
         data = data[head.end() :]
         if head[1] == b"100":
             continue
-        size = int(re.search(rb"(?i)\r\ncontent-length: *(\d+)", head[0])[1])  # type: ignore[index]
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head[0])
+        if not length:
+            raise Broken(f"an answer without its length: {head[0]!r}")
+        size = int(length[1])
         missing = bare and not data.startswith(b"{")
         body, data = (b"null", data) if missing else (data[:size], data[size:])
         found.append(Answer(int(head[1]), json.loads(body)))
