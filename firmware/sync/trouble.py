@@ -13,7 +13,8 @@ CABLE = "check power, cable, addresses and routes of both nodes"
 CASES = (
     ("Host key verification failed", "PEER's host key is not known here", "csync getkey"),
     ("Permission denied (publickey)", "PEER does not know this node's user key", "csync getkey on PEER"),
-    ("Connection refused", "csyncd does not run on PEER", "service csyncd start on PEER"),
+    ("Connection refused", "csyncd does not run on PEER, or has not got its port there",
+     "service csyncd start on PEER; where it runs, csync status there says what is wrong"),
     ("open failed", "PEER's csyncd is not there for this node: it starts, or it knows this key for another node's",
      "if it lasts: LOCAL_NODE and REMOTE_NODE of both nodes, then csync getkey on PEER"),
     ("not responding", "the connection is dead", CABLE),
