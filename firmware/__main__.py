@@ -12,7 +12,7 @@ DAEMONS = {"csyncd": "firmware.csyncd.daemon", "wui": "firmware.wui.daemon"}
 def main(argv: list[str] | None = None) -> int:
     """`python -m firmware NAME …`: one of the programs, or a daemon in the foreground (`NAME check`: only its check)."""
     words = sys.argv[1:] if argv is None else argv
-    if words and words[0] in DAEMONS and (words[1:] in ([], ["check"]) or words == ["csyncd", "recover"]):
+    if words and words[0] in DAEMONS and _fit(words[0], words[1:]):
         from importlib import import_module
 
         if words[0] == "csyncd":
@@ -23,6 +23,12 @@ def main(argv: list[str] | None = None) -> int:
     known = " | ".join((*PROGRAMS, *DAEMONS))
     print(f"usage: python -m firmware {known} …", file=sys.stdout if words[:1] == ["--help"] else sys.stderr)
     return 0 if words[:1] == ["--help"] else 2
+
+
+def _fit(daemon: str, words: list[str]) -> bool:
+    """Whether a daemon takes these words: `check`, csyncd also `recover`, the web UI also where it listens."""
+    others = words[:-1] if words[-1:] == ["check"] else words
+    return not others or (daemon == "wui" and len(others) == 3) or (daemon == "csyncd" and words == ["recover"])
 
 
 def _without_ssl() -> None:

@@ -9,10 +9,11 @@ from firmware import addresses, http11
 from firmware.commands.caller import who
 from firmware.commands.cli import words
 from firmware.errors import Failure, Refused
+from firmware.rc import document
+from firmware.services.declared import wui
 from firmware.sync import audit, keys, settings
 from firmware.sync.keys import Key, Pair
 from firmware.sync.settings import Settings
-from firmware.wui import daemon as wui
 
 
 def genkey(argv: list[str]) -> int:
@@ -59,7 +60,7 @@ def getkey(argv: list[str]) -> int:
 
 async def fetch(found: Settings) -> dict[str, Any]:
     """What the web UI of the peer answers for `GET /csyncd/keys`; Failure with what to do if it cannot be had."""
-    where = wui.address()
+    where = wui.address(document.read().find("wui"))
     scheme = "https" if where.tls else "http"
     page = f"{scheme}://{found.remote_ip}:{where.port}/csyncd/keys"
     try:

@@ -95,8 +95,9 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
         new = edit.replace_block(now, name, instance, old.text if old else "")
         if new is not now:
             edit.write(new, config)
-    if old and states.state(title, details=True).crashes:
-        # It came back by itself, and took what lay on disk then.
+    state = states.state(title, details=True)
+    if old and (state.crashes or state.state == "failed"):
+        # It came back by itself, and took what lay on disk then; or it could not be started with that.
         _reloaded(service, old)
 
 

@@ -6,50 +6,38 @@ the node unless it says `tls off`.
 
 import asyncio
 import signal
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from firmware import http11
 from firmware.errors import Failure, complain
 from firmware.http11 import Request, Response
 from firmware.rc import document
-from firmware.services.declared.wui import CERTIFICATE
+from firmware.services.declared.wui import CERTIFICATE, SCHEMES, Address, address
 from firmware.sync import keys, settings
 
-PORT = 4444
 #: the longest request that it takes, in bytes, and the most connections at a time
 LIMIT, MOST = 4096, 64
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the web UI listens, on this node and, by convention, on its peer."""
-
-    listen: str
-    port: int
-    tls: bool
-
-
-def address(config: Path = Path(document.PATH)) -> Address:
-    """What the block `service wui` says."""
-    block = document.read(config).find("wui")
-    if block is None:
-        return Address("0.0.0.0", PORT, True)
-    return Address(block.value("listen", "0.0.0.0"), int(block.value("port", str(PORT))), block.flag("tls", True))
-
-
 def main(argv: list[str]) -> int:
-    """Run the web UI in the foreground; with the word `check`, only check its configuration."""
+    """Run the web UI in the foreground, where the words LISTEN PORT tls|plain say, or else config.rc; with the word `check`
+    as the last one, only look whether it could run."""
     try:
-        where = address()
-        if argv != ["check"]:
+        where = _given(argv[:3]) if len(argv) >= 3 else address(document.read().find("wui"))
+        if argv[-1:] != ["check"]:
             asyncio.run(_live(where))
         elif where.tls:
             _tls()
     except Failure as error:
         return complain("wui", error)
     return 0
+
+
+def _given(words: list[str]) -> Address:
+    listen, port, scheme = words
+    if not port.isdecimal() or scheme not in SCHEMES.values():
+        raise Failure(f"{' '.join(words)}: not an address, a port, and {' or '.join(SCHEMES.values())}")
+    return Address(listen, int(port), scheme == SCHEMES[True])
 
 
 async def _live(where: Address) -> None:

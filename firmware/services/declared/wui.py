@@ -1,6 +1,7 @@
 """The web UI, as an account of its own."""
 
 import os
+from dataclasses import dataclass
 
 from firmware.rc.document import Block
 from firmware.rc.values import ADDRESS, FLAG, PORT
@@ -10,11 +11,35 @@ from firmware.services.definition import Account, Argv, Directive, Service
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "wui"]
 #: certificate and key, in one file that an operator may replace
 CERTIFICATE = "/etc/wui/tls.pem"
+#: its last word, by whether it is HTTPS
+SCHEMES = {True: "tls", False: "plain"}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the web UI listens, on this node and, by convention, on its peer."""
+
+    listen: str
+    port: int
+    tls: bool
+
+
+def address(block: Block | None) -> Address:
+    """What its block says: every address, port 4444 and HTTPS unless it says something else."""
+    if block is None:
+        return Address("0.0.0.0", 4444, True)
+    return Address(block.value("listen", "0.0.0.0"), int(block.value("port", "4444")), block.flag("tls", True))
+
+
+def daemon(block: Block) -> Argv:
+    """It is told where to listen: its account need not be able to read config.rc."""
+    where = address(block)
+    return [*DAEMON, where.listen, str(where.port), SCHEMES[where.tls]]
 
 
 def setup(block: Block) -> list[Argv]:
     """A self-signed certificate, where HTTPS is wanted and there is none."""
-    if not block.flag("tls", True) or os.path.lexists(CERTIFICATE):
+    if not address(block).tls or os.path.lexists(CERTIFICATE):
         return []
     made = f"{CERTIFICATE}.new"
     return [
@@ -35,9 +60,9 @@ SERVICE = Service(
     stays="its accounts and its certificate belong to this node",
     account=Account("wui", ("net_bind_service",)),
     setup=setup,
-    check=lambda _: [*DAEMON, "check"],
+    check=lambda block: [*daemon(block), "check"],
     checks_itself=True,
-    daemon=lambda _: DAEMON,
+    daemon=daemon,
     procname="python3 -m firmware wui",
     ready=lambda _, pid: ready.listening(pid),
     directives=(
