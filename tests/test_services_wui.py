@@ -47,10 +47,7 @@ def test_a_certificate_that_is_gone_is_made_anew(lab: Lab, gone: str) -> None:
     lab.run(1, "rm", "-r", gone)
     service(lab, "wui", "apply")
     assert served(lab) == certificate(lab) != before
-    assert (
-        service(lab, "wui", "status").stdout.startswith("wui: running")
-        and "needs apply" not in service(lab, "wui", "status").stdout
-    )
+    assert "needs apply" not in service(lab, "wui", "status").stdout
 
 
 def test_a_certificate_of_the_operators_own_is_kept_and_made_readable(lab: Lab) -> None:
