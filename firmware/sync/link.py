@@ -17,8 +17,9 @@ from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
 from firmware.sync.trouble import explain
 
-#: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt
-RETRY, CONNECT_TIME = 5.0, 6.0
+#: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt: ssh
+#: gives up after 5 without an answer, and a gate ends after 10 what has not proved who it is
+RETRY, CONNECT_TIME = 5.0, 12.0
 #: seconds between attempts even if there is always a reason to try at once: a peer can give us one whenever it likes
 PAUSE = 0.2
 #: seconds to wait for a link that broke before the peer had answered
@@ -187,10 +188,12 @@ class Link:
 
     async def _forwarded(self, ssh: asyncio.subprocess.Process) -> None:
         # ssh makes the local socket once it has been let in; there is nothing else to wait on.
-        async with asyncio.timeout(CONNECT_TIME + 2):
-            with contextlib.suppress(TimeoutError):
+        try:
+            async with asyncio.timeout(CONNECT_TIME):
                 while ssh.returncode is None and not self._socket.exists():
                     await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise Failure(f"{self._settings.peer} answers, but lets nobody in within {CONNECT_TIME:g} s") from None
 
     async def _hear(self, ssh: asyncio.subprocess.Process, words: list[str]) -> None:
         async for line in run.lines(ssh.stderr):
