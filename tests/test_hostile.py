@@ -473,6 +473,36 @@ def test_a_banner_without_an_end_is_not_the_end_of_csyncd(stage: Stage) -> None:
     assert memory(stage)[0] == pid
 
 
+#: an sshd whose first packet, of 30,004 bytes, comes byte after byte: each is a sign of life to ssh
+DRIP = """
+import socket, time
+server = socket.create_server(("10.32.0.11", 30022))
+while True:
+    with server.accept()[0] as client:
+        try:
+            client.sendall(b"SSH-2.0-slow\\r\\n" + (30004).to_bytes(4, "big") + b"\\4\\x14")
+            while True:
+                time.sleep(0.2)
+                client.sendall(b"x")
+        except OSError:
+            pass
+"""
+
+
+def test_a_key_exchange_without_an_end_is_not_the_end_of_csyncd(stage: Stage) -> None:
+    pid = memory(stage)[0]
+    stage.on(1, "service", "csyncd", "stop")
+    slow = stage.lab.start(1, "/usr/bin/python3", "-c", DRIP)
+    try:
+        assert eventually(lambda: "lets nobody in within 12 s" in str(stage.json(2, "csync", "status")["reasons"]), 40)
+    finally:
+        stage.on(1, "pkill", "-f", "create_server")
+        slow.communicate()
+        stage.on(1, "service", "csyncd", "start")
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
+    assert memory(stage)[0] == pid
+
+
 LOOK_OFTEN = """
 import asyncio
 from pathlib import Path
