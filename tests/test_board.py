@@ -3,19 +3,16 @@
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import finish
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 BOARD, QUICK = PROJECT / "buildroot/board", PROJECT / "buildroot/quick"
 OVERLAY = PROJECT / "overlay"
-
-sys.path.append(str(BOARD))
-import finish  # noqa: E402
 
 
 def lines(path: Path) -> list[str]:
