@@ -43,7 +43,8 @@ def _become(argv: list[str]) -> NoReturn:
     status = 126
     try:
         kernel.die_with_parent(signal.SIGKILL)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them
+        # A background job of a shell ignores the first two, Python the others.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)
         os.chdir("/root" if os.path.isdir("/root") else "/")
         os.umask(0o022)
