@@ -19,7 +19,10 @@ def write(path: Path, data: bytes, *, mode: int | None = None, owner: tuple[int,
     Mode and owner are the old file's unless given (0644 and ours for a new file); they are set before the name is.
     """
     old = path.stat() if path.exists() else None
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+    except OSError as error:  # it would name what nobody has asked for
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             uid, gid = owner or ((old.st_uid, old.st_gid) if old else (-1, -1))

@@ -308,3 +308,35 @@ def test_changes_is_quick(node: Node) -> None:
     node.config("save")
     script = "import time; from firmware.store import changes; s = time.process_time(); changes.unsaved(); print(time.process_time() - s)"
     assert float(node.lab.run(1, "python3", "-c", script).stdout) < 0.5
+
+
+def test_what_is_too_large_is_refused_before_it_lies_in_memory(node: Node) -> None:
+    measured = "import resource as r, subprocess as s; s.run(['config', 'save']); print(r.getrusage(r.RUSAGE_CHILDREN).ru_maxrss)"
+    node.sh("truncate -s 300M /etc/haproxy/huge")
+    try:
+        said = node.lab.run(1, "python3", "-c", measured)
+        assert "config save: too much to be saved: 4 paths, 300.0 MiB; at most" in said.stderr
+        assert int(said.stdout) < 100_000, "KiB"
+        assert node.json("history") == []
+    finally:
+        node.sh("rm /etc/haproxy/huge")
+
+
+def test_a_save_says_what_is_not_as_it_was_meant(node: Node) -> None:
+    node.sh("echo 'bogus word' >>/etc/config.rc; mkfifo '/etc/haproxy/a pipe' /etc/haproxy/b")
+    try:
+        said = node.config("save").stderr
+        assert "note: /etc/config.rc:" in said and "unknown directive" in said and "(config check)" in said
+        assert "note: not saved: /etc/haproxy/a pipe and 1 more: neither file, directory nor link\n" in said
+        assert node.json("save")["notes"] == [line.removeprefix("note: ") for line in said.splitlines()]
+    finally:
+        node.sh("rm '/etc/haproxy/a pipe' /etc/haproxy/b")
+    node.forget()
+    node.sh("echo '# mine' >>/etc/config.rc")
+    assert node.config("save").stderr == ""
+
+
+def test_an_export_that_cannot_be_written_names_the_file_that_was_asked_for(node: Node) -> None:
+    node.sh("echo >/etc/haproxy/new")
+    node.config("save")
+    assert node.config("export", "/no/such/a.tar", status=1).stderr.startswith("config export: /no/such/a.tar: No such")

@@ -2,19 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from firmware.errors import Refused
 from firmware.flows.recovery import SWAP, recover, refuse_waiting
-from firmware.services import control
-from firmware.store import generations
+from firmware.rc import check, document
+from firmware.services import catalog, control
+from firmware.store import generations, rules, tree
 from firmware.store.generations import Save
 from firmware.sync import transaction
+from firmware.textdiff import shown
 
 
 def save(message: str, *, who: str) -> Save:
-    """Make what runs a new generation on flash. Refused while a push waits to be confirmed here."""
+    """Make what runs a new generation on flash. Refused while a push waits to be confirmed here. Its notes also say what is
+    not as it was meant: errors of config.rc, and what cannot be saved."""
     with settled():
-        return generations.save(message, who=who)
+        done = generations.save(message, who=who)
+    return replace(done, notes=(*done.notes, *_doubts()))
+
+
+def _doubts() -> Iterator[str]:
+    if wrong := check.text_problems(document.load(), document.PATH, catalog.find):
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        yield f"{wrong[0]}{more}: at a boot, what is wrong there may not start (config check)"
+    if odd := tree.unsavable(rules.own()):
+        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
+        yield f"not saved: {shown(odd[0])}{more}: neither file, directory nor link"
 
 
 @contextmanager

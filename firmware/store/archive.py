@@ -96,12 +96,16 @@ def build(label: Label, draft: Draft) -> bytes:
     parts = [tar.header(tar.Member(MANIFEST, size=len(manifest), mode=0o600)), tar.padded(manifest)]
     for path in sorted(draft.items):
         parts += [_header(draft.items[path]), tar.padded(draft.contents.get(path, b""))]
-    size = sum(map(len, parts)) + TRAILER_SIZE
-    if size > LIMIT or len(manifest) > MANIFEST_LIMIT or len(rows) + len(draft.removed) > ROWS:
-        found = f"{len(rows) + len(draft.removed)} paths, {size / 2**20:.1f} MiB"
-        raise Failure(f"too much to be saved: {found}; at most {ROWS} paths, {LIMIT >> 20} MiB", "config changes")
+    refuse_excess(len(rows) + len(draft.removed), sum(map(len, parts)) + TRAILER_SIZE, len(manifest))
     body = b"".join(parts)
     return body + _trailer(hashlib.sha256(body).hexdigest())
+
+
+def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
+    """Failure if so many paths and bytes, and bytes of the manifest among them, are more than can be read again."""
+    if size > LIMIT or manifest > MANIFEST_LIMIT or paths > ROWS:
+        found = f"{paths} paths, {size / 2**20:.1f} MiB"
+        raise Failure(f"too much to be saved: {found}; at most {ROWS} paths, {LIMIT >> 20} MiB", "config changes")
 
 
 def parse(data: bytes) -> Archive:

@@ -33,7 +33,7 @@ class Save:
 
     def json(self) -> dict[str, Any]:
         """As others read it."""
-        return {**describe(self.generation), "fresh": self.fresh, **self.changes.json()}
+        return {**describe(self.generation), "fresh": self.fresh, **self.changes.json(), "notes": self.notes}
 
 
 def save(message: str = "", *, who: str, places: Places = NODE) -> Save:

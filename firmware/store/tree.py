@@ -10,7 +10,7 @@ from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
 from firmware.rc import document
 from firmware.store import rules
-from firmware.store.archive import Archive, Draft, Item
+from firmware.store.archive import Archive, Draft, Item, refuse_excess
 from firmware.store.places import CONFIG, ETC, NODE, Places
 from firmware.store.rules import Rules
 
@@ -47,6 +47,12 @@ class Target:
 def running(laws: Rules, places: Places = NODE) -> dict[str, Entry]:
     """The entries below /etc as it is now, without what is never saved."""
     return clean(manifest.scan(places.etc, named=ETC, skip=laws.ignores), laws)
+
+
+def unsavable(laws: Rules, places: Places = NODE) -> list[str]:
+    """The paths of sockets, pipes and devices, which are not saved."""
+    found = manifest.scan(places.etc, named=ETC, skip=laws.ignores)
+    return [path for path, entry in found.items() if entry.kind not in SAVED_KINDS]
 
 
 def clean(entries: Mapping[str, Entry], laws: Rules) -> dict[str, Entry]:
@@ -107,6 +113,8 @@ def draft(laws: Rules, places: Places = NODE) -> Draft:
 def _take(base: Mapping[str, Entry], now: Mapping[str, Entry], places: Places) -> Draft | None:
     """What differs, with its contents; None if something has moved since `now`."""
     added, changed, removed = manifest.differing(base, now)
+    # Before it lies in memory: somebody may have put 12 GB there.
+    refuse_excess(len(added + changed + removed), sum(now[path].size for path in added + changed))
     items, contents = {}, {}
     try:
         for path in added + changed:
