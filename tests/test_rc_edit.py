@@ -282,6 +282,12 @@ def test_a_block_is_replaced_by_itself_only(text: str, status: int, message: str
     assert (caught.value.status, message in str(caught.value)) == (status, True)
 
 
+def test_a_block_that_stands_there_again_goes_when_it_is_replaced() -> None:
+    document = parse("service a\n x\n\nservice b\nservice a\n y\n")
+    assert edit.replace_block(document, "a", "", "service a\n z\n").text == "service a\n z\n\nservice b\n"
+    assert edit.replace_block(document, "a", "", "").text == "\nservice b\n"
+
+
 def test_replacing_keeps_what_stands_around() -> None:
     document = parse("# 1\nservice a\n x\n\n# 2\nservice b\n y\n# 3")
     assert (

@@ -85,3 +85,14 @@ def test_revert_starts_what_could_not_be_started_with_the_new_configuration(lab:
     service(lab, "wui", "revert")
     assert row(lab, "wui")["state"] == "running"
     assert fetch(lab, "https") == "404"
+
+
+def test_the_first_command_that_fails_ends_what_is_made_ready(lab: Lab) -> None:
+    lab.run(1, "rm", "-r", "/etc/wui")
+    lab.run(1, "sh", "-c", "mv /usr/bin/openssl /usr/bin/openssl.away && ln -s /bin/false /usr/bin/openssl")
+    try:
+        said = service(lab, "wui", "apply", status=1).stderr
+        assert "service wui: not prepared: openssl" in said
+        assert "mv" not in said
+    finally:
+        lab.run(1, "mv", "/usr/bin/openssl.away", "/usr/bin/openssl")

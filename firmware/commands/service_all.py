@@ -47,9 +47,9 @@ def shutdown(argv: list[str]) -> int:
 def listed() -> list[Row]:
     """What `service list --json` prints."""
     # A config.rc with errors must not hide what runs: `config check` is there to name them.
-    blocks = document.scan(document.load())[0].blocks
-    rows = {block.title: row_of(block, states.state(block.title)) for block in reversed(blocks) if block.name}
-    return [*reversed(rows.values()), *_without_block(set(rows))]
+    blocks = document.scan(document.load())[0].firsts
+    rows = {block.title: row_of(block, states.state(block.title)) for block in blocks if block.name}
+    return [*rows.values(), *_without_block(set(rows))]
 
 
 def row_of(block: Block, state: State) -> Row:

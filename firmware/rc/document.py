@@ -128,6 +128,12 @@ class Document:
         """The exact text."""
         return "".join([line.text for line in self.lines])
 
+    @property
+    def firsts(self) -> tuple[Block, ...]:
+        """The first block of every service and instance, in file order: of one that stands there again, the one that counts."""
+        found = {block.title: block for block in reversed(self.blocks)}
+        return tuple(reversed(found.values()))
+
     def find(self, name: str, instance: str = "") -> Block | None:
         """The first block of that service and instance, switched off or not."""
         for block in self.blocks:

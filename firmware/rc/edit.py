@@ -73,15 +73,17 @@ def autostart(document: Document, name: str, instance: str, on: bool) -> Documen
 
 
 def replace_block(document: Document, name: str, instance: str, text: str) -> Document:
-    """Put `text` in the place of a block, or at the end if there is none; a text without any words deletes it.
+    """Put `text` in the place of a block, or at the end if there is none; a text without any words deletes it. Where the block
+    stands there again, that goes.
 
     Invalid if the text is not just one block of that service and instance.
     """
     title = f"{name}.{instance}" if instance else name
     wanted = parse(text, title)
     old = document.find(name, instance)
+    gone = {line.number: "" for block in document.blocks if block.title == title for line in block.lines}
     if not wanted.blocks:
-        return document if old is None else _changed(document, old, {line.number: "" for line in old.lines})
+        return document if old is None else _changed(document, old, gone)
     if [block.title for block in wanted.blocks] != [title]:
         others = ", ".join(block.title for block in wanted.blocks if block.title != title) or "it twice"
         raise Invalid(f"{title}: not replaced: the text is to be the one block of {title}, but holds {others}")
@@ -91,8 +93,7 @@ def replace_block(document: Document, name: str, instance: str, text: str) -> Do
     if headless and any(block is not old for block in document.blocks[:1]):
         text = f"service system\n{text}"
     ended = text.endswith("\n") or old.lines[-1] is document.lines[-1]
-    changes = {line.number: "" for line in old.lines}
-    return _changed(document, old, changes | {old.lines[0].number: text if ended else text + "\n"})
+    return _changed(document, old, gone | {old.lines[0].number: text if ended else text + "\n"})
 
 
 def write(document: Document, path: str | os.PathLike[str] = PATH) -> None:

@@ -98,7 +98,7 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
     state = states.state(title, details=True)
     if old and (state.crashes or state.state == "failed"):
         # It came back by itself, and took what lay on disk then; or it could not be started with that.
-        _reloaded(service, old)
+        _reloaded(service, old, remedy=f"service {title} status")
 
 
 def prove(service: Service, block: Block, *, checked: bool = True) -> None:
@@ -159,11 +159,11 @@ def _started(service: Service, block: Block, launched: Callable[[], None] = supe
     applied.keep(block.title)
 
 
-def _reloaded(service: Service, block: Block) -> Outcome:
+def _reloaded(service: Service, block: Block, *, remedy: str = "") -> Outcome:
     applied.snapshot(service, block)
     done = reload_outcome(service, block)
     if done.status:
-        raise Failure(f"service {block.title}: not loaded: {done.output}", f"service {block.title} revert")
+        raise Failure(f"service {block.title}: not loaded: {done.output}", remedy or f"service {block.title} revert")
     applied.keep(block.title)
     return done
 

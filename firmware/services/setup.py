@@ -41,9 +41,13 @@ def state(title: str, *, top: Path = SETUP) -> Done | None:
 
 
 def prepare(service: Service, block: Block) -> None:
-    """Run the commands that come before a daemon's start and its check; they may be run again and again."""
-    if service.daemon is not None and service.setup is not None and (words := _run_all(service.setup(block))):
-        raise Failure(f"service {block.title}: not prepared: {words}")
+    """Run the commands that come before a daemon's start and its check; they may be run again and again. Each builds on
+    the one before it: Failure with what the first that failed said."""
+    if service.daemon is None or service.setup is None:
+        return
+    for argv in service.setup(block):
+        if words := _run(argv):
+            raise Failure(f"service {block.title}: not prepared: {words}")
 
 
 def up(service: Service, block: Block, *, top: Path = SETUP) -> None:
@@ -81,18 +85,20 @@ def _note(title: str, top: Path, words: str, undo: list[Argv]) -> None:
 
 
 def _run_all(commands: Sequence[Argv]) -> str:
-    """Run each; returns what those that failed said. What is there already is as wanted, and a command after the word
-    `-` may fail."""
+    """Run each; returns what those that failed said."""
+    return "\n".join(words for argv in commands if (words := _run(argv)))
+
+
+def _run(argv: Argv) -> str:
+    """Run it; returns what it said if it failed. What is there already is as wanted, and a command after the word `-` may
+    fail."""
     from firmware.run import run
 
-    failed = []
-    for argv in commands:
-        may_fail = argv[0] == "-"
-        try:
-            done = run(argv[may_fail:], check=False)
-        except Failure as error:
-            failed.append(str(error))
-            continue
-        if done.status and not may_fail and "File exists" not in done.words:
-            failed.append(f"{' '.join(argv)}: {done.words or f'exit status {done.status}'}")
-    return "\n".join(failed)
+    may_fail = argv[0] == "-"
+    try:
+        done = run(argv[may_fail:], check=False)
+    except Failure as error:
+        return str(error)
+    if not done.status or may_fail or "File exists" in done.words:
+        return ""
+    return f"{' '.join(argv)}: {done.words or f'exit status {done.status}'}"
