@@ -35,7 +35,8 @@ class Result:
     @property
     def words(self) -> str:
         """What the program said, stderr first: what a person wants to read when it failed."""
-        return "\n".join(part.strip() for part in (self.stderr, self.stdout) if part.strip())
+        parts = [part.strip().replace("\r\n", "\n") for part in (self.stderr, self.stdout)]
+        return "\n".join(part for part in parts if part)
 
 
 def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check: bool = True) -> Result:

@@ -37,6 +37,14 @@ def test_a_push_may_be_killed_at(step: str, game: Game) -> None:
     survives(game, blows.at_step(step, "kill"))
 
 
+def test_a_diff_whose_answer_is_cut_off_is_asked_for_again(game: Game) -> None:
+    lab = game.stage.lab
+    lab.run(2, "mkdir", "-p", "/run/faults")
+    lab.write(2, "/run/faults/receive.begun", "cut\n")
+    assert "haproxy" in lab.run(1, "csync", "diff", "haproxy").stderr
+    assert lab.run(2, "ls", "/run/faults").stdout == "", "it was not cut off"
+
+
 def test_a_push_may_be_interrupted_anywhere(game: Game) -> None:
     game.figures.violations.clear()
     game.play(12, seed=3)

@@ -87,7 +87,7 @@ def test_a_changed_key_is_refused_with_both_fingerprints_until_a_new_getkey(stag
     old = stage.json(2, "csync", "keys")
     stage.shows(1, "green")
     stage.on(2, "service", "csyncd", "stop")
-    stage.on(2, "csync", "genkey")
+    assert "REPLACE others: csync getkey on node 1 again" in stage.lab.run(2, "csync", "genkey").stderr
     stage.on(2, "service", "csyncd", "start")
     new = stage.json(2, "csync", "keys")
     stage.on(1, "sh", "-c", "while ! csync status | grep 'host key has changed'; do sleep 0.2; done")

@@ -162,12 +162,43 @@ def test_a_wrong_csyncd_cfg_is_an_invalid_configuration_with_every_line(stage: S
 
 def test_check_goes_through_the_troubleshooting_list(stage: Stage) -> None:
     assert all(item["passed"] for item in stage.json(1, "csync", "check"))
+    stage.on(1, "sh", "-c", "cp /etc/config.rc /tmp/rc; echo bogus >>/etc/config.rc")
+    (failed,) = failures(stage)
+    assert (
+        failed["item"] == "config.rc is correct" and "bogus" in failed["found"] and failed["remedy"] == "config check"
+    )
+    stage.on(1, "cp", "/tmp/rc", "/etc/config.rc")
     stage.on(2, "service", "wui", "stop")
-    done = stage.lab.run(1, "csync", "check", "--json", check=False)
-    failed = [item for item in json.loads(done.stdout) if not item["passed"]]
-    assert done.status == 1 and failed and all("web UI" in item["item"] or "keys" in item["item"] for item in failed)
+    failed = failures(stage)
+    assert failed and all("web UI" in item["item"] or "keys" in item["item"] for item in failed)
     assert failed[0]["remedy"]
     stage.on(2, "service", "wui", "start")
+
+
+def test_check_says_which_node_lacks_its_keys(stage: Stage) -> None:
+    away = "mkdir /tmp/keys && mv /etc/csyncd/*_ed25519* /tmp/keys"
+    for node, item, remedy in (
+        (2, "the peer has keys", "csync genkey on the peer"),
+        (1, "keys are exchanged", "csync genkey"),
+    ):
+        stage.on(node, "sh", "-c", away)
+        try:
+            found = {failed["item"]: failed for failed in failures(stage)}
+            assert "both web UIs listen on the same port, with the same scheme" not in found
+            assert remedy in found[item]["remedy"]
+            if node == 1:
+                assert "csync genkey" in found["sync works"]["remedy"]
+        finally:
+            stage.on(node, "sh", "-c", "mv /tmp/keys/* /etc/csyncd && rmdir /tmp/keys")
+            stage.on(node, "service", "csyncd", "restart")
+        stage.shows(1, "green", within=15)
+
+
+def failures(stage: Stage) -> list[dict[str, str]]:
+    """The items that `csync check` on node 1 does not find as they should be."""
+    done = stage.lab.run(1, "csync", "check", "--json", check=False)
+    assert done.status == 1
+    return [item for item in json.loads(done.stdout) if not item["passed"]]
 
 
 def test_no_route_is_said_in_sshs_own_words(stage: Stage) -> None:

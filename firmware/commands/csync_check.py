@@ -7,13 +7,16 @@ from dataclasses import asdict, dataclass
 
 from firmware import addresses
 from firmware.commands.cli import words
-from firmware.commands.csync_keys import fetch
+from firmware.commands.csync_keys import ask_web, fetch
 from firmware.commands.csync_peer import ask
-from firmware.csyncd.pair import missing_key
 from firmware.errors import Failure
+from firmware.rc import document
+from firmware.rc.check import text_problems
 from firmware.run import run
+from firmware.services import catalog
 from firmware.sync import keys, settings, standing
 from firmware.sync.settings import Settings
+from firmware.sync.trouble import missing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +44,28 @@ def check(argv: list[str]) -> int:
 
 
 def _items() -> Iterator[Item]:
+    yield _tried("config.rc is correct", _config_is_correct, "config check")
     try:
         found = settings.read(own=addresses.own())
     except Failure as error:
         yield Item(
-            "csyncd.cfg is complete and correct", False, standing.settings_problem(error), "edit /etc/csyncd/csyncd.cfg"
+            "csyncd.cfg is complete and correct",
+            False,
+            "; ".join(standing.settings_problems(error)),
+            f"edit {settings.FILE}",
         )
         return
     yield Item("csyncd.cfg is complete and correct", True)
     yield _tried("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
-    yield _tried(
-        "both web UIs listen on the same port, with the same scheme", lambda: str(asyncio.run(fetch(found)) and ""),
+    yield (web := _tried(
+        "both web UIs listen on the same port, with the same scheme", lambda: asyncio.run(ask_web(found))[0],
         "service wui start, on both nodes; the same port and tls in both blocks",
-    )  # fmt: skip
-    why = missing_key(found)
-    yield Item("keys are exchanged", not why, why, "csync genkey and csync getkey, on both nodes")
-    if not why:
+    ))  # fmt: skip
+    if web.passed:
+        yield _tried("the peer has keys", lambda: str(asyncio.run(fetch(found)) and ""), "csync genkey on the peer")
+    trouble = missing_key(found)
+    yield Item("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
+    if not trouble.text:
         yield _tried(
             "the stored keys are the peer's", lambda: _same_keys(found), "csync getkey, and compare the code again"
         )
@@ -69,6 +78,12 @@ def _tried(item: str, trial: Callable[[], str], remedy: str) -> Item:
         return Item(item, True, trial())
     except Failure as error:
         return Item(item, False, str(error), error.hint or remedy)
+
+
+def _config_is_correct() -> str:
+    if wrong := text_problems(document.load(), document.PATH, catalog.find):
+        raise Failure(f"{len(wrong)} error{'s' * (len(wrong) > 1)}, the first one {wrong[0]}")
+    return ""
 
 
 def _ping(found: Settings) -> str:

@@ -23,9 +23,12 @@ def genkey(argv: list[str]) -> int:
 
     if states.state("csyncd").state == "running":
         raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
-    made = keys.generate(settings.read().local_node)
+    found, replaces = settings.read(), keys.present()
+    made = keys.generate(found.local_node)
     audit.note("genkey", who=who(), result="made", host=made.host.fingerprint, user=made.user.fingerprint)
     print(_table(made))
+    if replaces:
+        print(f"these keys REPLACE others: csync getkey on node {found.remote_node} again", file=sys.stderr)
     return 0
 
 
@@ -59,7 +62,16 @@ def getkey(argv: list[str]) -> int:
 
 
 async def fetch(found: Settings) -> dict[str, Any]:
-    """What the web UI of the peer answers for `GET /csyncd/keys`; Failure with what to do if it cannot be had."""
+    """The peer's keys, from its web UI; Failure with what to do if they cannot be had."""
+    page, answer = await ask_web(found)
+    if answer.status != 200:
+        raise Failure(f"{page}: {answer.content.get('error', answer.status)}", "csync genkey on the peer")
+    return dict(answer.content)
+
+
+async def ask_web(found: Settings) -> tuple[str, http11.Response]:
+    """What the web UI of the peer answers for `GET /csyncd/keys`, whatever it is, after the page's address; Failure if there is
+    no answer."""
     where = wui.address(document.read().find("wui"))
     scheme = "https" if where.tls else "http"
     page = f"{scheme}://{found.remote_ip}:{where.port}/csyncd/keys"
@@ -75,9 +87,7 @@ async def fetch(found: Settings) -> dict[str, Any]:
             f"{page}: {why}", "both web UIs have to run, on the same port and with the same scheme: service wui status"
         ) from None
     client.close()
-    if answer.status != 200:
-        raise Failure(f"{page}: {answer.content.get('error', answer.status)}", "csync genkey on the peer")
-    return dict(answer.content)
+    return page, answer
 
 
 def _any_certificate() -> Any:

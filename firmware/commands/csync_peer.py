@@ -11,7 +11,7 @@ from firmware import addresses, http11
 from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.csyncd import daemon, pair
-from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, printable, whole, word
+from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, brief, printable, whole, word
 from firmware.sync import settings, standing
 from firmware.sync.proposal import CONFIRM
 
@@ -159,6 +159,8 @@ def save(argv: list[str]) -> int:
     if "--json" in options:
         print(json.dumps(report, indent=2))
         return 0
+    for note in report.get("notes", ()):  # a peer of an older version tells none
+        print(f"note: node {report['node']}: {printable(brief(str(note)))}", file=sys.stderr)
     if report.get("fresh", True):
         print(f"node {report['node']}: saved generation {report['generation']} ({report['digest']})")
     else:
@@ -186,12 +188,11 @@ def _without_csyncd(why: str) -> dict[str, Any]:
     try:
         found = settings.read(own=addresses.own())
     except Failure as error:
-        why = standing.settings_problem(error)
         nobody = pair.unknown(None, None)
         remedy = f"edit {settings.FILE}"
         return {
             "state": "red",
-            "reasons": [why],
+            "reasons": standing.settings_problems(error),
             "remedy": remedy,
             "local": {**nobody, "reachable": True},
             "peer": nobody,

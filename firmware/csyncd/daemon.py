@@ -19,7 +19,7 @@ from pathlib import Path
 
 from firmware import addresses, http11, processes, run
 from firmware.csyncd import operator, peer, unsettled
-from firmware.csyncd.pair import Pair, missing_key
+from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, complain
 from firmware.flows.recovery import recover
 from firmware.http11 import Request, Response
@@ -27,6 +27,7 @@ from firmware.quota import Quota
 from firmware.sync import gate, settings
 from firmware.sync.gate import Visitor
 from firmware.sync.settings import Settings
+from firmware.sync.trouble import missing_key
 from firmware.watch import Watch
 
 #: pid, uid, gid; see unix(7)
@@ -36,6 +37,9 @@ _CREDENTIALS = struct.Struct("3i")
 CONNECTIONS, ANSWERS = 8, 2
 #: threads for what blocks, more than a few peers can keep busy together; each is made when it is needed first
 THREADS = 32
+
+#: seconds until the gate is opened again: one that ended, and one that could not be opened
+REOPEN, CLOSED = 1.0, 5.0
 
 CONTROL = Path("/run/firmware/csyncd.sock")
 WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
@@ -68,7 +72,7 @@ async def _live(found: Settings) -> None:
     watch = Watch(WATCHED, lambda: _later(doors.changed()))
     server = await _listen(CONTROL, lambda request, _: operator.answer(pair, request), mode=0o600)
     unsettled.see_to_it()
-    work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), _connect(pair))]
+    work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), pair.link.keep())]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
@@ -83,13 +87,6 @@ async def _live(found: Settings) -> None:
         unsettled.leave_behind()
 
 
-async def _connect(pair: Pair) -> None:
-    while why := missing_key(pair.settings):
-        pair.link.refused(why)
-        await pair.link.kicked()
-    await pair.link.keep()
-
-
 class Doors:
     """The gate and the peers' sockets behind it, kept as csyncd_authorized says."""
 
@@ -102,7 +99,7 @@ class Doors:
         """Something changed below /etc: perhaps the keys, and certainly worth telling the peer."""
         if gate.visitors(self._pair.settings) != self._allowed:
             self._again.set()
-        if missing_key(self._pair.settings):
+        if missing_key(self._pair.settings).text:
             self._pair.link.end()
         await self._pair.changed()
 
@@ -122,7 +119,8 @@ class Doors:
                     self._pair.closed = str(error)
                     print(f"csyncd: {error}", file=sys.stderr, flush=True)
             self._pair.link.kick()
-            await asyncio.sleep(1.0 if not self._again.is_set() else 0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._again.wait(), CLOSED if self._pair.closed else REOPEN)
 
     async def _serve(self, visitor: Visitor) -> asyncio.Server:
         group = grp.getgrnam(gate.ACCOUNT).gr_gid

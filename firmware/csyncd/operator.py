@@ -69,7 +69,7 @@ async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any
 async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     await pair.ready()
     try:
-        report = await pair.link.request("/v1/save", {}, lane="push", timeout=60)
+        report = await pair.link.insist(lambda time: pair.link.request("/v1/save", {}, lane="push", timeout=time), 60)
     except Failure as error:
         audit.note("remote save", who=who, result=word(error), to=pair.settings.peer, message=whole(error))
         raise

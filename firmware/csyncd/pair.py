@@ -8,8 +8,8 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from firmware.errors import Failure, Refused
-from firmware.sync import ancestor, audit, keys, standing
+from firmware.errors import Failure, Lost, Refused
+from firmware.sync import ancestor, audit, standing
 from firmware.sync.link import Link
 from firmware.sync.settings import Settings
 from firmware.sync.standing import Standing, Waiting
@@ -43,7 +43,12 @@ class Pair:
     async def ask(self) -> Standing:
         """Tell the peer our standing and get its own; Failure if it does not answer."""
         ours = await self.own()
-        answer = await self.link.request("/v1/standing", ours.json(), lane="notice", timeout=ASK_TIME)
+        try:
+            answer = await self.link.request("/v1/standing", ours.json(), lane="notice", timeout=ASK_TIME)
+        except Lost as lost:
+            raise Failure(
+                f"{self.settings.peer} does not say how it stands: {lost}", "csync check, here and there"
+            ) from None
         theirs = standing.parse(answer)
         self._met(ours, theirs)
         return theirs
@@ -178,13 +183,3 @@ def _digests(one: standing.Digests | None) -> dict[str, str | None]:
         if one
         else dict.fromkeys(("files", "applied", "saved"))
     )
-
-
-def missing_key(settings: Settings) -> str:
-    """Why this node cannot even try to connect; "" if it can."""
-    if not keys.present():
-        return "this node has no keys yet: stop csyncd, then csync genkey"
-    host, user = keys.trusted(settings)
-    if host is None or user is None:
-        return f"the keys of node {settings.remote_node} are not stored here: csync getkey"
-    return ""

@@ -90,7 +90,8 @@ def _note(wish: Wish, settings: Settings, result: str, **details: Any) -> None:
 async def preview(title: str, link: Link, settings: Settings, theirs: Standing) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
     offer = await asyncio.to_thread(propose, title, settings.remote_node)
-    answer, _ = await _send(replace(offer, dry=True), _protocol(Wish(title, audit.NODE), theirs, settings), link)
+    protocol = _protocol(Wish(title, audit.NODE), theirs, settings)
+    answer, _ = await link.insist(lambda time: _send(replace(offer, dry=True), protocol, link, time), TIME)
     return {"service": title, "node": settings.remote_node, **answer}
 
 
@@ -150,13 +151,13 @@ async def _delivered(offer: Proposal, protocol: int, link: Link, settings: Setti
         answer, trips = await link.insist(ask, TIME)
     except Lost as lost:
         raise Failure(
-            f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole, and cannot be asked",
+            f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole",
             f"once csync status is not red: csync diff {offer.title}; to push again does no harm",
         ) from None
     return ({**answer, "result": "refused"} if answer["result"] == "busy" else answer), trips
 
 
-async def _send(offer: Proposal, protocol: int, link: Link, seconds: float = TIME) -> tuple[Mapping[str, Any], int]:
+async def _send(offer: Proposal, protocol: int, link: Link, seconds: float) -> tuple[Mapping[str, Any], int]:
     answer = await link.request("/v1/push", offer.json(protocol), lane="push", timeout=seconds)
     if answer.get("result") != "lacking":
         return answer, 1

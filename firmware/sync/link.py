@@ -15,7 +15,7 @@ from firmware.errors import Failure, Invalid, Lost, Refused, again, brief
 from firmware.sync import keys
 from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
-from firmware.sync.trouble import explain
+from firmware.sync.trouble import explain, missing_key
 
 #: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt: ssh
 #: gives up after 5 without an answer, and a gate ends after 10 what has not proved who it is
@@ -81,7 +81,7 @@ class Link:
             try:
                 await self._connect_once()
             except Failure as error:
-                self.refused(str(error))
+                self.refused(str(error), error.hint)
             await asyncio.sleep(PAUSE)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._kick.wait(), RETRY)
@@ -89,11 +89,6 @@ class Link:
     def kick(self) -> None:
         """There is reason to try again at once."""
         self._kick.set()
-
-    async def kicked(self) -> None:
-        """Wait for such a reason."""
-        self._kick.clear()
-        await self._kick.wait()
 
     def refused(self, why: str, remedy: str = "") -> None:
         """The link is down, and this is why, and what to do."""
@@ -146,7 +141,9 @@ class Link:
                 raise
             except Failure:
                 continue
-        raise lost
+        raise Lost(
+            f"{lost}, and the peer cannot be asked again", "once csync status is not red, ask again: it does no harm"
+        )
 
     def end(self) -> None:
         """Close the connection for good."""
@@ -163,6 +160,8 @@ class Link:
             raise Failure(f"the peer cannot be reached: {error.strerror}", "csync check") from None
 
     async def _connect_once(self) -> None:
+        if (missing := missing_key(self._settings)).text:
+            raise Failure(missing.text, missing.remedy)
         files.write(self._where / "ssh_config", configuration(self._settings, where=self._where).encode(), mode=0o600)
         with contextlib.suppress(FileNotFoundError):
             self._socket.unlink()

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
+from errno import ENOENT
 from pathlib import Path
 
 from firmware.errors import Failure, Invalid
@@ -68,7 +69,8 @@ def _fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
         bad = error.object[: error.start].count(b"\n") + 1
         raise Invalid(f"{path}: not UTF-8 text", f"edit {path}", [f"{path}:{bad}: a byte that is not UTF-8"]) from None
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror}", "write it, or `config restore`") from None
+        remedy = "write it, or `config restore`" if error.errno == ENOENT else f"look at it as root: ls -l {path}"
+        raise Failure(f"{path}: {error.strerror}", remedy) from None
     found: dict[str, tuple[int, str]] = {}
     problems = []
     for number, line in enumerate(text.split("\n"), 1):

@@ -71,7 +71,7 @@ class Standing:
 def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
     """This node's standing at this moment; everything is hashed, nothing is remembered."""
     services, unapplied, down = {}, [], []
-    for block in document.scan(document.load(config), str(config))[0].blocks:
+    for block in document.scan(document.load(config), str(config))[0].firsts:
         service = catalog.find(block.name)
         if service is None or not block.enabled:
             continue
@@ -221,7 +221,7 @@ def _some(words: tuple[str, ...], most: int = 6) -> str:
     return first if len(words) <= most else f"{len(words)}, such as {first}"
 
 
-def settings_problem(error: Failure) -> str:
-    """One line for a csyncd.cfg that cannot be used."""
+def settings_problems(error: Failure) -> list[str]:
+    """Why a csyncd.cfg cannot be used, a line each."""
     problems = error.problems if isinstance(error, Invalid) else ()
-    return problems[0] if problems else str(error)
+    return list(problems) or [str(error)]

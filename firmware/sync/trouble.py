@@ -47,3 +47,13 @@ def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTO
         if mark in said:
             return Trouble(f"{meaning.replace('PEER', peer)} (ssh: {said})", remedy.replace("PEER", peer))
     return Trouble(said)
+
+
+def missing_key(settings: Settings) -> Trouble:
+    """Why this node cannot even try to connect; nothing if it can."""
+    if not keys.present():
+        return Trouble("this node has no keys yet", "service csyncd stop, csync genkey, service csyncd start")
+    host, user = keys.trusted(settings)
+    if host is None or user is None:
+        return Trouble(f"the keys of node {settings.remote_node} are not stored here", "csync getkey")
+    return Trouble("")
