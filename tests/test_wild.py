@@ -491,7 +491,8 @@ def test_no_key_is_taken_silently_on_first_contact(stage: Stage) -> None:
     stage.on(1, "rm", *stored)
     stage.on(1, "service", "csyncd", "restart")
     try:
-        assert "csync getkey" in stage.shows(1, "red")["reasons"][0]
+        red = stage.shows(1, "red")
+        assert "not stored here" in red["reasons"][0] and red["remedy"] == "csync getkey"
         for words in ((), ("--code", wrong), ("--code", "")):
             done = stage.lab.run(1, "csync", "getkey", *words, check=False)
             assert done.status == 3 and "nothing is stored" in done.stderr
