@@ -67,7 +67,9 @@ def test_not_text(tmp_path: Path) -> None:
     assert caught.value.problems == (f"{path}:2: a byte that is not UTF-8",)
 
 
-def test_not_there_or_a_directory(tmp_path: Path) -> None:
-    for path in (tmp_path / "none", tmp_path):
-        with pytest.raises(Failure):
-            settings.read(path)
+def test_one_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as missing:
+        settings.read(tmp_path / "csyncd.cfg")
+    with pytest.raises(Failure) as unreadable:
+        settings.read(tmp_path)
+    assert "config restore" in missing.value.hint and unreadable.value.hint == f"look at it as root: ls -l {tmp_path}"
