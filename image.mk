@@ -93,7 +93,7 @@ $(VENV)/made: tests/requirements.txt | lab-packages
 
 # The C module goes into the source tree, too, for tests that import the package from there.
 build/layer.made: $(SOURCES) build/sources | lab-packages
-	$(PYTHON) tests/lab/layer.py
+	PYTHONPATH=buildroot/board:buildroot/quick $(PYTHON) tests/lab/layer.py
 	rm -f firmware/_native*
 	cp build/layer/usr/lib/python3/dist-packages/firmware/_native*.so firmware/
 	touch $@

@@ -6,14 +6,12 @@ without which its programs do not run. What any root of an appliance gets, `buil
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-sys.path += [str(PROJECT / "buildroot" / name) for name in ("board", "quick")]
-import finish  # noqa: E402
-import install  # noqa: E402
+import finish
+import install
 
+PROJECT = Path(__file__).resolve().parents[2]
 BUILD = PROJECT / "build"
 #: names that busybox answers to where the machine has no such program
 APPLETS = ("ping", "syslogd", "vi", "nc")
