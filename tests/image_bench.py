@@ -73,7 +73,8 @@ def _disks(stage: Stage, place: Path) -> None:
             stage.on(1, "config", "set", service, "autostart", name)
         stage.on(1, "config", "save", "-m", f"both {name}")
         subprocess.run(["cp", "--sparse=always", home / "disk.img", place / f"{name}.img"], check=True)
-    shutil.copy(home / "boot.sh", place)
+    for name in ("boot.sh", "accelerator"):
+        shutil.copy(home / name, place)
 
 
 def in_turn(*cases: tuple[Path, str, tuple[str, ...]]) -> list[float]:
@@ -87,7 +88,7 @@ def _started(place: Path, name: str, services: tuple[str, ...]) -> float:
     subprocess.run(["cp", "--sparse=always", place / f"{name}.img", place / "disk.img"], check=True)
     (place / "console.log").unlink(missing_ok=True)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    argv = machine.arguments(1, theirs.fileno(), machine.accelerator(), False)
+    argv = machine.arguments(1, theirs.fileno(), (place / "accelerator").read_text(), False)
     argv += ["-kernel", "slot/boot/vmlinuz", "-initrd", "slot/boot/initramfs", "-append", APPEND]
     began = time.monotonic()
     with subprocess.Popen(argv, cwd=place, pass_fds=[theirs.fileno()], stderr=subprocess.DEVNULL) as unit:

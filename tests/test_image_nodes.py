@@ -2,10 +2,13 @@
 
 import os
 import re
+import time
 from pathlib import Path
 
+import machine
 import pytest
 from driver import Lab, eventually
+from image import IMAGE
 from test_lab_exec import AWKWARD, PRINT_ARGUMENTS
 
 
@@ -112,3 +115,35 @@ def test_down_leaves_nothing(worker_labs: Path, killed: bool) -> None:
     assert not lab.state.exists()
     assert eventually(lambda: not alive(there))
     assert not at_work(lab.state)
+
+
+def test_an_accelerator_counts_only_if_the_image_boots_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def boots(image: Path, accelerator: str, seconds: float) -> bool:
+        tried.append(accelerator)
+        return image.read_text() == "good"
+
+    monkeypatch.setattr(machine, "boots", boots)
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    for words, found in (("good", "kvm"), ("bad", "tcg")):
+        image = tmp_path / words / "disk.img"
+        image.parent.mkdir()
+        image.write_text(words)
+        assert [machine.accelerator(image) for _ in range(2)] == [found, found]
+    assert tried == ["kvm", "kvm"], "once for each image"
+    (tmp_path / "good/booted/accelerator").write_text("another-boot-of-the-host tcg\n")
+    assert machine.accelerator(tmp_path / "good/disk.img") == "kvm"
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert machine.accelerator(tmp_path / "good/disk.img") == "tcg"
+
+
+def test_whether_an_image_boots_is_tried_and_ends_in_time(tmp_path: Path) -> None:
+    disk = tmp_path / "disk.img"
+    disk.write_bytes(bytes(1 << 20))
+    began = time.monotonic()
+    assert not machine.boots(disk, "tcg", 2.0)
+    assert time.monotonic() - began < 20
+    assert not machine.boots(disk, "no-such-accelerator", 60.0)
+    assert time.monotonic() - began < 40
+    assert machine.boots(IMAGE, "tcg", 300.0)

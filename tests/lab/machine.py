@@ -12,7 +12,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import kernel
@@ -101,32 +104,59 @@ class Machine:
         qmp.ask(f"{self.number}/qmp", qmp.say("set_link", name="eth0", up=on))
 
 
-def accelerator() -> str:
-    """kvm where it works, tcg where not: a machine's firmware is run to see, for there are hosts whose /dev/kvm opens and
-    is good for nothing."""
+def accelerator(image: Path) -> str:
+    """kvm where the image boots with it, tcg where not: there are hosts whose /dev/kvm opens, runs a machine's firmware, and
+    then crawls. What was found is kept beside the image until the host itself boots anew.
+    """
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
-    probe = "qemu-system-x86_64 -M pc -accel kvm -cpu max -nodefaults -display none -chardev stdio,id=words"
-    argv = [*probe.split(), "-device", "isa-debugcon,iobase=0x402,chardev=words"]
-    null = subprocess.DEVNULL
-    with subprocess.Popen(argv, stdin=null, stdout=subprocess.PIPE, stderr=null) as process:
-        assert process.stdout
-        ready, _, _ = select.select([process.stdout], [], [], 3)
-        said = os.read(process.stdout.fileno(), 100) if ready else b""
-        process.kill()
-    return "kvm" if b"SeaBIOS" in said else "tcg"
+    note, host = image.parent / "booted/accelerator", Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    with suppress(OSError, ValueError):
+        known, found = note.read_text().split()
+        if known == host:
+            return found
+    found = "kvm" if boots(image, "kvm", 15.0) else "tcg"
+    note.parent.mkdir(exist_ok=True)
+    new = note.with_name(f"{note.name}.{os.getpid()}")
+    new.write_text(f"{host} {found}\n")
+    new.rename(note)
+    return found
+
+
+def boots(image: Path, accelerator: str, seconds: float) -> bool:
+    """Whether a unit with this image says within that time which configuration it restores. The image stays as it is."""
+    argv, null = [*_board(accelerator, f"{image},snapshot=on"), "-serial", "stdio"], subprocess.DEVNULL
+    dying = partial(kernel.die_with_parent, signal.SIGKILL)
+    unit = subprocess.Popen(argv, stdin=null, stdout=subprocess.PIPE, stderr=null, preexec_fn=dying)
+    assert unit.stdout
+    end, said = time.monotonic() + seconds, b""
+    try:
+        while b"restored" not in said and select.select([unit.stdout], [], [], max(0, end - time.monotonic()))[0]:
+            if not (more := os.read(unit.stdout.fileno(), 4096)):
+                break
+            said += more
+    finally:
+        unit.kill()
+        unit.communicate()
+    return b"restored" in said
+
+
+def _board(accelerator: str, disk: str) -> list[str]:
+    """The words that each unit's command line begins with."""
+    # else each unit's translated code grows to a gigabyte
+    accel = "tcg,tb-size=256" if accelerator == "tcg" else accelerator
+    return shlex.split(f"""
+        qemu-system-x86_64 -M pc -accel {accel} -cpu max -smp 2 -m {MEMORY} -nodefaults -no-user-config -display none
+        -drive file={shlex.quote(disk)},if=virtio,format=raw
+    """)
 
 
 def arguments(number: int, cable: int, accelerator: str, incoming: bool) -> list[str]:
     """QEMU's command line."""
     forwards = ",".join(f"hostfwd=tcp:127.0.0.1:0-{ADDRESS}:{port}" for port in PORTS.values())
-    # else each unit's translated code grows to a gigabyte
-    accel = "tcg,tb-size=256" if accelerator == "tcg" else accelerator
     mac = f"02:00:0a:20:%02x:{10 + number:02x}"
-    return shlex.split(f"""
-        qemu-system-x86_64 -name node{number} -M pc -accel {accel} -cpu max -smp 2 -m {MEMORY}
-        -nodefaults -no-user-config -display none -watchdog-action reset -device i6300esb -device virtio-rng-pci
-        -drive file=disk.img,if=virtio,format=raw
+    words = shlex.split(f"""
+        -name node{number} -watchdog-action reset -device i6300esb -device virtio-rng-pci
         -netdev dgram,id=cable,local.type=fd,local.str={cable}
         -device virtio-net-pci,id=eth0,netdev=cable,mac={mac % 0},romfile=
         -netdev user,id=host,restrict=on,{forwards} -device virtio-net-pci,id=eth1,netdev=host,mac={mac % 1},romfile=
@@ -134,7 +164,8 @@ def arguments(number: int, cable: int, accelerator: str, incoming: bool) -> list
         -chardev socket,id=line,path=ttyS1,server=on,wait=off -serial chardev:line
         -qmp unix:qmp,server=on,wait=off
         -fw_cfg name=opt/csyncd/boot,file=boot.sh
-    """) + (["-incoming", "exec:cat incoming"] if incoming else [])
+    """)
+    return _board(accelerator, "disk.img") + words + (["-incoming", "exec:cat incoming"] if incoming else [])
 
 
 def boot_script(number: int, key: str, host_key: str, environment: dict[str, str], accelerator: str) -> str:

@@ -33,7 +33,7 @@ def up(state: Path, count: int, image: Path, *, cold: bool) -> None:
     if not image.exists():
         raise Trouble(f"{image}: there is no image\nhint: make -f image.mk image")
     lab.claim(state)
-    numbers, accel = range(1, count + 1), accelerator()
+    numbers, accel = range(1, count + 1), accelerator(image)
     for number in numbers:
         (state / str(number)).mkdir(mode=0o700)  # the disk has keys and passwords
         (state / str(number) / "accelerator").write_text(accel)
