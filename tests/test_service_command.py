@@ -23,7 +23,13 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
 @pytest.mark.parametrize(
     ("words", "status", "error"),
     [
-        ((), 2, "service: a verb is missing: it is one of list, boot, shutdown"),
+        (
+            (),
+            2,
+            "service: a verb is missing: it is one of list, boot, shutdown, or NAME[.INSTANCE] and one of start, stop",
+        ),
+        (("start", "haproxy"), 2, "service: start comes after the name: service haproxy start"),
+        (("start",), 2, "service: start comes after the name: service NAME[.INSTANCE] start"),
         (("haproxy",), 2, "service haproxy: a verb is missing: it is one of start, stop"),
         (("haproxy", "strat"), 2, "service haproxy: unknown verb 'strat'"),
         (("hapoxy", "start"), 2, "service hapoxy start: hapoxy: there is no such service\nhint: did you mean haproxy?"),
@@ -43,6 +49,13 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
 def test_wrong_words_are_named(lab: Lab, words: tuple[str, ...], status: int, error: str) -> None:
     said = service(lab, *words, status=status).stderr
     assert error in said and "Traceback" not in said
+
+
+def test_help_is_given_wherever_it_is_asked_for(lab: Lab) -> None:
+    whole = service(lab, "--help").stdout
+    assert whole.startswith("usage: service VERB") and "service NAME[.INSTANCE] revert" in whole
+    assert service(lab, "start", "--help").stdout == whole
+    assert service(lab, "haproxy", "start", "--help").stdout.startswith("usage: service haproxy start\n")
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "reload", "check", "apply", "revert"])

@@ -44,7 +44,7 @@ def test_port_and_crlf_and_quotes(tmp_path: Path) -> None:
         ("LOCAL_NODE=1", "LOCAL_NODE=256", 5, "'256' is not a whole number from 1 to 255"),
         ("LOCAL_NODE=1", "LOCAL_NODE=one", 5, "'one' is not a whole number"),
         ("REMOTE_NODE=2", "REMOTE_NODE=1", 6, "they have to differ"),
-        ("REMOTE_NODE=2", "REMOTE_NODE=", 6, "REMOTE_NODE is empty"),
+        ("REMOTE_NODE=2", "REMOTE_NODE=", 6, "REMOTE_NODE is empty: set it, as in REMOTE_NODE=2"),
         ("REMOTE_NODE=2", "REMOTE_NDOE=2", 6, "unknown field 'REMOTE_NDOE' (did you mean 'REMOTE_NODE'?)"),
         ("REMOTE_NODE=2", "LOCAL_NODE=2", 6, "LOCAL_NODE stands in line 5 already"),
         ("REMOTE_NODE=2", "REMOTE_NODE=2\nPORT=70000", 7, "PORT: '70000' is not a whole number from 1 to 65535"),

@@ -42,13 +42,17 @@ def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later
 
 def _chosen(program: str, verbs: Verbs, argv: list[str], about: str, later: Verbs) -> tuple[str, Callable[[], int]]:
     """The command that `argv` names, as it is called in errors, and what it does."""
-    if argv and argv[0] in ("--help", "-h", "help"):
+    helped = argv[1:2] if argv and argv[0] in later else argv[:1]
+    if helped and helped[0] in ("--help", "-h", "help"):
         return program, lambda: _print(_help(program, verbs, about, later))
+    if argv and argv[0] in later:
+        return program, lambda: _backwards(program, about, argv)
     if later and argv and argv[0] not in verbs:
         name, rest = argv[0], argv[2:] if argv[2:3] in (["--help"], ["-h"]) else [argv[0], *argv[2:]]
         return _chosen(f"{program} {name}", later, [*argv[1:2], *rest] if argv[1:] else [], "", {})
     if not argv or argv[0] not in verbs:
-        return program, lambda: _misused(program, verbs, argv)
+        more = f", or {about} and one of {', '.join(later)}" if later else ""
+        return program, lambda: _misused(program, verbs, argv, more)
     command = f"{program} {argv[0]}"
     where, words, text = verbs[argv[0]]
     if "-h" in argv[1:2] or argv[-1] == "--help":
@@ -97,9 +101,16 @@ def _print(text: str) -> int:
     return 0
 
 
-def _misused(program: str, verbs: Verbs, argv: list[str]) -> int:
+def _backwards(program: str, about: str, argv: list[str]) -> int:
+    verb, name = argv[0], argv[1] if argv[1:] else about
+    print(f"{program}: {verb} comes after the name: {program} {name} {verb}", file=sys.stderr)
+    print(f"hint: {program} --help", file=sys.stderr)
+    return 2
+
+
+def _misused(program: str, verbs: Verbs, argv: list[str], more: str) -> int:
     wrong = f"unknown verb {argv[0]!r}" if argv else "a verb is missing"
-    print(f"{program}: {wrong}: it is one of {', '.join(verbs)}", file=sys.stderr)
+    print(f"{program}: {wrong}: it is one of {', '.join(verbs)}{more}", file=sys.stderr)
     print(f"hint: {program} --help", file=sys.stderr)
     return 2
 

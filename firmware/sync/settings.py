@@ -10,7 +10,8 @@ from pathlib import Path
 from firmware.errors import Failure, Invalid
 
 FILE = Path("/etc/csyncd/csyncd.cfg")
-REQUIRED = ("LOCAL_IP", "REMOTE_IP", "LOCAL_NODE", "REMOTE_NODE")
+#: the fields that have to be there, each with an example
+REQUIRED = {"LOCAL_IP": "10.0.32.11", "REMOTE_IP": "10.0.32.12", "LOCAL_NODE": "1", "REMOTE_NODE": "2"}
 KNOWN = (*REQUIRED, "PORT")
 DEFAULT_PORT = 30022
 
@@ -44,11 +45,10 @@ def read(path: Path = FILE, *, own: Collection[str] | None = None) -> Settings:
     found, problems = _fields(path)
     where = {key: f"{path}:{line}" for key, (line, _) in found.items()}
     values = {key: value for key, (_, value) in found.items()}
-    for key in REQUIRED:
+    for key, example in REQUIRED.items():
         if not values.get(key):
-            problems.append(
-                f"{where.get(key, path)}: {key} is {'empty' if key in values else 'missing'}: set it, as in {_example(key)}"
-            )
+            how = "empty" if key in values else "missing"
+            problems.append(f"{where.get(key, path)}: {key} is {how}: set it, as in {key}={example}")
     problems += [
         f"{where[key]}: {problem}" for key in values if values[key] and (problem := _value_problem(key, values[key]))
     ]
@@ -94,10 +94,6 @@ def _uncommented(line: str) -> str:
         if character == "#" and (start == 0 or line[start - 1].isspace()):
             return line[:start]
     return line
-
-
-def _example(key: str) -> str:
-    return f"{key}=1" if key.endswith("NODE") else f"{key}=10.0.32.11"
 
 
 def _value_problem(key: str, value: str) -> str:
