@@ -99,9 +99,11 @@ def _back(stage: Stage, node: int, allowed: set[str]) -> str:
         raise Broken(f"node {node}: its haproxy.cfg is not whole")
     if found[1] not in allowed:
         raise Broken(f"node {node}: it came back with {found[1]!r}; saved was {sorted(allowed)}")
-    down = [item["name"] for item in stage.json(node, "service", "list") if item["state"] != "running"]
-    if down:
-        raise Broken(f"node {node}: after the power cut these do not run: {down}")
+    for item in stage.json(node, "service", "list"):
+        if item["state"] != "running":
+            title = f"{item['name']}.{item['instance']}".rstrip(".")
+            said = stage.lab.run(node, "service", title, "status", check=False)
+            raise Broken(f"node {node}: after the power cut this does not run: {said.stdout}{said.stderr}")
     stage.serves(node, found[1])
     return found[1]
 

@@ -2,6 +2,7 @@
 
 import json
 
+import story
 from driver import Lab, eventually
 from services import HOLD, PYTHON, page, row, service
 
@@ -122,6 +123,17 @@ def test_a_config_rc_that_cannot_be_read_is_said_and_nothing_is_a_traceback(fres
     lab.run(1, "sh", "-c", f"rmdir {RC}; printf 'service haproxy \\\"\\nservice sshd\\n' >{RC}")
     rows = json.loads(service(lab, "list", "--json").stdout)
     assert {"haproxy", "sshd"} <= {one["name"] for one in rows}
+
+
+def test_a_daemon_that_takes_its_time_at_boot_is_not_given_up(fresh_lab: Lab) -> None:
+    lab = fresh_lab
+    lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
+    lab.write(1, "/tmp/slow", "#!/bin/sh\nsleep 33\nexec /usr/bin/python3 -m firmware csyncd\n")
+    lab.run(1, "chmod", "755", "/tmp/slow")
+    lab.write(1, RC, "service network eth0\nservice csyncd\n    bin /tmp/slow\n    procname python3\n")
+    said = lab.run(1, PYTHON, "-c", START_ALL, timeout=200).stderr
+    assert "service csyncd: started" in said, said
+    assert row(lab, "csyncd")["state"] == "running"
 
 
 def test_boot_on_a_node_that_has_booted_loses_nothing(fresh_lab: Lab) -> None:

@@ -20,6 +20,10 @@ BOOTED = Path("/run/firmware/booted")
 #: seconds that s6-svscan, which init starts at the same time, has to appear
 SUPERVISOR_SECONDS = 5.0
 
+#: seconds that a daemon has until it answers: all of them want the processor at the same time, and nobody is there to start
+#: again what was given up too early
+UP_SECONDS = 120.0
+
 
 def boot() -> list[str]:
     """Restore what is saved, undo what was interrupted, start what is to be started; returns what went wrong.
@@ -114,7 +118,7 @@ def await_supervisor(seconds: float = SUPERVISOR_SECONDS) -> None:
 
 def _start(service: Service, block: Block, launched: Callable[[], None]) -> None:
     with control.lock(block.title):
-        control.start(service, block, launched, checked=not service.checks_itself)
+        control.start(service, block, launched, checked=not service.checks_itself, wait=UP_SECONDS)
 
 
 def _note(service: Service, block: Block) -> None:

@@ -30,17 +30,22 @@ def lock(title: str, *, wait: bool = True) -> AbstractContextManager[None]:
 
 
 def start(
-    service: Service, block: Block, launched: Callable[[], None] = supervisor.nothing, *, checked: bool = True
+    service: Service,
+    block: Block,
+    launched: Callable[[], None] = supervisor.nothing,
+    *,
+    checked: bool = True,
+    wait: float = supervisor.UP_SECONDS,
 ) -> None:
     """Start it, unless it runs. Invalid if its configuration is, Refused if it is switched off, Failure if it dies.
 
-    `launched` is called when the daemon has been started and only its answer is waited for. Without `checked`, its own
-    checker is left out.
+    `launched` is called when the daemon has been started and only its answer is waited for, `wait` seconds at most. Without
+    `checked`, its own checker is left out.
     """
     if states.state(block.title).state != "running":
         _startable(service, block)
         prove(service, block, checked=checked)
-        _started(service, block, launched)
+        _started(service, block, launched, wait)
 
 
 def stop(title: str) -> None:
@@ -153,9 +158,14 @@ def _startable(service: Service, block: Block) -> None:
         )
 
 
-def _started(service: Service, block: Block, launched: Callable[[], None] = supervisor.nothing) -> None:
+def _started(
+    service: Service,
+    block: Block,
+    launched: Callable[[], None] = supervisor.nothing,
+    wait: float = supervisor.UP_SECONDS,
+) -> None:
     applied.snapshot(service, block)
-    supervisor.up(service, block, launched=launched)
+    supervisor.up(service, block, launched=launched, wait=wait)
     applied.keep(block.title)
 
 

@@ -19,7 +19,7 @@ from firmware.services import launch, logs, s6, setup, states
 from firmware.services.definition import Service
 from firmware.services.states import SCAN, State
 
-#: seconds that a daemon has until it answers; when a node boots, all of them want the processor at the same time
+#: seconds that a daemon has until it answers
 UP_SECONDS = 30.0
 
 _SETTLE = 0.1
