@@ -4,7 +4,9 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-.PHONY: help run run-console image buildroot sizes lock env lab test test-buildroot bench soak clean lab-packages image-packages always
+# where Debian has mke2fs and others, and does not look for a user who is not root
+export PATH := $(PATH):/usr/sbin:/sbin
+.PHONY: help run run-console image buildroot sizes lock env lab test test-buildroot bench soak clean root lab-packages image-packages always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -34,8 +36,8 @@ BASE_SOURCES := $(addprefix buildroot/quick/,unpack packages.lock leave-out not-
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-run: image-packages build/image/disk.img ## two virtual units play the story and stay until Ctrl-C (ONCE=1: end after it)
-	IMAGE=$(IMAGE) $(PYTHON) tests/story.py --kind qemu --short $(if $(ONCE),,--stay)
+run: image-packages $(filter build/image/disk.img,$(IMAGE)) ## two virtual units play the story and stay until Ctrl-C (ONCE=1: end after it)
+	IMAGE=$(IMAGE) $(PYTHON) tests/story.py --kind qemu --short $(if $(filter-out 0,$(ONCE)),,--stay)
 
 run-console: ## the console of one of them (NODE=1)
 	@$(NODES) --kind qemu console $(or $(NODE),1)
@@ -51,7 +53,7 @@ sizes: image ## what takes the room in a slot
 lock: ## notes the newest versions of Debian's packages for the image
 	buildroot/quick/lock >build/packages.lock && mv build/packages.lock buildroot/quick/packages.lock
 
-env: image lab-env ## whatever the nodes of both kinds and the tests need
+env: root image lab-env ## whatever the nodes of both kinds and the tests need
 
 lab: lab-env ## two nodes play the story: pair, push, save, reboot
 	$(PYTHON) tests/story.py
@@ -78,13 +80,16 @@ else
 	rm -rf build firmware/_native* *.egg-info
 endif
 
+root:
+	@((!EUID)) || { echo "image.mk: only root can make nodes of the lab: run it as root, or with sudo" >&2; exit 1; }
+
 image-packages:
 	@tests/lab/packages $(IMAGE_PACKAGES)
 
 lab-packages:
 	@tests/lab/packages $(LAB_PACKAGES) $(TEST_PACKAGES)
 
-lab-env: lab-packages $(VENV)/made build/layer.made
+lab-env: root lab-packages $(VENV)/made build/layer.made
 
 $(VENV)/made: tests/requirements.txt | lab-packages
 	$(PYTHON) -m venv --clear --system-site-packages $(VENV)

@@ -52,7 +52,7 @@ def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check
             raise Failure(f"{argv[0]}: no end after {timeout:g} s") from None
         result = Result(process.returncode, _text(out), _text(words))
     if check and result.status:
-        raise Failure(f"{argv[0]}: {result.words or f'exit status {result.status}'}")
+        raise Failure(f"{argv[0]}: {result.words.removeprefix(f'{argv[0]}: ') or f'exit status {result.status}'}")
     return result
 
 

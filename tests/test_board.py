@@ -109,6 +109,38 @@ def test_a_finished_root_has_no_program_that_gives_rights(tmp_path: Path) -> Non
     assert (program.stat().st_mode & 0o7777, plain.stat().st_mode & 0o7777) == (0o755, 0o640)
 
 
+def make(*words: str, path: str = "/usr/bin:/bin") -> str:
+    """What our make says, called by a user whose PATH is that."""
+    argv = ["make", "-s", "-f", "image.mk", *words]
+    done = subprocess.run(argv, cwd=finish.PROJECT, capture_output=True, text=True, env={"PATH": path})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_ordinary_users_make_finds_the_programs_that_debian_keeps_for_root() -> None:
+    assert make("--eval", "where:\n\tcommand -v mke2fs", "where").endswith("sbin/mke2fs\n")
+
+
+def test_what_run_is_told() -> None:
+    plain, image = make("-n", "run"), make("-n", "run", "IMAGE=/x/disk.img")
+    assert "--stay" in plain and "--stay" in make("-n", "run", "ONCE=0") and "--stay" not in make("-n", "run", "ONCE=1")
+    assert "IMAGE=/x/disk.img" in image and "quick/build" not in make(
+        "-n", "-W", "image.mk", "run", "IMAGE=/x/disk.img"
+    )
+
+
+def test_what_is_no_disk_is_refused_before_a_unit_is_powered_on(tmp_path: Path) -> None:
+    for size in (0, 4096):
+        image = tmp_path / f"{size}.img"
+        image.write_bytes(os.urandom(size))
+        argv = ["/usr/bin/python3", finish.PROJECT / "tests/lab/nodes", "--kind", "qemu", "--image", image]
+        argv += ["--state", tmp_path / "state", "up", "1"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr.partition(":")[0]) == (1, "nodes"), done.stderr
+        assert f"{image}: it is no disk image" in done.stderr
+        assert not (tmp_path / "state").exists()
+
+
 def test_an_archive_without_a_locked_package_is_said(tmp_path: Path) -> None:
     """The newest versions are taken then, with a warning that names the difference and the remedy."""
     quick = tmp_path / "buildroot" / "quick"

@@ -138,6 +138,16 @@ def test_a_damaged_generation_is_passed_over_at_boot(node: Node) -> None:
     assert [one["verified"] for one in node.json("history")] == [False, True]
 
 
+@pytest.mark.parametrize("damage", ["echo garbage >$f", "rm $f", "printf x | dd of=$f bs=1 seek=2000 conv=notrunc"])
+def test_changes_knows_what_became_of_what_was_saved(node: Node, damage: str) -> None:
+    node.sh("echo '# saved' >>/etc/haproxy/haproxy.cfg")
+    node.config("save")
+    node.config("changes", "-q")
+    node.sh(f"f=$(ls /flash/config/*.tar); {damage}")
+    node.config("changes", "-q", status=1)
+    assert CFG in node.json("changes")["changed"]
+
+
 def test_diff(node: Node) -> None:
     node.config("save")
     node.sh("""

@@ -191,6 +191,7 @@ def panicked(unit: Lab, rebooted: Before) -> Before:
     unit.run(1, "config", "save")
     newest = "/flash/config/$(ls /flash/config | grep '[.]tar$' | tail -n 1)"
     on_flash(unit, f"dd if=/dev/urandom of={newest} bs=64 seek=20 count=1 conv=notrunc,fsync", "rw")
+    assert unit.run(1, "config", "changes", "-q", check=False).status == 1, "a reboot takes the last save away"
     before = Before(said(unit, 1), seed(unit))
     unit.run(1, "sh", "-c", "date -s @1000000000 && hwclock -w -u")
     unit.reboot(1, *PANIC)
@@ -199,6 +200,7 @@ def panicked(unit: Lab, rebooted: Before) -> Before:
 
 def test_a_panicked_unit_comes_back_by_itself(unit: Lab, panicked: Before) -> None:
     assert "Kernel panic" in panicked.said(unit)
+    assert unit.run(1, "hostname").stdout == "node1\n", "nobody has told the harness that it was restarted"
     assert services(unit)["haproxy"] == "running"
 
 

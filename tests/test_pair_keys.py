@@ -115,6 +115,18 @@ def test_getkey_says_why_it_cannot(stage: Stage) -> None:
     assert "10.32.0.12:4445" in getkey(stage, "--code", "x")[1]
 
 
+def test_getkey_from_a_node_that_is_not_configured_yet_says_so(stage: Stage) -> None:
+    stage.on(
+        2, "sh", "-c", "cp /etc/csyncd/csyncd.cfg /tmp/ && cp /usr/share/factory/etc/csyncd/csyncd.cfg /etc/csyncd/"
+    )
+    try:
+        said = stage.lab.run(1, "csync", "getkey", check=False)
+        assert said.status == 1 and "the peer says: /etc/csyncd/csyncd.cfg: 4 errors" in said.stderr
+        assert "hint: on the peer: edit /etc/csyncd/csyncd.cfg" in said.stderr
+    finally:
+        stage.on(2, "cp", "/tmp/csyncd.cfg", "/etc/csyncd/csyncd.cfg")
+
+
 def test_the_web_uis_port_and_scheme_are_the_blocks(stage: Stage) -> None:
     code = stage.json(2, "csync", "keys")["code"]
     for node in (1, 2):

@@ -178,7 +178,7 @@ def test_check_goes_through_the_troubleshooting_list(stage: Stage) -> None:
 def test_check_says_which_node_lacks_its_keys(stage: Stage) -> None:
     away = "mkdir /tmp/keys && mv /etc/csyncd/*_ed25519* /tmp/keys"
     for node, item, remedy in (
-        (2, "the peer has keys", "csync genkey on the peer"),
+        (2, "the peer has keys", "on the peer: csync genkey"),
         (1, "keys are exchanged", "csync genkey"),
     ):
         stage.on(node, "sh", "-c", away)

@@ -9,7 +9,7 @@ from firmware import files
 from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.errors import Failure, Refused, Usage
-from firmware.store import archive, differences, flash, generations, restore
+from firmware.store import archive, differences, flash, generations, restore, state
 from firmware.store import changes as unsaved
 from firmware.store.changes import Changes
 from firmware.textdiff import shown
@@ -21,6 +21,7 @@ LONGEST = 500
 def changes(argv: list[str]) -> int:
     """The paths that a reboot would take away, one a line; with -q only the exit status: 0 none, 1 some."""
     _, options = words(argv, "", flags=("-q", "--json"))
+    state.look()
     found = unsaved.unsaved()
     if "-q" in options:
         return 1 if found.paths else 0

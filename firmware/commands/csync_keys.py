@@ -65,7 +65,8 @@ async def fetch(found: Settings) -> dict[str, Any]:
     """The peer's keys, from its web UI; Failure with what to do if they cannot be had."""
     page, answer = await ask_web(found)
     if answer.status != 200:
-        raise Failure(f"{page}: {answer.content.get('error', answer.status)}", "csync genkey on the peer")
+        error, hint = answer.content.get("error", answer.status), answer.content.get("hint") or "csync genkey"
+        raise Failure(f"{page}: the peer says: {error}", f"on the peer: {hint}")
     return dict(answer.content)
 
 

@@ -209,7 +209,8 @@ def _readable(report: dict[str, Any]) -> str:
     for who in ("local", "peer"):
         node = report[who]
         reach = "" if node["reachable"] else "  not reachable"
-        lines.append(f"{who:<6}node {node['node']}  {node['address']}  version {node['version'] or '?'}{reach}")
+        number, address, version = (node[key] or "?" for key in ("node", "address", "version"))
+        lines.append(f"{who:<6}node {number}  {address}  version {version}{reach}")
         if waiting := node["waiting"]:
             lines.append(f"      waits to be confirmed: {waiting['service']}, {waiting['left']} s left")
         lines += [f"      not saved: {printable(path)}" for path in node["unsaved"][:MOST]]

@@ -116,7 +116,7 @@ class Doors:
                     stack.push_async_callback(_ended, sshd)
                     await self._watch(sshd)
                 except Failure as error:
-                    self._pair.closed = str(error)
+                    self._pair.closed = "; ".join(str(error).splitlines())
                     print(f"csyncd: {error}", file=sys.stderr, flush=True)
             self._pair.link.kick()
             with contextlib.suppress(TimeoutError):

@@ -50,7 +50,7 @@ def naming(what: Path) -> Iterator[None]:
 @contextmanager
 def _mounted(write: bool, places: Places) -> Iterator[None]:
     if not os.path.ismount(places.flash) and _in_fstab(places):
-        run(["mount", "-o", "rw" if write else "ro", str(places.flash)])
+        _mount("rw" if write else "ro", places)
         try:
             yield
         finally:
@@ -65,6 +65,14 @@ def _mounted(write: bool, places: Places) -> Iterator[None]:
             run(["mount", "-o", "remount,ro", str(places.flash)], check=False)
     else:
         yield
+
+
+def _mount(how: str, places: Places) -> None:
+    try:
+        run(["mount", "-o", how, str(places.flash)])
+    except Failure as error:
+        remedy = "reboot: it is then checked and repaired, or the console says how to make it anew"
+        raise Failure(f"{places.flash}: it cannot be mounted: {error}", remedy) from None
 
 
 def _in_fstab(places: Places) -> bool:

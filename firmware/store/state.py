@@ -40,7 +40,7 @@ def of(generation: Generation | None, target: Target, seen: tuple[int, ...] = ()
 
 def load(places: Places = NODE) -> State:
     """The state, from its file or else from the flash."""
-    return _trusted(places) or _rebuild(places)
+    return _trusted(places) or look(places)
 
 
 def write(state: State, places: Places = NODE) -> None:
@@ -86,7 +86,8 @@ def _read(places: Places) -> State | None:
         return None
 
 
-def _rebuild(places: Places) -> State:
+def look(places: Places = NODE) -> State:
+    """The state, after a look at the flash: whatever became of it meanwhile. Failure if it cannot be mounted."""
     with flash.opened(write=False, places=places) as directory:
         # Whoever held the flash until now may have written it meanwhile.
         state = _trusted(places)

@@ -21,6 +21,8 @@ CASES = (
     ("timed out", "no answer", CABLE),
     ("No route to host", "no route", CABLE),
     ("Network is unreachable", "no route", CABLE),
+    ("Connection closed by", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
+    ("Connection reset by", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
     ("Cannot assign requested address", "LOCAL_IP is not on this node", "csyncd.cfg and the addresses of this node"),
 )  # fmt: skip
 

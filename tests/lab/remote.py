@@ -4,6 +4,7 @@ stays open. Few imports: a test runs hundreds of commands.
 All paths are relative to the state directory, which is the working directory.
 """
 
+import fcntl
 import os
 import shlex
 import subprocess
@@ -74,9 +75,16 @@ def connected(number: int) -> bool:
 
 def execute(number: int, argv: list[str]) -> int:
     """Run a command there; the streams are ours. Returns the exit status as a shell has it; Trouble without a connection."""
-    if not connected(number):
-        raise Trouble(f"node {number} has no power, or is just being started")
+    _come_back(number)
     return subprocess.run([*_command(number), _line(argv)]).returncode
+
+
+def _come_back(number: int) -> None:
+    """Connect again to a unit that has started anew by itself, as after a panic. Trouble if it does not let us in."""
+    with open(f"{number}/ssh.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not connected(number) and _ssh(number, "-fNM", seconds=_LOGIN_SECONDS).returncode:
+            raise Trouble(f"node {number} does not let us in: it has no power, or is just being started")
 
 
 def output(number: int, *argv: str, data: bytes = b"", seconds: float | None = None) -> str:

@@ -32,6 +32,9 @@ def up(state: Path, count: int, image: Path, *, cold: bool) -> None:
     """Fresh units 1 to `count`, booted; with `cold` from power-on, whatever is kept. Those that are there go first."""
     if not image.exists():
         raise Trouble(f"{image}: there is no image\nhint: make -f image.mk image")
+    with open(image, "rb") as disk:
+        if disk.read(520)[512:] != b"EFI PART":
+            raise Trouble(f"{image}: it is no disk image: there is no GPT in it\nhint: make -f image.mk image")
     lab.claim(state)
     numbers, accel = range(1, count + 1), accelerator(image)
     for number in numbers:
