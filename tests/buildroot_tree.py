@@ -4,6 +4,7 @@ the firmware's package and whatever that needs.
 
 import json
 import os
+import re
 import subprocess
 import sys
 from functools import cache
@@ -81,6 +82,22 @@ def test_every_package_is_named_and_ours_has_a_licence(output: Path) -> None:
     assert ours["licenses"] == "Apache-2.0" and ours["dependencies"]
     for name in ("linux", "busybox", "haproxy", "openssh", "s6", "python3", "python-pyasyncore", "wireguard-tools"):
         assert packages(output)[name]["version"], name
+
+
+def test_the_sbom_knows_the_licences_by_their_identifiers(output: Path) -> None:
+    """All that look like identifiers of SPDX's are in the list that `build` gives Buildroot's tool."""
+    known = set(json.loads((TREE / "spdx.json").read_text())["enum"])
+    named = {
+        word.strip()
+        for package in packages(output).values()
+        for word in re.sub(r"\(.*?\)", "", package.get("licenses") or "").split(",")
+    }
+    looking = {
+        word
+        for word in named
+        if re.fullmatch(r"(Apache|BSD|L?GPL|MIT|PSF|Python)-[0-9][0-9A-Za-z.+-]*|ISC|MIT|Zlib", word)
+    }
+    assert looking - known == {"BSD-0-Clause"}, "0BSD is what SPDX calls it"
 
 
 def test_haproxy_is_built_with_what_it_needs(output: Path) -> None:

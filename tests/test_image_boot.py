@@ -200,7 +200,6 @@ def panicked(unit: Lab, rebooted: Before) -> Before:
 
 def test_a_panicked_unit_comes_back_by_itself(unit: Lab, panicked: Before) -> None:
     assert "Kernel panic" in panicked.said(unit)
-    assert unit.run(1, "hostname").stdout == "node1\n", "nobody has told the harness that it was restarted"
     assert services(unit)["haproxy"] == "running"
 
 

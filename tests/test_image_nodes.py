@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -42,6 +43,12 @@ def test_what_cannot_be_run(units: Lab) -> None:
     assert "no-such-command" in missing.stderr
     assert units.run(1, "/etc/hosts", check=False).status == 126
     assert units.run(3, "true", check=False).status == 125
+
+
+def test_a_connection_that_has_ended_is_opened_again(units: Lab) -> None:
+    """As it ends when a unit starts anew by itself."""
+    subprocess.run(["ssh", "-F", "1/ssh_config", "-O", "exit", "unit"], cwd=units.state, check=True)
+    assert units.run(1, "hostname").stdout == "node1\n"
 
 
 def test_a_command_sees_what_it_sees_on_a_node_of_the_lab(units: Lab) -> None:
