@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from driver import Lab
 
@@ -18,6 +19,11 @@ LONGEST = (
     "test_pair_state", "test_pair_push", "test_lab", "test_versions", "test_services_haproxy", "test_pair_keys", "test_config_save",
     "test_services_boot", "test_conflicts", "test_trail", "test_gate", "test_story",
 )  # fmt: skip
+
+
+# How long an example takes says how busy the machine is, and nothing of the product.
+hypothesis.settings.register_profile("busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
