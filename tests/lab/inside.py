@@ -9,6 +9,7 @@ from typing import NoReturn
 import kernel
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def environment() -> dict[str, str]:
@@ -24,8 +25,10 @@ def execute(pidfd: int, argv: list[str]) -> int:
     The command ends when we do, and gets the signals that we get.
     """
     kernel.enter(pidfd, kernel.NODE | kernel.NEWPID)
+    signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # the command may be seen before we are ready to forward
     child = os.fork()
     if not child:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
         _become(argv)
     for number in (signal.SIGINT, signal.SIGQUIT):  # the terminal sends them to the command, too
         signal.signal(number, signal.SIG_IGN)
@@ -33,8 +36,9 @@ def execute(pidfd: int, argv: list[str]) -> int:
     def forward(number: int, _: FrameType | None) -> None:
         os.kill(child, number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    for number in FORWARDED:
         signal.signal(number, forward)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return code if code >= 0 else 128 - code
 
