@@ -143,10 +143,10 @@ def boots(image: Path, accelerator: str, seconds: float) -> bool:
 
 def _board(accelerator: str, disk: str) -> list[str]:
     """The words that each unit's command line begins with."""
-    # else each unit's translated code grows to a gigabyte
-    accel = "tcg,tb-size=256" if accelerator == "tcg" else accelerator
+    # Else each unit's translated code grows to a gigabyte. The plainest processor is a tenth faster than `max` to emulate.
+    accel, cpu = ("tcg,tb-size=256", "qemu64") if accelerator == "tcg" else (accelerator, "max")
     return shlex.split(f"""
-        qemu-system-x86_64 -M pc -accel {accel} -cpu max -smp 2 -m {MEMORY} -nodefaults -no-user-config -display none
+        qemu-system-x86_64 -M pc -accel {accel} -cpu {cpu} -smp 2 -m {MEMORY} -nodefaults -no-user-config -display none
         -drive file={shlex.quote(disk)},if=virtio,format=raw
     """)
 
