@@ -160,6 +160,45 @@ def test_a_wrong_csyncd_cfg_is_an_invalid_configuration_with_every_line(stage: S
     stage.shows(1, "green", within=10)
 
 
+def test_a_broken_config_rc_is_red_on_both_nodes_and_check_does_not_send_anybody_to_the_keys(stage: Stage) -> None:
+    saved = stage.on(1, "cat", "/etc/config.rc")
+    for command, word in (
+        ("echo '\"open' >>/etc/config.rc", "is opened and not closed"),
+        ("rm /etc/config.rc", "not read"),
+    ):
+        stage.on(1, "sh", "-c", command)
+        try:
+            for node in (1, 2):
+                told = stage.json(node, "csync", "status")
+                assert told["state"] == "red" and told["remedy"] == "config check on node 1", (node, told)
+                assert any(
+                    reason.startswith("node 1: /etc/config.rc:") and word in reason for reason in told["reasons"]
+                )
+            assert all("getkey" not in item["remedy"] for item in failures(stage))
+        finally:
+            stage.lab.write(1, "/etc/config.rc", saved)
+        stage.shows(1, "green", within=10)
+
+
+def test_a_user_key_that_is_damaged_or_open_to_others_is_not_taken_for_one_that_the_peer_lacks(stage: Stage) -> None:
+    key = "/etc/csyncd/id_ed25519"
+    for command, word, remedy in (
+        (f"echo junk >{key}", "cannot be used", "config restore"),
+        (f"chmod 644 {key}", "others may read", f"chmod 600 {key}"),
+        (f"ssh-keygen -q -t ed25519 -N '' -f /tmp/other && cat /tmp/other >{key}", "not the one that", "config restore"),
+    ):
+        stage.on(1, "sh", "-c", f"cp -a {key} /tmp/kept && {command}")
+        stage.on(1, "service", "csyncd", "restart")
+        try:
+            says(stage, word, "ssh: ")
+            told = stage.json(1, "csync", "status")
+            assert told["remedy"].startswith(remedy) and "@@@" not in told["reasons"][0]
+        finally:
+            stage.on(1, "sh", "-c", f"cp -a /tmp/kept {key}; rm -f /tmp/other*")
+            stage.on(1, "service", "csyncd", "restart")
+        stage.shows(1, "green", within=15)
+
+
 def test_check_goes_through_the_troubleshooting_list(stage: Stage) -> None:
     assert all(item["passed"] for item in stage.json(1, "csync", "check"))
     stage.on(1, "sh", "-c", "cp /etc/config.rc /tmp/rc; echo bogus >>/etc/config.rc")
@@ -273,7 +312,7 @@ def test_a_broken_config_rc_is_no_reason_to_lose_the_state(stage: Stage) -> None
     before = stage.lab.read(1, "/etc/config.rc")
     stage.lab.write(1, "/etc/config.rc", before + "\nservice 'ntp\n")
     report = stage.json(1, "csync", "status")
-    assert report["state"] == "green" and report["local"]["unsaved"] == ["/etc/config.rc"]
+    assert report["state"] == "red" and report["local"]["unsaved"] == ["/etc/config.rc"] and report["peer"]["reachable"]
     done = stage.lab.run(1, "csync", "push", "haproxy", check=False)
     assert done.status == 4 and done.stderr.startswith("/etc/config.rc:")
     stage.lab.write(1, "/etc/config.rc", before)

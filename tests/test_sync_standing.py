@@ -41,6 +41,14 @@ def test_nobody_to_ask_is_red_with_the_reason() -> None:
     assert standing.judge(None, TWO, "csyncd is stopped") == ("red", ["csyncd is stopped"])
 
 
+def test_a_config_rc_that_nothing_can_be_pushed_by_is_red_on_both_nodes() -> None:
+    broken = "/etc/config.rc:17: the quote is not closed"
+    for ours, theirs, node in ((replace(ONE, wrong=broken), TWO, 1), (ONE, replace(TWO, wrong=broken), 2)):
+        assert standing.judge(ours, theirs, "") == ("red", [f"node {node}: {broken}"])
+    assert standing.judge(replace(ONE, wrong=broken), None, "no route") == ("red", ["no route", f"node 1: {broken}"])
+    assert standing.parse(json.loads(json.dumps(replace(ONE, wrong=broken).json()))).wrong == broken
+
+
 @pytest.mark.parametrize(
     ("changes", "word"),
     [

@@ -85,14 +85,14 @@ class Pair:
 
     async def status(self) -> dict[str, Any]:
         """What `csync status --json` prints."""
-        ours, why_not = await self.own(), ""
+        ours, why_not, remedy = await self.own(), "", ""
         self.theirs = None
         try:
             await self.link.settled(ASK_TIME)
             await self.ask()
         except Failure as error:
-            why_not = self.link.reason or str(error)
-        report = describe(self.settings, ours, self.theirs, why_not, self.link.remedy if why_not else "")
+            why_not, remedy = (self.link.reason, self.link.remedy) if self.link.reason else (str(error), error.hint)
+        report = describe(self.settings, ours, self.theirs, why_not, remedy)
         if self.closed:
             here = f"node {self.settings.local_node}: no peer can come in: {self.closed}"
             report |= {"state": "red", "reasons": [here, *report["reasons"]]}
@@ -131,12 +131,13 @@ def describe(
     """Both standings and the judgement, as `csync status --json` has them. `why_not`: why theirs is missing; `remedy`:
     what to do about that."""
     state, reasons = standing.judge(ours, theirs, why_not)
+    broken = next((f"config check on node {one.node}" for one in (ours, theirs) if one and one.wrong), "")
     titles = sorted({*ours.services, *(theirs.services if theirs else ())})
     there = {**_summary(theirs), "reachable": True} if theirs else unknown(settings.remote_node, settings.remote_ip)
     return {
         "state": state,
         "reasons": reasons,
-        "remedy": remedy,
+        "remedy": remedy or broken,
         "local": {**_summary(ours), "reachable": True},
         "peer": there,
         "services": {title: _service(settings, title, ours, theirs) for title in titles},

@@ -161,14 +161,14 @@ class Document:
 
 def read(path: str | os.PathLike[str] = PATH) -> Document:
     """Read and parse a file. Failure if it cannot be read, Invalid (with every FILE:LINE) if it has errors in form."""
-    return parse(load(path), os.fspath(path))
+    return parse(load(path), os.fspath(path), hint="config check")
 
 
-def parse(text: str, path: str = PATH) -> Document:
+def parse(text: str, path: str = PATH, *, hint: str = "") -> Document:
     """The document of a text, or Invalid with all its errors in form. Unknown directives are `rc.check`'s matter."""
     document, problems = scan(text, path)
     if problems:
-        raise invalid(path, [f"{path}:{number}: {problem}" for number, problem in problems])
+        raise invalid(path, [f"{path}:{number}: {problem}" for number, problem in problems], hint)
     return document
 
 
@@ -201,14 +201,14 @@ def load(path: str | os.PathLike[str] = PATH) -> str:
         with open(name, "rb") as file:
             return file.read().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise Failure(f"{name}: not read: {error.strerror}") from None
+        raise Failure(f"{name}: not read: {error.strerror}", "config restore" if name == PATH else "") from None
     except ValueError as error:
         raise Failure(f"{name!r}: not read: {error}") from None
 
 
-def invalid(path: str, problems: list[str]) -> Invalid:
+def invalid(path: str, problems: list[str], hint: str = "") -> Invalid:
     """The error that carries these problems."""
-    return Invalid(f"{path}: {len(problems)} {'error' if len(problems) == 1 else 'errors'}", problems=problems)
+    return Invalid(f"{path}: {len(problems)} {'error' if len(problems) == 1 else 'errors'}", hint, problems)
 
 
 def affirms(negated: bool, words: tuple[str, ...]) -> bool:

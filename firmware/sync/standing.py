@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import __version__, manifest
-from firmware.errors import Failure, Invalid, brief
+from firmware.errors import Failure, Invalid, brief, printable
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, content, states
@@ -21,6 +21,8 @@ from firmware.textdiff import shown
 
 #: the most paths, and services, that a standing names
 MOST = 10_000
+#: characters of a text of ours in it; a peer's may be twice as long
+LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them;
-    `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo."""
+    `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo; `wrong`
+    is why nothing can be pushed from or to it, however good the link is ("" for nothing)."""
 
     node: int
     address: str
@@ -57,6 +60,7 @@ class Standing:
     down: tuple[str, ...]
     waiting: Waiting | None
     services: Mapping[str, Digests]
+    wrong: str = ""
 
     def json(self) -> dict[str, Any]:
         """As it travels, to a node of any version."""
@@ -71,7 +75,8 @@ class Standing:
 def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
     """This node's standing at this moment; everything is hashed, nothing is remembered."""
     services, unapplied, down = {}, [], []
-    for block in document.scan(document.load(config), str(config))[0].firsts:
+    blocks, wrong = _blocks(config)
+    for block in blocks:
         service = catalog.find(block.name)
         if service is None or not block.enabled:
             continue
@@ -84,8 +89,17 @@ def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = 
             services[block.title] = Digests(now, loaded, saved_digest(block.title))
     return Standing(
         settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
-        changes.unsaved().paths, tuple(unapplied), tuple(down), _waiting(), services,
+        changes.unsaved().paths, tuple(unapplied), tuple(down), _waiting(), services, wrong,
     )  # fmt: skip
+
+
+def _blocks(config: Path) -> tuple[tuple[Block, ...], str]:
+    """The services that a config.rc names, as far as it can be read, and what is wrong with its form."""
+    try:
+        found, wrong = document.scan(document.load(config), str(config))
+    except Failure as error:
+        return (), brief(printable(str(error)), LONGEST)
+    return found.firsts, "".join(brief(printable(f"{config}:{number}: {text}"), LONGEST) for number, text in wrong[:1])
 
 
 def _waiting() -> Waiting | None:
@@ -121,7 +135,7 @@ def parse(told: Mapping[str, Any]) -> Standing:
         return Standing(
             _number(told["node"]), _word(told["address"]), _number(told["remote_node"]), _word(told["remote_address"]),
             Versions(_word(told["version"]), (low, high)), _each(told["unsaved"], _path),
-            unapplied, down, _parse_waiting(told.get("waiting")), services,
+            unapplied, down, _parse_waiting(told.get("waiting")), services, _text(told.get("wrong", "")),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
@@ -141,6 +155,12 @@ def _number(value: Any) -> int:
 
 def _word(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 64:
+        raise ValueError
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 2 * LONGEST:
         raise ValueError
     return value
 
@@ -189,9 +209,10 @@ def mismatches(ours: Standing, theirs: Standing) -> list[str]:
 
 def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple[str, list[str]]:
     """The state of the pair, red, orange or green, and the reasons, one line each. `why_not`: why theirs is missing."""
+    broken = [f"node {one.node}: {one.wrong}" for one in (ours, theirs) if one and one.wrong]
     if ours is None or theirs is None:
-        return "red", [why_not]
-    if wrong := mismatches(ours, theirs):
+        return "red", [why_not, *broken]
+    if wrong := [*mismatches(ours, theirs), *broken]:
         return "red", wrong
     reasons = [_waits(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
     if theirs.down:

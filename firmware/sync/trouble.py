@@ -7,14 +7,20 @@ from pathlib import Path
 from firmware.sync import keys
 from firmware.sync.settings import Settings
 
+LOST_KEY = (
+    "config restore, if the saved one is whole; else csync genkey while csyncd is stopped, and csync getkey on PEER"
+)
 CABLE = "check power, cable, addresses and routes of both nodes"
 
 #: a part of what ssh says; what it means (PEER: the other node); what to do
 CASES = (
     ("Host key verification failed", "PEER's host key is not known here", "csync getkey"),
+    ("are too open", "others may read this node's user key, so it is not used", f"chmod 600 {keys.DIRECTORY / keys.USER}"),
+    ("Load key", "this node's user key cannot be used", LOST_KEY),
+    ("contents do not match public", "this node's user key is not the one that PEER knows", LOST_KEY),
     ("Permission denied (publickey)", "PEER does not know this node's user key", "csync getkey on PEER"),
     ("Connection refused", "csyncd does not run on PEER, or has not got its port there",
-     "service csyncd start on PEER; where it runs, csync status there says what is wrong"),
+     "service csyncd start on PEER; where it runs, csync status there says what is wrong, or PORT differs"),
     ("open failed", "PEER's csyncd is not there for this node: it starts, or it knows this key for another node's",
      "if it lasts: LOCAL_NODE and REMOTE_NODE of both nodes, then csync getkey on PEER"),
     ("not responding", "the connection is dead", CABLE),
@@ -45,6 +51,7 @@ def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTO
         return Trouble(
             f"{peer}'s host key has changed: {shown} (ssh: {words[-1]})", "csync getkey, and compare the code"
         )
+    said = "; ".join(line for line in words if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
     for mark, meaning, remedy in CASES:
         if mark in said:
             return Trouble(f"{meaning.replace('PEER', peer)} (ssh: {said})", remedy.replace("PEER", peer))
