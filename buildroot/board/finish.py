@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Finishes the root of an appliance, wherever its programs came from: of the lab's layer, of the quick image, and after
-Buildroot's own build (`finish.py ROOT`, its post-build step).
+Buildroot's own build (`finish.py ROOT`).
 
 What lies in ROOT/etc becomes the factory /etc, with `overlay/` over it; the three programs find the package `firmware`
 in that root; and what will be mounted over is there, empty. Nothing here needs to be root: whose a file is, says the

@@ -21,5 +21,6 @@ cp -a "$TARGET_DIR" "$root"
 # Buildroot's compiled modules are compared with their sources at each import, when the build is reproducible.
 "$HOST_DIR/bin/python3" -m compileall -q -f -j 0 --invalidation-mode unchecked-hash -s "$root" -p / "$root"/usr/lib/python3.*
 install -D -m 644 "$images/bzImage" "$root/boot/vmlinuz"
-for grub in "$BUILD_DIR"/grub2-*/build-i386-pc/grub-core; do :; done
-"$here/make-image" "$root" "$grub" "$images" xz
+set -- "$BUILD_DIR"/grub2-*/build-i386-pc/grub-core
+[ $# = 1 ] || { echo "post-image: $* are there; a new GRUB wants \`make clean\` first" >&2 && exit 1; }
+"$here/make-image" "$root" "$1" "$images" xz
