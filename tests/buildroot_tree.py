@@ -97,7 +97,7 @@ def test_the_sbom_knows_the_licences_by_their_identifiers(output: Path) -> None:
         for word in named
         if re.fullmatch(r"(Apache|BSD|L?GPL|MIT|PSF|Python)-[0-9][0-9A-Za-z.+-]*|ISC|MIT|Zlib", word)
     }
-    assert looking - known == {"BSD-0-Clause"}, "0BSD is what SPDX calls it"
+    assert looking - known <= {"BSD-0-Clause"}, "SPDX calls that one 0BSD"
 
 
 def test_haproxy_is_built_with_what_it_needs(output: Path) -> None:
