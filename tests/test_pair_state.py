@@ -185,7 +185,11 @@ def test_a_user_key_that_is_damaged_or_open_to_others_is_not_taken_for_one_that_
     for command, word, remedy in (
         (f"echo junk >{key}", "cannot be used", "config restore"),
         (f"chmod 644 {key}", "others may read", f"chmod 600 {key}"),
-        (f"ssh-keygen -q -t ed25519 -N '' -f /tmp/other && cat /tmp/other >{key}", "not the one that", "config restore"),
+        (
+            f"ssh-keygen -q -t ed25519 -N '' -f /tmp/other && cat /tmp/other >{key}",
+            "not the one that",
+            "config restore",
+        ),
     ):
         stage.on(1, "sh", "-c", f"cp -a {key} /tmp/kept && {command}")
         stage.on(1, "service", "csyncd", "restart")
