@@ -161,7 +161,8 @@ class Document:
 
 def read(path: str | os.PathLike[str] = PATH) -> Document:
     """Read and parse a file. Failure if it cannot be read, Invalid (with every FILE:LINE) if it has errors in form."""
-    return parse(load(path), os.fspath(path), hint="config check")
+    name = os.fspath(path)
+    return parse(load(name), name, hint="config check" if name == PATH else "")
 
 
 def parse(text: str, path: str = PATH, *, hint: str = "") -> Document:
