@@ -160,7 +160,8 @@ class Document:
 
 
 def read(path: str | os.PathLike[str] = PATH) -> Document:
-    """Read and parse a file. Failure if it cannot be read, Invalid (with every FILE:LINE) if it has errors in form."""
+    """Read and parse a file. Failure if it cannot be read, Invalid (with every FILE:LINE) if it has errors in form; both
+    have a remedy if it is the node's own."""
     name = os.fspath(path)
     return parse(load(name), name, hint="config check" if name == PATH else "")
 

@@ -43,15 +43,14 @@ class Trouble:
 
 def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> Trouble:
     """What the lines that ssh wrote mean."""
-    said = "; ".join(line for line in words if line).removeprefix("ssh: ")
+    said = "; ".join(line for line in words if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
     peer = f"node {settings.remote_node}"
-    if "REMOTE HOST IDENTIFICATION HAS CHANGED" in said:
+    if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in words):
         old, new = keys.trusted(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
         shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
         return Trouble(
             f"{peer}'s host key has changed: {shown} (ssh: {words[-1]})", "csync getkey, and compare the code"
         )
-    said = "; ".join(line for line in words if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
     for mark, meaning, remedy in CASES:
         if mark in said:
             return Trouble(f"{meaning.replace('PEER', peer)} (ssh: {said})", remedy.replace("PEER", peer))
