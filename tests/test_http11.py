@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+import time
 import tracemalloc
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from socket import AF_UNIX, SHUT_WR, socket, socketpair
+from threading import Thread
 
 import pytest
 
-from firmware import http11, quota
-from firmware.errors import Failure
-from firmware.http11 import Client, Request, Response
+from firmware import quota
+from firmware.errors import Failure, Lost
+from firmware.http11 import once, server
+from firmware.http11.client import Client, connect_unix
+from firmware.http11.server import Handler, Request, serve
+from firmware.http11.wire import Response
 from firmware.quota import Quota
 
 
@@ -22,14 +28,14 @@ async def echo(request: Request) -> Response:
 
 
 def against_server(
-    tmp_path: Path, story: Callable[[Path], Awaitable[None]], limit: int = 1000, handler: http11.Handler = echo,
+    tmp_path: Path, story: Callable[[Path], Awaitable[None]], limit: int = 1000, handler: Handler = echo,
     made: Callable[[], Quota] = Quota,
 ) -> None:  # fmt: skip
     async def play() -> None:
         socket, shared = tmp_path / "s", made()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await http11.serve(reader, writer, handler, limit, shared)
+            await serve(reader, writer, handler, limit, shared)
 
         server = await asyncio.start_unix_server(connected, str(socket))
         await asyncio.wait_for(story(socket), 20)
@@ -40,7 +46,7 @@ def against_server(
 
 def test_one_connection_many_requests(tmp_path: Path) -> None:
     async def story(socket: Path) -> None:
-        client = await http11.connect_unix(socket)
+        client = await connect_unix(socket)
         for size in (0, 5, 900):
             content = {"x": "y" * size}
             answer = await client.request("POST", "/p", content)
@@ -54,7 +60,7 @@ def test_one_connection_many_requests(tmp_path: Path) -> None:
 
 def test_a_body_that_is_too_large_is_refused_and_others_are_served(tmp_path: Path) -> None:
     async def story(socket: Path) -> None:
-        other, client = await http11.connect_unix(socket), await http11.connect_unix(socket)
+        other, client = await connect_unix(socket), await connect_unix(socket)
         assert (await client.request("POST", "/", {"x": "y" * 2000})).status == 413
         assert (await other.request("GET", "/")).status == 200
 
@@ -63,7 +69,7 @@ def test_a_body_that_is_too_large_is_refused_and_others_are_served(tmp_path: Pat
 
 def test_a_request_that_nobody_read_is_not_kept_while_the_next_one_is_waited_for(tmp_path: Path) -> None:
     async def story(socket: Path) -> None:
-        client = await http11.connect_unix(socket)
+        client = await connect_unix(socket)
         tracemalloc.start()
         try:
             answer = await client.request("POST", "/p", {"x": "y" * 5_000_000})
@@ -92,14 +98,14 @@ def test_what_is_not_http_gets_an_error_or_an_end(tmp_path: Path, sent: bytes) -
         writer.write(sent)
         answer = await reader.read(9)
         assert answer in (b"HTTP/1.1 ", b"")
-        assert (await (await http11.connect_unix(socket)).request("GET", "/")).status == 200
+        assert (await (await connect_unix(socket)).request("GET", "/")).status == 200
 
     against_server(tmp_path, story)
 
 
 def test_time_limit_and_broken_connection_are_failures(tmp_path: Path) -> None:
     async def story(socket: Path) -> None:
-        client = await http11.connect_unix(socket)
+        client = await connect_unix(socket)
         with pytest.raises(Failure, match=r"no answer within 0\.1 s"):
             await client.request("GET", "/slow", timeout=0.1)
         assert not client.open
@@ -117,7 +123,7 @@ def test_a_server_that_closes_in_the_middle(tmp_path: Path) -> None:
             writer.close()
 
         server = await asyncio.start_unix_server(connected, str(tmp_path / "s"))
-        client: Client = await http11.connect_unix(tmp_path / "s")
+        client: Client = await connect_unix(tmp_path / "s")
         with pytest.raises(Failure, match="the connection broke"):
             await client.request("GET", "/")
         server.close()
@@ -148,7 +154,7 @@ async def said(socket: Path, *sent: bytes) -> bytes:
 def test_a_request_that_does_not_end_is_turned_away_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, sent: bytes, status: bytes, says: bytes
 ) -> None:
-    monkeypatch.setattr(http11, name, 0.2)
+    monkeypatch.setattr(server, name, 0.2)
 
     async def story(socket: Path) -> None:
         answer = await said(socket, sent)
@@ -160,10 +166,10 @@ def test_a_request_that_does_not_end_is_turned_away_with_the_reason(
 def test_a_connection_that_has_not_begun_a_request_may_take_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http11, "HEAD_TIME", 0.1)
+    monkeypatch.setattr(server, "HEAD_TIME", 0.1)
 
     async def story(socket: Path) -> None:
-        client = await http11.connect_unix(socket)
+        client = await connect_unix(socket)
         for _ in range(2):
             await asyncio.sleep(0.3)
             assert (await client.request("GET", "/")).status == 200
@@ -172,7 +178,7 @@ def test_a_connection_that_has_not_begun_a_request_may_take_its_time(
 
 
 def test_who_does_not_read_its_answers_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http11, "ANSWER_TIME", 0.3)
+    monkeypatch.setattr(server, "ANSWER_TIME", 0.3)
 
     async def much(request: Request) -> Response:
         return Response(200, {"much": "x" * 1_000_000})
@@ -188,7 +194,7 @@ def test_who_does_not_read_its_answers_is_cut_off(tmp_path: Path, monkeypatch: p
         assert received < 1_000_000, "only what had been on its way already"
         writer.close()
         # its place is free again
-        assert (await (await http11.connect_unix(socket)).request("GET", "/")).status == 200
+        assert (await (await connect_unix(socket)).request("GET", "/")).status == 200
 
     against_server(tmp_path, story, handler=much, made=lambda: Quota(1))
 
@@ -209,14 +215,14 @@ def test_a_client_that_sends_on_still_sees_why_it_was_turned_away(tmp_path: Path
 
 def test_connections_beyond_the_quota_are_turned_away_and_make_room_when_they_end(tmp_path: Path) -> None:
     async def story(socket: Path) -> None:
-        held = [await http11.connect_unix(socket) for _ in range(3)]
+        held = [await connect_unix(socket) for _ in range(3)]
         for client in held:
             assert (await client.request("GET", "/")).status == 200
         answer = await said(socket)
         assert b" 503 " in answer and b"more than 3 connections at a time" in answer
         held.pop().close()
         await asyncio.sleep(0.1)
-        assert (await (await http11.connect_unix(socket)).request("GET", "/")).status == 200
+        assert (await (await connect_unix(socket)).request("GET", "/")).status == 200
 
     against_server(tmp_path, story, made=lambda: Quota(3))
 
@@ -233,7 +239,7 @@ def test_a_client_gets_so_many_answers_at_a_time(tmp_path: Path) -> None:
         return Response(200, {})
 
     async def story(socket: Path) -> None:
-        clients = [await http11.connect_unix(socket) for _ in range(8)]
+        clients = [await connect_unix(socket) for _ in range(8)]
         answers = await asyncio.gather(*(client.request("GET", "/") for client in clients for _ in range(3)))
         assert [answer.status for answer in answers] == [200] * 24
         assert most == 2
@@ -250,12 +256,12 @@ def test_one_large_body_at_a_time_and_small_ones_beside_it(tmp_path: Path, monke
         first.write(large)
         await asyncio.sleep(0.1)
         second = asyncio.create_task(said(socket, large + b"x" * 100_000))
-        assert (await (await http11.connect_unix(socket)).request("POST", "/", {"small": 1})).status == 200
+        assert (await (await connect_unix(socket)).request("POST", "/", {"small": 1})).status == 200
         answer = await second
         assert b" 503 " in answer and b"another large one" in answer
         first.close()
         await asyncio.sleep(0.1)
-        client = await http11.connect_unix(socket)
+        client = await connect_unix(socket)
         assert (await client.request("POST", "/", {"x": "x" * 100_000})).status == 200
 
     against_server(tmp_path, story, limit=1_000_000)
@@ -270,7 +276,7 @@ def test_pipelined_requests_let_others_in_between(tmp_path: Path) -> None:
 
     async def story(socket: Path) -> None:
         _, writer = await asyncio.open_unix_connection(str(socket))
-        other = await http11.connect_unix(socket)
+        other = await connect_unix(socket)
         await other.request("GET", "/other")
         writer.write(b"GET /many HTTP/1.1\r\nHost: x\r\n\r\n" * 2000)
         await asyncio.sleep(0)
@@ -320,7 +326,7 @@ def test_an_answer_without_end_is_a_failure_and_not_all_our_memory(tmp_path: Pat
             writer.close()
 
         server = await asyncio.start_unix_server(connected, str(tmp_path / "s"))
-        client = await http11.connect_unix(tmp_path / "s")
+        client = await connect_unix(tmp_path / "s")
         with pytest.raises(Failure, match="the answer: larger than"):
             await client.request("GET", "/")
         assert not client.open
@@ -328,3 +334,52 @@ def test_an_answer_without_end_is_a_failure_and_not_all_our_memory(tmp_path: Pat
 
     asyncio.run(play())
     assert sent < 30 << 20
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (b"", "the connection broke: it ended before the answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "the connection broke: it ended before the answer"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "the connection broke: it ended before the answer"),
+        (None, "no answer within 0.3 s"),
+    ],
+)
+def test_a_question_that_gets_no_answer_says_why(said: bytes | None, why: str) -> None:
+    ours, theirs = socketpair()
+    with ours, theirs:
+        if said is not None:
+            theirs.sendall(said)
+            theirs.shutdown(SHUT_WR)
+        with pytest.raises(Lost, match=why):
+            once.request(ours, "GET", "/", timeout=0.3)
+
+
+def test_a_question_waits_no_longer_than_it_was_told_however_the_answer_drips() -> None:
+    ours, theirs = socketpair()
+    with ours, theirs:
+
+        def drip() -> None:
+            with suppress(OSError):
+                for byte in b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100:
+                    theirs.sendall(bytes([byte]))
+                    time.sleep(0.1)
+
+        dripping = Thread(target=drip, daemon=True)
+        dripping.start()
+        start = time.monotonic()
+        with pytest.raises(Lost, match="no answer within"):
+            once.request(ours, "GET", "/", timeout=0.5)
+        assert time.monotonic() - start < 5
+
+
+def test_one_question_without_asyncio(tmp_path: Path) -> None:
+    def ask(path: Path) -> Response:
+        with socket(AF_UNIX) as connection:
+            connection.connect(str(path))
+            return once.request(connection, "POST", "/p", {"x": "y" * 900}, timeout=5)
+
+    async def story(path: Path) -> None:
+        assert await asyncio.to_thread(ask, path) == Response(200, {"method": "POST", "path": "/p", "size": 909})
+
+    against_server(tmp_path, story)

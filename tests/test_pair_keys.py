@@ -111,6 +111,14 @@ def test_getkey_says_why_it_cannot(stage: Stage) -> None:
     stage.on(2, "service", "wui", "stop")
     status, said = getkey(stage, "--code", "x")
     assert status == 1 and "https://10.32.0.12:4444/csyncd/keys" in said and "hint:" in said
+    stage.on(2, "config", "set", "wui", "tls", "off")
+    stage.on(2, "service", "wui", "start")
+    assert (
+        "10.32.0.12:4444/csyncd/keys: no TLS there: wrong version number\nhint: both web UIs"
+        in getkey(stage, "--code", "x")[1]
+    )
+    stage.on(2, "service", "wui", "stop")
+    stage.on(2, "config", "set", "wui", "tls", "on")
     stage.on(1, "config", "set", "wui", "port", "4445")
     assert "10.32.0.12:4445" in getkey(stage, "--code", "x")[1]
 

@@ -86,9 +86,9 @@ def test_a_proposal_of_an_unknown_version_is_refused_by_the_receiver_itself(pair
     """Even from a node that has not told its versions before."""
     pair.edit(1, page("unknown"))
     send = (
-        "import asyncio; from firmware import http11; from pathlib import Path\n"
+        "import asyncio; from firmware.http11.client import connect_unix; from pathlib import Path\n"
         "async def main():\n"
-        "    client = await http11.connect_unix(Path('/run/firmware/csyncd/link.sock'))\n"
+        "    client = await connect_unix(Path('/run/firmware/csyncd/link.sock'))\n"
         "    print((await client.request('POST', '/v1/push', {'protocol': 7, 'firmware': '7.0.0'})).content)\n"
         "asyncio.run(main())\n"
     )

@@ -4,7 +4,6 @@ import os
 
 from firmware import manifest
 from firmware.sync.audit import Who
-from firmware.sync.keys import Key
 
 
 def who() -> Who:
@@ -32,6 +31,8 @@ def key() -> str:
     try:
         with open(os.environ.get("SSH_USER_AUTH", ""), encoding="utf-8") as file:
             words = file.read().split()
+        from firmware.sync.keys import Key
+
         return Key(words[1], words[2]).fingerprint if words[0] == "publickey" else ""
     except (OSError, ValueError, IndexError):
         return ""

@@ -1,6 +1,5 @@
 """`csync check`: the troubleshooting list, item by item: passed or failed, and what to do."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -8,7 +7,7 @@ from dataclasses import asdict, dataclass
 from firmware import addresses
 from firmware.commands.cli import words
 from firmware.commands.csync_keys import ask_web, fetch
-from firmware.commands.csync_peer import ask
+from firmware.csyncd.ask import ask
 from firmware.errors import Failure
 from firmware.rc import document
 from firmware.rc.check import text_problems
@@ -58,11 +57,11 @@ def _items() -> Iterator[Item]:
     yield Item("csyncd.cfg is complete and correct", True)
     yield _tried("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     yield (web := _tried(
-        "both web UIs listen on the same port, with the same scheme", lambda: asyncio.run(ask_web(found))[0],
+        "both web UIs listen on the same port, with the same scheme", lambda: ask_web(found)[0],
         "service wui start, on both nodes; the same port and tls in both blocks",
     ))  # fmt: skip
     if web.passed:
-        yield _tried("the peer has keys", lambda: str(asyncio.run(fetch(found)) and ""), "csync genkey on the peer")
+        yield _tried("the peer has keys", lambda: str(fetch(found) and ""), "csync genkey on the peer")
     trouble = missing_key(found)
     yield Item("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
     if not trouble.text:
@@ -94,7 +93,7 @@ def _ping(found: Settings) -> str:
 
 
 def _same_keys(found: Settings) -> str:
-    theirs = keys.parse_pair(asyncio.run(fetch(found)), found.remote_node)
+    theirs = keys.parse_pair(fetch(found), found.remote_node)
     stored = keys.trusted(found)
     for what, old, new in (("host", stored[0], theirs.host), ("user", stored[1], theirs.user)):
         if old is not None and old != new:

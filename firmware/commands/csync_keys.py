@@ -1,19 +1,24 @@
 """`csync genkey`, `keys` and `getkey`: how two nodes come to trust each other, by a person's eyes."""
 
-import asyncio
 import json
+import socket
 import sys
 from typing import Any
 
-from firmware import addresses, http11
+from firmware import addresses
 from firmware.commands.caller import who
 from firmware.commands.cli import words
-from firmware.errors import Failure, Refused
+from firmware.errors import Failure, Lost, Refused
+from firmware.http11 import once
+from firmware.http11.wire import Response
 from firmware.rc import document
 from firmware.services.declared import wui
 from firmware.sync import audit, keys, settings
 from firmware.sync.keys import Key, Pair
 from firmware.sync.settings import Settings
+
+#: seconds that the peer's web UI may take to be there, and again to answer
+TIME = 10.0
 
 
 def genkey(argv: list[str]) -> int:
@@ -44,7 +49,7 @@ def getkey(argv: list[str]) -> int:
     """Fetch the peer's keys; store them if the code is theirs, or once a person has confirmed them."""
     _, options = words(argv, "", values=("--code",))
     found = settings.read(own=addresses.own())
-    theirs = keys.parse_pair(asyncio.run(fetch(found)), found.remote_node)
+    theirs = keys.parse_pair(fetch(found), found.remote_node)
     replaced = _describe_replaced(found, theirs)
     print(f"The keys of node {theirs.node} at {found.remote_ip}:\n{_table(theirs)}{replaced}")
     code = options.get("--code")
@@ -61,44 +66,49 @@ def getkey(argv: list[str]) -> int:
     return 0
 
 
-async def fetch(found: Settings) -> dict[str, Any]:
+def fetch(found: Settings) -> dict[str, Any]:
     """The peer's keys, from its web UI; Failure with what to do if they cannot be had."""
-    page, answer = await ask_web(found)
+    page, answer = ask_web(found)
     if answer.status != 200:
         error, hint = answer.content.get("error", answer.status), answer.content.get("hint") or "csync genkey"
         raise Failure(f"{page}: the peer says: {error}", f"on the peer: {hint}")
     return dict(answer.content)
 
 
-async def ask_web(found: Settings) -> tuple[str, http11.Response]:
+def ask_web(found: Settings) -> tuple[str, Response]:
     """What the web UI of the peer answers for `GET /csyncd/keys`, whatever it is, after the page's address; Failure if there is
     no answer."""
     where = wui.address(document.read().find("wui"))
     scheme = "https" if where.tls else "http"
     page = f"{scheme}://{found.remote_ip}:{where.port}/csyncd/keys"
     try:
-        async with asyncio.timeout(10):
-            client = await http11.connect_tcp(
-                found.remote_ip, where.port, tls=_any_certificate() if where.tls else None
-            )
-            answer = await client.request("GET", "/csyncd/keys", timeout=10)
-    except (OSError, TimeoutError) as error:
-        why = getattr(error, "strerror", None) or str(error) or "no answer within 10 s"
+        return page, _answer(found.remote_ip, where)
+    except (OSError, Lost) as error:
+        why = getattr(error, "strerror", None) or str(error)
         raise Failure(
             f"{page}: {why}", "both web UIs have to run, on the same port and with the same scheme: service wui status"
         ) from None
-    client.close()
-    return page, answer
 
 
-def _any_certificate() -> Any:
+def _answer(address: str, where: wui.Address) -> Response:
+    with socket.create_connection((address, where.port), timeout=TIME) as plain:
+        if not where.tls:
+            return once.request(plain, "GET", "/csyncd/keys", timeout=TIME)
+        with _tls(plain) as connection:
+            return once.request(connection, "GET", "/csyncd/keys", timeout=TIME)
+
+
+def _tls(plain: socket.socket) -> socket.socket:
     # The certificate proves nothing here, and needs not: a person compares what came with what the peer shows.
     import ssl
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context
+    try:
+        return context.wrap_socket(plain)
+    except ssl.SSLError as error:
+        raise Lost(f"no TLS there: {(error.reason or 'it ended').lower().replace('_', ' ')}") from None
 
 
 def _table(pair: Pair) -> str:

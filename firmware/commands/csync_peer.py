@@ -1,47 +1,18 @@
 """`csync diff`, `push`, `confirm`, `save` and `status`: what csyncd does with the peer, asked through its socket."""
 
-import asyncio
 import json
 import sys
 import time
 from dataclasses import asdict
 from typing import Any
 
-from firmware import addresses, http11
 from firmware.commands import caller
 from firmware.commands.cli import words
-from firmware.csyncd import daemon, pair
-from firmware.errors import Failure, Invalid, Lost, Refused, Usage, again, brief, printable, whole, word
-from firmware.sync import settings, standing
-from firmware.sync.proposal import CONFIRM
+from firmware.csyncd.ask import ask
+from firmware.errors import Failure, Invalid, Refused, Usage, brief, printable, whole, word
 
-#: seconds that csyncd may take: a push waits for the peer's checker and reload
-TIME = 200.0
 #: how many unsaved paths `status` lists for people
 MOST = 10
-
-
-def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Ask this node's csyncd; its errors come back as they were raised there."""
-    try:
-        answer = asyncio.run(_ask(verb, content))
-    except (FileNotFoundError, ConnectionRefusedError):
-        raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
-    except Lost as lost:
-        said = f"csyncd: {lost}: whether it was done is not known; nothing is half done"
-        raise Failure(said, "csync status; csync log on the other node, too") from None
-    if answer.status == 200:
-        return dict(answer.content)
-    told = answer.content
-    raise again(told.get("exit", 1), str(told.get("error")), str(told.get("hint", "")), told.get("problems", ()))
-
-
-async def _ask(verb: str, content: dict[str, Any]) -> http11.Response:
-    client = await http11.connect_unix(daemon.CONTROL)
-    try:
-        return await client.request("POST", f"/{verb}", content, timeout=TIME)
-    finally:
-        client.close()
 
 
 def push(argv: list[str]) -> int:
@@ -65,9 +36,12 @@ def push(argv: list[str]) -> int:
 
 
 def _seconds(options: dict[str, str]) -> int:
-    said = options.get("--confirm", "0")
-    low, high = CONFIRM
-    if "--confirm" in options and not (said.isascii() and said.isdigit() and low <= int(said[:10]) <= high):
+    if "--confirm" not in options:
+        return 0
+    from firmware.sync.proposal import CONFIRM
+
+    said, (low, high) = options["--confirm"], CONFIRM
+    if not (said.isascii() and said.isdigit() and low <= int(said[:10]) <= high):
         raise Usage(f"--confirm: {said!r} is not a number of seconds from {low} to {high}")
     return int(said)
 
@@ -185,10 +159,14 @@ def status(argv: list[str]) -> int:
 
 
 def _without_csyncd(why: str) -> dict[str, Any]:
+    from firmware import addresses
+    from firmware.sync import settings, standing
+    from firmware.sync.status import describe, unknown
+
     try:
         found = settings.read(own=addresses.own())
     except Failure as error:
-        nobody = pair.unknown(None, None)
+        nobody = unknown(None, None)
         remedy = f"edit {settings.FILE}"
         return {
             "state": "red",
@@ -198,7 +176,7 @@ def _without_csyncd(why: str) -> dict[str, Any]:
             "peer": nobody,
             "services": {},
         }
-    return pair.describe(found, standing.own(found), None, why, "service csyncd start")
+    return describe(found, standing.own(found), None, why, "service csyncd start")
 
 
 def _readable(report: dict[str, Any]) -> str:

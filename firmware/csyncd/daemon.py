@@ -17,12 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 
-from firmware import addresses, http11, processes, run
+from firmware import addresses, processes, run
 from firmware.csyncd import operator, peer, unsettled
+from firmware.csyncd.ask import CONTROL
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, complain
 from firmware.flows.recovery import recover
-from firmware.http11 import Request, Response
+from firmware.http11.server import Request, serve
+from firmware.http11.wire import Response
 from firmware.quota import Quota
 from firmware.sync import gate, settings
 from firmware.sync.gate import Visitor
@@ -41,7 +43,6 @@ THREADS = 32
 #: seconds until the gate is opened again: one that ended, and one that could not be opened
 REOPEN, CLOSED = 1.0, 5.0
 
-CONTROL = Path("/run/firmware/csyncd.sock")
 WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
 
 
@@ -157,7 +158,7 @@ async def _listen(path: Path, answer: Answer, *, mode: int, quota: Quota | None 
         known = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         pid = _CREDENTIALS.unpack(known)[0]
         origin = cache(lambda: processes.remote_address(pid))
-        await http11.serve(reader, writer, lambda request: answer(request, origin), quota=quota)
+        await serve(reader, writer, lambda request: answer(request, origin), quota=quota)
 
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(connected, str(path))

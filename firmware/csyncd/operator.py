@@ -8,7 +8,8 @@ from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, Invalid, whole, word
 from firmware.flows import push as flow
 from firmware.flows.confirm import confirm
-from firmware.http11 import Request, Response
+from firmware.http11.server import Request
+from firmware.http11.wire import Response
 from firmware.sync import audit
 from firmware.sync.audit import Who
 

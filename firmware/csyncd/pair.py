@@ -5,11 +5,10 @@ Whoever changes tells the other; nobody polls. `status` asks the peer itself, so
 
 import asyncio
 import sys
-from dataclasses import asdict
 from typing import Any
 
 from firmware.errors import Failure, Lost, Refused
-from firmware.sync import ancestor, audit, standing
+from firmware.sync import audit, standing, status
 from firmware.sync.link import Link
 from firmware.sync.settings import Settings
 from firmware.sync.standing import Standing, Waiting
@@ -92,7 +91,7 @@ class Pair:
             await self.ask()
         except Failure as error:
             why_not, remedy = (self.link.reason, self.link.remedy) if self.link.reason else (str(error), error.hint)
-        report = describe(self.settings, ours, self.theirs, why_not, remedy)
+        report = status.describe(self.settings, ours, self.theirs, why_not, remedy)
         if self.closed:
             here = f"node {self.settings.local_node}: no peer can come in: {self.closed}"
             report |= {"state": "red", "reasons": [here, *report["reasons"]]}
@@ -123,64 +122,3 @@ class Pair:
         if said != self._said:
             print(f"csyncd: {said}", file=sys.stderr, flush=True)
         self._said = said
-
-
-def describe(
-    settings: Settings, ours: Standing, theirs: Standing | None, why_not: str, remedy: str = ""
-) -> dict[str, Any]:
-    """Both standings and the judgement, as `csync status --json` has them. `why_not`: why theirs is missing; `remedy`:
-    what to do about that."""
-    state, reasons = standing.judge(ours, theirs, why_not)
-    broken = next((f"config check on node {one.node}" for one in (ours, theirs) if one and one.wrong), "")
-    titles = sorted({*ours.services, *(theirs.services if theirs else ())})
-    there = {**_summary(theirs), "reachable": True} if theirs else unknown(settings.remote_node, settings.remote_ip)
-    return {
-        "state": state,
-        "reasons": reasons,
-        "remedy": remedy or broken,
-        "local": {**_summary(ours), "reachable": True},
-        "peer": there,
-        "services": {title: _service(settings, title, ours, theirs) for title in titles},
-    }
-
-
-def unknown(node: int | None, address: str | None) -> dict[str, Any]:
-    """What is said of a node that cannot be asked."""
-    lists: dict[str, Any] = {"can": [], "unsaved": [], "unapplied": [], "down": []}
-    waiting = {"confirm_pending": False, "waiting": None}
-    return {
-        "node": node,
-        "address": address,
-        "version": None,
-        "protocols": None,
-        **lists,
-        **waiting,
-        "reachable": False,
-    }
-
-
-def _summary(one: Standing) -> dict[str, Any]:
-    return {
-        "node": one.node, "address": one.address, "version": one.versions.firmware, "protocols": one.versions.spoken,
-        "can": one.versions.can, "unsaved": one.unsaved, "unapplied": one.unapplied, "down": one.down,
-        "confirm_pending": one.waiting is not None, "waiting": asdict(one.waiting) if one.waiting else None,
-    }  # fmt: skip
-
-
-def _service(settings: Settings, title: str, ours: Standing, theirs: Standing | None) -> dict[str, Any]:
-    here, there = ours.services.get(title), theirs.services.get(title) if theirs else None
-    last = ancestor.find(settings.remote_node, title)
-    return {
-        "in_sync": (here.files == there.files if here and there else False) if theirs else None,
-        "local": _digests(here),
-        "peer": _digests(there),
-        "last_push": {"time": last.time, "node": last.pushed_by, "digest": last.digest} if last else None,
-    }
-
-
-def _digests(one: standing.Digests | None) -> dict[str, str | None]:
-    return (
-        {key: value or None for key, value in asdict(one).items()}
-        if one
-        else dict.fromkeys(("files", "applied", "saved"))
-    )

@@ -14,7 +14,8 @@ from firmware.errors import Failure, brief, whole, word
 from firmware.flows import receive
 from firmware.flows.confirm import confirmed
 from firmware.flows.save import save
-from firmware.http11 import Request, Response
+from firmware.http11.server import Request
+from firmware.http11.wire import Response
 from firmware.sync import audit, proposal
 from firmware.sync.gate import Visitor
 from firmware.sync.report import Report

@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from firmware import files, http11, run
+from firmware import files, run
 from firmware.errors import Failure, Invalid, Lost, Refused, again, brief
+from firmware.http11.client import Client, connect_unix
+from firmware.messages import Json
 from firmware.sync import keys
 from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
@@ -69,7 +71,7 @@ class Link:
     ) -> None:
         self._settings, self._up, self._down, self._where = settings, up, down, where
         self._socket = where / "link.sock"
-        self._clients: dict[str, http11.Client] = {}
+        self._clients: dict[str, Client] = {}
         self._ssh: asyncio.subprocess.Process | None = None
         self._kick, self._news = asyncio.Event(), asyncio.Event()
         self.reason, self.remedy = "the first connection is being made", ""
@@ -104,7 +106,7 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), timeout)
 
-    async def request(self, path: str, content: dict[str, Any], *, lane: str, timeout: float) -> http11.Json:
+    async def request(self, path: str, content: dict[str, Any], *, lane: str, timeout: float) -> Json:
         """POST to the peer over the connection of that lane, which stays open; opening one costs more round trips.
 
         A push has its own lane, so that it never waits behind a notice, nor a notice behind a long reload.
@@ -153,9 +155,9 @@ class Link:
         if self._ssh and self._ssh.returncode is None:
             self._ssh.terminate()
 
-    async def _client(self) -> http11.Client:
+    async def _client(self) -> Client:
         try:
-            return await http11.connect_unix(self._socket)
+            return await connect_unix(self._socket)
         except OSError as error:
             raise Failure(f"the peer cannot be reached: {error.strerror}", "csync check") from None
 

@@ -8,9 +8,9 @@ import asyncio
 import signal
 from typing import Any
 
-from firmware import http11
 from firmware.errors import Failure, complain
-from firmware.http11 import Request, Response
+from firmware.http11.server import Request, serve
+from firmware.http11.wire import Response
 from firmware.rc import document
 from firmware.services.declared.wui import CERTIFICATE, SCHEMES, Address, address
 from firmware.sync import keys, settings
@@ -65,7 +65,7 @@ async def _connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     _open.add(writer)
     try:
         async with asyncio.timeout(60):
-            await http11.serve(reader, writer, _answer, LIMIT)
+            await serve(reader, writer, _answer, LIMIT)
     except TimeoutError:
         writer.close()
     finally:

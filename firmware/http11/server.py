@@ -1,28 +1,25 @@
-"""HTTP/1.1 over asyncio streams, by h11: what csyncd, the web UI and the commands speak over their sockets.
-
-Bodies are JSON both ways. A server expects the worst: what one client sends, or does not, takes a bounded time and a bounded
-place, every refusal says why, and no other client waits for it. A client has one connection that stays open.
+"""A server over asyncio streams. It expects the worst: what one client sends, or does not, takes a bounded time and a bounded
+place, every refusal says why, and no other client waits for it.
 """
 
 import asyncio
 import contextlib
 import json
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import h11
 
-from firmware import messages
-from firmware.errors import Failure, Lost, brief
-from firmware.quota import LARGE, Quota, Turned, within
+from firmware.errors import brief
+from firmware.http11.client import parsed
+from firmware.http11.wire import BODY_LIMIT, READ, Response
+from firmware.messages import Json
+from firmware.quota import Quota, Turned, within
 
-Json = messages.Json
-READ = 65536
-#: bytes of a request's line and headers, and of a body, that are taken; a service of 16 MiB in base64 fits
-HEAD_LIMIT, BODY_LIMIT = 8192, 24 << 20
+#: bytes of a request's line and headers that are taken
+HEAD_LIMIT = 8192
 #: seconds that a client may take to send a head, once it has begun one, to send a body, and to read its answer
 HEAD_TIME, BODY_TIME, ANSWER_TIME = 10.0, 60.0, 60.0
 #: seconds that are left to a connection which is about to be closed
@@ -40,15 +37,7 @@ class Request:
 
     async def json(self) -> Json:
         """The body as a JSON object, once: the bytes are given up for it. Anything else is a Failure."""
-        return await _parsed(self.body)
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a server answers: the status and a JSON object."""
-
-    status: int
-    content: Mapping[str, Any]
+        return await parsed(self.body)
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -153,13 +142,6 @@ async def _handled(handler: Handler, request: Request) -> Response:
         return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {brief(str(error))}"})
 
 
-async def _parsed(body: bytearray) -> Json:
-    """A large one in a thread, and without the bytes, once its text is there."""
-    if len(body) <= LARGE:
-        return messages.parse(body)
-    return await asyncio.to_thread(messages.parse, body)
-
-
 async def _event(connection: h11.Connection, reader: asyncio.StreamReader, most: int) -> Any:
     while (event := connection.next_event()) is h11.NEED_DATA:
         connection.receive_data(await reader.read(most))
@@ -203,89 +185,3 @@ async def _close(writer: asyncio.StreamWriter) -> None:
             await writer.wait_closed()
     except OSError:  # TimeoutError is one
         writer.transport.abort()
-
-
-@dataclass(slots=True)
-class Client:
-    """One open connection to a server; requests go one after the other. Use `connect_*` to make one."""
-
-    reader: asyncio.StreamReader
-    writer: asyncio.StreamWriter
-    protocol: h11.Connection
-    lock: asyncio.Lock
-
-    async def request(
-        self, method: str, path: str, content: Mapping[str, Any] | None = None, *, timeout: float = 30.0
-    ) -> Response:
-        """Send a request and wait for its answer. Failure if the connection breaks or `timeout` (seconds) passes."""
-        async with self.lock:
-            try:
-                async with asyncio.timeout(timeout):
-                    return await self._exchange(method, path, content)
-            except TimeoutError:
-                self.close()
-                raise Lost(f"no answer within {timeout:g} s") from None
-            except (OSError, h11.ProtocolError, EOFError) as error:
-                self.close()
-                why = getattr(error, "strerror", None) or "it ended before the answer"
-                raise Lost(f"the connection broke: {why}") from None
-            except BaseException:
-                self.close()
-                raise
-
-    async def _exchange(self, method: str, path: str, content: Mapping[str, Any] | None) -> Response:
-        body = b"" if content is None else json.dumps(content).encode()
-        headers = [("Host", "csyncd"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-        head = self.protocol.send(h11.Request(method=method, target=path, headers=headers)) or b""
-        data = (self.protocol.send(h11.Data(data=body)) or b"") if body else b""
-        self.writer.write(head + data + (self.protocol.send(h11.EndOfMessage()) or b""))
-        await self.writer.drain()
-        answer = await _answer(self.protocol, self.reader)
-        if self.protocol.their_state is h11.DONE:
-            self.protocol.start_next_cycle()
-        else:
-            self.close()
-        return answer
-
-    @property
-    def open(self) -> bool:
-        """Whether another request can be sent."""
-        return not self.writer.is_closing() and not self.reader.at_eof()
-
-    def close(self) -> None:
-        """End the connection."""
-        self.writer.close()
-
-
-async def _answer(protocol: h11.Connection, reader: asyncio.StreamReader) -> Response:
-    status, body = 0, bytearray()
-    while True:
-        event = await _event(protocol, reader, READ)
-        if isinstance(event, h11.Response):
-            status = event.status_code
-        elif isinstance(event, h11.Data):
-            body += event.data
-            if len(body) > BODY_LIMIT:
-                raise Failure(f"the answer: larger than {BODY_LIMIT} bytes")
-        elif isinstance(event, h11.EndOfMessage):
-            return Response(status, await _parsed(body))
-        elif isinstance(event, h11.ConnectionClosed):
-            raise EOFError("it was closed before the answer")
-
-
-async def connect_unix(path: Path) -> Client:
-    """A connection to a server's Unix socket; OSError if nobody listens there."""
-    try:
-        return _client(*await asyncio.open_unix_connection(str(path)))
-    except OSError as error:
-        error.filename = str(path)
-        raise
-
-
-async def connect_tcp(address: str, port: int, *, tls: Any = None) -> Client:
-    """A connection to a TCP server; `tls` is an ssl.SSLContext, or None for plain HTTP."""
-    return _client(*await asyncio.open_connection(address, port, ssl=tls))
-
-
-def _client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Client:
-    return Client(reader, writer, h11.Connection(h11.CLIENT, max_incomplete_event_size=65536), asyncio.Lock())

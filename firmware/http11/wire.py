@@ -1,0 +1,70 @@
+"""HTTP/1.1 as bytes, a question put into them, an answer taken out of them. How they are read and written is the caller's
+business.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import h11
+
+from firmware.errors import Failure
+
+READ = 65536
+#: bytes of a body that are taken; a service of 16 MiB in base64 fits
+BODY_LIMIT = 24 << 20
+#: what breaks a connection, as who reads and writes sees it
+BROKEN = (OSError, h11.ProtocolError, EOFError)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a server answers: the status and a JSON object."""
+
+    status: int
+    content: Mapping[str, Any]
+
+
+def speaker() -> h11.Connection:
+    """A client's side of a connection."""
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=READ)
+
+
+def question(protocol: h11.Connection, method: str, path: str, content: Mapping[str, Any] | None) -> bytes:
+    """A request, with a JSON object as its body unless that is None."""
+    body = b"" if content is None else json.dumps(content).encode()
+    headers = [("Host", "csyncd"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    head = h11.Request(method=method, target=path, headers=headers)
+    return b"".join(protocol.send(event) or b"" for event in (head, h11.Data(data=body), h11.EndOfMessage()))
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer on its way in: the status and the body as they have come so far."""
+
+    protocol: h11.Connection
+    status: int = 0
+    body: bytearray = field(default_factory=bytearray)
+
+    def take(self, data: bytes) -> bool:
+        """Take what was read (nothing: the connection has ended). Is that all of it? One of BROKEN if nothing more can come,
+        Failure if it is too large."""
+        self.protocol.receive_data(data)
+        while (event := self.protocol.next_event()) is not h11.NEED_DATA:
+            if isinstance(event, h11.Response):
+                self.status = event.status_code
+            elif isinstance(event, h11.Data):
+                self.body += event.data
+                if len(self.body) > BODY_LIMIT:
+                    raise Failure(f"the answer: larger than {BODY_LIMIT} bytes")
+            elif isinstance(event, h11.EndOfMessage):
+                return True
+            elif isinstance(event, h11.ConnectionClosed):
+                raise EOFError("it was closed before the answer")
+        return False
+
+
+def broken(error: Exception) -> str:
+    """Why a connection gave no answer, from one of BROKEN."""
+    return f"the connection broke: {getattr(error, 'strerror', None) or 'it ended before the answer'}"
