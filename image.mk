@@ -36,8 +36,8 @@ BASE_SOURCES := $(addprefix buildroot/quick/,unpack packages.lock leave-out not-
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
-run: image-packages $(filter build/image/disk.img,$(IMAGE)) ## two virtual units play the story and stay until Ctrl-C (ONCE=1: end after it)
-	IMAGE=$(IMAGE) $(PYTHON) tests/story.py --kind qemu --short $(if $(filter-out 0,$(ONCE)),,--stay)
+run: image-packages $(filter build/image/disk.img,$(IMAGE)) ## two virtual units play the story and stay until Ctrl-C (ONCE=1: end after it; COLD=1: from power-on)
+	IMAGE=$(IMAGE) $(PYTHON) tests/story.py --kind qemu --short $(if $(filter-out 0,$(ONCE)),,--stay) $(if $(filter-out 0,$(COLD)),--cold)
 
 run-console: ## the console of one of them (NODE=1)
 	@$(NODES) --kind qemu console $(or $(NODE),1)

@@ -42,9 +42,9 @@ class Lab:
     cold: bool = False
     image: Path | None = None
 
-    def up(self, count: int = 2) -> None:
-        """Fresh nodes, in the place of those that are there."""
-        self.nodes("up", str(count))
+    def up(self, count: int = 2) -> str:
+        """Fresh nodes, in the place of those that are there. Returns what there is to say of it."""
+        return self.nodes("up", str(count)).stdout.strip()
 
     def run(
         self, node: int, *argv: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 60

@@ -106,31 +106,34 @@ class Stage:
 
 def enable(stage: Stage, node: int) -> None:
     """Enable the csyncd service."""
-    with stage.step(f"node {node}: csyncd.cfg filled in, `no autostart` taken away, saved"):
-        stage.lab.write(node, "/etc/csyncd/csyncd.cfg", settings(node))
-        stage.on(node, "config", "set", "csyncd", "autostart", "on")
-        stage.on(node, "config", "save", "-m", "csyncd enabled")
+    stage.lab.write(node, "/etc/csyncd/csyncd.cfg", settings(node))
+    stage.on(node, "config", "set", "csyncd", "autostart", "on")
+    stage.on(node, "config", "save", "-m", "csyncd enabled")
 
 
-def exchange_keys(stage: Stage) -> None:
-    """Exchange SSH keys, in the document's order."""
-    for node in (1, 2):
-        with stage.step(f"node {node}: csyncd is stopped; genkey"):
-            stage.on(node, "service", "csyncd", "stop")
-            stage.on(node, "csync", "genkey")
-    for node in (1, 2):
-        code = stage.json(3 - node, "csync", "keys")["code"]
-        with stage.step(f"node {node}: getkey with node {3 - node}'s code {code}; csyncd started; saved"):
-            stage.on(node, "csync", "getkey", "--code", code)
-            stage.on(node, "service", "csyncd", "start")
-            stage.on(node, "config", "save", "-m", "keys exchanged")
+def make_keys(stage: Stage, node: int) -> str:
+    """Make a node's keys, while csyncd is stopped. Returns its pairing code."""
+    stage.on(node, "service", "csyncd", "stop")
+    stage.on(node, "csync", "genkey")
+    return str(stage.json(node, "csync", "keys")["code"])
+
+
+def take_keys(stage: Stage, node: int, code: str) -> None:
+    """Fetch the other node's keys, if they have that code, and start csyncd."""
+    stage.on(node, "csync", "getkey", "--code", code)
+    stage.on(node, "service", "csyncd", "start")
+    stage.on(node, "config", "save", "-m", "keys exchanged")
 
 
 def pair(stage: Stage) -> None:
-    """Everything up to the first push."""
-    for node in (1, 2):
-        enable(stage, node)
-    exchange_keys(stage)
+    """Everything up to the first push, in the document's order; what each node has to do, both do at the same time."""
+    with ThreadPoolExecutor() as pool:
+        with stage.step("both nodes: csyncd.cfg filled in, `no autostart` taken away, saved"):
+            list(pool.map(partial(enable, stage), (1, 2)))
+        with stage.step("both nodes: csyncd is stopped; genkey; keys shows the code"):
+            one, two = pool.map(partial(make_keys, stage), (1, 2))
+        with stage.step(f"both nodes: getkey with the other one's code, {two} and {one}; csyncd started; saved"):
+            list(pool.map(partial(take_keys, stage), (1, 2), (two, one)))
 
 
 def edit_and_push(stage: Stage, node: int, text: str) -> None:
@@ -212,9 +215,10 @@ def _same(now: str, before: str) -> None:
 def play(stage: Stage, *, short: bool = False) -> None:
     """The whole story, on two fresh nodes; the short one ends when what was pushed has outlived a reboot."""
     if stage.lab.kind == "qemu":
-        stage.tell(f"{0:6.1f} s  two units are powered on; {stage.lab.state}/1/console.log is what the first one says")
+        stage.tell(f"{0:6.1f} s  two units get power; {stage.lab.state}/1/console.log is what the first one says")
     with stage.step("two nodes are up, each with the factory /etc"):
-        stage.lab.up(2)
+        if said := stage.lab.up(2):
+            stage.tell(f"{'':8}  {said}")
     pair(stage)
     edit_and_push(stage, 1, "hello from node 1")
     save_and_reboot(stage, "hello from node 1")
@@ -250,9 +254,14 @@ def main() -> int:
     parser.add_argument("--kind", default="lab")
     parser.add_argument("--state", type=Path)
     parser.add_argument("--short", action="store_true", help="end when what was pushed has outlived a reboot")
+    parser.add_argument(
+        "--cold", action="store_true", help="power virtual units on, even if they once booted this image"
+    )
     parser.add_argument("--stay", action="store_true", help="leave virtual units running until Ctrl-C")
     given = parser.parse_args()
-    stage = Stage(Lab(given.state or Path("build", given.kind), given.kind, cold=True), tell=partial(print, flush=True))
+    stage = Stage(
+        Lab(given.state or Path("build", given.kind), given.kind, given.cold), tell=partial(print, flush=True)
+    )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
