@@ -6,23 +6,29 @@ Nothing is imported here that the command at hand does not use; `config get` has
 import sys
 
 PROGRAMS = ("service", "config", "csync")
-DAEMONS = {"csyncd": "firmware.csyncd.daemon", "wui": "firmware.wui.daemon"}
+DAEMONS = ("csyncd", "wui")
 
 
 def main(argv: list[str] | None = None) -> int:
     """`python -m firmware NAME …`: one of the programs, or a daemon in the foreground (`NAME check`: only its check)."""
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] in DAEMONS and _fit(words[0], words[1:]):
-        from importlib import import_module
-
-        if words[0] == "csyncd":
-            _without_ssl()
-        return int(import_module(DAEMONS[words[0]]).main(words[1:]))
+        return _daemon(words[0], words[1:])
     if words and words[0] in PROGRAMS:
         return program(words[0], words[1:])
     known = " | ".join((*PROGRAMS, *DAEMONS))
     print(f"usage: python -m firmware {known} …", file=sys.stdout if words[:1] == ["--help"] else sys.stderr)
     return 0 if words[:1] == ["--help"] else 2
+
+
+def _daemon(name: str, words: list[str]) -> int:
+    from importlib import import_module
+
+    if words[-1:] == ["check"]:
+        return int(import_module(f"firmware.{name}.check").main(words[:-1]))
+    if name == "csyncd":
+        _without_ssl()
+    return int(import_module(f"firmware.{name}.daemon").main(words))
 
 
 def _fit(daemon: str, words: list[str]) -> bool:

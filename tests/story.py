@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from driver import Failed, Lab
+
+T = TypeVar("T")
 
 ADDRESSES = {1: "10.32.0.11", 2: "10.32.0.12"}
 CONFIG = "/etc/haproxy/haproxy.cfg"
@@ -104,6 +106,13 @@ class Stage:
         return report
 
 
+def both(act: Callable[[int], T]) -> tuple[T, T]:
+    """Do it on both nodes at the same time."""
+    with ThreadPoolExecutor() as pool:
+        one, two = pool.map(act, (1, 2))
+    return one, two
+
+
 def enable(stage: Stage, node: int) -> None:
     """Enable the csyncd service."""
     stage.lab.write(node, "/etc/csyncd/csyncd.cfg", settings(node))
@@ -125,15 +134,19 @@ def take_keys(stage: Stage, node: int, code: str) -> None:
     stage.on(node, "config", "save", "-m", "keys exchanged")
 
 
+def exchange_keys(stage: Stage) -> None:
+    """Exchange SSH keys, in the document's order; what each node has to do, both do at the same time."""
+    with stage.step("both nodes: csyncd is stopped; genkey; keys shows the code"):
+        one, two = both(partial(make_keys, stage))
+    with stage.step(f"both nodes: getkey with the other one's code, {two} and {one}; csyncd started; saved"):
+        both(lambda node: take_keys(stage, node, {1: two, 2: one}[node]))
+
+
 def pair(stage: Stage) -> None:
-    """Everything up to the first push, in the document's order; what each node has to do, both do at the same time."""
-    with ThreadPoolExecutor() as pool:
-        with stage.step("both nodes: csyncd.cfg filled in, `no autostart` taken away, saved"):
-            list(pool.map(partial(enable, stage), (1, 2)))
-        with stage.step("both nodes: csyncd is stopped; genkey; keys shows the code"):
-            one, two = pool.map(partial(make_keys, stage), (1, 2))
-        with stage.step(f"both nodes: getkey with the other one's code, {two} and {one}; csyncd started; saved"):
-            list(pool.map(partial(take_keys, stage), (1, 2), (two, one)))
+    """Everything up to the first push."""
+    with stage.step("both nodes: csyncd.cfg filled in, `no autostart` taken away, saved"):
+        both(partial(enable, stage))
+    exchange_keys(stage)
 
 
 def edit_and_push(stage: Stage, node: int, text: str) -> None:
@@ -158,11 +171,8 @@ def save_and_reboot(stage: Stage, text: str) -> None:
         stage.on(1, "config", "save")
     with stage.step("node 1: shows green"):
         stage.shows(1, "green")
-    with (
-        stage.step("both nodes rebooted: their processes, /run and /etc are new, /flash is not"),
-        ThreadPoolExecutor() as pool,
-    ):
-        list(pool.map(stage.lab.reboot, (1, 2)))
+    with stage.step("both nodes rebooted: their processes, /run and /etc are new, /flash is not"):
+        both(stage.lab.reboot)
     with stage.step("node 2: haproxy serves what was pushed; node 1 shows green"):
         stage.serves(2, text)
         stage.shows(1, "green", within=15)

@@ -47,13 +47,11 @@ WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/save
 
 
 def main(argv: list[str]) -> int:
-    """Run csyncd in the foreground; with the word `check`, only check its configuration, with `recover`, only see to what
-    an interrupted push left."""
+    """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left."""
     try:
         found = settings.read(own=addresses.own())
-        if argv != ["check"]:
-            for line in recover():
-                print(f"csyncd: {line}", file=sys.stderr, flush=True)
+        for line in recover():
+            print(f"csyncd: {line}", file=sys.stderr, flush=True)
         if not argv:
             asyncio.run(_live(found))
     except Failure as error:

@@ -6,38 +6,25 @@ the node unless it says `tls off`.
 
 import asyncio
 import signal
-from typing import Any
 
 from firmware.errors import Failure, complain
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
-from firmware.rc import document
-from firmware.services.declared.wui import CERTIFICATE, SCHEMES, Address, address
+from firmware.services.declared.wui import Address
 from firmware.sync import keys, settings
+from firmware.wui import listening
 
 #: the longest request that it takes, in bytes, and the most connections at a time
 LIMIT, MOST = 4096, 64
 
 
 def main(argv: list[str]) -> int:
-    """Run the web UI in the foreground, where the words LISTEN PORT tls|plain say, or else config.rc; with the word `check`
-    as the last one, only look whether it could run."""
+    """Run the web UI in the foreground, where the words LISTEN PORT tls|plain say, or else config.rc."""
     try:
-        where = _given(argv[:3]) if len(argv) >= 3 else address(document.read().find("wui"))
-        if argv[-1:] != ["check"]:
-            asyncio.run(_live(where))
-        elif where.tls:
-            _tls()
+        asyncio.run(_live(listening.place(argv)))
     except Failure as error:
         return complain("wui", error)
     return 0
-
-
-def _given(words: list[str]) -> Address:
-    listen, port, scheme = words
-    if not port.isdecimal() or scheme not in SCHEMES.values():
-        raise Failure(f"{' '.join(words)}: not an address, a port, and {' or '.join(SCHEMES.values())}")
-    return Address(listen, int(port), scheme == SCHEMES[True])
 
 
 async def _live(where: Address) -> None:
@@ -45,7 +32,9 @@ async def _live(where: Address) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     try:
-        server = await asyncio.start_server(_connected, where.listen, where.port, ssl=_tls() if where.tls else None)
+        server = await asyncio.start_server(
+            _connected, where.listen, where.port, ssl=listening.tls() if where.tls else None
+        )
     except OSError as error:
         raise Failure(f"{where.listen}:{where.port}: {error.strerror}") from None
     # not `async with server`: since Python 3.12 that waits for every client to leave
@@ -82,17 +71,3 @@ async def _answer(request: Request) -> Response:
         return Response(200, keys.own(found.local_node).json())
     except Failure as error:
         return Response(404, {"error": str(error), "hint": error.hint})
-
-
-def _tls() -> Any:
-    import ssl
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(CERTIFICATE)
-    except (OSError, ssl.SSLError) as error:
-        raise Failure(
-            f"{CERTIFICATE}: {error}", f"remove {CERTIFICATE}, then service wui restart: a new one is made"
-        ) from None
-    return context
