@@ -78,7 +78,9 @@ class Stage:
         done = self.lab.run(node, *command, check=False, timeout=200)
         said = done.stdout + done.stderr
         if done.status != expect:
-            raise Broken(f"node {node}: {' '.join(command)}: exit status {done.status}, not {expect}\n{said}")
+            raise Broken(
+                f"node {node}: {' '.join(command)}: exit status {done.status}, not {expect}\n{said} (COLD=1 powers them on)"
+            )
         return said
 
     def json(self, node: int, *command: str) -> Any:

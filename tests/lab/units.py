@@ -45,7 +45,7 @@ def up(state: Path, count: int, image: Path, *, cold: bool) -> None:
     lab.raise_hub(state, count, [])
     os.chdir(state)
     if any(Path(str(number), "incoming").exists() for number in numbers):
-        print("they wake as they were when they had first booted from this image; --cold powers them on")
+        print("they wake as they were when they had first booted from this image")
     for number in numbers:
         _enter(number, Path("keys"))
     Path("ssh_config").write_text("".join(f"Include {state}/{number}/login\n" for number in numbers))
