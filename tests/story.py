@@ -78,9 +78,7 @@ class Stage:
         done = self.lab.run(node, *command, check=False, timeout=200)
         said = done.stdout + done.stderr
         if done.status != expect:
-            raise Broken(
-                f"node {node}: {' '.join(command)}: exit status {done.status}, not {expect}\n{said} (COLD=1 powers them on)"
-            )
+            raise Broken(f"node {node}: {' '.join(command)}: exit status {done.status}, not {expect}\n{said}")
         return said
 
     def json(self, node: int, *command: str) -> Any:
@@ -230,7 +228,7 @@ def play(stage: Stage, *, short: bool = False) -> None:
         stage.tell(f"{0:6.1f} s  two units get power; {stage.lab.state}/1/console.log is what the first one says")
     with stage.step("two nodes are up, each with the factory /etc"):
         if said := stage.lab.up(2):
-            stage.tell(f"{'':8}  {said}")
+            stage.tell(f"{'':8}  {said} (COLD=1 powers them on)")
     pair(stage)
     edit_and_push(stage, 1, "hello from node 1")
     save_and_reboot(stage, "hello from node 1")
