@@ -81,10 +81,18 @@ def test_no_such_pid() -> None:
         assert not processes.runs(pid, "sleep")
 
 
+def deaf_to_term() -> subprocess.Popen[bytes]:
+    """A process that only KILL ends. It is no shell: what a shell forks bears the shell's own command line until it executes."""
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); signal.pause()"
+    child = subprocess.Popen([sys.executable, "-c", deaf, str(os.getpid())], stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"\n"
+    child.stdout.close()
+    return child
+
+
 def test_end_all_by_command_spares_all_others() -> None:
     wanted, other, longer = sleeper(7001), sleeper(7002), sleeper(70011)
-    deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done", f"deaf{os.getpid()}"])
-    time.sleep(0.1)
+    deaf = deaf_to_term()
     assert processes.end_all(command="sleep 7001") == 1
     assert not psutil.pid_exists(wanted.pid)
     assert all(processes.runs(child.pid, "sleep") for child in (other, longer))
