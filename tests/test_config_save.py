@@ -332,6 +332,14 @@ def test_what_is_too_large_is_refused_before_it_lies_in_memory(node: Node) -> No
         node.sh("rm /etc/haproxy/huge")
 
 
+def test_a_save_says_which_services_were_never_tried_like_that(node: Node) -> None:
+    node.sh("service haproxy apply; echo '# not tried' >>/etc/haproxy/haproxy.cfg")
+    said = node.config("save").stderr
+    assert said == "note: service haproxy: saved as it is below /etc, which is not in effect (service haproxy apply)\n"
+    node.sh("sed -i '$ d' /etc/haproxy/haproxy.cfg")
+    assert node.config("save").stderr == ""
+
+
 def test_a_save_says_what_is_not_as_it_was_meant(node: Node) -> None:
     node.sh("echo 'bogus word' >>/etc/config.rc; mkfifo '/etc/haproxy/a pipe' /etc/haproxy/b")
     try:
@@ -342,7 +350,7 @@ def test_a_save_says_what_is_not_as_it_was_meant(node: Node) -> None:
     finally:
         node.sh("rm '/etc/haproxy/a pipe' /etc/haproxy/b")
     node.forget()
-    node.sh("echo '# mine' >>/etc/config.rc")
+    node.sh("service haproxy apply; echo '# mine' >>/etc/config.rc")
     assert node.config("save").stderr == ""
 
 

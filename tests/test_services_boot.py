@@ -60,7 +60,12 @@ def test_a_service_that_fails_is_reported_and_the_others_go_on(fresh_lab: Lab) -
     lab.run(1, "rm", "-rf", "/run/firmware/applied", "/run/firmware/booted")
     lab.write(1, "/etc/haproxy/haproxy.cfg", page("x", 8099))
     lab.write(1, "/etc/syslogd/syslog.conf", "nonsense\n")
-    lab.run(1, "sh", "-c", f"printf 'service nothere\\n\\n' | cat - {RC} >/tmp/rc && cat /tmp/rc >{RC}")
+    lab.run(
+        1,
+        "sh",
+        "-c",
+        f"printf 'service nothere\\n\\nservice network eth9\\n    mtu tiny\\n\\n' | cat - {RC} >/tmp/rc && cat /tmp/rc >{RC}",
+    )
     holder = lab.start(1, PYTHON, "-c", HOLD, "8099")
     assert holder.stdout and holder.stdout.readline()
     failed = lab.run(1, PYTHON, "-c", START_ALL, check=False)
@@ -75,10 +80,16 @@ def test_a_service_that_fails_is_reported_and_the_others_go_on(fresh_lab: Lab) -
         assert not row(lab, title)["needs_apply"]
     # Nobody has loaded them successfully.
     assert row(lab, "haproxy")["state"] == "failed" and row(lab, "haproxy")["needs_apply"]
-    assert row(lab, "syslogd")["state"] == "stopped" and row(lab, "syslogd")["needs_apply"]
+    assert row(lab, "syslogd")["state"] == "failed" and row(lab, "syslogd")["needs_apply"]
+    assert "/etc/syslogd/syslog.conf:1: a rule is" in service(lab, "syslogd", "status", status=1).stdout
+    assert "mtu" in service(lab, "network.eth9", "status", status=1).stdout
     assert not row(lab, "csyncd")["needs_apply"]
     service(lab, "haproxy", "revert", status=3)
     assert row(lab, "haproxy")["state"] == "failed"
+    # What was to run at boot and did not, runs once it is right.
+    lab.write(1, "/etc/syslogd/syslog.conf", "*.* /var/log/messages\n")
+    service(lab, "syslogd", "apply")
+    assert row(lab, "syslogd")["state"] == "running"
 
 
 def test_after_a_reboot_everything_is_up_again_from_what_is_saved(fresh_lab: Lab) -> None:

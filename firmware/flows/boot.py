@@ -117,8 +117,13 @@ def await_supervisor(seconds: float = SUPERVISOR_SECONDS) -> None:
 
 
 def _start(service: Service, block: Block, launched: Callable[[], None]) -> None:
+    """Start it. What is invalid has failed then, and says why whenever it is asked: nobody was there to read it."""
     with control.lock(block.title):
-        control.start(service, block, launched, checked=not service.checks_itself, wait=UP_SECONDS)
+        try:
+            control.start(service, block, launched, checked=not service.checks_itself, wait=UP_SECONDS)
+        except Invalid as error:
+            control.give_up(service, block, "\n".join(("its configuration is invalid", *error.problems)))
+            raise
 
 
 def _note(service: Service, block: Block) -> None:

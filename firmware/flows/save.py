@@ -7,7 +7,7 @@ from dataclasses import replace
 from firmware.errors import Refused
 from firmware.flows.recovery import SWAP, recover, refuse_waiting
 from firmware.rc import check, document
-from firmware.services import catalog, control
+from firmware.services import applied, catalog, control
 from firmware.store import generations, rules, tree
 from firmware.store.generations import Save
 from firmware.sync import transaction
@@ -26,9 +26,19 @@ def _doubts() -> Iterator[str]:
     if wrong := check.text_problems(document.load(), document.PATH, catalog.find):
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         yield f"{wrong[0]}{more}: at a boot, what is wrong there may not start (config check)"
+    for title in _untried():
+        yield f"service {title}: saved as it is below /etc, which is not in effect (service {title} apply)"
     if odd := tree.unsavable(rules.own()):
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         yield f"not saved: {shown(odd[0])}{more}: neither file, directory nor link"
+
+
+def _untried() -> Iterator[str]:
+    """The services that a boot would start with what has not been applied here."""
+    for block in document.scan(document.load())[0].firsts:
+        service = catalog.find(block.name)
+        if service is not None and block.enabled and applied.needs_apply(service, block):
+            yield block.title
 
 
 @contextmanager

@@ -106,6 +106,11 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
         _reloaded(service, old, remedy=f"service {title} status")
 
 
+def give_up(service: Service, block: Block, words: str) -> None:
+    """Note that a service which does not run was to be started and was not, and why: it is failed then, not stopped."""
+    (setup if service.daemon is None else supervisor).fail(block.title, words)
+
+
 def prove(service: Service, block: Block, *, checked: bool = True) -> None:
     """Check what lies on disk; Invalid, with the checker's words, if it is. Without `checked` only the block in config.rc is
     looked at."""

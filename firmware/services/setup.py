@@ -67,6 +67,11 @@ def up(service: Service, block: Block, *, top: Path = SETUP) -> None:
         raise Failure(f"service {block.title}: not all of it is set up: {words}")
 
 
+def fail(title: str, words: str, *, top: Path = SETUP) -> None:
+    """Keep why it was not set up at all, for who asks. Nothing of it was set up before."""
+    _note(title, top, words, [])
+
+
 def down(title: str, *, top: Path = SETUP) -> None:
     """Undo what was set up, nothing else; what is gone already is no error."""
     done = state(title, top=top)

@@ -80,7 +80,9 @@ def down(title: str, *, scan: Path = SCAN) -> None:
 
 
 def fail(title: str, words: str, *, scan: Path = SCAN) -> None:
-    """Stop it because it failed, and keep these words for who asks."""
+    """Stop it because it failed, and keep these words for who asks; also if it was never started."""
+    if not (scan / title).is_dir():
+        _create(scan / title, {}, logger=False)
     (scan / title / "failed").write_text(words or "it failed")
     _want_down(scan / title)
 
@@ -108,22 +110,23 @@ def _install(title: str, files: dict[str, str], scan: Path) -> None:
     logs.place(title).mkdir(mode=0o700, parents=True, exist_ok=True)
     logger = launch.logger_of(title)
     for name in (logger, title):
-        new = scan / f".{name}.new"
         if not (scan / name).is_dir():
-            new.mkdir(mode=0o700, exist_ok=True)
-            _write(new, name, files)
-            _furnish(new, name == logger)
-            new.rename(scan / name)
+            _create(scan / name, files, logger=name == logger)
         elif _write(scan / name, name, files) and name == logger:
             s6.renew(scan / name)
         s6.adopt(scan / name)
 
 
-def _furnish(place: Path, logger: bool) -> None:
+def _create(place: Path, files: dict[str, str], *, logger: bool) -> None:
+    """Make a service directory in one step, for s6 may look at any time; a daemon in it is not wanted yet."""
+    new = place.with_name(f".{place.name}.new")
+    new.mkdir(mode=0o700, exist_ok=True)
+    _write(new, place.name, files)
     if not logger:
-        (place / "down").touch()
-    elif not (place / "fifo").exists():
-        os.mkfifo(place / "fifo", 0o600)
+        (new / "down").touch()
+    elif not (new / "fifo").exists():
+        os.mkfifo(new / "fifo", 0o600)
+    new.rename(place)
 
 
 def _write(place: Path, name: str, files: dict[str, str]) -> bool:
