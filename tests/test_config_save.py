@@ -335,7 +335,7 @@ def test_what_is_too_large_is_refused_before_it_lies_in_memory(node: Node) -> No
 def test_a_save_says_which_services_were_never_tried_like_that(node: Node) -> None:
     node.sh("service haproxy apply; echo '# not tried' >>/etc/haproxy/haproxy.cfg")
     said = node.config("save").stderr
-    assert said == "note: service haproxy: saved as it is below /etc, which is not in effect (service haproxy apply)\n"
+    assert said == "note: service haproxy: saved with what has not been applied (service haproxy apply)\n"
     node.sh("sed -i '$ d' /etc/haproxy/haproxy.cfg")
     assert node.config("save").stderr == ""
 

@@ -27,7 +27,7 @@ def _doubts() -> Iterator[str]:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         yield f"{wrong[0]}{more}: at a boot, what is wrong there may not start (config check)"
     for title in _untried():
-        yield f"service {title}: saved as it is below /etc, which is not in effect (service {title} apply)"
+        yield f"service {title}: saved with what has not been applied (service {title} apply)"
     if odd := tree.unsavable(rules.own()):
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         yield f"not saved: {shown(odd[0])}{more}: neither file, directory nor link"
@@ -37,7 +37,8 @@ def _untried() -> Iterator[str]:
     """The services that a boot would start with what has not been applied here."""
     for block in document.scan(document.load())[0].firsts:
         service = catalog.find(block.name)
-        if service is not None and block.enabled and applied.needs_apply(service, block):
+        wanted = block.enabled and block.flag("autostart", True)
+        if service is not None and wanted and applied.needs_apply(service, block):
             yield block.title
 
 
