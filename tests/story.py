@@ -222,13 +222,18 @@ def _same(now: str, before: str) -> None:
         raise Broken(f"it was changed: {before} is now {now}")
 
 
-def play(stage: Stage, *, short: bool = False) -> None:
-    """The whole story, on two fresh nodes; the short one ends when what was pushed has outlived a reboot."""
+def power_on(stage: Stage) -> None:
+    """Two fresh nodes."""
     if stage.lab.kind == "qemu":
         stage.tell(f"{0:6.1f} s  two units get power; {stage.lab.state}/1/console.log is what the first one says")
     with stage.step("two nodes are up, each with the factory /etc"):
         if said := stage.lab.up(2):
             stage.tell(f"{'':8}  {said} (COLD=1 powers them on)")
+
+
+def play(stage: Stage, *, short: bool = False) -> None:
+    """The whole story, on two fresh nodes; the short one ends when what was pushed has outlived a reboot."""
+    power_on(stage)
     pair(stage)
     edit_and_push(stage, 1, "hello from node 1")
     save_and_reboot(stage, "hello from node 1")

@@ -27,7 +27,7 @@ def unit(worker_labs: Path) -> Iterator[Lab]:
     """One unit that has been powered on for the first time."""
     lab = Lab(worker_labs / "first", kind="qemu", cold=True)
     try:
-        lab.up(1)
+        assert lab.up(1) == "", "from power-on, whatever is kept"
         yield lab
     finally:
         lab.down()

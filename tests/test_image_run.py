@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from subprocess import check_output
 
 import pytest
 import story
@@ -37,6 +38,15 @@ def test_the_story_holds_on_virtual_units(worker_labs: Path) -> None:
     assert not stage.lab.state.exists()
 
 
+@pytest.mark.parametrize(("words", "cold"), [(["COLD=1"], True), (["COLD=0"], False), ([], False)])
+def test_cold_has_the_units_powered_on(words: list[str], cold: bool) -> None:
+    make = ["make", "-n", "-f", "image.mk", "run", "ONCE=1", f"IMAGE={os.devnull}", *words]
+    (told,) = [
+        line for line in check_output(make, cwd=NODES.parents[2], text=True).splitlines() if "tests/story.py" in line
+    ]
+    assert told.split()[-1] == ("--cold" if cold else "--short")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
 @pytest.mark.parametrize("seconds", [0.3, 4.0])
 def test_interrupted_it_leaves_nothing(worker_labs: Path, number: int, seconds: float) -> None:
@@ -62,6 +72,19 @@ def test_ports_are_free_ones_and_lead_to_the_units(units: Lab) -> None:
         assert subprocess.run(fetch, capture_output=True, text=True).stdout == "404", "there are no keys yet"
         login = ["ssh", "-F", str(units.state / "ssh_config"), f"node{node}", "hostname"]
         assert subprocess.run(login, capture_output=True, text=True).stdout == f"node{node}\n"
+
+
+def test_a_later_run_says_that_its_units_wake(units: Lab, worker_labs: Path) -> None:
+    """`units` has had one of them booted from this image before."""
+    told: list[str] = []
+    stage = Stage(Lab(worker_labs / "woken", kind="qemu", image=units.image), tell=told.append)
+    try:
+        story.power_on(stage)
+    finally:
+        stage.lab.down()
+    assert [line.strip() for line in told if "COLD=1" in line] == [
+        "they wake as they were when they had first booted from this image (COLD=1 powers them on)"
+    ]
 
 
 def test_a_second_run_in_the_same_place_is_refused(worker_labs: Path) -> None:

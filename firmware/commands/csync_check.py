@@ -1,12 +1,14 @@
 """`csync check`: the troubleshooting list, item by item: passed or failed, and what to do."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache, partial
+from typing import Any
 
 from firmware import addresses
 from firmware.commands.cli import words
-from firmware.commands.csync_keys import ask_web, fetch
+from firmware.commands.csync_keys import ask_web, read
 from firmware.csyncd.ask import ask
 from firmware.errors import Failure
 from firmware.rc import document
@@ -56,23 +58,28 @@ def _items() -> Iterator[Item]:
         return
     yield Item("csyncd.cfg is complete and correct", True)
     yield _tried("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
-    yield (web := _tried(
-        "both web UIs listen on the same port, with the same scheme", lambda: ask_web(found)[0],
-        "service wui start, on both nodes; the same port and tls in both blocks",
-    ))  # fmt: skip
-    if web.passed:
-        yield _tried("the peer has keys", lambda: str(fetch(found) and ""), "csync genkey on the peer")
-    trouble = missing_key(found)
-    yield Item("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
-    if not trouble.text:
-        yield _tried(
-            "the stored keys are the peer's", lambda: _same_keys(found), "csync getkey, and compare the code again"
-        )
+    yield from _about_keys(found)
     yield _tried("csyncd runs on this node", lambda: str(ask("status", {}) and ""), "service csyncd start")
     yield _tried("sync works", _sync_works, "service csyncd start on the peer; what it says above")
 
 
-def _tried(item: str, trial: Callable[[], str], remedy: str) -> Item:
+def _about_keys(found: Settings) -> Iterator[Item]:
+    """The peer's keys come from its web UI, which is asked once: one that is silent takes all the time that it may."""
+    web = cache(partial(ask_web, found))
+    yield (listens := _tried("both web UIs listen on the same port, with the same scheme", lambda: web()[0]))
+    if listens.passed:
+        yield _tried("the peer has keys", lambda: str(read(*web()) and ""))
+    trouble = missing_key(found)
+    yield Item("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
+    if listens.passed and not trouble.text:
+        yield _tried(
+            "the stored keys are the peer's",
+            lambda: _same_keys(found, read(*web())),
+            "csync getkey, and compare the code",
+        )
+
+
+def _tried(item: str, trial: Callable[[], str], remedy: str = "") -> Item:
     try:
         return Item(item, True, trial())
     except Failure as error:
@@ -92,8 +99,8 @@ def _ping(found: Settings) -> str:
     return found.remote_ip
 
 
-def _same_keys(found: Settings) -> str:
-    theirs = keys.parse_pair(fetch(found), found.remote_node)
+def _same_keys(found: Settings, told: Mapping[str, Any]) -> str:
+    theirs = keys.parse_pair(told, found.remote_node)
     stored = keys.trusted(found)
     for what, old, new in (("host", stored[0], theirs.host), ("user", stored[1], theirs.user)):
         if old is not None and old != new:

@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from firmware import addresses
@@ -28,7 +29,7 @@ def genkey(argv: list[str]) -> int:
 
     if states.state("csyncd").state == "running":
         raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
-    found, replaces = settings.read(), keys.present()
+    found, replaces = settings.read(), len(keys.missing()) < len(keys.OWN)
     made = keys.generate(found.local_node)
     audit.note("genkey", who=who(), result="made", host=made.host.fingerprint, user=made.user.fingerprint)
     print(_table(made))
@@ -49,7 +50,7 @@ def getkey(argv: list[str]) -> int:
     """Fetch the peer's keys; store them if the code is theirs, or once a person has confirmed them."""
     _, options = words(argv, "", values=("--code",))
     found = settings.read(own=addresses.own())
-    theirs = keys.parse_pair(fetch(found), found.remote_node)
+    theirs = keys.parse_pair(read(*ask_web(found)), found.remote_node)
     replaced = _describe_replaced(found, theirs)
     print(f"The keys of node {theirs.node} at {found.remote_ip}:\n{_table(theirs)}{replaced}")
     code = options.get("--code")
@@ -66,15 +67,6 @@ def getkey(argv: list[str]) -> int:
     return 0
 
 
-def fetch(found: Settings) -> dict[str, Any]:
-    """The peer's keys, from its web UI; Failure with what to do if they cannot be had."""
-    page, answer = ask_web(found)
-    if answer.status != 200:
-        error, hint = answer.content.get("error", answer.status), answer.content.get("hint") or "csync genkey"
-        raise Failure(f"{page}: the peer says: {error}", f"on the peer: {hint}")
-    return dict(answer.content)
-
-
 def ask_web(found: Settings) -> tuple[str, Response]:
     """What the web UI of the peer answers for `GET /csyncd/keys`, whatever it is, after the page's address; Failure if there is
     no answer."""
@@ -88,6 +80,14 @@ def ask_web(found: Settings) -> tuple[str, Response]:
         raise Failure(
             f"{page}: {why}", "both web UIs have to run, on the same port and with the same scheme: service wui status"
         ) from None
+
+
+def read(page: str, answer: Response) -> Mapping[str, Any]:
+    """The peer's keys, as its web UI answered; Failure with what to do if there are none."""
+    if answer.status != 200:
+        error, hint = answer.content.get("error", answer.status), answer.content.get("hint") or "csync genkey"
+        raise Failure(f"{page}: the peer says: {error}", f"on the peer: {hint}")
+    return answer.content
 
 
 def _answer(address: str, where: wui.Address) -> Response:

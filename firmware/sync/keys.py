@@ -17,6 +17,7 @@ from firmware.sync.settings import Settings, node_name
 
 DIRECTORY = Path("/etc/csyncd")
 HOST, USER = "ssh_host_ed25519_key", "id_ed25519"
+OWN = (HOST, f"{HOST}.pub", USER, f"{USER}.pub")
 KNOWN_HOSTS, AUTHORIZED = "ssh_known_hosts", "csyncd_authorized"
 TYPE = "ssh-ed25519"
 #: Crockford's base32: no I, L, O or U, so that a code survives being read aloud
@@ -94,9 +95,9 @@ def own(node: int, directory: Path = DIRECTORY) -> Pair:
     return Pair(node, _public(directory / f"{HOST}.pub"), _public(directory / f"{USER}.pub"))
 
 
-def present(directory: Path = DIRECTORY) -> bool:
-    """Whether this node has keys."""
-    return all((directory / name).exists() for name in (HOST, USER, f"{HOST}.pub", f"{USER}.pub"))
+def missing(directory: Path = DIRECTORY) -> list[Path]:
+    """Which of OWN are not there: none if this node has keys, all if it never had."""
+    return [directory / name for name in OWN if not (directory / name).exists()]
 
 
 def parse_pair(content: Mapping[str, Any], node: int) -> Pair:

@@ -59,7 +59,11 @@ def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTO
 
 def missing_key(settings: Settings) -> Trouble:
     """Why this node cannot even try to connect; nothing if it can."""
-    if not keys.present():
+    gone = keys.missing()
+    if 0 < len(gone) < len(keys.OWN):
+        remedy = LOST_KEY.replace("PEER", f"node {settings.remote_node}")
+        return Trouble(f"this node's keys are not whole: there is no {gone[0]}", remedy)
+    if gone:
         return Trouble("this node has no keys yet", "service csyncd stop, csync genkey, service csyncd start")
     host, user = keys.trusted(settings)
     if host is None or user is None:
