@@ -357,4 +357,5 @@ def test_a_save_says_what_is_not_as_it_was_meant(node: Node) -> None:
 def test_an_export_that_cannot_be_written_names_the_file_that_was_asked_for(node: Node) -> None:
     node.sh("echo >/etc/haproxy/new")
     node.config("save")
+    assert node.config("export", "/etc", status=1).stderr.startswith("config export: /etc: it is a directory\n")
     assert node.config("export", "/no/such/a.tar", status=1).stderr.startswith("config export: /no/such/a.tar: No such")

@@ -206,6 +206,9 @@ def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
     assert holder.stdout and holder.stdout.readline()
     try:
         service(lab, "haproxy", "start")
+        early = lab.run(1, "timeout", "-s", "INT", "1", "service", "haproxy", "stop", check=False)
+        assert early.stderr == "service haproxy: interrupted: it is stopped now\n"
+        service(lab, "haproxy", "start")
         begun = time.monotonic()
         service(lab, "haproxy", "stop")
         assert 4 < time.monotonic() - begun < 10

@@ -77,8 +77,12 @@ def programs(root: Path) -> None:
             "#!/usr/bin/python3 -IS\n"
             "import sys\n"
             f"sys.path.append('/{packages}')\n"
-            f"from firmware.__main__ import {name}\n"
-            f"sys.exit({name}())\n"
+            "try:\n"
+            f"    from firmware.__main__ import {name}\n"
+            f"    status = {name}()\n"
+            "except KeyboardInterrupt:\n"
+            "    status = 130\n"
+            "sys.exit(status)\n"
         )
         (place / name).chmod(0o755)
 

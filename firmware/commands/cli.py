@@ -15,8 +15,11 @@ TYPE_CHECKING = False  # as in `config_edit`
 if TYPE_CHECKING:
     from typing import TextIO
 
-#: verb → (where its function is, "module:function"; the words after it; one line of help)
+#: verb → (where its function is, "module:function"; the words after it; one line of help, and more below it)
 Verbs = Mapping[str, tuple[str, str, str]]
+
+
+_STATUSES = "Exit status: 0 done, 1 it failed, 2 wrong usage, 3 refused and nothing changed, 4 invalid configuration."
 
 
 def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later: Verbs | None = None) -> int:
@@ -116,13 +119,14 @@ def _misused(program: str, verbs: Verbs, argv: list[str], more: str) -> int:
 
 
 def _help(program: str, verbs: Verbs, about: str, later: Verbs) -> str:
-    rows = [(f"{program} {verb} {words}".rstrip(), text) for verb, (_, words, text) in verbs.items()]
-    rows += [(f"{program} {about} {verb} {words}".rstrip(), text) for verb, (_, words, text) in later.items()]
+    begun = {f"{program} {verb}": row for verb, row in verbs.items()}
+    begun |= {f"{program} {about} {verb}": row for verb, row in later.items()}
+    rows = [(f"{begin} {words}".rstrip(), text.partition("\n")[0]) for begin, (_, words, text) in begun.items()]
     width = min(max(len(left) for left, _ in rows), 44)
     lines = [
         f"{left:<{width}}  {text}" if len(left) <= width else f"{left}\n{'':<{width}}  {text}" for left, text in rows
     ]
-    return f"usage: {program} VERB …\n\n" + "\n".join(lines)
+    return f"usage: {program} VERB …\n\n" + "\n".join(lines) + f"\n\n{_STATUSES}"
 
 
 def words(

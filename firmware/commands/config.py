@@ -15,11 +15,16 @@ VERBS: Verbs = {
     "diff": (
         f"{_SAVE}:diff",
         "[saved|factory|N]",
-        "the same as text, against the last save, the factory or generation N",
+        "what differs from the last save, the factory or generation N, as a unified diff",
     ),
     "save": (f"{_SAVE}:save", "[-m TEXT] [--json]", "save /etc to flash, as a new generation"),
     "history": (f"{_SAVE}:history", "[--json]", "the saved generations"),
-    "rollback": (f"{_SAVE}:rollback", "N", "put generation N below /etc; apply and save it then"),
+    "rollback": (
+        f"{_SAVE}:rollback",
+        "N",
+        "put generation N below /etc; apply and save it then\n"
+        "`service list` says which services need apply; `config save` makes it last.",
+    ),
     "restore": (f"{_SAVE}:restore_", "", "put what is saved below /etc, as at boot"),
     "export": (f"{_SAVE}:export", "FILE|-", "what is saved, as one archive"),
     "import": (f"{_SAVE}:import_", "FILE|- [--json]", "take such an archive as a new generation"),

@@ -33,7 +33,7 @@ def get(argv: list[str], *, path: str = rc.PATH) -> int:
         elif declared is not None and not declared.many:
             values = values[-1:]
     if not values:
-        raise Failure(f"{path}: {block.title}.{key}: No matching variable")
+        raise Failure(f"{path}: {block.title}.{key}: No matching variable", f"config show {block.title}")
     return _print("".join(" ".join(value) + "\n" for value in values))
 
 

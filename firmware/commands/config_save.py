@@ -107,6 +107,8 @@ def export(argv: list[str]) -> int:
     found = generations.current()
     if found is None:
         raise Failure("nothing is saved: there is nothing to export", "config save")
+    if Path(name).is_dir():
+        raise Failure(f"{name}: it is a directory", "config export FILE")
     waiting = len(unsaved.unsaved().paths)
     if name == "-":
         if sys.stdout.isatty():

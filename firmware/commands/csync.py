@@ -20,10 +20,17 @@ VERBS: Verbs = {
     "push": (
         f"{_PEER}:push",
         "SERVICE[.INSTANCE] [--force] [--confirm SECONDS] [--json]",
-        "make the service on the peer what is applied here; with --confirm, it puts that back unless confirmed in time",
+        "make the service on the peer what is applied here\n"
+        "--force overwrites what changed on the peer since the last sync, as it was shown last, and nothing newer.\n"
+        "--confirm: the peer puts everything back after SECONDS (1 to 86400) unless `csync confirm` comes before.\n"
+        "--json prints the report, whatever came of it.",
     ),
-    "confirm": (f"{_PEER}:confirm", "[--json]", "keep what a push --confirm applied on the peer"),
-    "save": (f"{_PEER}:save", "[--json]", "have the peer save its running configuration"),
+    "confirm": (f"{_PEER}:confirm", "[--json]", "keep what a push --confirm applied on the peer; run it here"),
+    "save": (
+        f"{_PEER}:save",
+        "[--json]",
+        "have the peer save its running configuration\nIt saves all that is unsaved there, and prints the paths.",
+    ),
     "status": (f"{_PEER}:status", "[--json]", "red, orange or green, and why"),
     "check": (f"{_CHECK}:check", "[--json]", "the troubleshooting list: passed, failed, what to do"),
     "log": ("firmware.commands.csync_log:log", "[--json]", "what was pushed, saved or refused, here and from the peer"),

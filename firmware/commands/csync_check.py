@@ -11,10 +11,11 @@ from firmware.commands.cli import words
 from firmware.commands.csync_keys import ask_web, read
 from firmware.csyncd.ask import ask
 from firmware.errors import Failure
+from firmware.http11.wire import Response
 from firmware.rc import document
 from firmware.rc.check import text_problems
 from firmware.run import run
-from firmware.services import catalog
+from firmware.services import catalog, states
 from firmware.sync import keys, settings, standing
 from firmware.sync.settings import Settings
 from firmware.sync.trouble import missing_key
@@ -59,13 +60,15 @@ def _items() -> Iterator[Item]:
     yield Item("csyncd.cfg is complete and correct", True)
     yield _tried("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     yield from _about_keys(found)
-    yield _tried("csyncd runs on this node", lambda: str(ask("status", {}) and ""), "service csyncd start")
-    yield _tried("sync works", _sync_works, "service csyncd start on the peer; what it says above")
+    report = cache(partial(ask, "status", {}))
+    yield (runs := _tried("csyncd runs on this node", lambda: str(report() and "")))
+    if runs.passed:
+        yield _tried("sync works", lambda: _works(report()), "service csyncd start on the peer; what it says above")
 
 
 def _about_keys(found: Settings) -> Iterator[Item]:
     """The peer's keys come from its web UI, which is asked once: one that is silent takes all the time that it may."""
-    web = cache(partial(ask_web, found))
+    web = cache(partial(_ask_web, found))
     yield (listens := _tried("both web UIs listen on the same port, with the same scheme", lambda: web()[0]))
     if listens.passed:
         yield _tried("the peer has keys", lambda: str(read(*web()) and ""))
@@ -99,6 +102,12 @@ def _ping(found: Settings) -> str:
     return found.remote_ip
 
 
+def _ask_web(found: Settings) -> tuple[str, Response]:
+    if states.state("wui").state != "running":
+        raise Failure("it does not run on this node", "service wui start")
+    return ask_web(found)
+
+
 def _same_keys(found: Settings, told: Mapping[str, Any]) -> str:
     theirs = keys.parse_pair(told, found.remote_node)
     stored = keys.trusted(found)
@@ -111,8 +120,7 @@ def _same_keys(found: Settings, told: Mapping[str, Any]) -> str:
     return f"pairing code {theirs.code}"
 
 
-def _sync_works() -> str:
-    report = ask("status", {})
+def _works(report: Mapping[str, Any]) -> str:
     if report["state"] == "red":
         raise Failure("; ".join(report["reasons"]), report["remedy"])
     return str(report["state"])

@@ -20,6 +20,10 @@ from firmware.sync.settings import Settings
 
 #: seconds that the peer's web UI may take to be there, and again to answer
 TIME = 10.0
+_WEB_UIS = (
+    "both web UIs have to run, on the same port and with the same scheme: service wui status, here and on PEER; "
+    "one that does not answer: service wui restart"
+)
 
 
 def genkey(argv: list[str]) -> int:
@@ -49,11 +53,13 @@ def show(argv: list[str]) -> int:
 def getkey(argv: list[str]) -> int:
     """Fetch the peer's keys; store them if the code is theirs, or once a person has confirmed them."""
     _, options = words(argv, "", values=("--code",))
+    code = options.get("--code")
+    if code is not None and not code.strip():
+        raise Refused("--code is empty: nothing is stored", "read the code on the peer: csync keys")
     found = settings.read(own=addresses.own())
     theirs = keys.parse_pair(read(*ask_web(found)), found.remote_node)
     replaced = _describe_replaced(found, theirs)
     print(f"The keys of node {theirs.node} at {found.remote_ip}:\n{_table(theirs)}{replaced}")
-    code = options.get("--code")
     if code is not None and not keys.same_code(code, theirs.code):
         raise Refused(
             f"the peer's code is {theirs.code}, not {code}: nothing is stored",
@@ -76,10 +82,9 @@ def ask_web(found: Settings) -> tuple[str, Response]:
     try:
         return page, _answer(found.remote_ip, where)
     except (OSError, Lost) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise Failure(
-            f"{page}: {why}", "both web UIs have to run, on the same port and with the same scheme: service wui status"
-        ) from None
+        late = isinstance(error, TimeoutError)
+        why = f"no answer within {TIME:g} s" if late else getattr(error, "strerror", None) or str(error)
+        raise Failure(f"{page}: {why}", _WEB_UIS.replace("PEER", f"node {found.remote_node}")) from None
 
 
 def read(page: str, answer: Response) -> Mapping[str, Any]:

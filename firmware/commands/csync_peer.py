@@ -20,10 +20,7 @@ def push(argv: list[str]) -> int:
     (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"), values=("--confirm",))
     wish = {"service": title, "force": "--force" in options, "confirm": _seconds(options), "by": asdict(caller.who())}
     try:
-        report = ask("push", wish)
-    except KeyboardInterrupt:
-        print(f"csync push: csyncd goes on with service {title}; csync log tells what came of it", file=sys.stderr)
-        raise
+        report = _asked("push", wish, f"service {title}")
     except Failure as error:
         if "--json" in options:
             print(json.dumps(_not_sent(title, error), indent=2))
@@ -33,6 +30,19 @@ def push(argv: list[str]) -> int:
     else:
         _print_changes(report, diff=report["result"] == "refused")
     return _end_of_push(title, report, quiet="--json" in options)
+
+
+def _asked(verb: str, wish: dict[str, Any], about: str = "it") -> dict[str, Any]:
+    """Ask csyncd for something that it goes on with, whether we wait for it or not."""
+    try:
+        return ask(verb, wish, lambda: _say(f"csync {verb}: waiting for the other node"))
+    except KeyboardInterrupt:
+        _say(f"csync {verb}: csyncd goes on with {about}; csync log tells what came of it")
+        raise
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _seconds(options: dict[str, str]) -> int:
@@ -88,7 +98,7 @@ def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:
 def confirm(argv: list[str]) -> int:
     """Keep what waits on the peer to be confirmed."""
     _, options = words(argv, "", flags=("--json",))
-    report = ask("confirm", {"by": asdict(caller.who())})
+    report = _asked("confirm", {"by": asdict(caller.who())})
     if "--json" in options:
         print(json.dumps(report, indent=2))
     else:
@@ -99,7 +109,7 @@ def confirm(argv: list[str]) -> int:
 def diff(argv: list[str]) -> int:
     """Show what a push would change."""
     (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--json",))
-    report = ask("diff", {"service": title})
+    report = ask("diff", {"service": title}, lambda: _say("csync diff: waiting for the other node"))
     if "--json" in options:
         print(json.dumps(report, indent=2))
     elif report["result"] in ("differs", "unchanged"):
@@ -129,7 +139,7 @@ def _print_changes(report: dict[str, Any], *, diff: bool) -> None:
 def save(argv: list[str]) -> int:
     """Have the peer save."""
     _, options = words(argv, "", flags=("--json",))
-    report = ask("save", {"by": asdict(caller.who())})
+    report = _asked("save", {"by": asdict(caller.who())})
     if "--json" in options:
         print(json.dumps(report, indent=2))
         return 0
@@ -153,12 +163,12 @@ def status(argv: list[str]) -> int:
     try:
         report = ask("status", {})
     except Failure as error:
-        report = _without_csyncd(str(error))
+        report = _without_csyncd(error)
     print(json.dumps(report, indent=2) if "--json" in options else _readable(report))
     return 0
 
 
-def _without_csyncd(why: str) -> dict[str, Any]:
+def _without_csyncd(why: Failure) -> dict[str, Any]:
     from firmware import addresses
     from firmware.sync import settings, standing
     from firmware.sync.status import describe, unknown
@@ -176,7 +186,7 @@ def _without_csyncd(why: str) -> dict[str, Any]:
             "peer": nobody,
             "services": {},
         }
-    return describe(found, standing.own(found), None, why, "service csyncd start")
+    return describe(found, standing.own(found), None, str(why), why.hint)
 
 
 def _readable(report: dict[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """`service NAME[.INSTANCE] start|stop|restart|reload|status|check|apply|revert`: one service."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from firmware.commands.cli import words
 from firmware.errors import Failure, Usage, complain
@@ -18,7 +20,7 @@ _UNKNOWN = 4
 def start(argv: list[str]) -> int:
     """Start it; nothing if it runs."""
     title = _title(argv)
-    with control.lock(title):
+    with _at_work(title):
         control.start(*_found(title))
     return 0
 
@@ -26,7 +28,7 @@ def start(argv: list[str]) -> int:
 def stop(argv: list[str]) -> int:
     """Stop it; nothing if it does not run. It may be gone from config.rc already."""
     title = _title(argv)
-    with control.lock(title):
+    with _at_work(title):
         control.stop(title)
     return 0
 
@@ -34,7 +36,7 @@ def stop(argv: list[str]) -> int:
 def restart(argv: list[str]) -> int:
     """Stop and start it."""
     title = _title(argv)
-    with control.lock(title):
+    with _at_work(title):
         control.restart(*_found(title))
     return 0
 
@@ -42,7 +44,7 @@ def restart(argv: list[str]) -> int:
 def reload(argv: list[str]) -> int:
     """Have it load its configuration, and say how that went."""
     title = _title(argv)
-    with control.lock(title):
+    with _at_work(title):
         done = control.reload(*_found(title))
     print(done.output, file=sys.stderr)
     return 0
@@ -51,7 +53,7 @@ def reload(argv: list[str]) -> int:
 def check(argv: list[str]) -> int:
     """Check what lies on disk; exit status 4 if it is invalid."""
     title = _title(argv)
-    with control.lock(title):
+    with _at_work(title):
         control.prove(*_found(title))
     return 0
 
@@ -59,7 +61,7 @@ def check(argv: list[str]) -> int:
 def apply(argv: list[str]) -> int:
     """Make what lies on disk count."""
     title = _title(argv)
-    with control.lock(title):
+    with _at_work(title):
         service, block = _known(title), _block(title)
         if block is not None:
             control.apply(service, block)
@@ -74,7 +76,7 @@ def revert(argv: list[str]) -> int:
     """Put back what is applied."""
     title = _title(argv)
     service = _known(title)
-    with control.lock(title):
+    with _at_work(title):
         control.revert(service, title)
     return 0
 
@@ -107,6 +109,17 @@ def status(argv: list[str]) -> int:
     for line in state.words.splitlines():
         print(f"    {line}")
     return _LSB[state.state]
+
+
+@contextmanager
+def _at_work(title: str) -> Iterator[None]:
+    """Nobody else is at work on it meanwhile. Who interrupts us learns how it is then: a restart may have come half way."""
+    with control.lock(title):
+        try:
+            yield
+        except KeyboardInterrupt:
+            print(f"service {title}: interrupted: it is {states.state(title).state} now", file=sys.stderr)
+            raise
 
 
 def _title(argv: list[str]) -> str:

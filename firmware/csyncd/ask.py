@@ -1,25 +1,35 @@
 """The operator's socket, from outside: where it is, and how a command asks csyncd for something."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from firmware.errors import Failure, Lost, again
 from firmware.http11 import once
+from firmware.services import states
 
 CONTROL = Path("/run/firmware/csyncd.sock")
 #: seconds that csyncd may take: a push waits for the peer's checker and reload
 TIME = 200.0
 
 
-def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Ask this node's csyncd; its errors come back as they were raised there."""
+#: seconds in which a csyncd that is not stuck says anything at all
+ALIVE = 10.0
+
+
+def ask(verb: str, content: dict[str, Any], waits: Callable[[], None] | None = None) -> dict[str, Any]:
+    """Ask this node's csyncd; its errors come back as they were raised there. If that takes long, `waits` is called, unless
+    csyncd is stuck: a Failure."""
+
+    def slow() -> None:
+        _see_that_it_lives()
+        if waits:
+            waits()
+
     try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(CONTROL))
-            answer = once.request(connection, "POST", f"/{verb}", content, timeout=TIME)
-    except (FileNotFoundError, ConnectionRefusedError):
-        raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
+        with _connected() as connection:
+            answer = once.request(connection, "POST", f"/{verb}", content, timeout=TIME, slow=slow)
     except Lost as lost:
         said = f"csyncd: {lost}: whether it was done is not known; nothing is half done"
         raise Failure(said, "csync status; csync log on the other node, too") from None
@@ -27,3 +37,25 @@ def ask(verb: str, content: dict[str, Any]) -> dict[str, Any]:
         return dict(answer.content)
     told = answer.content
     raise again(told.get("exit", 1), str(told.get("error")), str(told.get("hint", "")), told.get("problems", ()))
+
+
+def _connected() -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.connect(str(CONTROL))
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        if states.state("csyncd").state != "running":
+            raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
+        hint = "service csyncd restart, if it has not just been started"
+        raise Failure(f"csyncd: it runs, but nobody answers at {CONTROL}", hint) from None
+    return connection
+
+
+def _see_that_it_lives() -> None:
+    """Failure if csyncd does not answer anything; what, makes no difference."""
+    try:
+        with _connected() as connection:
+            once.request(connection, "GET", "/", timeout=ALIVE)
+    except Lost:
+        raise Failure("csyncd: it runs, but does not answer: it is stuck", "service csyncd restart") from None

@@ -56,6 +56,8 @@ def main(argv: list[str]) -> int:
             asyncio.run(_live(found))
     except Failure as error:
         return complain("csyncd", error)
+    except OSError as error:
+        return complain("csyncd", Failure(f"{error.filename or 'it ends'}: {error.strerror or error}"))
     return 0
 
 

@@ -1,17 +1,20 @@
 """What the operator's socket offers: push, diff, confirm, status and save. Root alone can open it; the commands and the web
 UI use it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Invalid, whole, word
+from firmware.errors import Failure, Invalid, brief, whole, word
 from firmware.flows import push as flow
 from firmware.flows.confirm import confirm
 from firmware.http11.server import Request
 from firmware.http11.wire import Response
+from firmware.rc import document
 from firmware.sync import audit
 from firmware.sync.audit import Who
+from firmware.sync.proposal import TITLE
 
 Verb = Callable[[Pair, dict[str, Any], Who], Awaitable[dict[str, Any]]]
 
@@ -23,10 +26,23 @@ async def answer(pair: Pair, request: Request) -> Response:
         return Response(404, {"error": f"{request.path}: no such verb"})
     try:
         asked = await request.json()
-        return Response(200, await verb(pair, asked, Who(**asked.get("by", {"account": "root"}))))
+        who = Who(**asked.get("by", {"account": "root"}))
+        try:
+            return Response(200, await verb(pair, asked, who))
+        except asyncio.CancelledError:
+            _leave(pair, verb, asked, who)
+            raise
     except Failure as error:
         problems = list(error.problems) if isinstance(error, Invalid) else []
         return Response(409, {"error": str(error), "hint": error.hint, "exit": error.status, "problems": problems})
+
+
+def _leave(pair: Pair, verb: Verb, asked: dict[str, Any], who: Who) -> None:
+    """csyncd ends before the peer has answered: the trail tells that it was asked."""
+    if verb in TRAIL:
+        why = f"csyncd was stopped before {pair.settings.peer} answered: csync log there tells what came of it"
+        about = {"service": asked["service"]} if "service" in asked else {}
+        audit.note(TRAIL[verb], who=who, result="unknown", to=pair.settings.peer, message=why, **about)
 
 
 async def _status(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
@@ -34,15 +50,15 @@ async def _status(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]
 
 
 async def _diff(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
-    theirs = await pair.ready()
-    report = await flow.preview(asked["service"], pair.link, pair.settings, theirs)
-    pair.shown[asked["service"]] = report["state"]
+    title, theirs = _title(asked), await pair.ready()
+    report = await flow.preview(title, pair.link, pair.settings, theirs)
+    pair.shown[title] = report["state"]
     return report
 
 
 async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     theirs = await pair.ready()
-    title, shown = asked["service"], ""
+    title, shown = _title(asked), ""
     if asked.get("force"):
         # What --force may overwrite is what somebody has seen: the last refusal or diff, else what is there now.
         shown = pair.shown.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
@@ -53,6 +69,13 @@ async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     else:
         pair.shown.pop(title, None)
     return report
+
+
+def _title(asked: dict[str, Any]) -> str:
+    """The service that is asked for. What is no name of one would else become that of a lock."""
+    if not TITLE.fullmatch(asked["service"]):
+        raise Failure(f"service {brief(asked['service'], 100)}: it is not in {document.PATH}", "service list")
+    return str(asked["service"])
 
 
 async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
@@ -72,11 +95,14 @@ async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     try:
         report = await pair.link.insist(lambda time: pair.link.request("/v1/save", {}, lane="push", timeout=time), 60)
     except Failure as error:
-        audit.note("remote save", who=who, result=word(error), to=pair.settings.peer, message=whole(error))
+        audit.note(TRAIL[_save], who=who, result=word(error), to=pair.settings.peer, message=whole(error))
         raise
     result = "saved" if report.get("fresh", True) else "unchanged"
-    audit.note("remote save", who=who, result=result, to=pair.settings.peer, digest=report.get("digest"))
+    audit.note(TRAIL[_save], who=who, result=result, to=pair.settings.peer, digest=report.get("digest"))
     return {"node": pair.settings.remote_node, **report}
 
 
 VERBS: dict[str, Verb] = {"/status": _status, "/diff": _diff, "/push": _push, "/confirm": _confirm, "/save": _save}
+
+#: what the trail calls those that change something on the peer
+TRAIL: dict[Verb, str] = {_push: "push", _confirm: "confirm", _save: "remote save"}

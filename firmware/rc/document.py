@@ -155,7 +155,7 @@ class Document:
         block = self.find(name, instance)
         if block is None:
             title = f"{name}.{instance}" if instance else name
-            raise Failure(f"{self.path}: {title}: No matching section found")
+            raise Failure(f"{self.path}: {title}: No matching section found", "service list")
         return block
 
 

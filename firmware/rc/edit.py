@@ -52,7 +52,7 @@ def delete(document: Document, name: str, instance: str, key: str, values: Seque
     gone = [line for line, _, words in block.matching(key) if not values or words == tuple(values)]
     if not gone:
         wanted = f"{key} {' '.join(values)}".strip()
-        raise _failure(document, block, wanted, "No matching variable")
+        raise _failure(document, block, wanted, "No matching variable", f"config show {block.title}")
     return _changed(document, block, {line.number: "" for line in gone})
 
 

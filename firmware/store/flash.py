@@ -43,8 +43,8 @@ def naming(what: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "make room: export and remove old generations" if error.errno == errno.ENOSPC else ""
-        raise Failure(f"{error.filename or what}: {error.strerror or error}", hint) from None
+        hints = {errno.ENOSPC: "make room: export and remove old generations", errno.EACCES: "run it as root"}
+        raise Failure(f"{error.filename or what}: {error.strerror or error}", hints.get(error.errno or 0, "")) from None
 
 
 @contextmanager
