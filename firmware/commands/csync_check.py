@@ -68,7 +68,7 @@ def _items() -> Iterator[Item]:
 
 def _about_keys(found: Settings) -> Iterator[Item]:
     """The peer's keys come from its web UI, which is asked once: one that is silent takes all the time that it may."""
-    web = cache(partial(_ask_web, found))
+    web = cache(partial(_both_web_uis, found))
     yield (listens := _tried("both web UIs listen on the same port, with the same scheme", lambda: web()[0]))
     if listens.passed:
         yield _tried("the peer has keys", lambda: str(read(*web()) and ""))
@@ -102,7 +102,7 @@ def _ping(found: Settings) -> str:
     return found.remote_ip
 
 
-def _ask_web(found: Settings) -> tuple[str, Response]:
+def _both_web_uis(found: Settings) -> tuple[str, Response]:
     if states.state("wui").state != "running":
         raise Failure("it does not run on this node", "service wui start")
     return ask_web(found)

@@ -12,8 +12,6 @@ from firmware.services import states
 CONTROL = Path("/run/firmware/csyncd.sock")
 #: seconds that csyncd may take: a push waits for the peer's checker and reload
 TIME = 200.0
-
-
 #: seconds in which a csyncd that is not stuck says anything at all
 ALIVE = 10.0
 
@@ -23,7 +21,9 @@ def ask(verb: str, content: dict[str, Any], waits: Callable[[], None] | None = N
     csyncd is stuck: a Failure."""
 
     def slow() -> None:
-        _see_that_it_lives()
+        if not _lives():
+            later = ", and may yet do what was asked" if waits else ""
+            raise Failure(f"csyncd: it runs, but does not answer: it is stuck{later}", "service csyncd restart")
         if waits:
             waits()
 
@@ -52,10 +52,11 @@ def _connected() -> socket.socket:
     return connection
 
 
-def _see_that_it_lives() -> None:
-    """Failure if csyncd does not answer anything; what, makes no difference."""
+def _lives() -> bool:
+    """Whether csyncd answers anything; what, makes no difference."""
     try:
         with _connected() as connection:
             once.request(connection, "GET", "/", timeout=ALIVE)
     except Lost:
-        raise Failure("csyncd: it runs, but does not answer: it is stuck", "service csyncd restart") from None
+        return False
+    return True
