@@ -1,0 +1,37 @@
+"""What ssh's words mean for the operator; most are also met for real, in `test_pair_state` and `test_wild`."""
+
+from pathlib import Path
+
+import pytest
+
+from firmware.sync import trouble
+from firmware.sync.settings import Settings
+
+PAIR = Settings("10.0.32.11", "10.0.32.12", 1, 2)
+TO = "10.0.32.12 port 30022"
+SAID = {
+    f"ssh: connect to host {TO}: Connection refused": ("csyncd does not run on node 2", "or PORT differs"),
+    f"ssh: connect to host {TO}: Connection timed out": ("no answer", "cable"),
+    f"ssh: connect to host {TO}: No route to host": ("no route", "cable"),
+    f"ssh: connect to host {TO}: Network is unreachable": ("no route", "routes of both nodes"),
+    "Timeout, server 10.0.32.12 not responding.": ("the connection is dead", "cable"),
+    f"Connection closed by {TO}": ("node 2 ended the connection before it let us in", "csync status on node 2"),
+    f"Connection reset by {TO}": ("node 2 ended the connection before it let us in", "csync status on node 2"),
+    f"kex_exchange_identification: read: Connection reset by peer; Connection reset by {TO}": ("node 2 ended", "csync status on node 2"),
+    "bind 10.0.32.11: Cannot assign requested address": ("LOCAL_IP is not on this node", "csyncd.cfg"),
+    "csyncd@10.0.32.12: Permission denied (publickey).": ("node 2 does not know this node's user key", "csync getkey on node 2"),
+    "Host key verification failed.": ("node 2's host key is not known here", "csync getkey"),
+    "channel 2: open failed: connect failed: open failed": ("node 2's csyncd is not there for this node", "LOCAL_NODE"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", SAID)
+def test_sshs_words_are_explained_and_kept(tmp_path: Path, words: str) -> None:
+    meaning, remedy = SAID[words]
+    found = trouble.explain(words.split("; "), PAIR, tmp_path)
+    assert found.text.startswith(meaning) and words.removeprefix("ssh: ") in found.text
+    assert remedy in found.remedy and "PEER" not in found.text + found.remedy
+
+
+def test_words_that_nobody_knows_are_said_as_they_are(tmp_path: Path) -> None:
+    assert trouble.explain(["@@@@@@@", "", "something new"], PAIR, tmp_path) == trouble.Trouble("something new")
