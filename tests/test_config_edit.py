@@ -96,9 +96,13 @@ def test_get_prints_one_line_for_each_value_that_counts(config: Config, argv: li
 @pytest.mark.parametrize(
     ("argv", "status", "err"),
     [
-        (["haproxy", "bin"], 1, "config get: {path}: haproxy.bin: No matching variable\n"),
-        (["network.eth1", "mtu"], 1, "config get: {path}: network.eth1: No matching section found\n"),
-        (["nothing", "autostart"], 1, "config get: {path}: nothing: No matching section found\n"),
+        (["haproxy", "bin"], 1, "config get: {path}: haproxy.bin: No matching variable\nhint: config show haproxy\n"),
+        (
+            ["network.eth1", "mtu"],
+            1,
+            "config get: {path}: network.eth1: No matching section found\nhint: service list\n",
+        ),
+        (["nothing", "autostart"], 1, "config get: {path}: nothing: No matching section found\nhint: service list\n"),
         (["haproxy"], 2, "config get: SERVICE[.INSTANCE] KEY: a word is missing\n"),
         ([], 2, "config get: SERVICE[.INSTANCE] KEY: a word is missing\n"),
         (["haproxy", " "], 2, "config get: SERVICE[.INSTANCE] KEY: an empty key is given\n"),
@@ -299,7 +303,9 @@ def test_show_of_what_a_service_does_not_know(config: Config, path: Path) -> Non
 def test_show_refuses_other_words(config: Config, path: Path) -> None:
     assert config("show", "a", "b").status == 2
     assert config("show", "--yaml").status == 2
-    assert config("show", "wui") == Said(1, "", f"config show: {path}: wui: No matching section found\n")
+    assert config("show", "wui") == Said(
+        1, "", f"config show: {path}: wui: No matching section found\nhint: service list\n"
+    )
 
 
 def test_check_says_everything_with_lines(config: Config, path: Path) -> None:

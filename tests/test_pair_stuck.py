@@ -89,7 +89,7 @@ def test_who_waits_for_a_peer_that_is_stuck_is_told(stage: Stage, verb: tuple[st
     waiting = f"csync {verb[0]}: waiting for the other node\n"
     with frozen(stage, 2):
         goes_on = "" if verb[0] == "diff" else f"csync {verb[0]}: csyncd goes on with "
-        said = interrupted(stage, "7", "csync", *verb).stderr
+        said = interrupted(stage, "10", "csync", *verb).stderr
     assert said.startswith(waiting + goes_on) and len(said.splitlines()) == 1 + bool(goes_on)
     stage.shows(1, "green", within=15)
 
@@ -97,8 +97,8 @@ def test_who_waits_for_a_peer_that_is_stuck_is_told(stage: Stage, verb: tuple[st
 def test_the_trail_tells_of_a_save_and_a_push_that_csyncd_did_not_live_to_see(stage: Stage) -> None:
     stage.edit(1, page("asked for"))
     with frozen(stage, 2):
-        interrupted(stage, "1", "csync", "save")
-        interrupted(stage, "1", "csync", "push", "haproxy")
+        interrupted(stage, "3", "csync", "save")
+        interrupted(stage, "3", "csync", "push", "haproxy")
         stage.on(1, *RESTART.split())
     last = {entry["event"]: entry for entry in stage.json(1, "csync", "log")}
     for event in ("push", "remote save"):
