@@ -6,6 +6,7 @@ puts its own name before it. Anything else that escapes is a bug.
 
 import sys
 from collections.abc import Sequence
+from errno import EACCES, ENOSPC, EPERM
 
 
 class Failure(Exception):
@@ -51,6 +52,12 @@ class Invalid(Failure):
 def whole(error: Failure) -> str:
     """All that an error says, its single problems too, where it is to be told elsewhere than on our own stderr."""
     return "; ".join((str(error), *(error.problems if isinstance(error, Invalid) else ())))
+
+
+def remedy(error: OSError) -> str:
+    """What to do about an error of the system; "" where that is not known."""
+    as_root, room = "run it as root", "make room: `df /etc /run` says where there is none"
+    return {EACCES: as_root, EPERM: as_root, ENOSPC: room}.get(error.errno or 0, "")
 
 
 def word(error: Failure) -> str:

@@ -15,7 +15,7 @@ def file_digest(handle: int) -> tuple[str, int]:
     return "xxh3-128:" + bytes(digest).hex(), int(size[0])
 
 
-def bytes_digest(data: bytes) -> str:
+def bytes_digest(data: bytes | memoryview) -> str:
     """The digest "xxh3-128:HEX" of bytes in memory."""
     digest = ffi.new("unsigned char[16]")
     lib.native_hash_bytes(ffi.from_buffer(data), len(data), digest)

@@ -310,11 +310,15 @@ def perform(stage: Stage, *, short: bool, then_stay: bool) -> int:
 def alone(state: Path) -> Iterator[None]:
     """Hold a state directory for this story. Broken if another one is playing there."""
     state.parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{state}.story", "w") as lock:
+    with open(f"{state}.story", "a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Broken(f"{state}: another run is at work there; end that one first") from None
+            lock.seek(0)
+            raise Broken(f"{state}: another run (pid {lock.read()}) is at work there; end that one first") from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         try:
             yield
         finally:

@@ -260,7 +260,9 @@ def test_errors_of_the_file_system_are_said(config: Config, path: Path, monkeypa
 
     monkeypatch.setattr(files, "write", full)
     assert config("set", "system", "hostname", "lb2") == Said(
-        1, "", f"config set: {path}: not written: No space left on device\n"
+        1,
+        "",
+        f"config set: {path}: not written: No space left on device\nhint: make room: `df /etc /run` says where there is none\n",
     )
 
 

@@ -332,11 +332,38 @@ def test_what_is_too_large_is_refused_before_it_lies_in_memory(node: Node) -> No
         node.sh("rm /etc/haproxy/huge")
 
 
+def test_a_save_that_memory_is_too_small_for_is_refused_with_the_largest_file(node: Node) -> None:
+    small = "from firmware.store import tree; tree._memory = lambda: 100 << 20; from firmware.__main__ import main; main(['config', 'save'])"
+    node.sh("truncate -s 30M /etc/haproxy/core")
+    try:
+        said = node.lab.run(1, "python3", "-c", small, check=False).stderr
+        assert "too much to be saved: 30.0 MiB take 4 times as much memory, and 100 MiB are free" in said
+        assert "the largest is /etc/haproxy/core, 30.0 MiB\nhint: config changes" in said
+        assert node.json("history") == []
+    finally:
+        node.sh("rm /etc/haproxy/core")
+
+
+def test_a_save_takes_three_times_its_size_in_memory_and_no_more(node: Node) -> None:
+    measured = "import resource as r, subprocess as s, sys; s.run(['config', *sys.argv[1:]], stdout=2); print(r.getrusage(r.RUSAGE_CHILDREN).ru_maxrss)"
+    little = int(node.lab.run(1, "python3", "-c", measured, "save").stdout)
+    node.sh("head -c 20971521 /dev/urandom >/etc/haproxy/large")
+    try:
+        much = int(node.lab.run(1, "python3", "-c", measured, "save").stdout)
+        assert (much - little) / (20 << 10) < 3.4
+    finally:
+        node.sh("rm /etc/haproxy/large")
+
+
 def test_a_save_says_which_services_were_never_tried_like_that(node: Node) -> None:
     node.sh("service haproxy apply; echo '# not tried' >>/etc/haproxy/haproxy.cfg")
     said = node.config("save").stderr
     assert said == "note: service haproxy: saved with what has not been applied (service haproxy apply)\n"
-    node.sh("sed -i '$ d' /etc/haproxy/haproxy.cfg")
+    node.sh("echo 'nonsense' >>/etc/haproxy/haproxy.cfg")
+    said = node.config("save").stderr
+    assert said.startswith("note: service haproxy: saved with what is invalid: /etc/haproxy/haproxy.cfg:")
+    assert "'nonsense'" in said and said.endswith(": at a boot, it will not start (service haproxy check)\n")
+    node.sh("sed -i '$ d' /etc/haproxy/haproxy.cfg; sed -i '$ d' /etc/haproxy/haproxy.cfg")
     assert node.config("save").stderr == ""
 
 

@@ -92,8 +92,13 @@ def test_a_second_run_in_the_same_place_is_refused(worker_labs: Path) -> None:
     argv = [sys.executable, str(NODES.parents[1] / "story.py"), "--kind", "qemu", "--state", str(state)]
     with story.alone(state):
         done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert "another run is at work there" in done.stderr
+        others = subprocess.run(
+            ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, str(NODES), "--kind", "qemu", "--state", str(state), "up"],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+    for refused in (done, others):
+        assert refused.returncode == 1
+        assert f"run (pid {os.getpid()}) is at work there; end that one first" in refused.stderr
     assert not state.exists()
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 
-from firmware.errors import Failure, Usage, complain
+from firmware.errors import Failure, Usage, complain, remedy
 
 TYPE_CHECKING = False  # as in `config_edit`
 if TYPE_CHECKING:
@@ -82,9 +82,8 @@ def _failed(command: str, error: OSError) -> int:
     if not isinstance(error, BrokenPipeError):
         why = error.strerror or str(error) or type(error).__name__
         where = error.filename or ("stdout" if lost else "")
-        hint = "run it as root" if isinstance(error, PermissionError) else ""
         with suppress(OSError):
-            complain(command, Failure(f"{where}: {why}" if where else why, hint))
+            complain(command, Failure(f"{where}: {why}" if where else why, "" if lost else remedy(error)))
     if _lost(sys.stderr):
         sys.stderr = _nowhere()
     return 1

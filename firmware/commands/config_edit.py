@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from firmware.errors import Failure, Invalid, Usage
+from firmware.errors import Failure, Invalid, Usage, remedy
 from firmware.rc import document as rc
 
 LOCK = "/run/firmware/lock/config.rc"
@@ -194,8 +194,7 @@ def _edit(change: Callable[[rc.Document], rc.Document], path: str, lock: str) ->
             if new is not old:
                 edit.write(new, path)
     except OSError as error:
-        hint = "run it as root" if isinstance(error, PermissionError) else ""
-        raise Failure(f"{path}: not edited: {error.filename or lock}: {error.strerror}", hint) from None
+        raise Failure(f"{path}: not edited: {error.filename or lock}: {error.strerror}", remedy(error)) from None
     return 0
 
 

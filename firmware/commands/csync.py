@@ -31,7 +31,11 @@ VERBS: Verbs = {
         "[--json]",
         "have the peer save its running configuration\nIt saves all that is unsaved there, and prints the paths.",
     ),
-    "status": (f"{_PEER}:status", "[--json]", "red, orange or green, and why"),
+    "status": (
+        f"{_PEER}:status",
+        "[--json]",
+        "red, orange or green, and why\nThe exit status is 0 whatever the colour: scripts look at `state` of --json.",
+    ),
     "check": (f"{_CHECK}:check", "[--json]", "the troubleshooting list: passed, failed, what to do"),
     "log": ("firmware.commands.csync_log:log", "[--json]", "what was pushed, saved or refused, here and from the peer"),
 }

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from firmware.errors import Refused
+from firmware.errors import Failure, Invalid, Refused
 from firmware.flows.recovery import SWAP, recover, refuse_waiting
 from firmware.rc import check, document
+from firmware.rc.document import Block
 from firmware.services import applied, catalog, control
+from firmware.services.definition import Service
 from firmware.store import generations, rules, tree
 from firmware.store.generations import Save
 from firmware.sync import transaction
@@ -26,20 +28,31 @@ def _doubts() -> Iterator[str]:
     if wrong := check.text_problems(document.load(), document.PATH, catalog.find):
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         yield f"{wrong[0]}{more}: at a boot, what is wrong there may not start (config check)"
-    for title in _untried():
-        yield f"service {title}: saved with what has not been applied (service {title} apply)"
+    yield from _untried()
     if odd := tree.unsavable(rules.own()):
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         yield f"not saved: {shown(odd[0])}{more}: neither file, directory nor link"
 
 
 def _untried() -> Iterator[str]:
-    """The services that a boot would start with what has not been applied here."""
+    """The services that a boot starts, and that are saved with what has not been applied here: does it let them start?"""
     for block in document.scan(document.load())[0].firsts:
         service = catalog.find(block.name)
         wanted = block.enabled and block.flag("autostart", True)
         if service is not None and wanted and applied.needs_apply(service, block):
-            yield block.title
+            yield f"service {block.title}: saved with {_doubt(service, block)}"
+
+
+def _doubt(service: Service, block: Block) -> str:
+    try:
+        with control.lock(block.title, wait=False):
+            control.prove(service, block)
+    except Invalid as error:
+        first = error.problems[0] if error.problems else str(error)
+        return f"what is invalid: {first}: at a boot, it will not start (service {block.title} check)"
+    except Failure:  # somebody is at work on it
+        pass
+    return f"what has not been applied (service {block.title} apply)"
 
 
 @contextmanager

@@ -93,12 +93,16 @@ def build(label: Label, draft: Draft) -> bytes:
     head = {"format": FORMAT, **asdict(label), "removed": sorted(draft.removed), "entries": rows}
     # ASCII only: names that are not UTF-8 stay what they are, as escaped surrogates.
     manifest = json.dumps(head, indent=1).encode("ascii") + b"\n"
-    parts = [tar.header(tar.Member(MANIFEST, size=len(manifest), mode=0o600)), tar.padded(manifest)]
+    parts = [tar.header(tar.Member(MANIFEST, size=len(manifest), mode=0o600)), manifest, tar.padding(manifest)]
     for path in sorted(draft.items):
-        parts += [_header(draft.items[path]), tar.padded(draft.contents.get(path, b""))]
+        content = draft.contents.get(path, b"")
+        parts += [_header(draft.items[path]), content, tar.padding(content)]
     refuse_excess(len(rows) + len(draft.removed), sum(map(len, parts)) + TRAILER_SIZE, len(manifest))
-    body = b"".join(parts)
-    return body + _trailer(hashlib.sha256(body).hexdigest())
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    # The one copy that is made of all: a small appliance has no room for more.
+    return b"".join((*parts, _trailer(digest.hexdigest())))
 
 
 def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
@@ -155,7 +159,7 @@ def _offsets(reader: "_Reader", items: Mapping[str, Item]) -> dict[str, int]:
         reader.expect(_header(item), path)
         if item.entry.kind == "file":
             start = offsets[path] = reader.skip(item.entry.size, path)
-            if native.bytes_digest(reader.data[start : start + item.entry.size]) != item.entry.digest:
+            if native.bytes_digest(memoryview(reader.data)[start : start + item.entry.size]) != item.entry.digest:
                 raise ValueError(f"{path!r}: the content has another digest")
     if reader.at != len(reader.data) - TRAILER_SIZE:
         raise ValueError("there is something after the last entry")

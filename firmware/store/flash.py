@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from firmware import files
-from firmware.errors import Failure
+from firmware.errors import Failure, remedy
 from firmware.run import run
 from firmware.store.places import NODE, Places
 
@@ -43,8 +43,8 @@ def naming(what: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hints = {errno.ENOSPC: "make room: export and remove old generations", errno.EACCES: "run it as root"}
-        raise Failure(f"{error.filename or what}: {error.strerror or error}", hints.get(error.errno or 0, "")) from None
+        hint = "make room: export and remove old generations" if error.errno == errno.ENOSPC else remedy(error)
+        raise Failure(f"{error.filename or what}: {error.strerror or error}", hint) from None
 
 
 @contextmanager

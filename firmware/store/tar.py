@@ -32,7 +32,12 @@ def header(member: Member) -> bytes:
 
 def padded(data: bytes) -> bytes:
     """`data` and the zeros that fill its last block."""
-    return data + bytes(-len(data) % BLOCK)
+    return data + padding(data)
+
+
+def padding(data: bytes) -> bytes:
+    """The zeros that fill the last block of `data`."""
+    return bytes(-len(data) % BLOCK)
 
 
 def size(block: bytes) -> int:

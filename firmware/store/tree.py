@@ -13,9 +13,12 @@ from firmware.store import rules
 from firmware.store.archive import Archive, Draft, Item, refuse_excess
 from firmware.store.places import CONFIG, ETC, NODE, Places
 from firmware.store.rules import Rules
+from firmware.textdiff import shown
 
 SAVED_KINDS = ("file", "dir", "link")
 TRIES = 5
+#: how often what is saved lies in memory at a time: as it was read, in the archive, and read back; and room for all else
+COPIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,9 @@ def _take(base: Mapping[str, Entry], now: Mapping[str, Entry], places: Places) -
     """What differs, with its contents; None if something has moved since `now`."""
     added, changed, removed = manifest.differing(base, now)
     # Before it lies in memory: somebody may have put 12 GB there.
-    refuse_excess(len(added + changed + removed), sum(now[path].size for path in added + changed))
+    kept = [now[path] for path in added + changed]
+    refuse_excess(len(kept) + len(removed), sum(entry.size for entry in kept))
+    _refuse_unaffordable(kept, _memory())
     items, contents = {}, {}
     try:
         for path in added + changed:
@@ -126,6 +131,24 @@ def _take(base: Mapping[str, Entry], now: Mapping[str, Entry], places: Places) -
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Draft(items, contents, tuple(removed))
+
+
+def _refuse_unaffordable(kept: list[Entry], memory: int) -> None:
+    """Failure, with the largest file, if there is no room in memory for COPIES of what is saved: the kernel would kill us."""
+    size = sum(entry.size for entry in kept)
+    if COPIES * size > memory:
+        largest = max(kept, key=lambda entry: entry.size)
+        raise Failure(
+            f"too much to be saved: {size / 2**20:.1f} MiB take {COPIES} times as much memory, and {memory >> 20} MiB are "
+            f"free; the largest is {shown(largest.path)}, {largest.size / 2**20:.1f} MiB",
+            "config changes lists what would be saved",
+        )
+
+
+def _memory(path: Path = Path("/proc/meminfo")) -> int:
+    """The bytes of memory that can be had without pushing anything out, as the kernel reckons."""
+    found = dict(line.split(":", 1) for line in path.read_text().splitlines())
+    return int(found["MemAvailable"].split()[0]) * 1024
 
 
 def check_config(data: bytes) -> None:

@@ -8,7 +8,8 @@ from firmware.sync import keys
 from firmware.sync.settings import Settings
 
 LOST_KEY = (
-    "config restore, if the saved one is whole; else csync genkey while csyncd is stopped, and csync getkey on PEER"
+    "config restore, if the saved one is whole: it takes back all that is not saved (config changes); "
+    "else csync genkey while csyncd is stopped, and csync getkey on PEER"
 )
 CABLE = "check power, cable, addresses and routes of both nodes"
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import inside
-from state import Trouble, hold, hub, init, open_init, require_hub
+from state import Trouble, hold, holder, hub, init, open_init, require_hub
 
 HERE = Path(__file__).resolve().parent
 #: seconds that a node may take to boot, and a lab to go away
@@ -34,7 +34,12 @@ def up(state: Path, count: int, layers: list[str]) -> None:
 
 
 def claim(state: Path) -> None:
-    """An empty state directory, known for one by its lock; what was up in it goes first."""
+    """An empty state directory, known for one by its lock; what was up in it goes first. Trouble if others play a story there."""
+    player = holder(f"{state}.story")
+    if player not in (0, os.getppid()):
+        raise Trouble(
+            f"{state}: a run (pid {player}) is at work there; end that one first\nhint: or --state DIR, for another place"
+        )
     down(state)
     state.mkdir(parents=True, exist_ok=True)
     (state / "lab.lock").touch()

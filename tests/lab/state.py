@@ -14,8 +14,13 @@ class Trouble(Exception):
 
 def hub(state: str) -> int:
     """The pid of the process that holds this lab up, or 0 if it is not up."""
+    return holder(f"{state}/lab.lock")
+
+
+def holder(path: str) -> int:
+    """The pid that stands in a lock which is held, or 0 if nobody holds it."""
     try:
-        handle = os.open(f"{state}/lab.lock", os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return 0
     try:
