@@ -18,7 +18,7 @@ from firmware.textdiff import shown
 
 def save(message: str, *, who: str) -> Save:
     """Make what runs a new generation on flash. Refused while a push waits to be confirmed here. Its notes also say what is
-    not as it was meant: errors of config.rc, and what cannot be saved."""
+    not as it was meant: errors of config.rc, services with what was never applied, and what cannot be saved."""
     with settled():
         done = generations.save(message, who=who)
     return replace(done, notes=(*done.notes, *_doubts()))
@@ -39,18 +39,21 @@ def _untried() -> Iterator[str]:
     for block in document.scan(document.load())[0].firsts:
         service = catalog.find(block.name)
         wanted = block.enabled and block.flag("autostart", True)
-        if service is not None and wanted and applied.needs_apply(service, block):
-            yield f"service {block.title}: saved with {_doubt(service, block)}"
+        if service is not None and wanted and (doubt := _doubt(service, block)):
+            yield f"service {block.title}: saved with {doubt}"
 
 
 def _doubt(service: Service, block: Block) -> str:
+    """What is wrong with it, "" if it is applied. What cannot be found out does not make a failure of a save that is done."""
     try:
+        if not applied.needs_apply(service, block):
+            return ""
         with control.lock(block.title, wait=False):
             control.prove(service, block)
     except Invalid as error:
         first = error.problems[0] if error.problems else str(error)
         return f"what is invalid: {first}: at a boot, it will not start (service {block.title} check)"
-    except Failure:  # somebody is at work on it
+    except (Failure, OSError):  # somebody is at work on it, or there is no room to check it
         pass
     return f"what has not been applied (service {block.title} apply)"
 
