@@ -5,10 +5,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import story
+from driver import Lab
 from story import CONFIG, Stage, page
 
 #: how the page of `agree` is known
 AGREED = "agreed"
+
+
+def in_agreement(lab: Lab, text: str) -> Stage:
+    """Two nodes that are paired, serve that page, have saved it, and are green."""
+    made = Stage(lab, tell=lambda text: None)
+    story.pair(made)
+    made.edit(1, page(text))
+    made.on(1, "csync", "push", "haproxy")
+    made.on(1, "csync", "save")
+    made.on(1, "config", "save")
+    made.shows(1, "green")
+    made.shows(2, "green")
+    return made
 
 
 def agree(stage: Stage) -> None:

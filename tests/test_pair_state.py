@@ -6,22 +6,14 @@ import time
 import pytest
 import story
 from driver import Lab
+from pushing import in_agreement
 from services import HOLD, PYTHON
-from story import CONFIG, Stage, page
+from story import CONFIG, Stage
 
 
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
-    """Two nodes that are paired, saved, and the same."""
-    made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
-    made.edit(1, page("state"))
-    made.on(1, "csync", "push", "haproxy")
-    made.on(1, "csync", "save")
-    made.on(1, "config", "save")
-    made.shows(1, "green")
-    made.shows(2, "green")
-    return made
+    return in_agreement(module_lab, "state")
 
 
 def reasons(stage: Stage, node: int = 1) -> str:

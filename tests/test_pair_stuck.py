@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import story
 from driver import Lab, Result, eventually
+from pushing import in_agreement
 from story import Stage, page
 
 RESTART = "service csyncd restart"
@@ -16,15 +16,7 @@ SOCKET = "/run/firmware/csyncd.sock"
 
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
-    """Two nodes that are paired, saved, and the same."""
-    made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
-    made.edit(1, page("stuck"))
-    made.on(1, "csync", "push", "haproxy")
-    made.on(1, "csync", "save")
-    made.on(1, "config", "save")
-    made.shows(1, "green")
-    return made
+    return in_agreement(module_lab, "stuck")
 
 
 @contextmanager
