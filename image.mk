@@ -44,7 +44,7 @@ run-console: ## the console of one of them (NODE=1)
 
 image: image-packages build/image/disk.img ## the disk image, build/image/disk.img
 
-buildroot: ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see README)
+buildroot: ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see docs/image.md)
 	@$(BUILDROOT_BUILD)
 
 sizes: image ## what takes the room in a slot
