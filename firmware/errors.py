@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from errno import EACCES, ENOSPC, EPERM
 
+from firmware.printable import escape
+
 
 class Failure(Exception):
     """It failed (exit status 1). `hint` says what to do about it, where that is known."""
@@ -69,21 +71,8 @@ def complain(command: str, error: Failure) -> int:
     """Say on stderr what failed, and return the exit status of that error."""
     lines = [*(error.problems if isinstance(error, Invalid) else ()), f"{command}: {error}"]
     lines += [f"hint: {error.hint}"] * bool(error.hint)
-    print(printable("\n".join(lines), keep="\n\t"), file=sys.stderr)
+    print(escape("\n".join(lines), keep="\n\t"), file=sys.stderr)
     return error.status
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Text that somebody else wrote, for a terminal: control characters, but for those in `keep`, are shown, not obeyed."""
-    return "".join(
-        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
-def brief(text: str, most: int = 2000) -> str:
-    """As much as people read of a text that somebody else wrote, and that may be of any length."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text)} characters)"
 
 
 def again(status: int, message: str, hint: str = "", problems: Sequence[str] = ()) -> Failure:

@@ -5,6 +5,8 @@ import hashlib
 import re
 from itertools import accumulate
 
+from firmware.printable import quote_path
+
 _PRIVATE = re.compile(
     rb"-{4,5} ?BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY|PuTTY-User-Key-File-[0-9]|\A\s*[A-Za-z0-9+/]{43}=\s*\Z"
 )
@@ -44,22 +46,7 @@ def text_diff(path: str, old: bytes | None, new: bytes | None, *, coarse: bool =
     if before is None or after is None:
         return None
     names = ["/dev/null" if data is None else prefix + path for prefix, data in (("a", old), ("b", new))]
-    return _bounded([_whole(line) for line in _unified(before, after, [shown(name) for name in names], coarse)])
-
-
-def shown(path: str) -> str:
-    """A path for one line of text: as it is, or quoted as C does it if it has other than plain characters."""
-    if path.isprintable() and path == path.strip() and not set(path) & set('"\\'):
-        return path
-    quoted = "".join(
-        char if char.isprintable() and char not in '"\\' else "".join(f"\\{byte:03o}" for byte in _raw(char))
-        for char in path
-    )
-    return f'"{quoted}"'
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+    return _bounded([_whole(line) for line in _unified(before, after, [quote_path(name) for name in names], coarse)])
 
 
 def _lines(data: bytes | None) -> list[str] | None:

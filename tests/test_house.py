@@ -12,7 +12,7 @@ TOP = Path(__file__).parents[1] / "firmware"
 
 #: from the ground up; a module may import from its own floor and from those below
 FLOORS = (
-    ("firmware.errors", "firmware"),
+    ("firmware.errors", "firmware.printable", "firmware"),
     ("firmware.run", "firmware.files", "firmware.textdiff"),
     (
         "firmware.native",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import textdiff
-from firmware.textdiff import holds_private_key, secret, shown, text_diff
+from firmware.textdiff import holds_private_key, secret, text_diff
 
 
 def test_a_changed_line() -> None:
@@ -190,14 +190,3 @@ def test_patch_itself_agrees(tmp_path: Path) -> None:
         ["diff", "-u", tmp_path / "x", tmp_path / "y"], capture_output=True, text=True
     ).stdout.splitlines()
     assert ours[2:] == theirs[2:]
-
-
-@pytest.mark.parametrize(
-    ("path", "line"),
-    [
-        ("/etc/a b", "/etc/a b"), ("/etc/ü", "/etc/ü"), ("/etc/a ", '"/etc/a "'), ("/etc/a\nb", '"/etc/a\\012b"'),
-        ("/etc/\udcff", '"/etc/\\377"'), ('/etc/"', '"/etc/\\042"'), ("/etc/\\", '"/etc/\\134"'), ("/etc/\x1b[2J", '"/etc/\\033[2J"'),
-    ],
-)  # fmt: skip
-def test_paths_in_a_line(path: str, line: str) -> None:
-    assert shown(path) == line

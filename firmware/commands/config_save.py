@@ -9,10 +9,10 @@ from firmware import files
 from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.errors import Failure, Refused, Usage
+from firmware.printable import quote_path
 from firmware.store import archive, differences, flash, generations, restore, state
 from firmware.store import changes as unsaved
 from firmware.store.changes import Changes
-from firmware.textdiff import shown
 
 #: characters that a message may have
 LONGEST = 500
@@ -30,7 +30,7 @@ def changes(argv: list[str]) -> int:
     else:
         marks = {path: mark for mark, paths in zip("+~-", _three(found), strict=True) for path in paths}
         for path in found.paths:
-            print(marks[path], shown(path))
+            print(marks[path], quote_path(path))
     return 0
 
 
@@ -67,7 +67,7 @@ def history(argv: list[str]) -> int:
         return 0
     for one in found:
         mark = "*" if one["current"] else " "
-        about = f"{one['time']}  {one['version']}  {shown(one['message'])}".rstrip()
+        about = f"{one['time']}  {one['version']}  {quote_path(one['message'])}".rstrip()
         print(f"{mark} {one['generation']:>4}  {about if one['verified'] else 'damaged: ' + one['problem']}")
     print("* comes back at a reboot" if found else "nothing is saved: a reboot gives the factory", file=sys.stderr)
     return 0

@@ -6,7 +6,7 @@ from typing import Any
 
 from firmware.commands.cli import words
 from firmware.commands.csync_peer import moment
-from firmware.errors import printable
+from firmware.printable import escape
 from firmware.sync import audit
 
 #: what the first line of an entry says
@@ -25,14 +25,14 @@ def log(argv: list[str]) -> int:
     for entry in trail:
         print(_head(entry))
         for line in _details(entry):
-            print(f"    {printable(line)}")
+            print(f"    {escape(line)}")
     return 0
 
 
 def _head(entry: Mapping[str, Any]) -> str:
     about = [entry.get("service", ""), entry.get("to") and f"to {entry['to']}", f"by {entry['who']}"]
     about += [entry["from"] and f"at {entry['from']}", entry["key"] and f"with {entry['key']}"]
-    rest = printable(" ".join(word for word in about if word))
+    rest = escape(" ".join(word for word in about if word))
     return f"{moment(entry['time'])}  {entry['event']:<16}  {entry['result']:<11}  {rest}"
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.csyncd.ask import ask
-from firmware.errors import Failure, Invalid, Refused, Usage, brief, printable, whole, word
+from firmware.errors import Failure, Invalid, Refused, Usage, whole, word
+from firmware.printable import escape, shorten
 
 #: how many unsaved paths `status` lists for people
 MOST = 10
@@ -131,9 +132,9 @@ def _print_changes(report: dict[str, Any], *, diff: bool) -> None:
             for key in ("mode", "owner")
             if before and after and before[key] != after[key]
         ]
-        print(f"{change['change']:<8}{printable(change['path'])}" + (f"  ({', '.join(shape)})" if shape else ""))
+        print(f"{change['change']:<8}{escape(change['path'])}" + (f"  ({', '.join(shape)})" if shape else ""))
         if diff and change["diff"]:
-            print(printable(change["diff"], keep="\n\t"), end="")
+            print(escape(change["diff"], keep="\n\t"), end="")
 
 
 def save(argv: list[str]) -> int:
@@ -144,7 +145,7 @@ def save(argv: list[str]) -> int:
         print(json.dumps(report, indent=2))
         return 0
     for note in report.get("notes", ()):  # a peer of an older version tells none
-        print(f"note: node {report['node']}: {printable(brief(str(note)))}", file=sys.stderr)
+        print(f"note: node {report['node']}: {escape(shorten(str(note)))}", file=sys.stderr)
     if report.get("fresh", True):
         print(f"node {report['node']}: saved generation {report['generation']} ({report['digest']})")
     else:
@@ -153,7 +154,7 @@ def save(argv: list[str]) -> int:
         )
     for change in ("added", "changed", "removed"):
         for path in report[change]:
-            print(f"  {change:<8}{printable(path)}")
+            print(f"  {change:<8}{escape(path)}")
     return 0
 
 
@@ -192,7 +193,7 @@ def _without_csyncd(why: Failure) -> dict[str, Any]:
 def _readable(report: dict[str, Any]) -> str:
     colour = {"red": "31", "orange": "33", "green": "32"}[report["state"]]
     head = f"\033[{colour}m{report['state']}\033[0m" if sys.stdout.isatty() else report["state"]
-    lines = [head, *(f"  {printable(reason)}" for reason in report["reasons"])]
+    lines = [head, *(f"  {escape(reason)}" for reason in report["reasons"])]
     lines += [f"  do: {report['remedy']}"] * bool(report["remedy"])
     for who in ("local", "peer"):
         node = report[who]
@@ -201,7 +202,7 @@ def _readable(report: dict[str, Any]) -> str:
         lines.append(f"{who:<6}node {number}  {address}  version {version}{reach}")
         if waiting := node["waiting"]:
             lines.append(f"      waits to be confirmed: {waiting['service']}, {waiting['left']} s left")
-        lines += [f"      not saved: {printable(path)}" for path in node["unsaved"][:MOST]]
+        lines += [f"      not saved: {escape(path)}" for path in node["unsaved"][:MOST]]
         lines += [f"      … and {len(node['unsaved']) - MOST} more"] * (len(node["unsaved"]) > MOST)
         lines += [f"      not applied: {title}" for title in node["unapplied"]]
         lines += [f"      does not run: {title}" for title in node["down"]]

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Invalid, brief, whole, word
+from firmware.errors import Failure, Invalid, whole, word
 from firmware.flows import push as flow
 from firmware.flows.confirm import confirm
 from firmware.http11.server import Request
 from firmware.http11.wire import Response
+from firmware.printable import shorten
 from firmware.rc import document
 from firmware.sync import audit
 from firmware.sync.audit import Who
@@ -74,7 +75,7 @@ async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
 def _title(asked: dict[str, Any]) -> str:
     """The service that is asked for. What is no name of one would else become that of a lock."""
     if not TITLE.fullmatch(asked["service"]):
-        raise Failure(f"service {brief(asked['service'], 100)}: it is not in {document.PATH}", "service list")
+        raise Failure(f"service {shorten(asked['service'], 100)}: it is not in {document.PATH}", "service list")
     return str(asked["service"])
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 from firmware.csyncd import unsettled
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, brief, whole, word
+from firmware.errors import Failure, whole, word
 from firmware.flows import receive
 from firmware.flows.confirm import confirmed
 from firmware.flows.save import save
 from firmware.http11.server import Request
 from firmware.http11.wire import Response
+from firmware.printable import shorten
 from firmware.sync import audit, proposal
 from firmware.sync.gate import Visitor
 from firmware.sync.report import Report
@@ -41,7 +42,7 @@ async def answer(pair: Pair, visitor: Visitor, request: Request, origin: Callabl
             visitor = replace(visitor, address=await asyncio.to_thread(origin), gone=request.gone)
         return Response(200, await verb(pair, visitor, told))
     except Failure as error:
-        return Response(409, {"error": brief(whole(error)), "hint": brief(error.hint), "exit": error.status})
+        return Response(409, {"error": shorten(whole(error)), "hint": shorten(error.hint), "exit": error.status})
 
 
 async def _standing(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
@@ -53,9 +54,9 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
     try:
         offer = await asyncio.to_thread(proposal.parse, told)
     except Failure as error:
-        why = brief(whole(error))
+        why = shorten(whole(error))
         audit.note("push received", who=visitor.who, result="refused", message=why)
-        return Report("refused", why, brief(error.hint)).json()
+        return Report("refused", why, shorten(error.hint)).json()
     told.clear()  # what it says is in the offer; it would lie here until all is done
     try:
         async with _turns.setdefault(offer.title, asyncio.Lock()):
@@ -69,7 +70,7 @@ async def _confirm(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[s
         title, push = proposal.mark(told, "service", proposal.TITLE), proposal.mark(told, "push", proposal.PUSH)
         return await asyncio.to_thread(confirmed, title, push, visitor)
     except Failure as error:
-        audit.note("confirm received", who=visitor.who, result="refused", message=brief(whole(error)))
+        audit.note("confirm received", who=visitor.who, result="refused", message=shorten(whole(error)))
         raise
 
 
@@ -78,7 +79,7 @@ async def _save(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
     try:
         saved = await asyncio.to_thread(save, f"saved by {visitor.name}", who=visitor.name)
     except Failure as error:
-        audit.note("save", who=visitor.who, result=word(error), message=brief(whole(error)))
+        audit.note("save", who=visitor.who, result=word(error), message=shorten(whole(error)))
         raise
     audit.note("save", who=visitor.who, result="saved" if saved.fresh else "unchanged", digest=saved.digest)
     return dict(saved.json())

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from firmware.errors import Failure, Invalid, Refused
 from firmware.flows.recovery import SWAP, recover, refuse_waiting
+from firmware.printable import quote_path
 from firmware.rc import check, document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, control
@@ -13,7 +14,6 @@ from firmware.services.definition import Service
 from firmware.store import generations, rules, tree
 from firmware.store.generations import Save
 from firmware.sync import transaction
-from firmware.textdiff import shown
 
 
 def save(message: str, *, who: str) -> Save:
@@ -31,7 +31,7 @@ def _doubts() -> Iterator[str]:
     yield from _untried()
     if odd := tree.unsavable(rules.own()):
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
-        yield f"not saved: {shown(odd[0])}{more}: neither file, directory nor link"
+        yield f"not saved: {quote_path(odd[0])}{more}: neither file, directory nor link"
 
 
 def _untried() -> Iterator[str]:

@@ -12,10 +12,10 @@ from typing import Any
 
 import h11
 
-from firmware.errors import brief
 from firmware.http11.client import parsed
 from firmware.http11.wire import BODY_LIMIT, READ, Response
 from firmware.messages import Json
+from firmware.printable import shorten
 from firmware.quota import Quota, Turned, within
 
 #: bytes of a request's line and headers that are taken
@@ -139,7 +139,7 @@ async def _handled(handler: Handler, request: Request) -> Response:
         return await handler(request)
     except Exception as error:  # a bug in one answer is said, to us with its place, and ends no other
         traceback.print_exc()
-        return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {brief(str(error))}"})
+        return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {shorten(str(error))}"})
 
 
 async def _event(connection: h11.Connection, reader: asyncio.StreamReader, most: int) -> Any:

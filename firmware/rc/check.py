@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from firmware.printable import quote_word
 from firmware.rc.document import PATH, Block, Document, scan
 from firmware.rc.values import Value
-from firmware.rc.words import shown
 
 #: beyond this many errors no known words are looked up: a file of junk shall be answered quickly, too
 SUGGESTIONS = 100
@@ -102,7 +102,7 @@ def _document(document: Document, find_service: Find, names: Sequence[str]) -> I
         number = block.lines[0].number
         service = find_service(block.name)
         if service is None:
-            yield Problem(number, f"unknown service {shown(block.name)}", block.name, tuple(names))
+            yield Problem(number, f"unknown service {quote_word(block.name)}", block.name, tuple(names))
             continue
         if first.setdefault(block.title, number) != number:
             yield Problem(number, f"service {block.title} stands here again (first in line {first[block.title]})")
@@ -115,7 +115,7 @@ def _document(document: Document, find_service: Find, names: Sequence[str]) -> I
 def _instance(block: Block, service: Declared) -> Iterator[Problem]:
     if block.instance and service.instances == "no":
         yield Problem(
-            block.lines[0].number, f"service {block.name} has no instances, but {shown(block.instance)} is given"
+            block.lines[0].number, f"service {block.name} has no instances, but {quote_word(block.instance)} is given"
         )
     if not block.instance and service.instances == "required":
         yield Problem(block.lines[0].number, f"service {block.name} needs an instance")
@@ -141,7 +141,7 @@ def _unknown(number: int, words: tuple[str, ...], known: Known, title: str) -> P
     family = tuple(" ".join(key) for key in known if key[0] == words[0])
     wrong = " ".join(words[:2]) if family else words[0]
     keys = family or ("service", *(" ".join(key) for key in known))
-    return Problem(number, f"unknown directive {shown(wrong)} in service {title}", wrong, keys)
+    return Problem(number, f"unknown directive {quote_word(wrong)} in service {title}", wrong, keys)
 
 
 def _rendered(path: str, found: Iterable[Problem]) -> list[str]:

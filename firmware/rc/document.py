@@ -18,7 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from firmware.errors import Failure, Invalid
-from firmware.rc.words import explain, shown, split
+from firmware.printable import quote_word
+from firmware.rc.words import explain, split
 
 PATH = "/etc/config.rc"
 
@@ -276,9 +277,9 @@ def _named(names: tuple[str, ...]) -> tuple[str, str, str]:
         return "", "", "too many words after a service and its instance"
     name, instance = (*names, "")[:2]
     if not (_NAME.issuperset(name) and name[:1].isalnum() and len(name) <= LONGEST):
-        return "", "", f"{shown(name)} cannot be the name of a service"
+        return "", "", f"{quote_word(name)} cannot be the name of a service"
     if len(names) == 2 and not (_INSTANCE.issuperset(instance) and instance[:1].isalnum() and len(instance) <= LONGEST):
-        return "", "", f"{shown(instance)} cannot be the name of an instance"
+        return "", "", f"{quote_word(instance)} cannot be the name of an instance"
     return name, instance, ""
 
 

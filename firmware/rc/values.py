@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from firmware.rc.words import shown
+from firmware.printable import quote_word
 
 Words = tuple[str, ...]
 
@@ -51,7 +51,7 @@ def number(low: int, high: int, unit: str = "") -> Value:
 
     def check(word: str) -> str:
         fits = word.isascii() and word.isdigit() and len(word) < 20 and low <= int(word) <= high
-        return "" if fits else f"{shown(word)} is not {name}"
+        return "" if fits else f"{quote_word(word)} is not {name}"
 
     return single(name, check)
 
@@ -59,7 +59,7 @@ def number(low: int, high: int, unit: str = "") -> Value:
 def one_of(*words: str) -> Value:
     """One of these words."""
     name = " | ".join(words)
-    return single(name, lambda word: "" if word in words else f"{shown(word)} is not one of {', '.join(words)}")
+    return single(name, lambda word: "" if word in words else f"{quote_word(word)} is not one of {', '.join(words)}")
 
 
 def either(*values: Value) -> Value:
@@ -69,7 +69,7 @@ def either(*values: Value) -> Value:
     def check(words: Words) -> str:
         if any(not value.problem(words) for value in values):
             return ""
-        return f"{shown(' '.join(words))} is not {name}" if words else f"a value is missing: {name}"
+        return f"{quote_word(' '.join(words))} is not {name}" if words else f"a value is missing: {name}"
 
     return Value(name, check, all(value.from_peer for value in values))
 
@@ -79,7 +79,7 @@ def below(directory: str) -> Value:
     name = f"a path below {directory}"
 
     def check(word: str) -> str:
-        return "" if not _path(word) and word.startswith(f"{directory}/") else f"{shown(word)} is not {name}"
+        return "" if not _path(word) and word.startswith(f"{directory}/") else f"{quote_word(word)} is not {name}"
 
     return single(name, check)
 
@@ -89,18 +89,18 @@ def _text(words: Words) -> str:
 
 
 def _flag(words: Words) -> str:
-    return "" if words in ((), ("on",), ("off",)) else f"{shown(' '.join(words))} is neither on nor off"
+    return "" if words in ((), ("on",), ("off",)) else f"{quote_word(' '.join(words))} is neither on nor off"
 
 
 def _path(word: str) -> str:
     parts = word.split("/")[1:]
     if not word.startswith("/") or any(part in ("", ".", "..") for part in parts):
-        return f"{shown(word)} is not a full path"
-    return "" if len(word.encode(errors="replace")) < 4096 else f"{shown(word)} is too long for a path"
+        return f"{quote_word(word)} is not a full path"
+    return "" if len(word.encode(errors="replace")) < 4096 else f"{quote_word(word)} is too long for a path"
 
 
 def _address(word: str) -> str:
-    return "" if _is(ipaddress.ip_address, word) else f"{shown(word)} is not an address"
+    return "" if _is(ipaddress.ip_address, word) else f"{quote_word(word)} is not an address"
 
 
 def _interface(version: int) -> Callable[[Words], str]:
@@ -112,15 +112,15 @@ def _interface(version: int) -> Callable[[Words], str]:
         if not words:
             return f"a value is missing: an address such as {example}"
         if words[1:] not in ((), ("secondary",)):
-            return f"{shown(' '.join(words[1:]))} after the address is not 'secondary'"
+            return f"{quote_word(' '.join(words[1:]))} after the address is not 'secondary'"
         fits = "/" in words[0] and _is(make, words[0]) and "%" not in words[0]
-        return "" if fits else f"{shown(words[0])} is not an address with its prefix such as {example}"
+        return "" if fits else f"{quote_word(words[0])} is not an address with its prefix such as {example}"
 
     return check
 
 
 def _network(word: str) -> str:
-    return "" if _is(_any_network, word) else f"{shown(word)} is not a network such as 192.0.2.0/24"
+    return "" if _is(_any_network, word) else f"{quote_word(word)} is not a network such as 192.0.2.0/24"
 
 
 def _networks(word: str) -> str:
@@ -145,69 +145,71 @@ def _rule(words: Words) -> str:
 def _key(word: str) -> str:
     """A WireGuard key by its shape: the manual's own examples lack a character or the `=`; wg knows a real one."""
     fits = len(word) in (43, 44) and _BASE64.issuperset(word.removesuffix("="))
-    return "" if fits else f"{shown(word)} is not a key (base64, 44 characters)"
+    return "" if fits else f"{quote_word(word)} is not a key (base64, 44 characters)"
 
 
 def _host(word: str) -> str:
     labels = word.removesuffix(".").split(".")
     named = len(word) <= 253 and all(_is_label(label) for label in labels) and not labels[-1].isdigit()
-    return "" if named or _is(ipaddress.ip_address, word) else f"{shown(word)} is neither a host name nor an address"
+    return (
+        "" if named or _is(ipaddress.ip_address, word) else f"{quote_word(word)} is neither a host name nor an address"
+    )
 
 
 def _endpoint(word: str) -> str:
     host, _, port = word.rpartition(":")
     if not host or PORT.problem((port,)):
-        return f"{shown(word)} is not HOST:PORT"
+        return f"{quote_word(word)} is not HOST:PORT"
     if host.startswith("[") and host.endswith("]"):
-        return "" if _is(ipaddress.IPv6Address, host[1:-1]) else f"{shown(host)} is not an IPv6 address"
-    return f"{shown(word)}: an IPv6 address stands in brackets: [ADDRESS]:PORT" if ":" in host else _host(host)
+        return "" if _is(ipaddress.IPv6Address, host[1:-1]) else f"{quote_word(host)} is not an IPv6 address"
+    return f"{quote_word(word)}: an IPv6 address stands in brackets: [ADDRESS]:PORT" if ":" in host else _host(host)
 
 
 def _server(word: str) -> str:
-    return "" if not _host(word) else _endpoint(word) and f"{shown(word)} is neither HOST nor HOST:PORT"
+    return "" if not _host(word) else _endpoint(word) and f"{quote_word(word)} is neither HOST nor HOST:PORT"
 
 
 def _name(word: str) -> str:
     fits = 0 < len(word) <= 15 and word.isascii() and word.isprintable() and not set(word) & set("/ :%'\"")
-    return "" if fits and word not in (".", "..") else f"{shown(word)} is not the name of an interface"
+    return "" if fits and word not in (".", "..") else f"{quote_word(word)} is not the name of an interface"
 
 
 def _label(word: str) -> str:
-    return "" if _is_label(word) else f"{shown(word)} is not a name"
+    return "" if _is_label(word) else f"{quote_word(word)} is not a name"
 
 
 def _mac(word: str) -> str:
     parts = word.split(":")
     fits = len(parts) == 6 and all(len(part) == 2 and _HEX.issuperset(part) for part in parts)
-    return "" if fits else f"{shown(word)} is not a link-layer address such as 02:00:5e:10:00:01"
+    return "" if fits else f"{quote_word(word)} is not a link-layer address such as 02:00:5e:10:00:01"
 
 
 def _sysctl(words: Words) -> str:
     key, equals, _ = " ".join(words).partition("=")
     fits = equals and key.strip() and set(key.strip()) <= _SYSCTL
-    return "" if fits else f"{shown(' '.join(words))} is not KEY=VALUE"
+    return "" if fits else f"{quote_word(' '.join(words))} is not KEY=VALUE"
 
 
 def _mark(word: str) -> str:
     digits = word.removeprefix("0x")
     fits = digits and (_HEX if digits != word else _DIGITS).issuperset(digits) and len(digits) <= 10
     fits = fits and int(digits, 16 if digits != word else 10) < 2**32
-    return "" if fits or word == "off" else f"{shown(word)} is not a mark of 32 bits such as 0x10"
+    return "" if fits or word == "off" else f"{quote_word(word)} is not a mark of 32 bits such as 0x10"
 
 
 def _console(word: str) -> str:
     fields = word.split(":")
     fits = len(fields) in (2, 3) and all(fields) and fields[1].isascii() and fields[1].isdigit()
-    return "" if fits and not _name(fields[0]) else f"{shown(word)} is not a console such as ttyS0:9600:vt100"
+    return "" if fits and not _name(fields[0]) else f"{quote_word(word)} is not a console such as ttyS0:9600:vt100"
 
 
 def _cpus(word: str) -> str:
     digits = word.removeprefix("0x")
     if digits != word:
-        return "" if digits and _HEX.issuperset(digits) else f"{shown(word)} is not a mask of CPUs"
+        return "" if digits and _HEX.issuperset(digits) else f"{quote_word(word)} is not a mask of CPUs"
     ranges = [part.split("-") for part in word.split(",")]
     fits = all(len(ends) <= 2 and all(end and _DIGITS.issuperset(end) for end in ends) for ends in ranges)
-    return "" if fits else f"{shown(word)} is not a mask (0x3) or a list (0,2-3) of CPUs"
+    return "" if fits else f"{quote_word(word)} is not a mask (0x3) or a list (0,2-3) of CPUs"
 
 
 def _is_label(label: str) -> bool:

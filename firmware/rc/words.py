@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from firmware.errors import Failure
+from firmware.printable import quote_word
 
 BLANKS = " \t\r\n\v\f"
 BOM = "\ufeff"
@@ -67,11 +68,6 @@ def quote(words: Sequence[str]) -> str:
     return " ".join([_quoted(word) for word in words])
 
 
-def shown(word: str, limit: int = 60) -> str:
-    """A word for a message: quoted, without control characters, not longer than people read."""
-    return repr(word) if len(word) <= limit else repr(word[:limit]) + "…"
-
-
 @cache
 def _pattern() -> re.Pattern[str]:
     """Compiled when the first line needs it: most files of a node do without, and `config get` starts sooner."""
@@ -80,12 +76,12 @@ def _pattern() -> re.Pattern[str]:
 
 def _quoted(word: str) -> str:
     if "\n" in word or "\0" in word:
-        raise Failure(f"{shown(word)}: not written: a value is one line without NUL bytes")
+        raise Failure(f"{quote_word(word)}: not written: a value is one line without NUL bytes")
     if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
-        raise Failure(f"{shown(word)}: not written: it is not UTF-8")
+        raise Failure(f"{quote_word(word)}: not written: it is not UTF-8")
     if word and not word.startswith(("#", BOM)) and not any(char in word for char in BLANKS + "\"'"):
         return word
     for mark in "\"'":
         if mark not in word:
             return mark + word + mark
-    raise Failure(f"{shown(word)}: not written: a value can hold single quotes or double quotes, not both")
+    raise Failure(f"{quote_word(word)}: not written: a value can hold single quotes or double quotes, not both")

@@ -5,10 +5,11 @@ from typing import Any
 
 from firmware import manifest
 from firmware.manifest import Entry
+from firmware.printable import quote_path
 from firmware.store import changes, flash, generations, rules, tree
 from firmware.store.places import NODE, Places
 from firmware.store.tree import Target
-from firmware.textdiff import secret, shown, text_diff
+from firmware.textdiff import secret, text_diff
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,13 @@ def _difference(path: str, change: str, target: Target, new: Entry | None, place
     old = target.items[path].entry if path in target.items else None
     before = target.content(path) if old is not None and old.kind == "file" else None
     after = manifest.read(places.on_disk(path))[0] if new is not None and new.kind == "file" else None
-    about = [f"{shown(path)}: {words}" for words in _words(old, new)]
+    about = [f"{quote_path(path)}: {words}" for words in _words(old, new)]
     if before is None and after is None:
         return Difference(path, change, None, tuple(about))
     diff = text_diff(path, before, after)
     if diff is None:
         hidden = secret(path, before, after)
-        about.append(f"{f'{hidden}, not shown' if hidden else 'binary files differ'}: {shown(path)}")
+        about.append(f"{f'{hidden}, not shown' if hidden else 'binary files differ'}: {quote_path(path)}")
     return Difference(path, change, diff, tuple(about))
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from firmware import manifest
 from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
+from firmware.printable import quote_path
 from firmware.rc import document
 from firmware.store import rules
 from firmware.store.archive import Archive, Draft, Item, refuse_excess
 from firmware.store.places import CONFIG, ETC, NODE, Places
 from firmware.store.rules import Rules
-from firmware.textdiff import shown
 
 SAVED_KINDS = ("file", "dir", "link")
 TRIES = 5
@@ -140,7 +140,7 @@ def _refuse_unaffordable(kept: list[Entry], memory: int) -> None:
         largest = max(kept, key=lambda entry: entry.size)
         raise Failure(
             f"too much to be saved: {size / 2**20:.1f} MiB take {COPIES} times as much memory, and {memory >> 20} MiB are "
-            f"free; the largest is {shown(largest.path)}, {largest.size / 2**20:.1f} MiB",
+            f"free; the largest is {quote_path(largest.path)}, {largest.size / 2**20:.1f} MiB",
             "config changes lists what would be saved",
         )
 

@@ -13,7 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Failure, brief, complain
+from firmware.errors import Failure, complain
+from firmware.printable import shorten
 
 PLACE = Path("/var/log/csyncd")
 #: the parts of the trail: what was done, and what changed nothing
@@ -79,7 +80,7 @@ def _part(path: Path) -> Iterator[Mapping[str, Any]]:
 
 def _bounded(value: Any) -> Any:
     if isinstance(value, str):
-        return brief(value, MOST_WORDS)
+        return shorten(value, MOST_WORDS)
     if isinstance(value, list):
         fitting = sum(size <= MOST_WORDS for size in accumulate(len(str(item)) for item in value))
         return value[:fitting] + [f"… {len(value)} in all"] * (fitting < len(value))

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firmware import files, run
-from firmware.errors import Failure, Invalid, Lost, Refused, again, brief
+from firmware.errors import Failure, Invalid, Lost, Refused, again
 from firmware.http11.client import Client, connect_unix
 from firmware.messages import Json
+from firmware.printable import shorten
 from firmware.sync import keys
 from firmware.sync.gate import ACCOUNT, RUN, socket_of
 from firmware.sync.settings import Settings, node_name
@@ -121,8 +122,8 @@ class Link:
             status, said = answer.content.get("exit"), answer.content.get("error", answer.status)
             raise again(
                 status if isinstance(status, int) else 1,
-                f"{self._settings.peer}: {brief(str(said))}",
-                brief(str(answer.content.get("hint", ""))),
+                f"{self._settings.peer}: {shorten(str(said))}",
+                shorten(str(answer.content.get("hint", ""))),
             )
         return dict(answer.content)
 

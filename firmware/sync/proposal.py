@@ -15,9 +15,9 @@ from typing import Any
 from firmware import __version__, files, manifest, native
 from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
+from firmware.printable import quote_word
 from firmware.rc import check, document
 from firmware.rc.document import Block
-from firmware.rc.words import shown
 from firmware.services import catalog
 from firmware.services.definition import Service
 from firmware.sync import versions
@@ -147,7 +147,7 @@ def _block(title: str, text: str) -> tuple[Service, Block]:
     name = title.partition(".")[0]
     service = catalog.find(name) if name in catalog.NAMES and TITLE.fullmatch(title) else None
     if service is None:
-        raise Refused(f"service {shown(title)}: this node knows no such service")
+        raise Refused(f"service {quote_word(title)}: this node knows no such service")
     if service.stays:
         raise Refused(f"service {title}: it is this node's own: {service.stays}")
     parsed = document.parse(text, f"{title} (from the peer)")
@@ -167,7 +167,7 @@ def _entry(service: Service, item: Any) -> Entry:
     path = str(files.below(Path(service.owns), name)) if service.owns else ""
     mode, size = _text(item, "mode"), item.get("size")
     if not re.fullmatch(r"[0-7]{4}", mode) or type(size) is not int or abs(size) >= 1 << 53:
-        raise Refused(f"{shown(name)}: its mode or size is malformed")
+        raise Refused(f"{quote_word(name)}: its mode or size is malformed")
     entry = Entry(
         path, _text(item, "kind"), int(mode, 8), _text(item, "owner"), _text(item, "group"), size, _text(item, "digest")
     )
@@ -225,9 +225,9 @@ def _contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str
         try:
             data = binascii.a2b_base64(text, strict_mode=True)
         except (TypeError, ValueError):
-            raise Refused(f"contents: {shown(digest)} is not base64") from None
+            raise Refused(f"contents: {quote_word(digest)} is not base64") from None
         if digest not in wanted:
-            raise Refused(f"contents: {shown(digest)} belongs to no file of the proposal")
+            raise Refused(f"contents: {quote_word(digest)} belongs to no file of the proposal")
         if native.bytes_digest(data) != digest:
             raise Refused(f"contents: what was sent as {digest} has another digest")
         if len(data) != wanted[digest]:
@@ -238,7 +238,7 @@ def _contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str
 
 def _only(content: Mapping[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(set(content) - known):
-        raise Refused(f"{what}: unknown field {shown(unknown[0])}")
+        raise Refused(f"{what}: unknown field {quote_word(unknown[0])}")
 
 
 def _text(content: Mapping[str, Any], key: str, most: int = LONGEST) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from firmware import __version__, manifest
-from firmware.errors import Failure, Invalid, brief, printable
+from firmware.errors import Failure, Invalid
+from firmware.printable import escape, quote_path, shorten
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, content, states
@@ -17,7 +18,6 @@ from firmware.sync import transaction, versions
 from firmware.sync.proposal import TITLE
 from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
-from firmware.textdiff import shown
 
 #: the most paths, and services, that a standing names
 MOST = 10_000
@@ -98,8 +98,8 @@ def _blocks(config: Path) -> tuple[tuple[Block, ...], str]:
     try:
         found, wrong = document.scan(document.load(config), str(config))
     except Failure as error:
-        return (), brief(printable(str(error)), LONGEST)
-    return found.firsts, "".join(brief(printable(f"{config}:{number}: {text}"), LONGEST) for number, text in wrong[:1])
+        return (), shorten(escape(str(error)), LONGEST)
+    return found.firsts, "".join(shorten(escape(f"{config}:{number}: {text}"), LONGEST) for number, text in wrong[:1])
 
 
 def _waiting() -> Waiting | None:
@@ -238,7 +238,7 @@ def _waits(node: int, found: Waiting) -> str:
 
 def _some(words: tuple[str, ...], most: int = 6) -> str:
     """All of them, or how many there are and the first few."""
-    first = ", ".join(brief(shown(word), 200) for word in words[:most])
+    first = ", ".join(shorten(quote_path(word), 200) for word in words[:most])
     return first if len(words) <= most else f"{len(words)}, such as {first}"
 
 

@@ -1,0 +1,34 @@
+"""Text that somebody else wrote, for terminals, logs and messages: nothing in it is obeyed, and one line stays one line."""
+
+
+def escape(text: str, keep: str = "") -> str:
+    """The text with its control characters, but for those in `keep`, written out as Python escapes them."""
+    return "".join(
+        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
+def shorten(text: str, limit: int = 2000) -> str:
+    """As much of the text as people read: `limit` characters, and then how many there are."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"
+
+
+def quote_word(word: str, limit: int = 60) -> str:
+    """A word for a message: always quoted, as Python does it, with at most `limit` of its characters."""
+    return repr(word) if len(word) <= limit else repr(word[:limit]) + "…"
+
+
+def quote_path(path: str) -> str:
+    """A path for one line of text: as it is, or quoted as C does it if it has other than plain characters."""
+    if path.isprintable() and path == path.strip() and not set(path) & set('"\\'):
+        return path
+    quoted = "".join(
+        char if char.isprintable() and char not in '"\\' else "".join(f"\\{byte:03o}" for byte in _encode(char))
+        for char in path
+    )
+    return f'"{quoted}"'
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
