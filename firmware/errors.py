@@ -51,6 +51,20 @@ class Invalid(Failure):
         self.problems = tuple(problems)
 
 
+class Damaged(Failure):
+    """A record or a file of ours is not what was written: torn, not JSON, or of another type."""
+
+
+class NewerFormat(Failure):
+    """A record in a format that this firmware does not know yet. It is not damaged: nobody may delete or replace it."""
+
+    def __init__(self, what: str, format: int, known: int) -> None:
+        super().__init__(
+            f"{what}: written by a newer firmware (format {format}; this one reads up to {known})",
+            "upgrade the firmware of this node",
+        )
+
+
 def whole(error: Failure) -> str:
     """All that an error says, its single problems too, where it is to be told elsewhere than on our own stderr."""
     return "; ".join((str(error), *(error.problems if isinstance(error, Invalid) else ())))

@@ -23,6 +23,8 @@ FLOORS = (
         "firmware.messages",
         "firmware.quota",
         "firmware.faults",
+        "firmware.locks",
+        "firmware.records",
     ),
     ("firmware.manifest", "firmware.rc"),
     ("firmware.store", "firmware.services"),

@@ -1,0 +1,55 @@
+"""Every lock of a node, and how to hold one: `with hold(service_lock(title)), hold(SWAP): …`.
+
+Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
+Whoever holds several takes them in this order: push, service, SWAP, FLASH, CONFIG, ANCESTORS.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from firmware.errors import Busy, Refused
+
+TOP = Path("/run/firmware/lock")
+
+#: held while a swap of a service's directory may still be undone; a save waits for it
+SWAP = TOP / "swap"
+#: held by whoever uses the flash
+FLASH = TOP / "save"
+#: held by whoever edits config.rc
+CONFIG = TOP / "config.rc"
+#: held by whoever changes what was synced last
+ANCESTORS = TOP / "ancestors"
+
+
+def push_lock(title: str) -> Path:
+    """Held by each push of a service, from here or to here. The service's own lock is not held for as long: a peer that
+    does not answer is in nobody's way."""
+    return service_lock(f"push of {title}")
+
+
+def service_lock(title: str) -> Path:
+    """Held during start, stop, reload, apply, revert and a push of a service, so that none of them mix.
+
+    Refused for what is not a plain name: it becomes a file of that name.
+    """
+    if not title or title.startswith(".") or "/" in title or "\0" in title:
+        raise Refused(f"{title!r}: it is not the name of a service")
+    return TOP / title
+
+
+@contextmanager
+def hold(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock `path`; Busy if somebody else does and we are not to `wait`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise Busy(f"{path.name}: another command is at work on it", "try again when it is done") from None
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,45 @@
+"""Locks: each is held by one, and ends with its process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from firmware import locks
+from firmware.errors import Busy, Refused
+
+
+def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path: Path) -> None:
+    lock = tmp_path / "deep" / "lock"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", f"from firmware import locks; from pathlib import Path; import sys\nwith locks.hold(Path({str(lock)!r})): print('held', flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(locks.__file__).parents[1],
+    )  # fmt: skip
+    assert holder.stdout and holder.stdout.readline() == "held\n"
+    with pytest.raises(Busy, match="another command is at work"), locks.hold(lock, wait=False):
+        pass
+    holder.kill()
+    holder.communicate()
+    with locks.hold(lock, wait=False):
+        pass
+
+
+def test_locks_have_different_files() -> None:
+    titles = [path(title) for title in ("haproxy", "network.eth0") for path in (locks.service_lock, locks.push_lock)]
+    paths = [locks.SWAP, locks.FLASH, locks.CONFIG, locks.ANCESTORS, *titles]
+    assert len({*paths}) == len(paths)
+    assert {path.parent for path in paths} == {locks.TOP} == {Path("/run/firmware/lock")}
+    assert locks.push_lock("network.eth0").name == "push of network.eth0"
+
+
+@pytest.mark.parametrize("title", ["", ".", "..", ".x", "a/b", "/etc/passwd", "a\0b"])
+def test_what_is_no_name_is_refused(title: str) -> None:
+    with pytest.raises(Refused, match="it is not the name of a service"):
+        locks.service_lock(title)
+
+
+@pytest.mark.parametrize("title", ["a/b", "../../etc/passwd", "a\0b"])
+def test_what_is_no_name_is_refused_for_a_push_too(title: str) -> None:
+    with pytest.raises(Refused, match="it is not the name of a service"):
+        locks.push_lock(title)
