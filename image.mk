@@ -37,7 +37,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
 run: image-packages $(filter build/image/disk.img,$(IMAGE)) ## two virtual units play the story and stay until Ctrl-C (ONCE=1: end after it; COLD=1: from power-on)
-	IMAGE=$(IMAGE) $(PYTHON) tests/story.py --kind qemu --short $(if $(filter-out 0,$(ONCE)),,--stay) $(if $(filter-out 0,$(COLD)),--cold)
+	IMAGE=$(IMAGE) $(PYTHON) tests/support/story.py --kind qemu --short $(if $(filter-out 0,$(ONCE)),,--stay) $(if $(filter-out 0,$(COLD)),--cold)
 
 run-console: ## the console of one of them (NODE=1)
 	@$(NODES) --kind qemu console $(or $(NODE),1)
@@ -56,7 +56,7 @@ lock: ## notes the newest versions of Debian's packages for the image
 env: root image lab-env ## whatever the nodes of both kinds and the tests need
 
 lab: lab-env ## two nodes play the story: pair, push, save, reboot
-	$(PYTHON) tests/story.py
+	$(PYTHON) tests/support/story.py
 
 # Most tests wait for nodes, so there are more workers than two cores; a module's tests share nodes and stay together.
 test: env ## all tests, in three workers (ARGS=… goes to pytest; IMAGE=… is the image under test)
@@ -64,13 +64,13 @@ test: env ## all tests, in three workers (ARGS=… goes to pytest; IMAGE=… is 
 
 test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
 	@tests/lab/packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
-	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/buildroot_tree.py $(ARGS)
+	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/image/buildroot_tree.py $(ARGS)
 
 bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half; ARGS=product IMAGE=…: Buildroot's)
-	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/bench.py $(ARGS)
+	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/long/bench.py $(ARGS)
 
 soak: env ## the long runs, build/soak.json (ARGS="endurance=50": that one, 50 times; SEED=… again)
-	$(VENV)/bin/python tests/soak.py $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(VENV)/bin/python tests/long/soak.py $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 clean: ## everything built goes, labs first (with BUILDROOT=DIR: what Buildroot built in OUTPUT)
 ifneq ($(BUILDROOT),)

@@ -10,12 +10,12 @@ from typing import Any
 
 import hypothesis
 import pytest
-from driver import Lab
+from lab_driver import Lab
 
 LABS = Path(__file__).resolve().parents[1] / "build" / "labs"
 #: the modules that take longest, longest first: begun in this order, so that all workers end at about the same time
 LONGEST = (
-    "test_untrusted", "test_wild", "test_confirm", "test_interruptions", "test_soak", "test_hostile", "test_services_supervisor",
+    "test_untrusted", "test_known_failures", "test_confirm", "test_interruptions", "test_soak", "test_hostile", "test_services_supervisor",
     "test_pair_state", "test_pair_push", "test_lab", "test_versions", "test_services_haproxy", "test_pair_keys", "test_config_save",
     "test_services_boot", "test_conflicts", "test_trail", "test_gate", "test_story",
 )  # fmt: skip
@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest first, the others as they come."""
     order = {name: number for number, name in enumerate(("units", *LONGEST))}
-    items.sort(key=lambda item: order.get(_group(item.nodeid), len(order)))
+    items.sort(key=lambda item: order.get(_group(item.nodeid).rpartition("/")[2], len(order)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -54,8 +54,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def _group(nodeid: str) -> str:
     """The module of a test; one name for all that boot virtual units: those want the cores for themselves."""
-    module = nodeid.partition("::")[0].rpartition("/")[2].removesuffix(".py")
-    return "units" if module.startswith("test_image") else module
+    module = nodeid.partition("::")[0].removesuffix(".py")
+    boots = "/image/" in f"/{module}" and not module.endswith(("test_board", "test_buildroot"))
+    return "units" if boots else module
 
 
 @pytest.hookimpl(wrapper=True)

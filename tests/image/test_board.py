@@ -1,0 +1,157 @@
+"""What the image is made of, before it is made: the lists in buildroot/ are whole and fit each other."""
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import finish
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+BOARD, QUICK = PROJECT / "buildroot/board", PROJECT / "buildroot/quick"
+OVERLAY = PROJECT / "overlay"
+
+
+def lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
+
+
+def test_every_file_that_a_service_account_reads_has_its_owner() -> None:
+    rights = {right.path: right for right in finish.rights()}
+    passwd = {row.split(":")[0]: row.split(":") for row in lines(OVERLAY / "etc/passwd")}
+    for service, account in (("haproxy", "haproxy"), ("syslogd", "syslog")):
+        group = int(passwd[account][3])
+        for path in (OVERLAY / "etc" / service, *(OVERLAY / "etc" / service).rglob("*")):
+            right = rights[f"/{finish.FACTORY}/{path.relative_to(OVERLAY / 'etc')}"]
+            assert (right.owner, right.group) == (0, group)
+            assert right.mode == (0o750 if path.is_dir() else 0o640)
+
+
+def test_the_owners_name_nothing_that_is_not_there() -> None:
+    for right in finish.rights():
+        assert (OVERLAY / "etc" / right.path.removeprefix(f"/{finish.FACTORY}/")).exists()
+        assert not right.mode & 0o007, "what others may read needs no line"
+
+
+def test_the_lock_has_every_package_and_none_that_is_left_out() -> None:
+    assert lines(QUICK / "packages.lock") == sorted(set(lines(QUICK / "packages.lock")))
+    locked = [line.partition("=")[0] for line in lines(QUICK / "packages.lock")]
+    assert all(re.fullmatch(r"[a-z0-9.+-]+=[0-9a-zA-Z.:+~-]+", line) for line in lines(QUICK / "packages.lock"))
+    for line in lines(QUICK / "packages"):
+        sign, _, name = line.rpartition(" ")
+        if sign == "-":
+            assert name not in locked
+        elif name != "linux-image-amd64":  # which only names the newest one
+            assert name in locked
+    assert [name for name in locked if re.fullmatch(r"linux-image-[0-9.-]+-amd64", name)]
+
+
+def test_the_kernel_list_is_well_formed() -> None:
+    rows = [line.split() for line in lines(BOARD / "kernel.list")]
+    assert all(row[0] in ("boot", "run") and re.fullmatch(r"[A-Z0-9_]+", row[1]) for row in rows)
+    assert len({row[1] for row in rows}) == len(rows)
+    assert all(row[2] == "-" or re.fullmatch(r"[A-Za-z0-9_]+", row[2]) for row in rows)
+
+
+@pytest.mark.parametrize("name", ["grub.cfg", "slot.cfg"])
+def test_the_boot_loader_understands(name: str) -> None:
+    done = subprocess.run(["grub-script-check", str(BOARD / name)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def small() -> Iterator[Path]:
+    """A root with a file and a link, all of somebody who is not root; where that somebody can go."""
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place) / "root"
+        (root / "boot").mkdir(parents=True)
+        (root / "file").write_text("text")
+        (root / "link").symlink_to("file")
+        os.utime(root / "file", (1e9, 1e9))
+        for path in (root.parent, root, *root.rglob("*")):
+            os.chown(path, 1000, 1000, follow_symlinks=False)
+        yield root
+
+
+def slot(root: Path, name: str, **environment: str) -> Path:
+    """The slot that uid 1000 makes of it."""
+    made = root.parent / name
+    who = ["setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups"]
+    subprocess.run([*who, BOARD / "make-slot", root, made], check=True, env={**os.environ, **environment})
+    return made
+
+
+def test_everything_in_a_slot_is_roots_whoever_made_it(small: Path) -> None:
+    """An sshd lets nobody in where / is somebody else's."""
+    done = subprocess.run(["unsquashfs", "-lln", slot(small, "slot")], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in done.stdout.splitlines() if "squashfs-root" in line]
+    assert {"squashfs-root", "squashfs-root/file", "squashfs-root/link"} <= {word for row in rows for word in row[5:]}
+    assert {row[1] for row in rows} == {"0/0"}
+    assert rows[0][0] == "drwxr-xr-x"
+
+
+def test_the_same_files_make_the_same_slot(small: Path) -> None:
+    """Also when a checkout has given them other times."""
+    first = slot(small, "first", SOURCE_DATE_EPOCH="1700000000").read_bytes()
+    os.utime(small / "file", (1.1e9, 1.1e9))
+    assert slot(small, "second", SOURCE_DATE_EPOCH="1700000000").read_bytes() == first
+
+
+def test_a_finished_root_has_no_program_that_gives_rights(tmp_path: Path) -> None:
+    program, plain = tmp_path / "program", tmp_path / "plain"
+    for path, mode in ((program, 0o6755), (plain, 0o640)):
+        path.touch()
+        path.chmod(mode)
+    finish.no_rights(tmp_path)
+    assert (program.stat().st_mode & 0o7777, plain.stat().st_mode & 0o7777) == (0o755, 0o640)
+
+
+def make(*words: str, path: str = "/usr/bin:/bin") -> str:
+    """What our make says, called by a user whose PATH is that."""
+    argv = ["make", "-s", "-f", "image.mk", *words]
+    done = subprocess.run(argv, cwd=finish.PROJECT, capture_output=True, text=True, env={"PATH": path})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_an_ordinary_users_make_finds_the_programs_that_debian_keeps_for_root() -> None:
+    assert make("--eval", "where:\n\tcommand -v mke2fs", "where").endswith("sbin/mke2fs\n")
+
+
+def test_what_run_is_told() -> None:
+    plain, image = make("-n", "run"), make("-n", "run", "IMAGE=/x/disk.img")
+    assert "--stay" in plain and "--stay" in make("-n", "run", "ONCE=0") and "--stay" not in make("-n", "run", "ONCE=1")
+    assert "IMAGE=/x/disk.img" in image and "quick/build" not in make(
+        "-n", "-W", "image.mk", "run", "IMAGE=/x/disk.img"
+    )
+
+
+def test_what_is_no_disk_is_refused_before_a_unit_is_powered_on(tmp_path: Path) -> None:
+    for size in (0, 4096):
+        image = tmp_path / f"{size}.img"
+        image.write_bytes(os.urandom(size))
+        argv = ["/usr/bin/python3", finish.PROJECT / "tests/lab/nodes", "--kind", "qemu", "--image", image]
+        argv += ["--state", tmp_path / "state", "up", "1"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr.partition(":")[0]) == (1, "nodes"), done.stderr
+        assert f"{image}: it is no disk image" in done.stderr
+        assert not (tmp_path / "state").exists()
+
+
+def test_an_archive_without_a_locked_package_is_said(tmp_path: Path) -> None:
+    """The newest versions are taken then, with a warning that names the difference and the remedy."""
+    quick = tmp_path / "buildroot" / "quick"
+    subprocess.run(["cp", "-a", str(QUICK.parent), str(tmp_path)], check=True)
+    lock = quick / "packages.lock"
+    lock.write_text(re.sub(r"^netbase=.*$", "netbase=0.1", lock.read_text(), flags=re.M))
+    source = (quick / "unpack").read_text()
+    (quick / "unpack").write_text(source[: source.rindex("\nchoose\n")] + "\nchoose\n")  # the download alone
+    done = subprocess.run([quick / "unpack", str(tmp_path / "base")], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "-netbase=0.1" in done.stderr
+    assert "+netbase=" in done.stderr
+    assert "make -f image.mk lock" in done.stderr
+    assert list((tmp_path / "base.debs").glob("netbase_*"))

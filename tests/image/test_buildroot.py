@@ -1,0 +1,195 @@
+"""Buildroot's external tree, without Buildroot: what it names is there, and it asks for what the quick image has."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import firmware
+
+PROJECT = Path(__file__).resolve().parents[2]
+TREE = PROJECT / "buildroot"
+PACKAGES = sorted(path for path in (TREE / "package").iterdir())
+DEFCONFIGS = sorted((TREE / "configs").iterdir())
+FRAGMENTS = sorted((TREE / "board").glob("*.fragment"))
+FIRMWARE = TREE / "package/csyncd-firmware"
+
+#: the Debian packages of the quick image, and what Buildroot calls them
+SYMBOLS = {
+    "busybox": None,  # it is part of any Buildroot image
+    "busybox-static": None,
+    "e2fsprogs": "E2FSPROGS",
+    "execline": "EXECLINE",
+    "haproxy": "HAPROXY",
+    "iproute2": "IPROUTE2",
+    "libxxhash0": "XXHASH",
+    "linux-image-amd64": None,  # BR2_LINUX_KERNEL
+    "mount": "UTIL_LINUX_MOUNT",
+    "netbase": None,  # its three tables are in Buildroot's skeleton
+    "openssh-client": "OPENSSH",
+    "openssh-server": "OPENSSH",
+    "openssl": "LIBOPENSSL_BIN",
+    "procps": "PROCPS_NG",
+    "python3-cffi-backend": "PYTHON_CFFI",
+    "python3-h11": "PYTHON_H11",
+    "python3-netifaces": "PYTHON_NETIFACES",
+    "python3-psutil": "PYTHON_PSUTIL",
+    "python3-pyinotify": "PYTHON_PYINOTIFY",
+    "python3-serial": "PYTHON_SERIAL",
+    "s6": "S6",
+    "tcpdump": "TCPDUMP",
+    "util-linux": "UTIL_LINUX",
+    "wireguard-tools": "WIREGUARD_TOOLS",
+}
+#: what Buildroot has no need to be asked for twice: parts of the above, and what Debian's packages bring along
+PARTS = {"LIBXCRYPT", "LUA", "LUA_5_3", "OPENSSL", "PCRE2", "PYTHON3", "PYTHON_PYASYNCORE", "BUSYBOX_SHOW_OTHERS"}
+
+
+def lines(path: Path) -> list[str]:
+    return [
+        line for line in path.read_text().splitlines() if line.strip() and not re.match(r"\s*# (?!CONFIG_|BR2_)", line)
+    ]
+
+
+def options(path: Path) -> dict[str, str]:
+    """What a defconfig or fragment asks for, by name; `n` where it wants something off."""
+    asked: dict[str, str] = {}
+    for line in lines(path):
+        found = re.fullmatch(r'(\w+)=(y|m|\d+|".*")|# (\w+) is not set', line)
+        assert found, f"{path}: {line!r}"
+        name = found[1] or found[3]
+        assert name not in asked, f"{path}: {name} stands there twice"
+        asked[name] = found[2] or "n"
+    return asked
+
+
+def selected() -> set[str]:
+    """The packages that the image asks for, by Buildroot's symbols without BR2_PACKAGE_."""
+    symbols = re.findall(r"^\tselect BR2_PACKAGE_(\w+)", (FIRMWARE / "Config.in").read_text(), re.M)
+    return {
+        *symbols,
+        *(name.removeprefix("BR2_PACKAGE_") for name in options(DEFCONFIGS[0]) if name.startswith("BR2_PACKAGE_")),
+    }
+
+
+def test_the_tree_has_a_name_and_one_line_that_takes_in_its_packages() -> None:
+    described = dict(line.split(": ", 1) for line in (TREE / "external.desc").read_text().splitlines())
+    assert set(described) == {"name", "desc"}
+    assert lines(TREE / "external.mk") == [
+        f"include $(sort $(wildcard $(BR2_EXTERNAL_{described['name']}_PATH)/package/*/*.mk))"
+    ]
+
+
+def test_every_package_is_sourced_and_every_source_is_there() -> None:
+    sourced = re.findall(r'^source "\$BR2_EXTERNAL_CSYNCD_PATH/(.*)"$', (TREE / "Config.in").read_text(), re.M)
+    assert sourced == sorted(str(path.relative_to(TREE)) for path in TREE.glob("package/*/Config.in"))
+    assert [path.name for path in PACKAGES] == [mk.stem for mk in sorted(TREE.glob("package/*/*.mk"))]
+
+
+def test_every_symbol_of_ours_has_our_prefix() -> None:
+    for config in TREE.glob("package/*/Config.in"):
+        assert all(
+            name.startswith("BR2_PACKAGE_CSYNCD_") for name in re.findall(r"^config (\w+)", config.read_text(), re.M)
+        )
+
+
+@pytest.mark.parametrize("defconfig", DEFCONFIGS, ids=lambda path: path.name)
+def test_every_file_that_a_defconfig_names_is_there(defconfig: Path) -> None:
+    for value in options(defconfig).values():
+        for name in re.findall(r"\$\(BR2_EXTERNAL_CSYNCD_PATH\)/([^ \"]+)", value):
+            assert (TREE / name).exists(), name
+
+
+@pytest.mark.parametrize("defconfig", DEFCONFIGS, ids=lambda path: path.name)
+def test_whatever_is_downloaded_has_a_hash(defconfig: Path) -> None:
+    """That of a kernel of our choice is ours to give, for Buildroot's own are of its choice."""
+    asked = options(defconfig)
+    assert asked["BR2_DOWNLOAD_FORCE_CHECK_HASHES"] == "y"
+    kernel = asked["BR2_LINUX_KERNEL_CUSTOM_VERSION_VALUE"].strip('"')
+    for name in ("linux", "linux-headers"):
+        hashes = (TREE / "patches" / name / f"{name}.hash").read_text()
+        assert re.search(rf"^sha256  [0-9a-f]{{64}}  linux-{re.escape(kernel)}\.tar\.xz$", hashes, re.M)
+    for package in PACKAGES:
+        text = (package / f"{package.name}.mk").read_text()
+        downloads = "_SITE = " in text and "_SITE_METHOD = local" not in text
+        assert not downloads or (package / f"{package.name}.hash").exists(), package.name
+
+
+def test_every_patch_is_for_a_package_and_says_where_it_went() -> None:
+    for patch in (TREE / "patches").rglob("*.patch"):
+        assert re.fullmatch(r"\d{4}-[\w.-]+\.patch", patch.name)
+        assert re.search(r"^Upstream: ", patch.read_text(), re.M), patch
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.name)
+def test_the_fragments_are_well_formed(fragment: Path) -> None:
+    assert all(name.startswith("CONFIG_") for name in options(fragment))
+
+
+def test_the_kernel_has_what_the_list_asks_for() -> None:
+    """Built in what is needed before the slot is mounted, or is no module anywhere; the rest as modules or built in."""
+    asked = options(TREE / "board/linux.fragment")
+    for when, option, module, *_ in (line.split() for line in lines(TREE / "board/kernel.list")):
+        wanted = {"y"} if when == "boot" or module == "-" else {"y", "m"}
+        assert asked.get(f"CONFIG_{option}") in wanted, option
+
+
+def test_both_images_hold_the_same_programs() -> None:
+    debian = {
+        line.removeprefix("+ ")
+        for line in (TREE / "quick/packages").read_text().splitlines()
+        if line[:1] not in ("", "#", "-")
+    }
+    assert debian == set(SYMBOLS)
+    wanted = {symbol for symbol in SYMBOLS.values() if symbol}
+    chosen = {name for name in selected() if not name.startswith(("HOST_", "BUSYBOX_CONFIG", "CSYNCD_", "PYTHON3_"))}
+    assert wanted - chosen == {"EXECLINE"}, "which s6 selects"
+    assert {name for name in chosen - wanted if not name.startswith("UTIL_LINUX_")} == PARTS
+
+
+def test_the_package_brings_what_the_wheel_depends_on() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    needs = {re.split(r"[;<>= ]", name)[0].upper().replace("-", "_") for name in project["dependencies"]}
+    assert {f"PYTHON_{name}" for name in needs} <= selected()
+
+
+def test_the_package_has_the_version_and_licence_of_the_firmware() -> None:
+    text = (FIRMWARE / "csyncd-firmware.mk").read_text()
+    assert f"CSYNCD_FIRMWARE_VERSION = {firmware.__version__}\n" in text
+    assert "CSYNCD_FIRMWARE_LICENSE = Apache-2.0\n" in text
+    assert (PROJECT / "LICENSE").read_text().split()[:2] == ["Apache", "License"]
+
+
+def kept(tmp_path: Path, asked: str) -> tuple[int, str]:
+    (tmp_path / "config").write_text('CONFIG_A=y\nCONFIG_B=m\nCONFIG_C="text"\n# CONFIG_D is not set\n')
+    (tmp_path / "asked").write_text(asked)
+    done = subprocess.run([TREE / "kept", tmp_path / "config", tmp_path / "asked"], capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_what_kconfig_keeps_is_fine(tmp_path: Path) -> None:
+    assert kept(
+        tmp_path, '# words\nCONFIG_A=y\nCONFIG_B=m\nCONFIG_C="text"\n# CONFIG_D is not set\n# CONFIG_E is not set\n'
+    ) == (0, "")
+
+
+@pytest.mark.parametrize("line", ["CONFIG_A=m", "CONFIG_D=y", "CONFIG_E=y", 'CONFIG_C="tex"', "# CONFIG_B is not set"])
+def test_what_kconfig_drops_is_named(tmp_path: Path, line: str) -> None:
+    status, words = kept(tmp_path, f"CONFIG_A=y\n{line}\n")
+    assert status == 1
+    assert words == f"{tmp_path}/config: asked for in {tmp_path}/asked and not kept:\n  {line}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "say where Buildroot lies, a clone or a release of 2026.02.x: make -f image.mk buildroot BUILDROOT=DIR"),
+        (["BUILDROOT=native"], "native: no Buildroot lies there (BUILDROOT=DIR)"),
+    ],
+)
+def test_without_buildroot_it_is_said_what_to_give(words: list[str], said: str) -> None:
+    done = subprocess.run(["make", "-f", "image.mk", "buildroot", *words], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f"buildroot: {said}\n" in done.stderr

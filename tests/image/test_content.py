@@ -1,0 +1,157 @@
+"""What is in the image, and what a running unit shows to the outside: rights, libraries, programs, ports, accounts."""
+
+import json
+import re
+from pathlib import Path
+
+import disk_image
+import pytest
+from lab_driver import Lab, eventually
+from pexpect import TIMEOUT
+from serial_console import console
+
+WALKER = (Path(__file__).parents[1] / "support" / "unit_inventory.py").read_text()
+
+
+#: imports everything; prints how many modules the firmware has
+IMPORT = """
+import importlib, pkgutil
+import firmware, _cffi_backend, h11, netifaces, psutil, pyinotify, serial.tools.list_ports
+names = [module.name for module in pkgutil.walk_packages(firmware.__path__, "firmware.")]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
+
+
+def walked(units: Lab, what: str) -> list[str]:
+    """What unit_inventory.py finds on a unit."""
+    found: list[str] = json.loads(units.run(1, "/usr/bin/python3", "-c", WALKER, what, timeout=600).stdout)
+    return found
+
+
+@pytest.mark.parametrize("slot", disk_image.SLOTS)
+def test_nothing_in_a_slot_is_for_everybody_to_write_or_gives_rights(slot: str) -> None:
+    entries = disk_image.listing(slot)
+    assert len(entries) > 1000
+    assert not [entry for entry in entries if entry.mode[0] != "l" and entry.mode[8] == "w"]
+    assert not [entry for entry in entries if "s" in entry.mode[1:].lower()]
+
+
+def test_only_the_factorys_secrets_are_not_roots() -> None:
+    others = {entry.path.split("/")[-1] for entry in disk_image.listing("slot-a") if entry.owner != "0/0"}
+    assert others == {"haproxy", "haproxy.cfg", "syslogd", "syslog.conf"}
+
+
+def test_both_slots_hold_the_same() -> None:
+    first, second = (disk_image.listing(slot) for slot in disk_image.SLOTS)
+    assert first == second
+
+
+def test_nothing_on_a_running_unit_is_for_everybody_to_write_or_gives_rights(units: Lab) -> None:
+    assert walked(units, "rights") == []
+
+
+def test_the_root_is_read_only_and_etc_is_ram(units: Lab) -> None:
+    types = dict(line.split()[1:3] for line in units.read(1, "/proc/mounts").splitlines())
+    assert types["/"] == "squashfs"
+    assert {types[place] for place in ("/etc", "/run", "/var", "/tmp", "/root")} == {"tmpfs"}
+    assert "/flash" not in types and "/identity" not in types, "mounted only while needed"
+    assert "Read-only" in units.run(1, "touch", "/usr/new", check=False).stderr
+    assert not [entry for entry in disk_image.listing("slot-a") if entry.path.startswith("/etc/")]
+
+
+def listening(units: Lab) -> set[tuple[str, str, int]]:
+    """Protocol, address and port of every socket that takes what comes from outside; addresses as the kernel has them."""
+    found = set()
+    for protocol, state in (
+        ("tcp", "0A"),
+        ("tcp6", "0A"),
+        ("udp", "07"),
+        ("udp6", "07"),
+        ("raw", "07"),
+        ("raw6", "07"),
+    ):
+        for line in units.read(1, f"/proc/net/{protocol}").splitlines()[1:]:
+            address, port = line.split()[1].split(":")
+            if line.split()[3] == state:
+                found.add((protocol, address, int(port, 16)))
+    return found
+
+
+def test_nothing_listens_that_is_not_meant(units: Lab) -> None:
+    """sshd, haproxy, the web UI; and the harness's own sshd, on the address that only the host reaches."""
+    everywhere, everywhere6, host = "0" * 8, "0" * 32, "0F02000A"
+    assert listening(units) == {
+        ("tcp", everywhere, 22), ("tcp6", everywhere6, 22), ("tcp", everywhere, 80), ("tcp", everywhere, 4444),
+        ("tcp", host, 2222),
+    }  # fmt: skip
+    assert len(units.read(1, "/proc/net/packet").splitlines()) == 1, "nobody listens to whole frames"
+
+
+def main_pid(units: Lab, service: str) -> int:
+    rows = json.loads(units.run(1, "service", "list", "--json").stdout)
+    return next(row["pid"] or 0 for row in rows if row["name"] == service)
+
+
+@pytest.mark.parametrize(("service", "account"), [("haproxy", "401"), ("syslogd", "402"), ("wui", "404")])
+def test_what_need_not_be_root_is_not(units: Lab, service: str, account: str) -> None:
+    """Nor any process that it has started, nor can it become root again."""
+    status = units.read(1, f"/proc/{main_pid(units, service)}/status")
+    assert re.findall(r"^[UG]id:\t(.*)", status, re.M) == ["\t".join([account] * 4)] * 2
+    assert "NoNewPrivs:\t1" in status
+
+
+@pytest.mark.parametrize("service", ["haproxy", "sshd", "syslogd"])
+def test_a_service_that_crashes_is_back(units: Lab, service: str) -> None:
+    """And no other notices."""
+    rows = {row["name"]: row["pid"] for row in json.loads(units.run(1, "service", "list", "--json").stdout)}
+    units.run(1, "kill", "-9", str(rows[service]))
+    assert eventually(lambda: main_pid(units, service) not in (0, rows[service]), 60)
+    assert eventually(lambda: units.run(1, "service", service, "status", check=False).status == 0, 60)
+    after = {row["name"]: row["pid"] for row in json.loads(units.run(1, "service", "list", "--json").stdout)}
+    assert {name for name in rows if rows[name] != after[name]} == {service}
+
+
+def test_what_is_logged_can_be_read(units: Lab) -> None:
+    """In files in RAM, sorted and bounded, or in a ring in memory; `logread` reads either."""
+    units.run(1, "logger", "-t", "mark", "in a file")
+    assert eventually(lambda: "mark: in a file" in units.read(1, "/var/log/messages"), 20)
+    assert "mark: in a file" in units.run(1, "logread").stdout
+    assert "tmpfs" in units.run(1, "df", "-T", "/var/log/messages").stdout
+    units.run(1, "config", "add", "syslogd", "buffer", "64")
+    units.run(1, "service", "syslogd", "restart")
+    units.run(1, "logger", "-t", "mark", "in the ring")
+    assert eventually(lambda: "mark: in the ring" in units.run(1, "logread").stdout, 20)
+    units.run(1, "config", "del", "syslogd", "buffer")
+    units.run(1, "service", "syslogd", "restart")
+
+
+def test_nobody_is_on_the_second_serial_line(units: Lab) -> None:
+    """It is left to provisioning: no process has it open, nobody answers there."""
+    holders = units.run(1, "sh", "-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep ttyS1", check=False)
+    assert holders.stdout == ""
+    with console(units, 1, "ttyS1") as line:
+        line.type("")
+        with pytest.raises(TIMEOUT):
+            line.read(".", 2)
+
+
+@pytest.mark.parametrize("program", ["setpriv", "unshare", "mount"])
+def test_a_shell_prefers_the_programs_of_util_linux(units: Lab, program: str) -> None:
+    """busybox has applets of these names, which know less; a service could not start with them."""
+    assert "util-linux" in units.run(1, "sh", "-c", f"{program} --version").stdout
+
+
+def test_every_module_of_ours_and_of_others_can_be_imported(units: Lab) -> None:
+    done = units.run(1, "/usr/bin/python3", "-c", IMPORT, timeout=120)
+    assert int(done.stdout) > 80 and done.stderr == ""
+
+
+def test_every_program_and_library_finds_its_libraries(units: Lab) -> None:
+    assert walked(units, "libraries") == []
+
+
+def test_every_program_starts(units: Lab) -> None:
+    """The last one here: who knows what they do."""
+    assert walked(units, "programs") == []

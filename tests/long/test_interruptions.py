@@ -1,0 +1,51 @@
+"""A push that is interrupted, at each of its steps and at random: what is left is whole and true, and the next one works."""
+
+import random
+from collections.abc import Iterator
+
+import disruptions
+import pytest
+import story
+from disruptions import Blow
+from interruptions import Game
+from lab_driver import Lab
+from story import Stage
+
+from firmware.faults import STEPS
+
+
+@pytest.fixture(scope="module")
+def game(module_lab: Lab) -> Iterator[Game]:
+    """Two paired nodes, and whoever interrupts what they push."""
+    stage = Stage(module_lab, tell=lambda text: None)
+    story.pair(stage)
+    with Game(stage, tell=print) as made:
+        yield made
+
+
+def survives(game: Game, blow: Blow) -> None:
+    """Hold a push to what is left after this blow, and see that it was really struck."""
+    game.figures.violations.clear()
+    before = game.figures.interruptions[blow.kind]
+    game.round(blow.text, random.Random(blow.text), blow)
+    assert not game.figures.violations, "\n".join(game.figures.violations)
+    assert game.figures.interruptions[blow.kind] == before + 1, "the push was not interrupted there"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_push_may_be_killed_at(step: str, game: Game) -> None:
+    survives(game, disruptions.at_step(step, "kill"))
+
+
+def test_a_diff_whose_answer_is_cut_off_is_asked_for_again(game: Game) -> None:
+    lab = game.stage.lab
+    lab.run(2, "mkdir", "-p", "/run/faults")
+    lab.write(2, "/run/faults/receive.begun", "cut\n")
+    assert "haproxy" in lab.run(1, "csync", "diff", "haproxy").stderr
+    assert lab.run(2, "ls", "/run/faults").stdout == "", "it was not cut off"
+
+
+def test_a_push_may_be_interrupted_anywhere(game: Game) -> None:
+    game.figures.violations.clear()
+    game.play(12, seed=3)
+    assert not game.figures.violations, "\n".join(game.figures.violations)

@@ -1,0 +1,388 @@
+"""`config` and what it saves, on a real node: words, JSON, exit statuses, and what a reboot and a power cut leave."""
+
+import json
+import os
+import pty
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from lab_driver import Lab, Result
+
+CFG = "/etc/haproxy/haproxy.cfg"
+
+
+@pytest.fixture
+def node(lab: Lab) -> Iterator["Node"]:
+    """Node 1 with nothing saved and the factory's /etc, and so again afterwards."""
+    found = Node(lab)
+    found.forget()
+    yield found
+    found.forget()
+
+
+class Node:
+    """Node 1 of a lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+
+    def config(self, *words: str, status: int = 0, stdin: str | bytes = b"") -> Result:
+        """Run `config` and check its exit status."""
+        done = self.lab.run(1, "config", *words, check=False, stdin=stdin)
+        assert done.status == status, done
+        return done
+
+    def json(self, *words: str) -> Any:
+        """What `config WORDS --json` prints."""
+        return json.loads(self.config(*words, "--json").stdout)
+
+    def sh(self, script: str, stdin: str | bytes = b"") -> str:
+        """Run a script on the node."""
+        return self.lab.run(1, "sh", "-ec", script, stdin=stdin).stdout
+
+    def forget(self) -> None:
+        """Remove what is saved, and go back to the factory."""
+        self.sh("rm -rf /flash/config /run/firmware/saved/state.json")
+        self.config("restore")
+
+
+def test_a_fresh_node_has_nothing_to_save(node: Node) -> None:
+    assert node.config("changes").stdout == ""
+    assert node.config("changes", "-q").stdout == ""
+    assert node.json("changes") == {"added": [], "changed": [], "removed": []}
+    assert node.config("diff").stdout == ""
+    assert node.json("history") == []
+    assert "factory" in node.config("history").stderr
+    assert node.config("export", "-", status=1).stderr.endswith("hint: config save\n")
+
+
+def test_changes_in_words_json_and_status(node: Node) -> None:
+    node.sh(
+        f"echo '# x' >>{CFG}; rm /etc/hosts; mkdir '/etc/haproxy/a b'; touch '/etc/haproxy/new\nline'; touch /etc/x~"
+    )
+    done = node.config("changes")
+    assert done.stdout.splitlines() == [
+        "+ /etc/haproxy/a b", f"~ {CFG}", '+ "/etc/haproxy/new\\012line"', "- /etc/hosts",
+    ]  # fmt: skip
+    quiet = node.config("changes", "-q", status=1)
+    assert (quiet.stdout, quiet.stderr) == ("", "")
+    assert node.json("changes") == {
+        "added": ["/etc/haproxy/a b", "/etc/haproxy/new\nline"], "changed": [CFG], "removed": ["/etc/hosts"],
+    }  # fmt: skip
+
+
+def test_save_history_and_the_digest_that_others_can_check(node: Node) -> None:
+    node.sh(f"echo '# one' >>{CFG}")
+    done = node.config("save", "-m", "the first")
+    digest = done.stdout.rpartition("(")[2].rstrip(")\n")
+    assert done.stdout == f"saved generation 1: 0 added, 1 changed, 0 removed ({digest})\n"
+    body = node.sh("head -c -2048 /flash/config/000001.tar | sha256sum").split()[0]
+    assert digest == f"sha256:{body}" == "sha256:" + node.sh("tar -xOf /flash/config/000001.tar SHA256").strip()
+    assert "# one" in node.sh("tar -xOf /flash/config/000001.tar etc/haproxy/haproxy.cfg")
+    assert node.config("changes", "-q").status == 0
+    node.sh(f"echo '# two' >>{CFG}; rm /etc/hosts")
+    told = node.json("save", "-m", "the second")
+    assert {
+        "generation": 2,
+        "message": "the second",
+        "added": [],
+        "changed": [CFG],
+        "removed": ["/etc/hosts"],
+    }.items() <= told.items()
+    assert told["fresh"] is True
+    assert node.config("save").stdout == f"nothing to save: generation 2 has it all ({told['digest']})\n"
+    found = node.json("history")
+    assert [(one["generation"], one["message"], one["current"], one["verified"]) for one in found] == [
+        (2, "the second", True, True), (1, "the first", False, True),
+    ]  # fmt: skip
+    assert found[1]["digest"] == digest
+    assert found[0]["who"] == "root"
+    assert [line.split()[0] for line in node.config("history").stdout.splitlines()] == ["*", "1"]
+
+
+def test_only_what_was_saved_survives_a_reboot_and_a_power_cut(node: Node) -> None:
+    node.sh(f"echo '# kept' >>{CFG}; rm /etc/shells; chmod 0640 {CFG}; ln -s nowhere /etc/link")
+    node.config("save")
+    node.sh(f"echo '# lost' >>{CFG}; touch /etc/lost")
+    for way in (node.lab.reboot, node.lab.cut):
+        way(1)
+        assert node.lab.read(1, CFG).splitlines()[-1] == "# kept"
+        assert node.sh(f"stat -c %a {CFG}; readlink /etc/link; ls /etc/shells /etc/lost 2>&1 || true").splitlines()[
+            :2
+        ] == ["640", "nowhere"]
+        assert node.sh("ls /etc").split().count("shells") == 0
+        assert node.sh("ls /etc").split().count("lost") == 0
+        assert node.config("changes").stdout == ""
+
+
+def test_a_power_cut_right_after_the_save(node: Node) -> None:
+    node.sh(f"echo '# quick' >>{CFG}")
+    node.config("save")
+    node.lab.cut(1)
+    assert node.lab.read(1, CFG).splitlines()[-1] == "# quick"
+
+
+def test_a_damaged_generation_is_passed_over_at_boot(node: Node) -> None:
+    for text in ("one", "two"):
+        node.sh(f"echo '# {text}' >>{CFG}")
+        node.config("save")
+    node.sh("printf X | dd of=/flash/config/000002.tar bs=1 seek=700 conv=notrunc 2>/dev/null")
+    node.lab.reboot(1)
+    assert node.lab.read(1, CFG).splitlines()[-1] == "# one"
+    done = node.config("restore")
+    assert done.stdout.startswith("restored generation 1 of 20")
+    assert "generation 2 is damaged: its SHA-256 does not match" in done.stderr
+    assert "damaged" in node.config("history").stdout
+    assert [one["verified"] for one in node.json("history")] == [False, True]
+
+
+@pytest.mark.parametrize("damage", ["echo garbage >$f", "rm $f", "printf x | dd of=$f bs=1 seek=2000 conv=notrunc"])
+def test_changes_knows_what_became_of_what_was_saved(node: Node, damage: str) -> None:
+    node.sh("echo '# saved' >>/etc/haproxy/haproxy.cfg")
+    node.config("save")
+    node.config("changes", "-q")
+    node.sh(f"f=$(ls /flash/config/*.tar); {damage}")
+    node.config("changes", "-q", status=1)
+    assert CFG in node.json("changes")["changed"]
+
+
+def test_diff(node: Node) -> None:
+    node.config("save")
+    node.sh("""
+        printf 'global\\n' >/etc/haproxy/haproxy.cfg
+        printf -- '-----BEGIN PRIVATE KEY-----\\nc2VjcmV0\\n' >/etc/haproxy/site.pem
+        printf '\\0' >/etc/haproxy/blob; chmod 600 /etc/hosts; ln -s a /etc/link; rm /etc/shells
+        printf 'private_key c2VjcmV0c2VjcmV0\\n' >/etc/keys
+    """)
+    for base in ((), ("saved",), ("factory",), ("1",)):
+        done = node.config("diff", *base).stdout
+        assert f"--- a{CFG}\n+++ b{CFG}\n@@ " in done
+        assert "binary files differ: /etc/haproxy/blob\n" in done
+        assert "private key, not shown: /etc/haproxy/site.pem\n" in done
+        assert "/etc/hosts: mode 0644 before, now 0600\n" in done
+        assert "--- a/etc/shells\n+++ /dev/null\n" in done
+        assert "/etc/link: added, a symbolic link" in done
+        assert "c2Vjc" not in done
+    found = {one["path"]: one for one in node.json("diff")}
+    assert found["/etc/haproxy/site.pem"]["diff"] is None
+    assert found[CFG]["change"] == "changed"
+    node.config("save")
+    assert node.config("diff").stdout == ""
+    assert node.config("diff", "1").stdout != ""
+    for wrong, status in (("7", 1), ("nonsense", 2), ("0", 2)):
+        assert node.config("diff", wrong, status=status).stdout == ""
+
+
+def test_rollback(node: Node) -> None:
+    for text in ("one", "two"):
+        node.sh(f"echo '# {text}' >>{CFG}; touch /etc/haproxy/{text}")
+        node.config("save")
+    done = node.config("rollback", "1")
+    assert done.stdout == "generation 1 is below /etc: 0 added, 1 changed, 1 removed\n"
+    assert "config save" in done.stderr
+    assert node.lab.read(1, CFG).splitlines()[-1] == "# one"
+    assert node.config("changes").stdout.splitlines() == [f"~ {CFG}", "- /etc/haproxy/two"]
+    node.config("save", "-m", "back again")
+    node.lab.reboot(1)
+    assert node.lab.read(1, CFG).splitlines()[-1] == "# one"
+    for wrong, status in (("9", 1), ("x", 2), ("-1", 2)):
+        node.config("rollback", wrong, status=status)
+    journal = [json.loads(line) for line in node.sh("cat /flash/config/journal").splitlines()]
+    assert [line["what"] for line in journal] == ["save", "save", "rollback", "save"]
+
+
+def test_restore_says_what_it_threw_away(node: Node) -> None:
+    node.config("save")
+    node.sh(f"echo '# unsaved' >>{CFG}")
+    done = node.config("restore")
+    assert "1 path below /etc had not been saved" in done.stderr
+    assert node.config("changes", "-q").status == 0
+
+
+def test_export_and_import(node: Node) -> None:
+    node.sh(f"echo '# exported' >>{CFG}")
+    node.config("save", "-m", "to be exported")
+    node.sh("touch /etc/unsaved")
+    done = node.config("export", "/tmp/saved.tar")
+    assert "note: not in it: 1 unsaved path below /etc" in done.stderr
+    assert node.sh("stat -c %a /tmp/saved.tar").strip() == "600"
+    raw = node.lab.nodes("exec", "1", "config", "export", "-").stdout
+    assert raw.encode("utf-8", "surrogateescape") == node.sh("cat /tmp/saved.tar").encode("utf-8", "surrogateescape")
+    node.sh("cat >/tmp/copy.tar", stdin=raw)
+    assert node.sh("sha256sum </tmp/copy.tar") == node.sh("sha256sum </flash/config/000001.tar")
+    node.forget()
+    taken = node.config("import", "/tmp/saved.tar")
+    assert taken.stdout.startswith("saved generation 1: 0 added, 1 changed, 0 removed")
+    assert "/etc is as it was" in taken.stderr
+    assert "# exported" not in node.lab.read(1, CFG)
+    assert node.config("changes").stdout == f"~ {CFG}\n"
+    node.lab.reboot(1)
+    assert "# exported" in node.lab.read(1, CFG)
+    node.sh("head -c 5000 /dev/urandom >/tmp/bad.tar")
+    refused = node.config("import", "/tmp/bad.tar", status=3)
+    assert "not a configuration that can be taken" in refused.stderr
+    assert "none.tar: No such file" in node.config("import", "/tmp/none.tar", status=1).stderr
+    assert node.config("import", "-", status=3, stdin=b"").stdout == ""
+    assert [one["generation"] for one in node.json("history")] == [1]
+    node.sh("rm -f /tmp/*.tar")
+
+
+def test_reset(node: Node) -> None:
+    node.sh(f"echo '# mine' >>{CFG}; touch /etc/mine")
+    node.config("save")
+    refused = node.config("reset", status=3)
+    assert refused.stderr.splitlines()[-1] == "hint: config reset --yes"
+    assert node.sh("ls /etc/mine").strip() == "/etc/mine"
+    done = node.config("reset", "--yes")
+    assert done.stdout.startswith("/etc is as the factory made it: 0 added, 1 changed, ")
+    assert done.stdout.endswith(" removed; saved as generation 2\n")
+    assert node.config("changes").stdout == ""
+    node.lab.cut(1)
+    assert "# mine" not in node.lab.read(1, CFG)
+    node.config("rollback", "1")
+    assert "# mine" in node.lab.read(1, CFG)
+
+
+@pytest.mark.parametrize(("word", "status"), [("yes", 3), ("", 3), ("Yes", 0)])
+def test_reset_on_a_terminal_asks_for_the_exact_word(node: Node, word: str, status: int) -> None:
+    node.sh("touch /etc/mine")
+    main, other = pty.openpty()
+    argv = node.lab._argv("exec", "1", "config", "reset")
+    process = subprocess.Popen(argv, stdin=other, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.write(main, f"{word}\n".encode())
+    _, words = process.communicate(timeout=30)
+    os.close(main)
+    os.close(other)
+    assert process.returncode == status, words
+    assert (b"nothing was changed" in words) == (status == 3)
+    assert node.sh("ls /etc").split().count("mine") == (status == 3)
+
+
+def test_what_cannot_be_saved(node: Node) -> None:
+    node.sh("echo 'service good' >/etc/config.rc")
+    node.config("save")
+    node.sh(": >/etc/config.rc")
+    assert "config.rc" in node.config("save", status=3).stderr
+    node.sh("printf 'service haproxy\\n  bin \"x\\n' >/etc/config.rc")
+    assert node.config("save", status=4).stderr.startswith("/etc/config.rc:2: ")
+    node.sh("echo nonsense >/etc/firmware/save.rules; echo 'service good' >/etc/config.rc")
+    assert node.config("save", status=4).stderr.startswith("/etc/firmware/save.rules:1: ")
+    assert [one["generation"] for one in node.json("history")] == [1]
+
+
+def test_a_flash_that_is_full(node: Node) -> None:
+    node.sh(f"echo '# good' >>{CFG}")
+    node.config("save")
+    node.sh("mount -t tmpfs -o size=2m none /flash; mkdir /flash/config")
+    try:
+        node.config("save", "-m", "onto the small one")
+        node.sh(f"echo '# bad' >>{CFG}; head -c 3000000 /dev/urandom >/etc/haproxy/large")
+        done = node.config("save", status=1)
+        assert done.stderr.startswith("config save: /flash/config: no room: ")
+        assert [one["message"] for one in node.json("history")] == ["onto the small one"]
+    finally:
+        node.sh("umount /flash; rm -f /run/firmware/saved/state.json")
+    assert node.config("restore").stdout.startswith("restored generation 1 ")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("save", "extra"), ("save", "-x"), ("save", "-m"), ("save", "-m", "x" * 501), ("history", "1"), ("rollback",),
+        ("rollback", "1", "2"), ("restore", "1"), ("export",), ("import",), ("reset", "now"), ("diff", "1", "2"), ("changes", "/etc"),
+    ],
+)  # fmt: skip
+def test_wrong_words(node: Node, words: tuple[str, ...]) -> None:
+    done = node.config(*words, status=2)
+    assert done.stderr.startswith(f"config {words[0]}: ")
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_names_that_are_no_text_survive(node: Node) -> None:
+    odd = b"/etc/haproxy/\xff \x01 "
+    node.lab.run(1, "touch", odd)
+    assert node.config("changes").stdout == '+ "/etc/haproxy/\\377 \\001 "\n'
+    assert node.json("changes")["added"] == ["/etc/haproxy/\udcff \x01 "]
+    node.config("save", "-m", os.fsdecode(b"m\xff"))
+    assert "\\377" in node.config("history").stdout
+    node.lab.reboot(1)
+    assert node.lab.run(1, "stat", "-c", "%s", odd).stdout == "0\n"
+
+
+def test_changes_is_quick(node: Node) -> None:
+    """It is asked after every change; hashing a thousand files must not be felt."""
+    node.sh("mkdir /etc/many; for i in $(seq 1000); do echo $i >/etc/many/$i; done")
+    node.config("save")
+    script = "import time; from firmware.store import changes; s = time.process_time(); changes.unsaved(); print(time.process_time() - s)"
+    assert float(node.lab.run(1, "python3", "-c", script).stdout) < 0.5
+
+
+def test_what_is_too_large_is_refused_before_it_lies_in_memory(node: Node) -> None:
+    measured = "import resource as r, subprocess as s; s.run(['config', 'save']); print(r.getrusage(r.RUSAGE_CHILDREN).ru_maxrss)"
+    node.sh("truncate -s 300M /etc/haproxy/huge")
+    try:
+        said = node.lab.run(1, "python3", "-c", measured)
+        assert "config save: too much to be saved: 4 paths, 300.0 MiB; at most" in said.stderr
+        assert int(said.stdout) < 100_000, "KiB"
+        assert node.json("history") == []
+    finally:
+        node.sh("rm /etc/haproxy/huge")
+
+
+def test_a_save_that_memory_is_too_small_for_is_refused_with_the_largest_file(node: Node) -> None:
+    small = "from firmware.store import tree; tree._memory = lambda: 100 << 20; from firmware.__main__ import main; main(['config', 'save'])"
+    node.sh("truncate -s 30M /etc/haproxy/core")
+    try:
+        said = node.lab.run(1, "python3", "-c", small, check=False).stderr
+        assert "too much to be saved: 30.0 MiB take 4 times as much memory, and 100 MiB are free" in said
+        assert "the largest is /etc/haproxy/core, 30.0 MiB\nhint: config changes" in said
+        assert node.json("history") == []
+    finally:
+        node.sh("rm /etc/haproxy/core")
+
+
+def test_a_save_takes_three_times_its_size_in_memory_and_no_more(node: Node) -> None:
+    measured = "import resource as r, subprocess as s, sys; s.run(['config', *sys.argv[1:]], stdout=2); print(r.getrusage(r.RUSAGE_CHILDREN).ru_maxrss)"
+    little = int(node.lab.run(1, "python3", "-c", measured, "save").stdout)
+    node.sh("head -c 20971521 /dev/urandom >/etc/haproxy/large")
+    try:
+        much = int(node.lab.run(1, "python3", "-c", measured, "save").stdout)
+        assert (much - little) / (20 << 10) < 3.4
+    finally:
+        node.sh("rm /etc/haproxy/large")
+
+
+def test_a_save_says_which_services_were_never_tried_like_that(node: Node) -> None:
+    node.sh("service haproxy apply; echo '# not tried' >>/etc/haproxy/haproxy.cfg")
+    said = node.config("save").stderr
+    assert said == "note: service haproxy: saved with what has not been applied (service haproxy apply)\n"
+    node.sh("echo 'nonsense' >>/etc/haproxy/haproxy.cfg")
+    said = node.config("save").stderr
+    assert said.startswith("note: service haproxy: saved with what is invalid: /etc/haproxy/haproxy.cfg:")
+    assert "'nonsense'" in said and said.endswith(": at a boot, it will not start (service haproxy check)\n")
+    node.sh("sed -i '$ d' /etc/haproxy/haproxy.cfg; sed -i '$ d' /etc/haproxy/haproxy.cfg")
+    assert node.config("save").stderr == ""
+
+
+def test_a_save_says_what_is_not_as_it_was_meant(node: Node) -> None:
+    node.sh("echo 'bogus word' >>/etc/config.rc; mkfifo '/etc/haproxy/a pipe' /etc/haproxy/b")
+    try:
+        said = node.config("save").stderr
+        assert "note: /etc/config.rc:" in said and "unknown directive" in said and "(config check)" in said
+        assert "note: not saved: /etc/haproxy/a pipe and 1 more: neither file, directory nor link\n" in said
+        assert node.json("save")["notes"] == [line.removeprefix("note: ") for line in said.splitlines()]
+    finally:
+        node.sh("rm '/etc/haproxy/a pipe' /etc/haproxy/b")
+    node.forget()
+    node.sh("service haproxy apply; echo '# mine' >>/etc/config.rc")
+    assert node.config("save").stderr == ""
+
+
+def test_an_export_that_cannot_be_written_names_the_file_that_was_asked_for(node: Node) -> None:
+    node.sh("echo >/etc/haproxy/new")
+    node.config("save")
+    assert node.config("export", "/etc", status=1).stderr.startswith("config export: /etc: it is a directory\n")
+    assert node.config("export", "/no/such/a.tar", status=1).stderr.startswith("config export: /no/such/a.tar: No such")

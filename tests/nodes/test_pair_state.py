@@ -1,0 +1,326 @@
+"""Red, orange, green: right, with the reason, and in time."""
+
+import json
+import time
+
+import pytest
+import story
+from lab_driver import Lab
+from push_helpers import in_agreement
+from service_helpers import HOLD, PYTHON
+from story import CONFIG, Stage
+
+
+@pytest.fixture(scope="module")
+def stage(module_lab: Lab) -> Stage:
+    return in_agreement(module_lab, "state")
+
+
+def reasons(stage: Stage, node: int = 1) -> str:
+    return "; ".join(stage.json(node, "csync", "status")["reasons"])
+
+
+def says(stage: Stage, *words: str, within: float = 10) -> None:
+    """Hold node 1 to the reason that it gives; while daemons restart it may be another one for a moment."""
+    deadline = time.monotonic() + within
+    while not all(word in (found := reasons(stage)) for word in words):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+
+
+def logged(stage: Stage, node: int, words: str, within: float) -> float:
+    """Seconds until node's csyncd has logged that, by itself."""
+    began = time.monotonic()
+    while words not in stage.on(node, "sh", "-c", "tail -n 3 /run/firmware/log/csyncd/current"):
+        assert time.monotonic() - began < within, stage.on(node, "tail", "-n", "5", "/run/firmware/log/csyncd/current")
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+@pytest.mark.alone
+def test_an_edit_on_the_peer_is_known_here_within_two_seconds_and_nobody_asked(stage: Stage) -> None:
+    stage.on(2, "sh", "-c", f"echo '# edited' >>{CONFIG}")
+    logged(stage, 1, "the pair is orange: node 2: not in effect yet: haproxy", 2)
+    report = stage.json(1, "csync", "status")
+    assert report["state"] == "orange" and report["peer"]["unapplied"] == ["haproxy"]
+    assert report["services"]["haproxy"]["in_sync"] is False
+    assert report["peer"]["unsaved"] == [CONFIG]
+    stage.on(2, "sh", "-c", f"sed -i '/# edited/d' {CONFIG}")
+    logged(stage, 1, "the pair is green", 2)
+
+
+@pytest.mark.alone
+def test_a_file_in_a_new_directory_is_noticed_too(stage: Stage) -> None:
+    stage.on(2, "sh", "-c", "mkdir -p /etc/new/deep && echo x >/etc/new/deep/file")
+    logged(stage, 1, "/etc/new/deep/file", 2)
+    stage.on(2, "sh", "-c", "echo y >/etc/new/deep/other")
+    logged(stage, 1, "/etc/new/deep/other", 2)
+    stage.on(2, "rm", "-r", "/etc/new")
+    logged(stage, 1, "the pair is green", 2)
+
+
+def test_an_unsaved_change_here_does_not_colour_the_pair(stage: Stage) -> None:
+    stage.on(1, "sh", "-c", "echo x >/etc/motd.mine")
+    report = stage.json(1, "csync", "status")
+    assert report["state"] == "green" and report["local"]["unsaved"] == ["/etc/motd.mine"]
+    stage.shows(2, "orange")
+    stage.on(1, "rm", "/etc/motd.mine")
+    stage.shows(2, "green")
+
+
+def test_a_cut_cable_is_noticed_within_ten_seconds(stage: Stage) -> None:
+    stage.lab.link(2, False)
+    try:
+        logged(stage, 1, "the pair is red", 10)
+        began = time.monotonic()
+        report = stage.json(1, "csync", "status")
+        assert time.monotonic() - began < 8
+        assert report["state"] == "red" and report["reasons"] and report["peer"]["reachable"] is False
+        assert report["services"]["haproxy"]["in_sync"] is None
+    finally:
+        stage.lab.link(2, True)
+    stage.shows(1, "green", within=15)
+
+
+def test_status_right_after_the_cable_was_cut_does_not_guess(stage: Stage) -> None:
+    stage.lab.link(2, False)
+    try:
+        assert stage.json(1, "csync", "status")["state"] == "red"
+    finally:
+        stage.lab.link(2, True)
+    stage.shows(1, "green", within=15)
+
+
+def test_csyncd_stopped_there_and_here(stage: Stage) -> None:
+    stage.on(2, "service", "csyncd", "stop")
+    assert stage.json(1, "csync", "status")["state"] == "red"
+    says(stage, "csyncd does not run on node 2, or has not got its port there", "Connection refused")
+    report = stage.json(2, "csync", "status")
+    assert report["state"] == "red" and "does not run on this node" in report["reasons"][0]
+    assert report["local"]["node"] == 2
+    stage.on(2, "service", "csyncd", "start")
+    stage.shows(1, "green")
+    stage.shows(2, "green")
+
+
+def test_a_crashed_csyncd_is_back_and_leaves_nothing_behind(stage: Stage) -> None:
+    before = {service["name"]: service["pid"] for service in stage.json(2, "service", "list")}
+    assert before["csyncd"]
+    stage.on(2, "kill", "-9", str(before["csyncd"]))
+    began = time.monotonic()
+    while True:
+        now = {service["name"]: service["pid"] for service in stage.json(2, "service", "list")}
+        if now["csyncd"] not in (None, 0, before["csyncd"]):
+            break
+        assert time.monotonic() - began < 5
+    assert {name: pid for name, pid in now.items() if name != "csyncd"} == {
+        name: pid for name, pid in before.items() if name != "csyncd"
+    }
+    stage.shows(1, "green")
+    stage.shows(2, "green")
+    gates = stage.on(2, "sh", "-c", "pgrep -fc '^sshd: /usr/sbin/sshd.*csyncd/sshd_config'")
+    assert gates.strip() == "1"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [("REMOTE_NODE", "3", "mixed up"), ("LOCAL_NODE", "4", "mixed up"), ("REMOTE_IP", "10.32.0.99", "")],
+)
+def test_identities_that_do_not_mirror_each_other_are_red_with_the_reason(
+    stage: Stage, field: str, value: str, words: str
+) -> None:
+    stage.on(2, "sed", "-i", f"s/^{field}=.*/{field}={value}/", "/etc/csyncd/csyncd.cfg")
+    stage.on(2, "service", "csyncd", "restart")
+    try:
+        stage.shows(1, "red", within=10)
+        says(stage, words)
+        assert stage.lab.run(1, "csync", "push", "haproxy", check=False).status in (1, 3)
+    finally:
+        stage.lab.write(2, "/etc/csyncd/csyncd.cfg", story.settings(2))
+        stage.on(2, "service", "csyncd", "restart")
+    stage.shows(1, "green", within=10)
+
+
+def test_a_wrong_csyncd_cfg_is_an_invalid_configuration_with_every_line(stage: Stage) -> None:
+    stage.lab.write(1, "/etc/csyncd/csyncd.cfg", "LOCAL_IP=10.9.9.9\nREMOTE_IP=x\nLOCAL_NODE=1\nREMOTE_NODE=1\n")
+    try:
+        done = stage.lab.run(1, "service", "csyncd", "restart", check=False)
+        assert done.status == 4
+        assert "/etc/csyncd/csyncd.cfg:2: REMOTE_IP: 'x' is not an IP address" in done.stderr
+    finally:
+        stage.lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
+    stage.shows(1, "green", within=10)
+
+
+def test_a_broken_config_rc_is_red_on_both_nodes_and_check_does_not_send_anybody_to_the_keys(stage: Stage) -> None:
+    saved = stage.on(1, "cat", "/etc/config.rc")
+    for command, word in (
+        ("echo '\"open' >>/etc/config.rc", "is opened and not closed"),
+        ("rm /etc/config.rc", "not read"),
+    ):
+        stage.on(1, "sh", "-c", command)
+        try:
+            for node in (1, 2):
+                told = stage.json(node, "csync", "status")
+                assert told["state"] == "red" and told["remedy"] == "config check on node 1", (node, told)
+                assert any(
+                    reason.startswith("node 1: /etc/config.rc:") and word in reason for reason in told["reasons"]
+                )
+            assert all("getkey" not in item["remedy"] for item in failures(stage))
+        finally:
+            stage.lab.write(1, "/etc/config.rc", saved)
+        stage.shows(1, "green", within=10)
+
+
+def test_a_user_key_that_is_damaged_or_open_to_others_is_not_taken_for_one_that_the_peer_lacks(stage: Stage) -> None:
+    key = "/etc/csyncd/id_ed25519"
+    for command, word, remedy in (
+        (f"echo junk >{key}", "cannot be used", "config restore"),
+        (f"chmod 644 {key}", "others may read", f"chmod 600 {key}"),
+        (
+            f"ssh-keygen -q -t ed25519 -N '' -f /tmp/other && cat /tmp/other >{key}",
+            "not the one that",
+            "config restore",
+        ),
+    ):
+        stage.on(1, "sh", "-c", f"cp -a {key} /tmp/kept && {command}")
+        stage.on(1, "service", "csyncd", "restart")
+        try:
+            says(stage, word, "ssh: ")
+            told = stage.json(1, "csync", "status")
+            assert told["remedy"].startswith(remedy) and "@@@" not in told["reasons"][0]
+        finally:
+            stage.on(1, "sh", "-c", f"cp -a /tmp/kept {key}; rm -f /tmp/other*")
+            stage.on(1, "service", "csyncd", "restart")
+        stage.shows(1, "green", within=15)
+
+
+def test_a_lost_host_key_is_not_taken_for_one_that_was_never_made(stage: Stage) -> None:
+    key = "/etc/csyncd/ssh_host_ed25519_key"
+    stage.on(1, "rm", key)
+    stage.on(1, "service", "csyncd", "restart")
+    says(stage, "keys are not whole", f"there is no {key}")
+    (lost,) = [item for item in failures(stage) if item["item"] == "keys are exchanged"]
+    assert lost["remedy"].startswith("config restore, ")
+    stage.on(1, "config", "restore")
+    stage.on(1, "service", "csyncd", "restart")
+    stage.shows(1, "green", within=15)
+
+
+def test_check_goes_through_the_troubleshooting_list(stage: Stage) -> None:
+    assert all(item["passed"] for item in stage.json(1, "csync", "check"))
+    stage.on(1, "sh", "-c", "cp /etc/config.rc /tmp/rc; echo bogus >>/etc/config.rc")
+    (failed,) = failures(stage)
+    assert (
+        failed["item"] == "config.rc is correct" and "bogus" in failed["found"] and failed["remedy"] == "config check"
+    )
+    stage.on(1, "cp", "/tmp/rc", "/etc/config.rc")
+    stage.on(2, "service", "wui", "stop")
+    failed = failures(stage)
+    assert [item["item"] for item in failed] == ["both web UIs listen on the same port, with the same scheme"]
+    assert failed[0]["remedy"]
+    stage.on(2, "service", "wui", "start")
+
+
+def test_check_says_which_node_lacks_its_keys(stage: Stage) -> None:
+    away = "mkdir /tmp/keys && mv /etc/csyncd/*_ed25519* /tmp/keys"
+    for node, item, remedy in (
+        (2, "the peer has keys", "on the peer: csync genkey"),
+        (1, "keys are exchanged", "csync genkey"),
+    ):
+        stage.on(node, "sh", "-c", away)
+        try:
+            found = {failed["item"]: failed for failed in failures(stage)}
+            assert "both web UIs listen on the same port, with the same scheme" not in found
+            assert remedy in found[item]["remedy"]
+            if node == 1:
+                assert "csync genkey" in found["sync works"]["remedy"]
+        finally:
+            stage.on(node, "sh", "-c", "mv /tmp/keys/* /etc/csyncd && rmdir /tmp/keys")
+            stage.on(node, "service", "csyncd", "restart")
+        stage.shows(1, "green", within=15)
+
+
+def failures(stage: Stage) -> list[dict[str, str]]:
+    """The items that `csync check` on node 1 does not find as they should be."""
+    done = stage.lab.run(1, "csync", "check", "--json", check=False)
+    assert done.status == 1
+    return [item for item in json.loads(done.stdout) if not item["passed"]]
+
+
+def test_no_route_is_said_in_sshs_own_words(stage: Stage) -> None:
+    stage.on(1, "sed", "-i", "s/^REMOTE_IP=.*/REMOTE_IP=203.0.113.9/", "/etc/csyncd/csyncd.cfg")
+    stage.on(1, "service", "csyncd", "restart")
+    try:
+        says(stage, "no route", "Network is unreachable")
+    finally:
+        stage.lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
+        stage.on(1, "service", "csyncd", "restart")
+    stage.shows(1, "green", within=10)
+
+
+def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage) -> None:
+    stage.on(2, "ip", "addr", "add", "10.32.0.77/24", "dev", "eth0")
+    silent = "import socket,time; s=socket.create_server(('10.32.0.77',30022)); time.sleep(60)"
+    mute = stage.lab.start(2, "/usr/bin/python3", "-c", silent)
+    stage.on(1, "sed", "-i", "s/^REMOTE_IP=.*/REMOTE_IP=10.32.0.77/", "/etc/csyncd/csyncd.cfg")
+    stage.on(1, "service", "csyncd", "restart")
+    try:
+        says(stage, "no answer", "timed out", within=20)
+    finally:
+        stage.on(2, "pkill", "-f", "create_server")
+        mute.communicate()
+        stage.on(2, "ip", "addr", "del", "10.32.0.77/24", "dev", "eth0")
+        stage.lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
+        stage.on(1, "service", "csyncd", "restart")
+    stage.shows(1, "green", within=10)
+
+
+def test_a_port_that_somebody_else_has_is_red_on_this_node_too(stage: Stage) -> None:
+    stage.on(1, "service", "csyncd", "stop")
+    other = stage.lab.start(1, PYTHON, "-c", HOLD, "30022")
+    try:
+        assert other.stdout and other.stdout.readline()
+        stage.on(1, "service", "csyncd", "start")
+        says(stage, "node 1: no peer can come in: Bind to port 30022 on 10.32.0.11 failed: Address")
+        assert stage.json(1, "csync", "status")["state"] == "red"
+    finally:
+        stage.on(1, "pkill", "-f", "create_server")
+        other.communicate()
+        stage.on(1, "service", "csyncd", "start")
+    stage.shows(1, "green", within=15)
+
+
+#: csyncd's own way to start sshd, with an option of which sshd merely complains
+WARNED = """
+import asyncio
+from pathlib import Path
+from firmware.sync import gate, settings
+made = gate.configuration
+gate.configuration = lambda *given, **more: (made(*given, **more)[0] + "KeyRegenerationInterval 1\\n", made(*given, **more)[1])
+async def main():
+    sshd = await gate.opened(settings.read(), [], Path("/run/warned"))
+    while line := (await sshd.stderr.readline()).decode():
+        print(line, end="")
+        if line.startswith("Server listening"):
+            sshd.terminate()
+asyncio.run(main())
+"""
+
+
+def test_an_option_that_another_sshd_does_not_know_keeps_no_peer_out(stage: Stage) -> None:
+    stage.on(2, "service", "csyncd", "stop")
+    said = stage.on(2, "sh", "-c", 'mkdir /run/warned; exec "$@"', "sh", PYTHON, "-c", WARNED)
+    assert "Deprecated option KeyRegenerationInterval" in said and "Server listening on 10.32.0.12 port 30022" in said
+    stage.on(2, "service", "csyncd", "start")
+    stage.shows(1, "green", within=15)
+
+
+def test_a_broken_config_rc_is_no_reason_to_lose_the_state(stage: Stage) -> None:
+    before = stage.lab.read(1, "/etc/config.rc")
+    stage.lab.write(1, "/etc/config.rc", before + "\nservice 'ntp\n")
+    report = stage.json(1, "csync", "status")
+    assert report["state"] == "red" and report["local"]["unsaved"] == ["/etc/config.rc"] and report["peer"]["reachable"]
+    done = stage.lab.run(1, "csync", "push", "haproxy", check=False)
+    assert done.status == 4 and done.stderr.startswith("/etc/config.rc:")
+    stage.lab.write(1, "/etc/config.rc", before)

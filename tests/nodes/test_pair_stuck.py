@@ -1,0 +1,126 @@
+"""A csyncd or a web UI that is there and does not answer, and commands that nobody waits for: no command hangs without a word,
+and the remedy that it names helps.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from lab_driver import Lab, Result, eventually
+from push_helpers import in_agreement
+from story import Stage, page
+
+RESTART = "service csyncd restart"
+SOCKET = "/run/firmware/csyncd.sock"
+
+
+@pytest.fixture(scope="module")
+def stage(module_lab: Lab) -> Stage:
+    return in_agreement(module_lab, "stuck")
+
+
+@contextmanager
+def frozen(stage: Stage, node: int, name: str = "csyncd") -> Iterator[None]:
+    """A service's daemon is stopped, as one is that hangs, unless it is restarted meanwhile."""
+    stopped = stage.json(node, "service", name, "status")["pid"]
+    stage.on(node, "kill", "-STOP", str(stopped))
+    try:
+        yield
+    finally:
+        if stage.json(node, "service", name, "status")["pid"] == stopped:
+            stage.on(node, "kill", "-CONT", str(stopped))
+
+
+def interrupted(stage: Stage, seconds: str, *command: str) -> Result:
+    """Run a command on node 1 that gets a Ctrl-C after some seconds."""
+    done = stage.lab.run(1, "timeout", "--preserve-status", "-s", "INT", seconds, *command, check=False)
+    assert done.status == 130, done
+    return done
+
+
+def test_a_csyncd_that_is_stuck_is_said_and_restarting_it_helps(stage: Stage) -> None:
+    with frozen(stage, 1):
+        red = stage.json(1, "csync", "status")
+        assert (red["state"], red["remedy"]) == ("red", RESTART) and "it is stuck" in red["reasons"][0]
+        for verb in (("push", "haproxy"), ("save",)):
+            assert f"it is stuck, and may yet do what was asked\nhint: {RESTART}" in stage.on(
+                1, "csync", *verb, expect=1
+            )
+        checked = stage.lab.run(1, "csync", "check", check=False)
+        assert checked.status == 1 and f"do: {RESTART}" in checked.stdout
+        stage.on(1, *RESTART.split())
+        stage.shows(1, "green", within=15)
+
+
+@pytest.mark.parametrize("spoil", ["rm", "echo >file && mv file", "python3 -c '{}'"])
+def test_a_socket_at_which_nobody_answers_is_not_taken_for_a_csyncd_that_does_not_run(stage: Stage, spoil: str) -> None:
+    bound = f'import os, socket; os.remove("{SOCKET}"); socket.socket(socket.AF_UNIX).bind("{SOCKET}")'
+    stage.on(1, "sh", "-ec", f"cd /run && {spoil.format(bound)} {SOCKET}")
+    said = stage.on(1, "csync", "push", "haproxy", expect=1)
+    assert said == (
+        f"csync push: csyncd: it runs, but nobody answers at {SOCKET}\n"
+        f"hint: {RESTART}, if it has not just been started\n"
+    )
+    stage.on(1, *RESTART.split())
+    stage.shows(1, "green", within=15)
+
+
+def test_what_cannot_be_a_socket_is_said_without_a_traceback(stage: Stage) -> None:
+    stage.on(1, "sh", "-ec", f"service csyncd stop; mkdir {SOCKET}")
+    try:
+        said = stage.on(1, "service", "csyncd", "start", expect=1)
+        assert f"csyncd: {SOCKET}: Is a directory" in said and "Traceback" not in said
+    finally:
+        stage.on(1, "sh", "-ec", f"rmdir {SOCKET}; service csyncd start")
+    stage.shows(1, "green", within=15)
+
+
+@pytest.mark.parametrize("verb", [("push", "haproxy"), ("save",), ("diff", "haproxy")])
+def test_who_waits_for_a_peer_that_is_stuck_is_told(stage: Stage, verb: tuple[str, ...]) -> None:
+    """And who waits no longer learns what csyncd goes on with: to look is all that a diff does."""
+    waiting = f"csync {verb[0]}: waiting for the other node\n"
+    with frozen(stage, 2):
+        goes_on = "" if verb[0] == "diff" else f"csync {verb[0]}: csyncd goes on with "
+        said = interrupted(stage, "10", "csync", *verb).stderr
+    assert said.startswith(waiting + goes_on) and len(said.splitlines()) == 1 + bool(goes_on)
+    stage.shows(1, "green", within=15)
+
+
+def test_the_trail_tells_of_a_save_and_a_push_that_csyncd_did_not_live_to_see(stage: Stage) -> None:
+    stage.edit(1, page("asked for"))
+    with frozen(stage, 2):
+        interrupted(stage, "3", "csync", "save")
+        interrupted(stage, "3", "csync", "push", "haproxy")
+        stage.on(1, *RESTART.split())
+    last = {entry["event"]: entry for entry in stage.json(1, "csync", "log")}
+    for event in ("push", "remote save"):
+        assert last[event]["result"] == "unknown" and last[event]["to"] == "node-2"
+        assert "csync log there tells what came of it" in last[event]["message"]
+    assert last["push"]["service"] == "haproxy"
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 15)
+
+
+def test_a_web_ui_that_is_stuck_or_stopped_is_said_with_the_node_to_look_at(stage: Stage) -> None:
+    with frozen(stage, 2, "wui"):
+        said = stage.on(1, "csync", "getkey", "--code", "x", expect=1)
+        assert "10.32.0.12:4444/csyncd/keys: no answer within 10 s\n" in said
+        assert "here and on node 2; one that does not answer: service wui restart\n" in said
+    stage.on(1, "service", "wui", "stop")
+    checked = stage.lab.run(1, "csync", "check", check=False)
+    stage.on(1, "service", "wui", "start")
+    assert checked.status == 1 and "with the same scheme: it does not run on this node\n" in checked.stdout
+    assert "do: service wui start\n" in checked.stdout
+
+
+def test_a_name_that_is_none_is_said_in_the_words_that_were_typed(stage: Stage) -> None:
+    for verb in ("push", "diff"):
+        assert "service ../x: it is not in /etc/config.rc" in stage.on(1, "csync", verb, "../x", expect=1)
+        assert "(300 characters)" in stage.on(1, "csync", verb, "a" * 300, expect=1)
+    assert "--code is empty" in stage.on(1, "csync", "getkey", "--code", "", expect=3)
+
+
+def test_a_command_that_is_interrupted_while_it_loads_prints_no_traceback(stage: Stage) -> None:
+    for name in ("service", "config", "csync"):
+        script = f"sed 's/from firmware.* import .*/raise KeyboardInterrupt/' $(command -v {name}) >/tmp/early && python3 -IS /tmp/early"
+        done = stage.lab.run(1, "sh", "-c", script, check=False)
+        assert (done.status, done.stderr) == (130, "")

@@ -1,0 +1,126 @@
+"""What daemons that are not root see of a real node, and what their accounts can do there."""
+
+import multiprocessing
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab_driver import Lab
+from service_helpers import pid, service
+
+from firmware import native
+from firmware.services import catalog, launch
+
+ACCOUNTS = ("haproxy", "syslogd", "wui")
+OWNED = (("/etc/haproxy", "haproxy"), ("/etc/syslogd", "syslog"), ("/etc/wui", "wui"))
+#: the directories that everybody may write to
+SHARED = {"/tmp", "/var/tmp", "/dev/shm", "/run/lock"}
+#: what harms nobody: devices without a memory, and the socket that takes log messages
+OPEN = {"null", "zero", "full", "random", "urandom", "tty", "pts/ptmx", "net/tun"}
+
+
+@pytest.fixture
+def lab(module_lab: Lab) -> Iterator[Lab]:
+    """A node whose daemons run as the factory has them."""
+    yield module_lab
+    for title in ACCOUNTS:
+        service(module_lab, title, "restart")
+
+
+def inside(lab: Lab, title: str, *command: str, check: bool = True) -> str:
+    """Run a command where a daemon is, as its account."""
+    status = lab.read(1, f"/proc/{pid(lab, title)}/status")
+    uid = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1]
+    account = (
+        "setpriv",
+        f"--reuid={uid}",
+        f"--regid={uid}",
+        "--clear-groups",
+        "--no-new-privs",
+        "--bounding-set=-all",
+        "--",
+    )
+    return lab.run(1, "nsenter", "-m", "-t", str(pid(lab, title)), "--", *account, *command, check=check).stdout
+
+
+@pytest.mark.parametrize("title", ACCOUNTS)
+def test_its_account_can_write_to_nothing_but_what_is_its_own(lab: Lab, title: str) -> None:
+    for directory, account in OWNED:
+        lab.run(1, "install", "-d", "-o", account, f"{directory}/own")
+    look = "find /* -maxdepth 0 -writable; find /etc /run /tmp /var /dev /root /flash /usr/local -writable ! -type l"
+    found = set(inside(lab, title, "sh", "-c", f"{look} 2>/dev/null", check=False).split())
+    own = {path for path in found if f"{path}/".startswith(f"/run/{title}/")}
+    declared = catalog.find(title)
+    assert declared and bool(own) == bool(declared.needs)
+    assert found - own - {f"/dev/{name}" for name in OPEN} - {"/run/syslogd/log"} == SHARED
+    for place in SHARED:
+        assert inside(lab, title, "stat", "-c", "%d", place) != lab.run(1, "stat", "-c", "%d", place).stdout
+        assert int(inside(lab, title, "df", "--output=size", place).split()[-1]) == 16384
+    lab.run(1, "rmdir", *(f"{directory}/own" for directory, _ in OWNED))
+
+
+@pytest.mark.parametrize("title", ACCOUNTS)
+def test_nothing_stands_between_the_supervisor_and_the_daemon(lab: Lab, title: str) -> None:
+    status = lab.read(1, f"/proc/{pid(lab, title)}/status")
+    parent = next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1]
+    assert lab.read(1, f"/proc/{parent}/cmdline").rstrip("\0").split("\0") == ["s6-supervise", title]
+    assert lab.run(1, "readlink", f"/proc/{parent}/ns/mnt").stdout == lab.run(1, "readlink", "/proc/1/ns/mnt").stdout
+
+
+@pytest.mark.parametrize("title", ACCOUNTS)
+def test_what_is_mounted_when_it_starts_or_later_is_not_kept_busy(lab: Lab, title: str) -> None:
+    """The flash is mounted for moments only, and a daemon may be started in any of them."""
+    lab.run(1, "mount", "-t", "tmpfs", "flash-of-that-moment", "/flash")
+    try:
+        service(lab, title, "restart")
+        lab.run(1, "mount", "-t", "tmpfs", "mounted-later", "/mnt")
+        seen = lab.read(1, f"/proc/{pid(lab, title)}/mountinfo")
+        assert "flash-of-that-moment" not in seen
+    finally:
+        lab.run(1, "umount", "/flash")
+        lab.run(1, "umount", "/mnt")
+    seen = lab.read(1, f"/proc/{pid(lab, title)}/mountinfo")
+    assert "mounted-later" not in seen
+
+
+def test_it_cannot_fill_run(lab: Lab) -> None:
+    before = lab.run(1, "df", "--output=used", "/run").stdout
+    inside(lab, "haproxy", "dd", "if=/dev/zero", "of=/run/haproxy/large", "bs=1M", "count=100", check=False)
+    assert int(lab.run(1, "stat", "-c", "%s", "/run/haproxy/large").stdout) <= 16 << 20
+    assert lab.run(1, "df", "--output=used", "/run").stdout == before
+    lab.run(1, "rm", "/run/haproxy/large")
+
+
+def _swap(one: Path, other: Path) -> None:
+    while True:
+        native.exchange(one, other)
+
+
+@pytest.fixture
+def swapping(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """A tree in which a directory turns into a link to a secret's directory and back, all the time; and the secret."""
+    secret, owned = tmp_path / "secret", tmp_path / "etc/haproxy"
+    secret.mkdir()
+    (owned / "d").mkdir(parents=True)
+    (owned / "l").symlink_to(secret)
+    for top in (secret, owned / "d"):
+        (top / "key").write_text("secret" if top == secret else "own")
+        (top / "key").chmod(0o600)
+    other = multiprocessing.get_context("fork").Process(target=_swap, args=(owned / "d", owned / "l"))
+    other.start()
+    yield owned, secret / "key"
+    other.kill()
+    other.join()
+
+
+def test_no_link_is_followed_while_files_are_made_readable(
+    swapping: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key = swapping
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.getpwuid(65534))
+    haproxy = catalog.find("haproxy")
+    assert haproxy
+    for _ in range(3000):
+        launch.grant(haproxy, root=tmp_path)
+    assert (key.stat().st_gid, key.stat().st_mode & 0o777) == (0, 0o600)

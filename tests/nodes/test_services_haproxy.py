@@ -1,0 +1,451 @@
+"""haproxy on a real node: reloads that nobody notices, that fail and leave what runs, that are proven by a new worker."""
+
+import ast
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab_driver import Lab, eventually
+from service_helpers import CLIENT, HOLD, PYTHON, answer, page, pid, row, service
+
+from firmware.rc import document
+from firmware.services import haproxyconf
+from firmware.services.declared import haproxy
+from firmware.services.definition import Running
+
+CONFIG = "/etc/haproxy/haproxy.cfg"
+
+
+@pytest.fixture
+def lab(module_lab: Lab) -> Iterator[Lab]:
+    """A node on which haproxy runs, and answers "before"."""
+    module_lab.run(1, "sh", "-c", "rm -rf /etc/haproxy/*")
+    module_lab.write(1, CONFIG, page("before"))
+    service(module_lab, "haproxy", "restart")
+    yield module_lab
+
+
+class Clients:
+    """Connects to port 80 of the node all the time; afterwards, what came back how often."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        lab.run(1, "rm", "-f", "/tmp/enough")
+        self.run = lab.start(1, PYTHON, "-c", CLIENT, "/tmp/enough")
+        assert self.run.stdout and self.run.stdout.readline() == b"asking\n"
+
+    def seen(self) -> dict[str, int]:
+        self.lab.run(1, "touch", "/tmp/enough")
+        output, _ = self.run.communicate(timeout=30)
+        return dict(ast.literal_eval(output.decode()))
+
+
+def test_reloads_refuse_no_connection_and_load_what_was_written(lab: Lab) -> None:
+    clients, master = Clients(lab), pid(lab, "haproxy")
+    for number in range(8):
+        lab.write(1, CONFIG, page(f"number {number}"))
+        said = service(lab, "haproxy", "reload").stderr
+        assert "a new worker serves" in said
+        assert answer(lab) == f"number {number}"
+    seen = clients.seen()
+    assert set(seen) == {"200"} and seen["200"] > 200, seen
+    assert pid(lab, "haproxy") == master
+    assert not row(lab, "haproxy")["needs_apply"]
+
+
+def test_a_restart_is_noticed(lab: Lab) -> None:
+    """The control for the test above: its clients do see when a connection is refused."""
+    clients = Clients(lab)
+    for _ in range(4):
+        service(lab, "haproxy", "restart")
+    assert set(clients.seen()) - {"200"}
+
+
+def test_a_port_that_somebody_else_has_fails_the_reload_and_no_client_notices(lab: Lab) -> None:
+    holder = lab.start(1, PYTHON, "-c", HOLD, "8099")
+    assert holder.stdout and holder.stdout.readline()
+    try:
+        clients = Clients(lab)
+        lab.write(1, CONFIG, page("after", 80) + "    bind :8099\n")
+        error = service(lab, "haproxy", "reload", status=1).stderr
+        assert f"not loaded: {CONFIG}:12: cannot bind 0.0.0.0:8099: Address already in use" in error
+        assert "hint: service haproxy revert" in error
+        assert set(clients.seen()) == {"200"}
+    finally:
+        holder.kill()
+    assert answer(lab) == "before" and row(lab, "haproxy")["needs_apply"]
+    service(lab, "haproxy", "revert")
+    assert lab.read(1, CONFIG) == page("before") and not row(lab, "haproxy")["needs_apply"]
+
+
+def test_a_master_that_dies_before_it_was_asked_and_cannot_come_back_is_not_waited_for(lab: Lab) -> None:
+    master = str(pid(lab, "haproxy"))
+    lab.write(1, CONFIG, page("taken", 8099))
+    holder = lab.start(1, PYTHON, "-c", HOLD, "8099")
+    assert holder.stdout and holder.stdout.readline() == b"held\n"
+    try:
+        lab.run(1, "kill", "-STOP", master)
+        applying = lab.start(1, "timeout", "20", "service", "haproxy", "apply")
+        time.sleep(1.0)
+        lab.run(1, "kill", "-KILL", master)
+        _, said = applying.communicate(timeout=30)
+        assert applying.returncode == 1 and b"not loaded" in said
+    finally:
+        holder.kill()
+
+
+def test_a_reload_that_haproxy_itself_refuses_is_a_failure_with_its_words(lab: Lab) -> None:
+    """`haproxy -c` and we let it pass: the socket's directory is not there."""
+    lab.write(1, CONFIG, page("after").replace("bind :80", "bind :80\n    bind /nowhere/at.sock"))
+    before = pid(lab, "haproxy")
+    service(lab, "haproxy", "check")
+    error = service(lab, "haproxy", "reload", status=1).stderr
+    assert "not loaded: [ALERT]" in error and "/nowhere/at.sock" in error
+    assert answer(lab) == "before" and pid(lab, "haproxy") == before
+    assert row(lab, "haproxy")["needs_apply"]
+    lab.write(1, CONFIG, page("mended"))
+    service(lab, "haproxy", "apply")
+    assert answer(lab) == "mended" and not row(lab, "haproxy")["needs_apply"]
+
+
+@pytest.mark.parametrize("line", ["chroot /var/empty", "user root", "group nobody", "uid 0", "gid 0"])
+def test_what_would_kill_every_new_worker_is_refused_by_the_check(lab: Lab, line: str) -> None:
+    lab.write(1, CONFIG, page("after", more=f"    {line}"))
+    error = service(lab, "haproxy", "reload", status=4).stderr
+    assert error.startswith(f"{CONFIG}:3: '{line.split()[0]}'")
+    assert answer(lab) == "before"
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("bimd :81", "unknown keyword 'bimd' in 'frontend' section"),
+        ("acl known src -f /etc/haproxy/no.lst", "failed to open pattern file </etc/haproxy/no.lst>."),
+        ("bind :81 ssl crt /etc/haproxy/no.pem", "unable to stat SSL certificate from file '/etc/haproxy/no.pem'"),
+        ("bind :81 ssl", "Proxy 'www': no SSL certificate specified for bind ':81'"),
+        ("option http-tunnel", "option 'http-tunnel' is not supported any more"),
+    ],
+)
+def test_what_haproxy_finds_wrong_begins_with_its_place(lab: Lab, line: str, error: str) -> None:
+    lab.write(1, CONFIG, page("after") + f"    {line}\n")
+    said = service(lab, "haproxy", "check", status=4).stderr
+    assert said.startswith(f"{CONFIG}:12: ") and error in said.splitlines()[0], said
+    assert "NOTICE" not in said
+
+
+PLACE = "/etc/haproxy/haproxy.cfg:5"
+
+
+@pytest.mark.parametrize(
+    ("said", "placed"),
+    [
+        (f"[ALERT]    (9) : config : parsing [{PLACE}] : unknown keyword 'x : y'", f"{PLACE}: unknown keyword 'x : y'"),
+        (f"[ALERT]    (9) : config : Parsing [{PLACE}]: frontend 'w'", f"{PLACE}: frontend 'w'"),
+        (f"[WARNING]  (9) : config : parsing [{PLACE}]: a rule", f"{PLACE}: warning: a rule"),
+        (f"[WARNING] 12/3456 (9) : parsing [{PLACE}] : a rule", f"{PLACE}: warning: a rule"),
+        (f"[ALERT]    (9) : config : [{PLACE}] : 'server b/a' : no", f"{PLACE}: 'server b/a' : no"),
+        (f"[ALERT]    (9) : config : backend 'b' [{PLACE}]: no", f"{PLACE}: backend 'b' [{PLACE}]: no"),
+        (f"[ALERT] {PLACE}: no", f"{PLACE}: no"),
+        (f"[ALERT]    (9) : config : in {PLACE}: no", f"{PLACE}: in {PLACE}: no"),
+        (
+            "[ALERT]    (9) : config : parsing [/etc/haproxy/a b.cfg:5] : Lua: /x.lua:1: a\nb",
+            "/etc/haproxy/a b.cfg:5: Lua: /x.lua:1: a\nb",
+        ),
+        ("[ALERT]    (9) : config : Proxy 'w': no [1:2]", "[ALERT]    (9) : config : Proxy 'w': no [1:2]"),
+        ("[ALERT]    (9) : config : Fatal errors found.", "[ALERT]    (9) : config : Fatal errors found."),
+        ("[NOTICE]   (9) : other words", "[NOTICE]   (9) : other words"),
+        ("[NOTICE]   (9) : haproxy version is 2\n[NOTICE]   (9) : path to executable is /x\nno", "no"),
+    ],
+)
+def test_places_in_haproxys_words(said: str, placed: str) -> None:
+    assert haproxyconf.placed(said, failed=True) == placed
+
+
+def test_what_haproxy_says_about_itself_stays_where_nothing_is_wrong() -> None:
+    said = "[NOTICE]   (9) : haproxy version is 2"
+    assert haproxyconf.placed(said, failed=False) == said
+
+
+def _endless(path: str) -> None:
+    """Whoever is haproxy may put another socket in the place of its master's."""
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(100)
+        while True:
+            client, _ = listener.accept()
+            try:
+                while True:
+                    client.sendall(b"x" * 65536)
+            except OSError:
+                client.close()
+
+
+def _reload(path: str) -> None:
+    block = document.parse("service haproxy\n").blocks[0]
+    done = haproxy.reload(Running(block, 1, lambda name: None, lambda: ""), path=path, seconds=1)
+    sys.exit(0 if done.status == 1 and "no new worker serves" in done.output else 1)
+
+
+def test_an_answer_without_end_neither_fills_memory_nor_holds_a_reload(tmp_path: Path) -> None:
+    fork = multiprocessing.get_context("fork")
+    path = str(tmp_path / "master.sock")
+    runs = [fork.Process(target=one, args=(path,)) for one in (_endless, _reload)]
+    runs[0].start()
+    assert eventually(lambda: (tmp_path / "master.sock").exists())
+    runs[1].start()
+    runs[1].join(30)
+    ended = runs[1].exitcode
+    for run in runs:
+        run.kill()
+        run.join()
+    assert ended == 0
+
+
+def test_programs_of_its_own_are_checked_as_they_are_run(lab: Lab) -> None:
+    """Only with workers are they allowed, and workers it has, whatever the file says."""
+    lab.write(1, CONFIG, page("programs") + "program one\n    command /bin/sleep 600\n")
+    service(lab, "haproxy", "restart")
+    assert answer(lab) == "programs"
+
+
+def test_its_own_account_may_be_named(lab: Lab) -> None:
+    lab.write(1, CONFIG, page("named", more="    user haproxy\n    group haproxy\n    daemon"))
+    service(lab, "haproxy", "restart")
+    service(lab, "haproxy", "reload")
+    assert answer(lab) == "named"
+
+
+def test_another_file_named_by_the_block_restarts_it(lab: Lab) -> None:
+    lab.write(1, "/etc/haproxy/other.cfg", page("other"))
+    service(lab, "haproxy", "apply")
+    before = pid(lab, "haproxy")
+    lab.run(1, "config", "add", "haproxy", "config", "/etc/haproxy/other.cfg")
+    try:
+        assert row(lab, "haproxy")["needs_apply"]
+        service(lab, "haproxy", "apply")
+        assert answer(lab) == "other" and pid(lab, "haproxy") != before
+    finally:
+        lab.run(1, "config", "del", "haproxy", "config")
+        service(lab, "haproxy", "apply")
+
+
+def test_a_certificate_of_root_alone_can_be_read_by_haproxy_and_never_by_all(lab: Lab) -> None:
+    lab.run(1, "sh", "-c", MAKE_CERTIFICATE)
+    lab.write(1, CONFIG, page("tls").replace("bind :80", "bind :80\n    bind :8443 ssl crt /etc/haproxy/certs/"))
+    service(lab, "haproxy", "apply")
+    assert lab.run(1, "curl", "-sk", "https://127.0.0.1:8443/").stdout == "tls"
+    modes = lab.run(1, "stat", "-c", "%a %U:%G", "/etc/haproxy/certs", "/etc/haproxy/certs/site.pem").stdout
+    assert modes == "750 root:haproxy\n640 root:haproxy\n"
+    assert lab.run(1, "stat", "-c", "%a %U:%G", "/etc/firmware/secret").stdout == "600 root:root\n"
+    assert lab.run(1, "stat", "-c", "%a %U:%G", "/etc/shadow").stdout.split()[1] == "root:root"
+    assert not row(lab, "haproxy")["needs_apply"]
+
+
+MAKE_CERTIFICATE = """
+umask 077
+mkdir /etc/haproxy/certs
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 9 -subj /CN=x -keyout /tmp/k -out /tmp/c 2>/dev/null
+cat /tmp/k /tmp/c >/etc/haproxy/certs/site.pem
+echo secret >/etc/firmware/secret
+ln /etc/firmware/secret /etc/haproxy/hard
+ln -s /etc/shadow /etc/haproxy/soft
+"""
+
+
+def test_apply_and_revert_bring_back_exactly_what_was(lab: Lab) -> None:
+    def everything() -> str:
+        return lab.run(1, "sh", "-c", LISTING).stdout
+
+    lab.run(
+        1,
+        "sh",
+        "-c",
+        "mkdir -p /etc/haproxy/errors; echo 400 >/etc/haproxy/errors/400.http; chmod 600 /etc/haproxy/errors/*",
+    )
+    lab.run(1, "config", "add", "haproxy", "cpumask", "0")
+    try:
+        service(lab, "haproxy", "apply")
+        before = everything()
+        lab.run(
+            1,
+            "sh",
+            "-c",
+            "rm /etc/haproxy/errors/400.http; rmdir /etc/haproxy/errors; echo '# x' >>/etc/haproxy/haproxy.cfg",
+        )
+        lab.run(1, "sh", "-c", "ln -s x /etc/haproxy/l; chown nobody /etc/haproxy/haproxy.cfg; chmod 0700 /etc/haproxy")
+        lab.run(1, "config", "set", "haproxy", "cpumask", "1")
+        assert row(lab, "haproxy")["needs_apply"] and everything() != before
+        master = pid(lab, "haproxy")
+        service(lab, "haproxy", "revert")
+        assert everything() == before
+        assert not row(lab, "haproxy")["needs_apply"] and pid(lab, "haproxy") == master
+    finally:
+        lab.run(1, "config", "del", "haproxy", "cpumask", check=False)
+
+
+LISTING = r"""
+cd /etc && find haproxy -printf '%p %y %m %u %g %s %T@ %l\n' | sort
+find haproxy -type f -exec md5sum {} + | sort; cat config.rc; ls -A /etc/.staging 2>&1 || true
+"""
+
+
+def test_white_space_and_comments_in_config_rc_need_no_apply(lab: Lab) -> None:
+    lab.run(1, "sed", "-i", "s/^service haproxy$/  service   'haproxy' # the main job/", "/etc/config.rc")
+    assert not row(lab, "haproxy")["needs_apply"]
+    lab.run(1, "sed", "-i", "s/^  service   'haproxy'.*/service haproxy/", "/etc/config.rc")
+    assert not row(lab, "haproxy")["needs_apply"]
+
+
+@pytest.mark.parametrize("verb", ["apply", "revert", "restart", "reload"])
+def test_needs_apply_goes_with(lab: Lab, verb: str) -> None:
+    lab.run(1, "sh", "-c", f"echo '# more' >>{CONFIG}")
+    assert row(lab, "haproxy")["needs_apply"]
+    assert "needs apply" in service(lab, "haproxy", "status").stdout
+    service(lab, "haproxy", verb)
+    assert not row(lab, "haproxy")["needs_apply"]
+
+
+def test_a_stopped_service_is_applied_by_a_check(lab: Lab) -> None:
+    service(lab, "haproxy", "stop")
+    lab.write(1, CONFIG, page("later"))
+    service(lab, "haproxy", "reload", status=3)
+    assert row(lab, "haproxy")["needs_apply"]
+    service(lab, "haproxy", "apply")
+    assert not row(lab, "haproxy")["needs_apply"] and row(lab, "haproxy")["state"] == "stopped"
+    lab.write(1, CONFIG, "nonsense\n")
+    service(lab, "haproxy", "apply", status=4)
+    assert row(lab, "haproxy")["needs_apply"]
+    service(lab, "haproxy", "revert")
+    assert lab.read(1, CONFIG) == page("later")
+    service(lab, "haproxy", "start")
+    assert answer(lab) == "later"
+
+
+def test_after_a_crash_revert_has_the_reverted_files_loaded(lab: Lab) -> None:
+    """It came back by itself with what lay on disk, which nobody had applied."""
+    before = pid(lab, "haproxy")
+    lab.write(1, CONFIG, page("not applied"))
+    lab.run(1, "kill", "-KILL", str(before))
+    deadline = time.monotonic() + 5
+    while answer(lab) != "not applied" and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert answer(lab) == "not applied" and row(lab, "haproxy")["needs_apply"]
+    service(lab, "haproxy", "revert")
+    assert answer(lab) == "before"
+
+
+STAGED = """
+import sys
+from pathlib import Path
+from firmware.rc import document
+from firmware.services import catalog, control
+block = document.parse(sys.argv[2]).blocks[0]
+done = control.check(catalog.find(block.name), block, staged=Path(sys.argv[1]))
+print(done.status)
+print(done.output)
+"""
+
+
+def staged_check(lab: Lab, text: str = "service haproxy\n") -> tuple[int, str]:
+    status, _, words = lab.run(1, PYTHON, "-c", STAGED, "/etc/.staging/x/tree", text).stdout.partition("\n")
+    return int(status), words
+
+
+def test_a_staged_service_is_checked_whole_at_its_final_paths(lab: Lab) -> None:
+    lab.run(
+        1,
+        "sh",
+        "-c",
+        "umask 077; rm -rf /etc/.staging; mkdir -p /etc/.staging/x; cp -a /etc/haproxy /etc/.staging/x/tree",
+    )
+    mapped = page("mapped").replace(
+        "    http-request", "    http-request set-header x %[src,map(/etc/haproxy/new.map)]\n    http-request"
+    )
+    lab.write(1, "/etc/.staging/x/tree/haproxy.cfg", mapped)
+    status, words = staged_check(lab)
+    assert status and "new.map" in words  # neither here nor there
+    lab.write(1, "/etc/haproxy/new.map", "1.2.3.4 x\n")
+    status, words = staged_check(lab)
+    assert status and "new.map" in words  # what lies here now does not count
+    lab.run(1, "mv", "/etc/haproxy/new.map", "/etc/.staging/x/tree/new.map")
+    lab.run(1, "chmod", "644", "/etc/.staging/x/tree/new.map")
+    assert staged_check(lab)[0] == 0
+    assert lab.read(1, CONFIG) == page("before")
+    status, words = staged_check(lab, "service haproxy\n\tconfig /etc/haproxy/none.cfg\n")
+    assert status and "none.cfg" in words
+    status, words = staged_check(lab, "service haproxy\n\tconfg x\n")
+    assert status == 4 and "/etc/config.rc:2: unknown directive 'confg'" in words and "did you mean 'config'" in words
+    lab.run(1, "rm", "-rf", "/etc/.staging")
+
+
+def test_what_a_configuration_executes_while_it_is_checked_has_no_rights(lab: Lab) -> None:
+    lab.run(1, "sh", "-c", "rm -f /tmp/here; echo secret >/etc/firmware/key; chmod 600 /etc/firmware/key")
+    lab.write(1, "/etc/haproxy/probe.lua", PROBE)
+    lab.write(1, CONFIG, page("lua", more="    lua-load /etc/haproxy/probe.lua"))
+    words = service(lab, "haproxy", "check", status=4).stderr
+    assert "NoNewPrivs:\t1" in words and "CapEff:\t0000000000000000" in words and "CapBnd:\t0000000000000000" in words
+    assert f"Uid:\t{lab.run(1, 'id', '-u', 'haproxy').stdout.strip()}\t" in words
+    assert "secret" not in words
+    for path in ("/etc/firmware/key", "/run/haproxy/master.sock", "/proc/1/environ of init"):
+        assert f"cannot read {path}" in words
+    for path in ("/etc/haproxy/new", "/etc/new", "/run/firmware/new", "/run/new", "/var/log/new"):
+        assert f"cannot write {path}" in words
+    assert "wrote /tmp/here" in words and lab.run(1, "ls", "/tmp/here", check=False).status != 0
+    assert f"sees process {pid(lab, 'haproxy')}" not in words and "sees process 1" in words
+
+
+PROBE = """
+local out = {}
+for line in io.lines("/proc/self/status") do table.insert(out, line) end
+local key = io.open("/etc/firmware/key")
+table.insert(out, key and key:read("a") or "cannot read /etc/firmware/key")
+local sock = io.popen("ls /run/haproxy"):read("a")
+table.insert(out, sock == "" and "cannot read /run/haproxy/master.sock" or sock)
+local init = io.popen("cat /proc/1/comm"):read("a")
+table.insert(out, init:find("init") and init or "cannot read /proc/1/environ of init")
+for _, name in ipairs({"/tmp/here", "/etc/haproxy/new", "/etc/new", "/run/firmware/new", "/run/new", "/var/log/new"}) do
+  local file = io.open(name, "w")
+  table.insert(out, (file and "wrote " or "cannot write ") .. name)
+end
+for name in io.popen("ls /proc"):lines() do
+  if tonumber(name) then table.insert(out, "sees process " .. name) end
+end
+error(table.concat(out, "\\n"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("bind :8081", ["0.0.0.0:8081"]),
+        ("bind *:8081 ssl crt x", ["0.0.0.0:8081"]),
+        ("bind 127.0.0.1:8081,127.0.0.1:8082", ["127.0.0.1:8081", "127.0.0.1:8082"]),
+        ("bind [::1]:8083", ["::1:8083"]),
+        ("bind ipv4@127.0.0.1:8084", ["127.0.0.1:8084"]),
+        ("bind /run/x.sock", []),
+        ("bind unix@/run/x:80", []),
+        ("bind :8000-8010", []),
+        ("bind ${ADDRESS}:80", []),
+        ("bind fd@3", []),
+        ("bind 192.0.2.1:80 transparent", []),
+        ("bind :99999", []),
+        ("bind", []),
+    ],
+)
+def test_the_addresses_that_are_looked_at_before_a_reload(
+    tmp_path: Path, words: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old").write_text("frontend x\n bind :80\n")
+    (tmp_path / "new").write_text(f"frontend x\n bind :80\n {words} # 1\n")
+    monkeypatch.setattr(haproxyconf, "_unbindable", lambda address, port: "taken")
+    told = [
+        line.split("cannot bind ")[1].removesuffix(": taken")
+        for line in haproxyconf.taken(str(tmp_path / "new"), str(tmp_path / "old"))
+    ]
+    assert told == found
+    assert haproxyconf.taken(str(tmp_path / "new"), str(tmp_path / "none")) == []

@@ -1,0 +1,149 @@
+"""syslogd on a real node: its own file says which message goes where, and is checked before it counts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lab_driver import Lab, eventually
+from service_helpers import append, pid, row, service
+
+from firmware.services import syslogconf
+
+CONFIG = "/etc/syslogd/syslog.conf"
+
+
+@pytest.fixture
+def lab(module_lab: Lab) -> Iterator[Lab]:
+    """A node whose syslogd is as the factory made it."""
+    yield module_lab
+    module_lab.run(1, "cp", f"/usr/share/factory{CONFIG}", CONFIG)
+    service(module_lab, "syslogd", "apply")
+
+
+def log(lab: Lab, priority: str, text: str) -> None:
+    lab.run(1, "logger", "-p", priority, text)
+
+
+def arrives(lab: Lab, path: str, text: str) -> bool:
+    return eventually(lambda: text in lab.run(1, "cat", path, check=False).stdout, 3)
+
+
+def test_messages_go_where_the_factory_file_says(lab: Lab) -> None:
+    log(lab, "user.notice", "hello")
+    log(lab, "local0.debug", "detail of haproxy")
+    assert arrives(lab, "/var/log/messages", "user.notice root: hello")
+    assert arrives(lab, "/var/log/haproxy.log", "local0.debug root: detail of haproxy")
+    assert "detail" not in lab.read(1, "/var/log/messages") and "hello" not in lab.read(1, "/var/log/haproxy.log")
+
+
+def test_a_new_rule_counts_once_it_is_applied_and_the_daemon_is_another(lab: Lab) -> None:
+    before = pid(lab, "syslogd")
+    append(lab, CONFIG, "mail,user.warning;auth.* /var/log/some.log\n")
+    assert row(lab, "syslogd")["needs_apply"]
+    service(lab, "syslogd", "apply")
+    assert pid(lab, "syslogd") != before and not row(lab, "syslogd")["needs_apply"]
+    for priority in ("mail.warn", "mail.err", "user.crit", "auth.debug", "mail.notice", "daemon.err"):
+        log(lab, priority, f"this is {priority}")
+    assert arrives(lab, "/var/log/messages", "daemon.err")
+    got = [line.rpartition(" ")[2] for line in lab.read(1, "/var/log/some.log").splitlines()]
+    assert got == ["mail.warn", "mail.err", "user.crit", "auth.debug"]
+
+
+def test_a_message_cannot_pose_as_another_facility(lab: Lab) -> None:
+    log(lab, "user.info", "Nov 23 08:32:04 node1 local0.info haproxy[1]: forged")
+    assert arrives(lab, "/var/log/messages", "forged")
+    assert "forged" not in lab.read(1, "/var/log/haproxy.log")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("user.notice", "a rule is FACILITY.LEVEL, blanks, and a file below /var/log"),
+        ("user.notice /etc/passwd", "'/etc/passwd' is not a file right below /var/log"),
+        ("user.notice /var/log/../x", "'/var/log/../x' is not a file right below /var/log"),
+        ("user.notice /var/log/a/b", "is not a file right below"),
+        ("user.notice /var/log/csyncd", "is where others keep their own"),
+        ("user.notice /var/log/messages.d", "is where others keep their own"),
+        (f"{'user,' * 400}user.notice /var/log/x", "more than 1024 characters"),
+        ("user.loud /var/log/x", "'user.loud' does not end in a level: emerg, alert"),
+        ("local8.* /var/log/x", "'local8' is not a facility: kern, user"),
+        ("user /var/log/x", "'user' does not end in a level"),
+    ],
+)
+def test_mistakes_are_named_with_their_line_and_nothing_changes(lab: Lab, line: str, words: str) -> None:
+    before = pid(lab, "syslogd")
+    append(lab, CONFIG, f"# fine\n{line}\n")
+    error = service(lab, "syslogd", "apply", status=4).stderr
+    assert f"{CONFIG}:5: " in error and words in error
+    assert pid(lab, "syslogd") == before and row(lab, "syslogd")["needs_apply"]
+
+
+def test_logs_are_bounded(lab: Lab) -> None:
+    lab.run(1, "config", "add", "syslogd", "size", "8")
+    lab.run(1, "config", "add", "syslogd", "rotate", "2")
+    try:
+        service(lab, "syslogd", "apply")
+        lab.run(1, "sh", "-c", 'for i in $(seq 400); do logger -p user.info "$i $(printf %0200d 1)"; done', timeout=100)
+        assert arrives(lab, "/var/log/messages", " 400 0")
+        sizes = lab.run(1, "sh", "-c", "cd /var/log/messages.d && stat -c %s @* current").stdout.split()
+        assert 2 <= len(sizes) <= 3 and all(int(size) <= 8192 for size in sizes)
+    finally:
+        lab.run(1, "config", "del", "syslogd", "size")
+        lab.run(1, "config", "del", "syslogd", "rotate")
+
+
+def test_buffer_keeps_it_in_memory(lab: Lab) -> None:
+    lab.run(1, "config", "add", "syslogd", "buffer", "16")
+    try:
+        service(lab, "syslogd", "apply")
+        log(lab, "user.info", "in the ring")
+        assert eventually(lambda: "in the ring" in lab.run(1, "busybox", "logread", check=False).stdout)
+    finally:
+        lab.run(1, "config", "del", "syslogd", "buffer")
+
+
+def test_copies_go_to_another_server(lab: Lab) -> None:
+    receiver = lab.start(2, "/usr/bin/python3", "-c", RECEIVE)
+    assert receiver.stdout and receiver.stdout.readline() == b"open\n"
+    lab.run(1, "config", "add", "syslogd", "remote", "10.32.0.12:5140")
+    try:
+        service(lab, "syslogd", "apply")
+        log(lab, "user.info", "for both")
+        assert b"for both" in receiver.stdout.readline()
+        assert arrives(lab, "/var/log/messages", "for both")
+    finally:
+        receiver.kill()
+        lab.run(1, "config", "del", "syslogd", "remote")
+
+
+RECEIVE = """
+import socket
+one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+one.bind(("0.0.0.0", 5140))
+print("open", flush=True)
+while True:
+    data = one.recv(2000)
+    if b"for both" in data:
+        print(data, flush=True)
+        break
+"""
+
+
+def test_a_file_has_no_more_logs_than_a_node_can_bear(tmp_path: Path) -> None:
+    path = tmp_path / "syslog.conf"
+    path.write_text("# none\n" + "user.notice /var/log/x\n" * syslogconf.MOST_RULES)
+    assert syslogconf.problems(str(path)) == []
+    path.write_text("# none\n" + "user.notice /var/log/x\n" * 100_000)
+    assert syslogconf.problems(str(path)) == [f"{path}:66: more than 64 rules"]
+    assert len(syslogconf.rules(str(path))) == 64
+
+
+def test_the_rules_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "syslog.conf"
+    path.write_text("*.panic /var/log/a # all\nkern.error;mail.none /var/log/b\n\n# c\nkern.* /var/log/c\n")
+    assert [rule.name for rule in syslogconf.rules(str(path))] == ["a", "c"]
+    assert syslogconf.problems(str(path))[0].startswith(f"{path}:2: 'mail.none'")
+    assert syslogconf.rules(str(path))[1].choices == ((("kern",), syslogconf.LEVELS),)
+    path.write_bytes(b"\xff")
+    assert syslogconf.problems(str(path))[0].startswith(f"{path}:1: it cannot be read")
+    assert syslogconf.problems(str(tmp_path / "none")) == [f"{tmp_path}/none:1: there is no such file"]

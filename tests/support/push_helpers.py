@@ -1,0 +1,67 @@
+"""What the tests of pushes share: a pair that agrees, a push and what it said, all that a service is on a node."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import story
+from lab_driver import Lab
+from story import CONFIG, Stage, page
+
+#: how the page of `agree` is known
+AGREED = "agreed"
+
+
+def in_agreement(lab: Lab, text: str) -> Stage:
+    """Two nodes that are paired, serve that page, have saved it, and are green."""
+    made = Stage(lab, tell=lambda text: None)
+    story.pair(made)
+    made.edit(1, page(text))
+    made.on(1, "csync", "push", "haproxy")
+    made.on(1, "csync", "save")
+    made.on(1, "config", "save")
+    made.shows(1, "green")
+    made.shows(2, "green")
+    return made
+
+
+def agree(stage: Stage) -> None:
+    """The same haproxy on both nodes, pushed from node 1; whatever an earlier test left of its own is gone."""
+    stage.lab.write(1, CONFIG, page(AGREED))
+    stage.on(1, "sh", "-ec", "rm -rf /etc/haproxy/extra /etc/haproxy/maps; service haproxy apply")
+    force(stage)
+
+
+def force(stage: Stage) -> None:
+    """Push from node 1 whatever node 2 has, after a look at it."""
+    stage.on(1, "csync", "diff", "haproxy")
+    stage.on(1, "csync", "push", "haproxy", "--force")
+
+
+def push(stage: Stage, *options: str, service: str = "haproxy", node: int = 1) -> tuple[int, Any, str]:
+    """Push; the exit status, the report, and what was said to people."""
+    done = stage.lab.run(node, "csync", "push", service, "--json", *options, check=False, timeout=200)
+    return done.status, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def digest(stage: Stage, node: int) -> str:
+    """Names, modes, owners and contents of what haproxy is on a node."""
+    listing = "find haproxy config.rc -printf '%p %m %u %g\\0' | sort -z; find haproxy config.rc -type f -print0 | sort -z | xargs -0 sha256sum"
+    return stage.on(node, "sh", "-ec", f"cd /etc; {listing}")
+
+
+@contextmanager
+def held(stage: Stage, node: int = 2) -> Iterator[dict[str, int]]:
+    """No reload of haproxy ends on that node while this lasts: its master is stopped. Gives the pids of the services."""
+    pids = {service["name"]: service["pid"] for service in stage.json(node, "service", "list")}
+    stage.on(node, "kill", "-STOP", str(pids["haproxy"]))
+    try:
+        yield pids
+    finally:
+        stage.on(node, "kill", "-CONT", str(pids["haproxy"]))
+
+
+def swapped_in(stage: Stage, text: str, node: int = 2) -> None:
+    """Wait until what is being pushed lies in its place on that node."""
+    stage.on(node, "sh", "-c", 'while ! grep -q "$1" /etc/haproxy/haproxy.cfg; do sleep 0.05; done', "sh", text)
