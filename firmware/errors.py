@@ -4,7 +4,6 @@ Everything the package raises on purpose is a `Failure`. Its text reads "what fa
 puts its own name before it. Anything else that escapes is a bug.
 """
 
-import sys
 from collections.abc import Sequence
 from errno import EACCES, ENOSPC, EPERM
 
@@ -65,31 +64,30 @@ class NewerFormat(Failure):
         )
 
 
-def whole(error: Failure) -> str:
+def full_text(error: Failure) -> str:
     """All that an error says, its single problems too, where it is to be told elsewhere than on our own stderr."""
     return "; ".join((str(error), *(error.problems if isinstance(error, Invalid) else ())))
 
 
-def remedy(error: OSError) -> str:
+def system_hint(error: OSError) -> str:
     """What to do about an error of the system; "" where that is not known."""
     as_root, room = "run it as root", "make room: `df /etc /run` says where there is none"
     return {EACCES: as_root, EPERM: as_root, ENOSPC: room}.get(error.errno or 0, "")
 
 
-def word(error: Failure) -> str:
+def outcome(error: Failure) -> str:
     """In one word how it ended, for reports and the audit trail."""
     return "refused" if isinstance(error, Refused) else "failed"
 
 
-def complain(command: str, error: Failure) -> int:
-    """Say on stderr what failed, and return the exit status of that error."""
+def report(command: str, error: Failure) -> str:
+    """What a person reads of it: its single problems, what failed, and what to do about it, a line each."""
     lines = [*(error.problems if isinstance(error, Invalid) else ()), f"{command}: {error}"]
     lines += [f"hint: {error.hint}"] * bool(error.hint)
-    print(escape("\n".join(lines), keep="\n\t"), file=sys.stderr)
-    return error.status
+    return escape("\n".join(lines), keep="\n\t")
 
 
-def again(status: int, message: str, hint: str = "", problems: Sequence[str] = ()) -> Failure:
+def from_status(status: int, message: str, hint: str = "", problems: Sequence[str] = ()) -> Failure:
     """An error that came over a connection, as it was raised at the other end."""
     if status == Invalid.status:
         return Invalid(message, hint, problems)

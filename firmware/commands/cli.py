@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 
-from firmware.errors import Failure, Usage, complain, remedy
+from firmware.errors import Failure, Usage, report, system_hint
 
 TYPE_CHECKING = False  # as in `config_edit`
 if TYPE_CHECKING:
@@ -83,10 +83,16 @@ def _failed(command: str, error: OSError) -> int:
         why = error.strerror or str(error) or type(error).__name__
         where = error.filename or ("stdout" if lost else "")
         with suppress(OSError):
-            complain(command, Failure(f"{where}: {why}" if where else why, "" if lost else remedy(error)))
+            complain(command, Failure(f"{where}: {why}" if where else why, "" if lost else system_hint(error)))
     if _lost(sys.stderr):
         sys.stderr = _nowhere()
     return 1
+
+
+def complain(command: str, error: Failure) -> int:
+    """Say on stderr what failed, and return the exit status of that error."""
+    print(report(command, error), file=sys.stderr)
+    return error.status
 
 
 def _lost(stream: "TextIO") -> bool:

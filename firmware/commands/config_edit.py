@@ -6,7 +6,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from firmware.errors import Failure, Invalid, Usage, remedy
+from firmware.errors import Failure, Invalid, Usage, system_hint
 from firmware.rc import document as rc
 
 LOCK = "/run/firmware/lock/config.rc"
@@ -194,7 +194,7 @@ def _edit(change: Callable[[rc.Document], rc.Document], path: str, lock: str) ->
             if new is not old:
                 edit.write(new, path)
     except OSError as error:
-        raise Failure(f"{path}: not edited: {error.filename or lock}: {error.strerror}", remedy(error)) from None
+        raise Failure(f"{path}: not edited: {error.filename or lock}: {error.strerror}", system_hint(error)) from None
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from firmware.commands import caller
 from firmware.commands.cli import words
 from firmware.csyncd.ask import ask
-from firmware.errors import Failure, Invalid, Refused, Usage, whole, word
+from firmware.errors import Failure, Invalid, Refused, Usage, full_text, outcome
 from firmware.printable import escape, shorten
 
 #: how many unsaved paths `status` lists for people
@@ -58,9 +58,9 @@ def _seconds(options: dict[str, str]) -> int:
 
 
 def _not_sent(title: str, error: Failure) -> dict[str, Any]:
-    result = word(error)
+    result = outcome(error)
     empty: dict[str, Any] = {"files": [], "check": None, "reload": None, "confirm": 0, "round_trips": 0, "seconds": 0.0}
-    return {"service": title, "result": result, "message": whole(error), "hint": error.hint, **empty}
+    return {"service": title, "result": result, "message": full_text(error), "hint": error.hint, **empty}
 
 
 def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:

@@ -4,8 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from firmware.commands.cli import words
-from firmware.errors import Failure, Usage, complain
+from firmware.commands.cli import complain, words
+from firmware.errors import Failure, Usage
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, control, states

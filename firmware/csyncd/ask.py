@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Failure, Lost, again
+from firmware.errors import Failure, Lost, from_status
 from firmware.http11 import once
 from firmware.services import states
 
@@ -36,7 +36,7 @@ def ask(verb: str, content: dict[str, Any], waits: Callable[[], None] | None = N
     if answer.status == 200:
         return dict(answer.content)
     told = answer.content
-    raise again(told.get("exit", 1), str(told.get("error")), str(told.get("hint", "")), told.get("problems", ()))
+    raise from_status(told.get("exit", 1), str(told.get("error")), str(told.get("hint", "")), told.get("problems", ()))
 
 
 def _connected() -> socket.socket:

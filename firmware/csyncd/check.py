@@ -1,7 +1,7 @@
 """csyncd's checker: is csyncd.cfg complete, and does it fit this node?"""
 
-from firmware import addresses
-from firmware.errors import Failure, complain
+from firmware import addresses, log
+from firmware.errors import Failure, report
 from firmware.sync import settings
 
 
@@ -10,5 +10,6 @@ def main(argv: list[str]) -> int:
     try:
         settings.read(own=addresses.own())
     except Failure as error:
-        return complain("csyncd", error)
+        log.line(report("csyncd", error))
+        return error.status
     return 0

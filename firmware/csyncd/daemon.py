@@ -11,17 +11,16 @@ import os
 import signal
 import socket
 import struct
-import sys
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 
-from firmware import addresses, processes, run
+from firmware import addresses, log, processes, run
 from firmware.csyncd import operator, peer, unsettled
 from firmware.csyncd.ask import CONTROL
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, complain
+from firmware.errors import Failure, report
 from firmware.flows.recovery import recover
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
@@ -51,13 +50,15 @@ def main(argv: list[str]) -> int:
     try:
         found = settings.read(own=addresses.own())
         for line in recover():
-            print(f"csyncd: {line}", file=sys.stderr, flush=True)
+            log.line(f"csyncd: {line}")
         if not argv:
             asyncio.run(_live(found))
     except Failure as error:
-        return complain("csyncd", error)
+        log.line(report("csyncd", error))
+        return error.status
     except OSError as error:
-        return complain("csyncd", Failure(f"{error.filename or 'it ends'}: {error.strerror or error}"))
+        log.line(report("csyncd", Failure(f"{error.filename or 'it ends'}: {error.strerror or error}")))
+        return Failure.status
     return 0
 
 
@@ -118,7 +119,7 @@ class Doors:
                     await self._watch(sshd)
                 except Failure as error:
                     self._pair.closed = "; ".join(str(error).splitlines())
-                    print(f"csyncd: {error}", file=sys.stderr, flush=True)
+                    log.line(f"csyncd: {error}")
             self._pair.link.kick()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._again.wait(), CLOSED if self._pair.closed else REOPEN)
@@ -143,7 +144,7 @@ class Doors:
     async def _pass_on(self, sshd: asyncio.subprocess.Process) -> None:
         logins = gate.Logins(sshd.pid)
         async for line in run.lines(sshd.stderr):
-            print(f"sshd: {line}", file=sys.stderr, flush=True)
+            log.line(f"sshd: {line}")
             self._pair.closed = gate.trouble(line, self._pair.closed)
             await asyncio.to_thread(logins.heard, line)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Invalid, whole, word
+from firmware.errors import Failure, Invalid, full_text, outcome
 from firmware.flows import push as flow
 from firmware.flows.confirm import confirm
 from firmware.http11.server import Request
@@ -96,7 +96,7 @@ async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     try:
         report = await pair.link.insist(lambda time: pair.link.request("/v1/save", {}, lane="push", timeout=time), 60)
     except Failure as error:
-        audit.note(TRAIL[_save], who=who, result=word(error), to=pair.settings.peer, message=whole(error))
+        audit.note(TRAIL[_save], who=who, result=outcome(error), to=pair.settings.peer, message=full_text(error))
         raise
     result = "saved" if report.get("fresh", True) else "unchanged"
     audit.note(TRAIL[_save], who=who, result=result, to=pair.settings.peer, digest=report.get("digest"))

@@ -4,9 +4,9 @@ Whoever changes tells the other; nobody polls. `status` asks the peer itself, so
 """
 
 import asyncio
-import sys
 from typing import Any
 
+from firmware import log
 from firmware.errors import Failure, Lost, Refused
 from firmware.sync import audit, standing, status
 from firmware.sync.link import Link
@@ -59,7 +59,7 @@ class Pair:
                 if not self.link.reason and await self.own() != self._told:
                     await self.ask()
             except Failure as error:
-                print(f"csyncd: the peer could not be told of a change: {error}", file=sys.stderr, flush=True)
+                log.line(f"csyncd: the peer could not be told of a change: {error}")
 
     async def heard(self, told: dict[str, Any], node: int) -> Standing:
         """A node told its standing; the answer is ours. What another than our peer says of itself changes nothing here."""
@@ -120,5 +120,5 @@ class Pair:
         """Say in the log how the pair stands, once, when that changes."""
         said = ": ".join(part for part in (f"the pair is {state}", "; ".join(reasons)) if part)
         if said != self._said:
-            print(f"csyncd: {said}", file=sys.stderr, flush=True)
+            log.line(f"csyncd: {said}")
         self._said = said

@@ -10,7 +10,7 @@ from typing import Any
 
 from firmware.csyncd import unsettled
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, whole, word
+from firmware.errors import Failure, full_text, outcome
 from firmware.flows import receive
 from firmware.flows.confirm import confirmed
 from firmware.flows.save import save
@@ -42,7 +42,7 @@ async def answer(pair: Pair, visitor: Visitor, request: Request, origin: Callabl
             visitor = replace(visitor, address=await asyncio.to_thread(origin), gone=request.gone)
         return Response(200, await verb(pair, visitor, told))
     except Failure as error:
-        return Response(409, {"error": shorten(whole(error)), "hint": shorten(error.hint), "exit": error.status})
+        return Response(409, {"error": shorten(full_text(error)), "hint": shorten(error.hint), "exit": error.status})
 
 
 async def _standing(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str, Any]:
@@ -54,7 +54,7 @@ async def _push(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
     try:
         offer = await asyncio.to_thread(proposal.parse, told)
     except Failure as error:
-        why = shorten(whole(error))
+        why = shorten(full_text(error))
         audit.note("push received", who=visitor.who, result="refused", message=why)
         return Report("refused", why, shorten(error.hint)).json()
     told.clear()  # what it says is in the offer; it would lie here until all is done
@@ -70,7 +70,7 @@ async def _confirm(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[s
         title, push = proposal.mark(told, "service", proposal.TITLE), proposal.mark(told, "push", proposal.PUSH)
         return await asyncio.to_thread(confirmed, title, push, visitor)
     except Failure as error:
-        audit.note("confirm received", who=visitor.who, result="refused", message=shorten(whole(error)))
+        audit.note("confirm received", who=visitor.who, result="refused", message=shorten(full_text(error)))
         raise
 
 
@@ -79,7 +79,7 @@ async def _save(pair: Pair, visitor: Visitor, told: dict[str, Any]) -> dict[str,
     try:
         saved = await asyncio.to_thread(save, f"saved by {visitor.name}", who=visitor.name)
     except Failure as error:
-        audit.note("save", who=visitor.who, result=word(error), message=shorten(whole(error)))
+        audit.note("save", who=visitor.who, result=outcome(error), message=shorten(full_text(error)))
         raise
     audit.note("save", who=visitor.who, result="saved" if saved.fresh else "unchanged", digest=saved.digest)
     return dict(saved.json())

@@ -5,7 +5,7 @@ import asyncio
 import math
 import sys
 
-from firmware import run
+from firmware import log, run
 from firmware.flows.recovery import recover
 from firmware.sync import transaction
 
@@ -52,8 +52,8 @@ def _begin() -> None:
 async def _recover() -> None:
     try:
         for line in await asyncio.to_thread(recover):
-            print(f"csyncd: {line}", file=sys.stderr, flush=True)
+            log.line(f"csyncd: {line}")
     except Exception as error:  # whatever it is, it is tried again
-        print(f"csyncd: an open push could not be settled: {error}", file=sys.stderr, flush=True)
+        log.line(f"csyncd: an open push could not be settled: {error}")
         await asyncio.sleep(AGAIN)
     see_to_it()

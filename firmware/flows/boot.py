@@ -1,6 +1,5 @@
 """Boot and shutdown: what init asks for once the node is up, and before it goes down."""
 
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
+from firmware import log
 from firmware.errors import Failure, Invalid
 from firmware.rc import document
 from firmware.rc.document import Block
@@ -158,4 +158,4 @@ def _attempt(what: str, act: Callable[[], object]) -> list[str]:
 
 def _say(*lines: str) -> None:
     for line in lines:
-        print(line, file=sys.stderr, flush=True)
+        log.line(line)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware import __version__
-from firmware.errors import Busy, Failure, Lost, Refused, whole, word
+from firmware.errors import Busy, Failure, Lost, Refused, full_text, outcome
 from firmware.faults import at
 from firmware.flows import recovery
 from firmware.rc import check, document
@@ -58,7 +58,7 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
             answer, trips = await _delivered(offer, protocol, link, settings)
             at("push.answered")
     except Failure as error:
-        _note(wish, settings, word(error), message=whole(error))
+        _note(wish, settings, outcome(error), message=full_text(error))
         raise
     if answer["result"] in ("applied", "unchanged") and not answer.get("confirm"):
         await asyncio.to_thread(_agreed, offer, answer, settings)

@@ -9,7 +9,8 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Busy, Failure, Refused, complain, whole
+from firmware import log
+from firmware.errors import Busy, Failure, Refused, full_text
 from firmware.faults import at
 from firmware.flows import recovery
 from firmware.rc import document
@@ -38,7 +39,7 @@ def receive(proposal: Proposal, visitor: Visitor) -> Answer:
     except Refused as error:
         return _audited(proposal, visitor, Report("refused", str(error), error.hint))
     except Failure as error:
-        return _audited(proposal, visitor, Report("failed", whole(error), error.hint))
+        return _audited(proposal, visitor, Report("failed", full_text(error), error.hint))
     except OSError as error:
         hint = "make room on the receiving node: df /etc /run" if error.errno == ENOSPC else ""
         return _audited(
@@ -165,7 +166,7 @@ def _carried_out(stage: Stage, decided: Transaction) -> Answer:
                 "push received", who=decided.who, result="applied", service=stage.title, push=decided.push, **trail
             )
     except (Failure, OSError) as error:
-        complain("csyncd", Failure(f"service {stage.title}: the push is applied, but not noted: {error}"))
+        log.line(f"csyncd: service {stage.title}: the push is applied, but not noted: {error}")
     return told
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from firmware import files
-from firmware.errors import Failure, Invalid, remedy
+from firmware.errors import Failure, Invalid, system_hint
 from firmware.rc.document import PATH, Block, Document, Line, affirms, heading, parse
 from firmware.rc.words import BOM, quote, spans
 
@@ -101,7 +101,7 @@ def write(document: Document, path: str | os.PathLike[str] = PATH) -> None:
     try:
         files.write(Path(path), document.text.encode("utf-8"))
     except OSError as error:
-        raise Failure(f"{os.fspath(path)}: not written: {error.strerror}", remedy(error)) from None
+        raise Failure(f"{os.fspath(path)}: not written: {error.strerror}", system_hint(error)) from None
 
 
 def _changed(document: Document, block: Block, changes: Mapping[int, str]) -> Document:

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware import log
 from firmware.errors import Failure
 
 FILE = "/etc/syslogd/syslog.conf"
@@ -95,5 +96,5 @@ def _choice(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 if __name__ == "__main__":
     found = problems(sys.argv[1])
-    print("\n".join(found), file=sys.stderr)
+    log.line("\n".join(found))
     sys.exit(1 if found else 0)

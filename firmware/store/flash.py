@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from firmware import files
-from firmware.errors import Failure, remedy
+from firmware.errors import Failure, system_hint
 from firmware.run import run
 from firmware.store.places import NODE, Places
 
@@ -43,7 +43,7 @@ def naming(what: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "make room: export and remove old generations" if error.errno == errno.ENOSPC else remedy(error)
+        hint = "make room: export and remove old generations" if error.errno == errno.ENOSPC else system_hint(error)
         raise Failure(f"{error.filename or what}: {error.strerror or error}", hint) from None
 
 

@@ -13,7 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Failure, complain
+from firmware import log
 from firmware.printable import shorten
 
 PLACE = Path("/var/log/csyncd")
@@ -50,7 +50,7 @@ def note(event: str, *, who: Who, result: str, place: Path = PLACE, **details: A
         _append(line.encode(), path)
     except OSError as error:
         # It tells of what is done, and does not decide about it.
-        complain("audit", Failure(f"{path}: {error.strerror}: not noted: {line.strip()}"))
+        log.line(f"audit: {path}: {error.strerror}: not noted: {line.strip()}")
 
 
 def _append(line: bytes, path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firmware import files, run
-from firmware.errors import Failure, Invalid, Lost, Refused, again
+from firmware.errors import Failure, Invalid, Lost, Refused, from_status
 from firmware.http11.client import Client, connect_unix
 from firmware.messages import Json
 from firmware.printable import shorten
@@ -120,7 +120,7 @@ class Link:
         answer = await client.request("POST", path, content, timeout=timeout)
         if answer.status != 200:
             status, said = answer.content.get("exit"), answer.content.get("error", answer.status)
-            raise again(
+            raise from_status(
                 status if isinstance(status, int) else 1,
                 f"{self._settings.peer}: {shorten(str(said))}",
                 shorten(str(answer.content.get("hint", ""))),

@@ -1,6 +1,7 @@
 """The web UI's checker: could it run?"""
 
-from firmware.errors import Failure, complain
+from firmware import log
+from firmware.errors import Failure, report
 from firmware.wui import listening
 
 
@@ -10,5 +11,6 @@ def main(argv: list[str]) -> int:
         if listening.place(argv).tls:
             listening.tls()
     except Failure as error:
-        return complain("wui", error)
+        log.line(report("wui", error))
+        return error.status
     return 0

@@ -7,7 +7,8 @@ the node unless it says `tls off`.
 import asyncio
 import signal
 
-from firmware.errors import Failure, complain
+from firmware import log
+from firmware.errors import Failure, report
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
 from firmware.services.declared.wui import Address
@@ -23,7 +24,8 @@ def main(argv: list[str]) -> int:
     try:
         asyncio.run(_live(listening.place(argv)))
     except Failure as error:
-        return complain("wui", error)
+        log.line(report("wui", error))
+        return error.status
     return 0
 
 

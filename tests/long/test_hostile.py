@@ -28,7 +28,8 @@ from hostile_traffic import (
 from lab_driver import Lab, eventually
 from story import Broken, Stage, page
 
-from firmware.errors import Failure, complain
+from firmware.commands.cli import complain
+from firmware.errors import Failure
 
 TEXT = page("hostile").encode()
 #: a file that node 2 has before all begins

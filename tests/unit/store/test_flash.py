@@ -26,7 +26,7 @@ from firmware.store.places import Places
 SAVER = """
 import sys
 from pathlib import Path
-from firmware.errors import complain
+from firmware.commands.cli import complain
 from firmware.store import generations
 from firmware.store.places import Places
 top = Path(sys.argv[1])
