@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
-from driver import Lab
+from lab_driver import Lab
 
 SESSION = Path(__file__).with_name("session.txt")
 
