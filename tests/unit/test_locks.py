@@ -14,7 +14,7 @@ def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path: Path) -> None
     lock = tmp_path / "deep" / "lock"
     holder = subprocess.Popen(
         [sys.executable, "-c", f"from firmware import locks; from pathlib import Path; import sys\nwith locks.hold(Path({str(lock)!r})): print('held', flush=True); sys.stdin.read()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(locks.__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(locks.__file__).parents[1],
     )  # fmt: skip
     assert holder.stdout and holder.stdout.readline() == "held\n"
     with pytest.raises(Busy, match="another command is at work"), locks.hold(lock, wait=False):
