@@ -3,7 +3,7 @@
 import os
 import sys
 
-from state import Trouble, open_init, require_hub
+from state import KINDS, Trouble, kind, open_init, require_hub
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 #: the exit status of `exec` where the command could not even be tried
@@ -23,7 +23,8 @@ usage: nodes [--kind lab|qemu] [--state DIR] [--lower DIR] [--image FILE] [--col
   console N             a virtual unit's serial console; Ctrl-] leaves it
   ports N               the host's ports that lead to a virtual unit, as JSON
 
-  --kind lab|qemu       containers of Linux namespaces (lab), or virtual machines that boot an image (qemu)
+  --kind lab|qemu       containers of Linux namespaces (lab), or virtual machines that boot an image (qemu); left out, of the
+                        kind that is in DIR, or else lab
   --state DIR           where this lab keeps what it must remember (build/lab); labs with different ones do not meet
   --lower DIR           the read-only root tree below each node's RAM layer (/); one that has no factory /etc of its own
                         gets build/layer laid over it
@@ -43,7 +44,8 @@ def main(words: list[str]) -> int:
         if not words or words[0] in ("help", "--help", "-h"):
             print(HELP, file=sys.stdout if words else sys.stderr)
             return 0 if words else 2
-        state, virtual = os.path.abspath(options["--state"]), options["--kind"] == "qemu"
+        state = os.path.abspath(options["--state"])
+        virtual = _kind(state, options["--kind"]) == "qemu"
         if os.geteuid() != 0 and not virtual:
             raise Trouble("only root can make nodes of this kind")
         if words[0] == "exec" and len(words) > 2:
@@ -54,11 +56,11 @@ def main(words: list[str]) -> int:
         return 2
     except (Trouble, OSError) as error:
         print(f"nodes: {error}", file=sys.stderr)
-        return 1
+        return NO_NODE if words[0] == "exec" else 1
 
 
 def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
-    options = {"--kind": "lab", "--state": "", "--lower": "/", "--image": "", "--cold": ""}
+    options = {"--kind": "", "--state": "", "--lower": "/", "--image": "", "--cold": ""}
     while words and words[0].startswith("--") and words[0] != "--help":
         if words[0] == "--cold":
             options["--cold"], words = "yes", words[1:]
@@ -68,29 +70,35 @@ def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
             raise Misuse(f"{words[0]}: no such option, or it lacks its value")
         options[name] = value if equals else words[1]
         words = words[1 if equals else 2 :]
-    if options["--kind"] not in ("lab", "qemu"):
+    if options["--kind"] not in ("", *KINDS):
         raise Misuse(f"--kind {options['--kind']}: it is lab or qemu")
-    options["--state"] = options["--state"] or f"{PROJECT}/build/{options['--kind']}"
+    options["--state"] = options["--state"] or f"{PROJECT}/build/{options['--kind'] or 'lab'}"
     options["--image"] = options["--image"] or os.environ.get("IMAGE") or f"{PROJECT}/build/image/disk.img"
     return options, words
 
 
+def _kind(state: str, asked: str) -> str:
+    """Of what kind the nodes are: as the state directory knows it. Trouble if another one is asked for."""
+    known = kind(state)
+    if known and asked not in ("", known):
+        raise Trouble(
+            f"--kind {asked}: {state} has nodes of kind {known}\nhint: leave --kind out; or nodes down, first"
+        )
+    return known or asked or "lab"
+
+
 def _execute(state: str, virtual: bool, number: int, argv: list[str]) -> int:
-    try:
-        if virtual:
-            import remote
+    if virtual:
+        import remote
 
-            require_hub(state)
-            os.chdir(state)
-            if not os.path.isdir(str(number)):
-                raise Trouble(f"there is no node {number}")
-            return remote.execute(number, argv)
-        from inside import execute
+        require_hub(state)
+        os.chdir(state)
+        if not os.path.isdir(str(number)):
+            raise Trouble(f"there is no node {number}")
+        return remote.execute(number, argv)
+    from inside import execute
 
-        return execute(open_init(state, number), argv)
-    except (Trouble, OSError) as error:
-        print(f"nodes: {error}", file=sys.stderr)
-        return NO_NODE
+    return execute(open_init(state, number), argv)
 
 
 def _verb(state: str, lower: str, words: list[str]) -> int:

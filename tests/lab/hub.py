@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -249,6 +249,7 @@ def main(state: Path, number: int, lock: int, ready: int, layers: list[str]) -> 
     control.listen(16)
     numbers = range(1, number + 1)
     if layers:
+        hide_mounts(state, numbers)
         stack = (*take_layers(state, layers[:-1]), layers[-1])
         hub = Hub([Node(each, state, stack) for each in numbers])
     else:
@@ -262,11 +263,18 @@ def main(state: Path, number: int, lock: int, ready: int, layers: list[str]) -> 
         hub.power_off(port)
 
 
-def take_layers(state: Path, layers: list[str]) -> tuple[str, ...]:
-    """Copy these layers into memory, in a mount namespace of our own: a build may replace them while the lab is up,
-    and the kernel takes no layer that lies within another one. Their factory /etc hides those of lower layers."""
+def hide_mounts(state: Path, numbers: Iterable[int]) -> None:
+    """A mount namespace of our own, and in it each node's flash, in memory: no file system of the machine is mounted on a node,
+    where it could be remounted, frozen or swapped to."""
     kernel.unshare(kernel.NEWNS)
     kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    for number in numbers:
+        kernel.mount("flash", str(state / str(number) / "flash"), "tmpfs", data="mode=755,size=1g")
+
+
+def take_layers(state: Path, layers: list[str]) -> tuple[str, ...]:
+    """Copy these layers into memory: a build may replace them while the lab is up, and the kernel takes no layer that lies
+    within another one. Their factory /etc hides those of lower layers."""
     kernel.mount("ram", str(state / "layers"), "tmpfs", data="mode=755")
     copies = []
     for number, layer in enumerate(layers):

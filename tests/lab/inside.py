@@ -7,6 +7,7 @@ from types import FrameType
 from typing import NoReturn
 
 import kernel
+import privileges
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -53,6 +54,7 @@ def _become(argv: list[str]) -> NoReturn:
         os.chdir("/root" if os.path.isdir("/root") else "/")
         os.umask(0o022)
         os.closerange(3, 1 << 16)
+        privileges.give_up()
         os.execvpe(argv[0], argv, environment())
     except FileNotFoundError:
         print(f"nodes: {argv[0]}: command not found", file=sys.stderr, flush=True)

@@ -24,7 +24,7 @@ BOOTED = "run/firmware/booted"
 
 def up(state: Path, count: int, layers: list[str]) -> None:
     """Fresh nodes 1 to `count`, booted. Those that are there go first."""
-    claim(state)
+    claim(state, "lab")
     for number in range(1, count + 1):
         for name in ("flash", "root"):
             (state / str(number) / name).mkdir(parents=True)
@@ -33,8 +33,9 @@ def up(state: Path, count: int, layers: list[str]) -> None:
     _await_boot(state, range(1, count + 1))
 
 
-def claim(state: Path) -> None:
-    """An empty state directory, known for one by its lock; what was up in it goes first. Trouble if others play a story there."""
+def claim(state: Path, kind: str) -> None:
+    """A state directory without nodes, known for one by its lock, that is for nodes of that kind; what was up in it goes first.
+    Trouble if others play a story there."""
     player = holder(f"{state}.story")
     if player not in (0, os.getppid()):
         raise Trouble(
@@ -43,6 +44,7 @@ def claim(state: Path) -> None:
     down(state)
     state.mkdir(parents=True, exist_ok=True)
     (state / "lab.lock").touch()
+    (state / "kind").write_text(f"{kind}\n")
 
 
 def raise_hub(state: Path, count: int, layers: list[str]) -> None:

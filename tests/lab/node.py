@@ -1,8 +1,8 @@
 """A lab node: the stack it is built of.
 
 A node is a set of namespaces whose root is a RAM layer over read-only ones. Its pid 1 is a child of the hub
-(hub.py) and dies with it; with pid 1 go its processes, its mounts and its network. Only its flash is a directory
-that stays.
+(hub.py) and dies with it; with pid 1 go its processes, its mounts and its network. Only its flash stays, as long as the
+hub does.
 """
 
 import os
@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import inside
 import kernel
+import privileges
 
 FACTORY = "usr/share/factory/etc"
 
@@ -25,6 +26,22 @@ _TUN = {"net/tun": (10, 200)}
 _DEVICE_LINKS = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 _RAM = {"etc": "755", "run": "755", "tmp": "1777", "var": "755", "dev": "755", "root": "700"}
 _VAR = ("cache", "empty", "lib/haproxy", "lib/misc", "log", "spool", "tmp")
+#: what of /proc is the machine's own, and can be written to by root
+_HOSTS_PROC = (
+    "acpi",
+    "asound",
+    "bus",
+    "driver",
+    "dynamic_debug",
+    "fs",
+    "irq",
+    "mtrr",
+    "pressure",
+    "scsi",
+    "slabinfo",
+    "sys",
+    "tty",
+)
 _QUIET = kernel.MS_NOSUID | kernel.MS_NODEV
 
 
@@ -38,7 +55,7 @@ class Node:
 
     @property
     def home(self) -> Path:
-        """What the host keeps of it: pid, console.log, flash, and the place to mount its root on."""
+        """What the host keeps of it: pid, console.log, and the places where the hub mounts its flash, and it its root."""
         return self.state / str(self.number)
 
     @property
@@ -77,6 +94,7 @@ def _become_init(node: Node, cable: socket.socket) -> NoReturn:
         os.closerange(3, 1 << 16)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
+        privileges.give_up()
         os.execve("/bin/busybox", ["init"], inside.environment())
     except BaseException as error:
         print(f"{node.name}: cannot be started: {error}", file=sys.stderr, flush=True)
@@ -155,13 +173,20 @@ def _fill_dev() -> None:
 
 
 def _fill_proc() -> None:
-    """A node may set what is its own, the network's sysctls; the rest of /proc/sys is the host's."""
+    """A node may set what is its own, the network's sysctls; all else that can be set below /proc is the machine's."""
     kernel.mount("proc", "proc", "proc", _QUIET | kernel.MS_NOEXEC)
-    for name, flags in (("proc/sys", kernel.MS_RDONLY), ("proc/sys/net", 0)):
-        kernel.mount(name, name, flags=kernel.MS_BIND)
-        kernel.mount("none", name, flags=kernel.MS_BIND | kernel.MS_REMOUNT | _QUIET | kernel.MS_NOEXEC | flags)
+    for name in _HOSTS_PROC:
+        if os.path.exists(f"proc/{name}"):
+            _bind(f"proc/{name}", kernel.MS_RDONLY)
+    _bind("proc/sys/net", 0)
     if os.path.exists("proc/sysrq-trigger"):
         kernel.mount("dev/null", "proc/sysrq-trigger", flags=kernel.MS_BIND)
+
+
+def _bind(name: str, flags: int) -> None:
+    """Mount it over itself, with these flags."""
+    kernel.mount(name, name, flags=kernel.MS_BIND)
+    kernel.mount("none", name, flags=kernel.MS_BIND | kernel.MS_REMOUNT | _QUIET | kernel.MS_NOEXEC | flags)
 
 
 def copy_tree(source: Path, target: Path) -> None:

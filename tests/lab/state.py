@@ -1,11 +1,16 @@
 """A lab's state directory, which is all that is known of it from outside.
 
-lab.lock (held by the hub as long as it lives; its pid is in it), control (the hub's socket), hub.log, layers (a mount
-point), and for each node N/pid (its init, while it stands), N/console.log, N/flash and N/root (a mount point).
+lab.lock (held by the hub as long as it lives; its pid is in it), kind (of what kind its nodes are), control (the hub's
+socket), hub.log, layers (a mount point), and for each node N/pid (its init, while it stands), N/console.log, N/flash and
+N/root (mount points).
 """
 
 import fcntl
 import os
+import signal
+
+#: containers of Linux namespaces, and virtual machines
+KINDS = ("lab", "qemu")
 
 
 class Trouble(Exception):
@@ -40,10 +45,21 @@ def hold(state: str) -> int:
     return handle
 
 
-def require_hub(state: str) -> None:
-    """Trouble, if this lab is not up."""
-    if not hub(state):
+def require_hub(state: str) -> int:
+    """The pid of the process that holds this lab up. Trouble if it is not up."""
+    pid = hub(state)
+    if not pid:
         raise Trouble(f"no lab is up in {state}\nhint: nodes up")
+    return pid
+
+
+def kind(state: str) -> str:
+    """Of what kind the nodes are that were made there last, one of KINDS; "" if there are none."""
+    try:
+        with open(f"{state}/kind", encoding="ascii") as file:
+            return file.read().strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
 
 
 def init(state: str, number: int) -> int:
@@ -56,13 +72,28 @@ def init(state: str, number: int) -> int:
 
 
 def open_init(state: str, number: int) -> int:
-    """A pidfd of the init of a node that is up; surely that process, however old the pid file is."""
-    require_hub(state)
-    pid = init(state, number)
+    """A pidfd of the init of a lab node that is up. Trouble if what has that pid is anything but that: whatever the pid file
+    says, it is a child of this lab's hub, in namespaces of its own.
+    """
+    hub_pid, pid = require_hub(state), init(state, number)
     try:
         handle = os.pidfd_open(pid)
-    except ProcessLookupError:
+        parent, apart = _parent(pid), _namespaces(pid).isdisjoint(_namespaces("self"))
+        # Only now is it sure that it was this process which was looked at: nobody gets its pid while it is there.
+        signal.pidfd_send_signal(handle, 0)
+    except (FileNotFoundError, ProcessLookupError):
         raise Trouble(f"node {number} has no power") from None
-    if init(state, number) != pid:
-        raise Trouble(f"node {number} is just being rebooted")
+    if parent != hub_pid or not apart:
+        os.close(handle)
+        raise Trouble(f"{state}/{number}/pid: process {pid} is no node; nothing is run there")
     return handle
+
+
+def _parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as file:
+        return int(file.read().rpartition(b")")[2].split()[1])
+
+
+def _namespaces(pid: "int | str") -> set[str]:
+    """All that make up a node, by their names in /proc."""
+    return {os.readlink(f"/proc/{pid}/ns/{name}") for name in ("mnt", "pid", "net", "ipc", "uts")}

@@ -35,7 +35,7 @@ def up(state: Path, count: int, image: Path, *, cold: bool) -> None:
     with open(image, "rb") as disk:
         if disk.read(520)[512:] != b"EFI PART":
             raise Trouble(f"{image}: it is no disk image: there is no GPT in it\nhint: make -f image.mk image")
-    lab.claim(state)
+    lab.claim(state, "qemu")
     numbers, accel = range(1, count + 1), accelerator(image)
     for number in numbers:
         (state / str(number)).mkdir(mode=0o700)  # the disk has keys and passwords

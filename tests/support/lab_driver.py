@@ -100,4 +100,5 @@ class Lab:
 
     def _options(self) -> list[str]:
         image = ["--image", str(self.image)] if self.image else []
-        return ["--kind", self.kind, "--state", str(self.state), *image, *(["--cold"] if self.cold else [])]
+        kind = ["--kind", self.kind] if self.kind else []
+        return [*kind, "--state", str(self.state), *image, *(["--cold"] if self.cold else [])]
