@@ -1,13 +1,10 @@
-"""Files: the durable write, the guard for paths that came from elsewhere, locks, owners by name."""
+"""Files: the durable write, the guard for paths that came from elsewhere."""
 
-import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from firmware.errors import Busy, Refused
+from firmware.errors import Refused
 
 #: how the names of files begin that are being written (8 random characters follow); nobody else may look at them
 TEMPORARY = ".firmware-"
@@ -59,18 +56,3 @@ def below(top: Path, name: str) -> Path:
     if sum(sizes) + len(sizes) > 3500 or max(sizes) > 255:
         raise Refused(f"{name[:40]!r}…{name[-40:]!r}: the path is too long", "give its directories shorter names")
     return top.joinpath(*parts)
-
-
-@contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock `path` (flock: it ends with the process, so none is ever left behind)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise Busy(f"{path.name}: another command is at work on it", "try again when it is done") from None
-        yield
-    finally:
-        os.close(handle)

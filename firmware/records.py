@@ -21,35 +21,35 @@ def dump(body: Mapping[str, Any], format: int, *, indent: int | None = None) -> 
     return json.dumps({"format": format, **body}, indent=indent).encode("ascii")
 
 
-def load(data: bytes, format: int, what: str, *, unmarked: int = 0, remedy: str = "") -> dict[str, Any]:
+def load(data: bytes, format: int, what: str, *, unmarked: int = 0, hint: str = "") -> dict[str, Any]:
     """The body of a record in a format up to `format`, without the number itself. `what` names the file in messages.
 
     `unmarked` is the format of records that have no number, as older firmware wrote them; with 0 they count as damaged.
-    NewerFormat where the number is higher than `format`. Damaged, with `remedy` as its hint, where it is no record.
+    NewerFormat where the number is higher than `format`. Damaged, with `hint` as its hint, where it is no record.
     """
     try:
         body = json.loads(data)
     except (ValueError, RecursionError):
-        raise Damaged(f"{what}: damaged: it is not JSON", remedy) from None
+        raise Damaged(f"{what}: damaged: it is not JSON", hint) from None
     if not isinstance(body, dict):
-        raise Damaged(f"{what}: damaged: it is not a JSON object", remedy)
+        raise Damaged(f"{what}: damaged: it is not a JSON object", hint)
     number = body.pop("format", unmarked)
     if type(number) is not int or number < 1:
-        raise Damaged(f"{what}: damaged: it has no format number", remedy)
+        raise Damaged(f"{what}: damaged: it has no format number", hint)
     if number > format:
         raise NewerFormat(what, number, format)
     return body
 
 
 @contextmanager
-def interpreting(what: str, remedy: str = "") -> Iterator[None]:
-    """Damaged, with `remedy` as its hint, for whatever goes wrong in it because a body is not what was written."""
+def interpreting(what: str, hint: str = "") -> Iterator[None]:
+    """Damaged, with `hint` as its hint, for whatever goes wrong in it because a body is not what was written."""
     try:
         yield
     except Failure:
         raise
     except _MISREAD as error:
-        raise Damaged(f"{what}: damaged: {_reason(error)}", remedy) from None
+        raise Damaged(f"{what}: damaged: {_reason(error)}", hint) from None
 
 
 def value(body: Mapping[str, Any], key: str, *kinds: type) -> Any:

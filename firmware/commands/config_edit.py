@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from firmware.errors import Failure, Invalid, Usage, system_hint
 from firmware.rc import document as rc
 
-LOCK = "/run/firmware/lock/config.rc"
-
 TYPE_CHECKING = False  # `typing` has it, too, but takes longer to load than all of our own modules here
 if TYPE_CHECKING:
     from firmware.rc.check import Declaration
@@ -37,7 +35,7 @@ def get(argv: list[str], *, path: str = rc.PATH) -> int:
     return _print("".join(" ".join(value) + "\n" for value in values))
 
 
-def assign(argv: list[str], *, path: str = rc.PATH, lock: str = LOCK) -> int:
+def assign(argv: list[str], *, path: str = rc.PATH, lock: str = "") -> int:
     """`config set`: give a directive that stands in the block other values."""
     from firmware.rc import edit
 
@@ -54,7 +52,7 @@ def assign(argv: list[str], *, path: str = rc.PATH, lock: str = LOCK) -> int:
     return _edit(change, path, lock)
 
 
-def add(argv: list[str], *, path: str = rc.PATH, lock: str = LOCK) -> int:
+def add(argv: list[str], *, path: str = rc.PATH, lock: str = "") -> int:
     """`config add`: one more directive; `no KEY` is one, too."""
     from firmware.rc import edit
 
@@ -73,7 +71,7 @@ def add(argv: list[str], *, path: str = rc.PATH, lock: str = LOCK) -> int:
     return _edit(change, path, lock)
 
 
-def delete(argv: list[str], *, path: str = rc.PATH, lock: str = LOCK) -> int:
+def delete(argv: list[str], *, path: str = rc.PATH, lock: str = "") -> int:
     """`config del`: the lines of a directive with that value; without a value, all of its lines."""
     from firmware.rc import edit
 
@@ -184,17 +182,21 @@ def _edit(change: Callable[[rc.Document], rc.Document], path: str, lock: str) ->
     """Replace the document by what `change` makes of it, under the lock that makes edits wait for each other."""
     from pathlib import Path
 
-    from firmware import files
+    from firmware.locks import CONFIG, hold
     from firmware.rc import edit
 
+    lock_path = Path(lock) if lock else CONFIG
+
     try:
-        with files.locked(Path(lock)):
+        with hold(lock_path):
             old = rc.read(path)
             new = change(old)
             if new is not old:
                 edit.write(new, path)
     except OSError as error:
-        raise Failure(f"{path}: not edited: {error.filename or lock}: {error.strerror}", system_hint(error)) from None
+        raise Failure(
+            f"{path}: not edited: {error.filename or lock_path}: {error.strerror}", system_hint(error)
+        ) from None
     return 0
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from firmware.commands.cli import complain, words
 from firmware.errors import Failure, Usage
+from firmware.locks import hold, service_lock
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, control, states
@@ -114,7 +115,7 @@ def status(argv: list[str]) -> int:
 @contextmanager
 def _at_work(title: str) -> Iterator[None]:
     """Nobody else is at work on it meanwhile. Who interrupts us learns how it is then: a restart may have come half way."""
-    with control.lock(title):
+    with hold(service_lock(title)):
         try:
             yield
         except KeyboardInterrupt:

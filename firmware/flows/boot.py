@@ -10,6 +10,7 @@ from threading import Event
 
 from firmware import log
 from firmware.errors import Failure, Invalid
+from firmware.locks import hold, service_lock
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, control, states, supervisor
@@ -118,7 +119,7 @@ def await_supervisor(seconds: float = SUPERVISOR_SECONDS) -> None:
 
 def _start(service: Service, block: Block, launched: Callable[[], None]) -> None:
     """Start it. What is invalid has failed then, and says why whenever it is asked: nobody was there to read it."""
-    with control.lock(block.title):
+    with hold(service_lock(block.title)):
         try:
             control.start(service, block, launched, checked=not service.checks_itself, wait=UP_SECONDS)
         except Invalid as error:
@@ -128,13 +129,13 @@ def _start(service: Service, block: Block, launched: Callable[[], None]) -> None
 
 def _note(service: Service, block: Block) -> None:
     """What is not started has not changed since boot: that is what its applied content says then."""
-    with control.lock(block.title):
+    with hold(service_lock(block.title)):
         if states.state(block.title).state == "stopped":
             applied.record(service, block)
 
 
 def _stop(title: str) -> None:
-    with control.lock(title):
+    with hold(service_lock(title)):
         control.stop(title)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from firmware.errors import Refused
 from firmware.faults import at
 from firmware.flows import recovery
-from firmware.services import catalog, control
+from firmware.locks import SWAP, hold, service_lock
+from firmware.services import catalog
 from firmware.sync import ancestor, audit, report, staging, transaction
 from firmware.sync.audit import Who
 from firmware.sync.gate import Visitor
@@ -54,7 +55,7 @@ def confirmed(title: str, push: str, visitor: Visitor) -> dict[str, Any]:
 
 
 def _kept(stage: staging.Stage, push: str, visitor: Visitor) -> None:
-    with control.lock(stage.title), control.lock(recovery.SWAP):
+    with hold(service_lock(stage.title)), hold(SWAP):
         found = transaction.read(stage.journal)
         if found and found.push == push and found.peer == visitor.node:
             if found.left:

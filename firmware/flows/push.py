@@ -16,6 +16,7 @@ from firmware import __version__
 from firmware.errors import Busy, Failure, Lost, Refused, full_text, outcome
 from firmware.faults import at
 from firmware.flows import recovery
+from firmware.locks import hold, push_lock
 from firmware.rc import check, document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog
@@ -75,7 +76,7 @@ async def _turn(title: str, held: ExitStack) -> None:
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            held.enter_context(recovery.pushing(title))
+            held.enter_context(hold(push_lock(title), wait=False))
             return
         except Busy:
             if time.monotonic() > deadline:

@@ -13,6 +13,7 @@ from firmware import log
 from firmware.errors import Busy, Failure, Refused, full_text
 from firmware.faults import at
 from firmware.flows import recovery
+from firmware.locks import SWAP, hold, push_lock, service_lock
 from firmware.rc import document
 from firmware.services import applied, content, control
 from firmware.services.content import Content
@@ -32,7 +33,7 @@ def receive(proposal: Proposal, visitor: Visitor) -> Answer:
     """Apply a proposal, whole or not at all; a dry one only says what it would change. It never raises for a refusal."""
     at("receive.begun")
     try:
-        with recovery.pushing(proposal.title), control.lock(proposal.title, wait=False):
+        with hold(push_lock(proposal.title), wait=False), hold(service_lock(proposal.title), wait=False):
             return _considered(proposal, visitor)
     except Busy as error:
         return Report("busy", str(error), error.hint).json()
@@ -72,7 +73,7 @@ def _settled(stage: Stage) -> None:
     """An earlier push of it that an error in the program has left open."""
     found = transaction.read(stage.journal)
     if found and found.phase != "waiting":
-        with control.lock(recovery.SWAP):
+        with hold(SWAP):
             recovery.settle(stage, found)
 
 
@@ -99,7 +100,7 @@ def _applied(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, c
         if checked.status:
             failed = Report("failed", "the checker says no", "", changes, checked, state=now.digest)
             return _audited(proposal, visitor, failed)
-        with control.lock(recovery.SWAP):
+        with hold(SWAP):
             _refuse_late(visitor)
             return _exchanged(proposal, visitor, stage, now, Report("applied", files=changes, check=checked))
     finally:

@@ -3,11 +3,11 @@
 Everything here may be interrupted and done again. Who calls it holds the service's lock and SWAP, but for `recover`.
 """
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from firmware.errors import Failure, Refused
 from firmware.faults import at
+from firmware.locks import SWAP, hold, service_lock
 from firmware.rc import document
 from firmware.services import applied, catalog, content, control, tree
 from firmware.services.definition import Outcome
@@ -15,16 +15,8 @@ from firmware.sync import ancestor, audit, report, staging, transaction
 from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
 
-#: the lock held while a swap may still be undone; a save waits for it
-SWAP = "swap"
 #: where edits are kept that were made to a push that waited to be confirmed, when it was put back
 EDITED = Path("/run/firmware/edited")
-
-
-def pushing(title: str) -> AbstractContextManager[None]:
-    """Held by each push of a service, from here or to here; Busy if there is another one. The service's own lock is not
-    held for as long: a peer that does not answer is in nobody's way."""
-    return control.lock(f"push of {title}", wait=False)
 
 
 def recover(only: str = "", *, booting: bool = False) -> list[str]:
@@ -38,7 +30,7 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
         service = catalog.find(title.partition(".")[0])
         if service is None or only not in ("", title):
             continue
-        with control.lock(title), control.lock(SWAP):
+        with hold(service_lock(title)), hold(SWAP):
             stage = staging.stage_of(service, title)
             found = transaction.read(stage.journal)
             if found is not None:

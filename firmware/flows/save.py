@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from firmware.errors import Failure, Invalid, Refused
-from firmware.flows.recovery import SWAP, recover, refuse_waiting
+from firmware.flows.recovery import recover, refuse_waiting
+from firmware.locks import SWAP, hold, service_lock
 from firmware.printable import quote_path
 from firmware.rc import check, document
 from firmware.rc.document import Block
@@ -48,7 +49,7 @@ def _doubt(service: Service, block: Block) -> str:
     try:
         if not applied.needs_apply(service, block):
             return ""
-        with control.lock(block.title, wait=False):
+        with hold(service_lock(block.title), wait=False):
             control.prove(service, block)
     except Invalid as error:
         first = error.problems[0] if error.problems else str(error)
@@ -63,7 +64,7 @@ def settled() -> Iterator[None]:
     """Keep pushes out, for who deals with all of /etc; what an interrupted one left is seen to first. Refused while one
     waits to be confirmed."""
     recover()
-    with control.lock(SWAP):
+    with hold(SWAP):
         refuse_waiting()
         if titles := transaction.titles():
             raise Refused(f"a push of {', '.join(titles)} was interrupted", "service csyncd restart sees to it")

@@ -1,32 +1,19 @@
 """What can be done with one service: each function here is a recipe over content, applied, supervisor and the checker.
 
-None of them takes the service's lock: who calls them holds `lock(title)`, for as long as the steps belong together.
+None of them takes the service's lock: who calls them holds `service_lock(title)`, for as long as the steps belong together.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from firmware import files
 from firmware.errors import Failure, Invalid, Refused
+from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.document import Block
 from firmware.services import applied, checker, launch, logs, setup, states, supervisor
 from firmware.services.definition import Outcome, Running, Service
-
-LOCKS = Path("/run/firmware/lock")
-
-
-def lock(title: str, *, wait: bool = True) -> AbstractContextManager[None]:
-    """Held during start, stop, reload, apply, revert and a push of a service, so that none of them mix.
-
-    Refused for what is not a plain name: it becomes a file of that name.
-    """
-    if not title or title.startswith(".") or "/" in title or "\0" in title:
-        raise Refused(f"{title!r}: it is not the name of a service")
-    return files.locked(LOCKS / title, wait=wait)
 
 
 def start(
@@ -95,7 +82,7 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
     old = applied.block_of(title)
     applied.restore(service, title)
     name, _, instance = title.partition(".")
-    with files.locked(LOCKS / "config.rc"):
+    with hold(CONFIG):
         now = document.read(config)
         new = edit.replace_block(now, name, instance, old.text if old else "")
         if new is not now:

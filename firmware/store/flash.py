@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firmware import files
 from firmware.errors import Failure, system_hint
+from firmware.locks import hold
 from firmware.run import run
 from firmware.store.places import NODE, Places
 
@@ -23,7 +24,7 @@ def opened(*, write: bool, places: Places = NODE) -> Iterator[Path]:
     A /flash that fstab names is mounted for the time, read-only but for a save; a directory, or what is mounted already,
     is used as it is. Every OSError inside comes out as a Failure that names path and reason.
     """
-    with naming(places.flash), files.locked(places.lock), _mounted(write, places):
+    with naming(places.flash), hold(places.flash_lock), _mounted(write, places):
         if write:
             if not places.shelf.is_dir():
                 places.shelf.mkdir(mode=0o700)

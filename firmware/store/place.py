@@ -9,6 +9,7 @@ from pathlib import Path
 
 from firmware import files, manifest, native
 from firmware.errors import Failure
+from firmware.locks import hold
 from firmware.manifest import Entry
 from firmware.store import flash
 from firmware.store.archive import Item
@@ -31,7 +32,7 @@ def put(target: Target, *, keep: Callable[[str], bool] = nothing, places: Places
     if not target.config().strip():
         raise Failure(f"{CONFIG} would be missing or empty")
     owners = Owners.of(target)
-    with flash.naming(places.etc), files.locked(places.config_lock), _staging(places) as staging:
+    with flash.naming(places.etc), hold(places.config_lock), _staging(places) as staging:
         live = manifest.scan(places.etc, named=ETC, skip=target.rules.ignores)
         removed = _remove_strangers(target, live, keep, places)
         added, changed = list[str](), list[str]()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware import locks
+
 #: the name under which every path below `Places.etc` is known, wherever that lies
 ETC = Path("/etc")
 CONFIG = "/etc/config.rc"
@@ -28,14 +30,14 @@ class Places:
         return self.run / "saved" / "state.json"
 
     @property
-    def lock(self) -> Path:
+    def flash_lock(self) -> Path:
         """Held by whoever uses the flash."""
-        return self.run / "lock" / "save"
+        return self.run / "lock" / locks.FLASH.name
 
     @property
     def config_lock(self) -> Path:
         """Held by whoever edits config.rc."""
-        return self.run / "lock" / "config.rc"
+        return self.run / "lock" / locks.CONFIG.name
 
     def on_disk(self, path: str) -> Path:
         """Where the path `/etc/…` lies."""

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from firmware import files
+from firmware.locks import ANCESTORS, hold
 
 FILE = Path("/etc/firmware/ancestors.json")
-LOCK = Path("/run/firmware/lock/ancestors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ def record(
     *,
     pushed_by: int,
     path: Path = FILE,
-    lock: Path = LOCK,
+    lock: Path = ANCESTORS,
 ) -> None:
     """Both nodes have the same now."""
-    with files.locked(lock):
+    with hold(lock):
         table = _read(path)
         table.setdefault(str(peer), {})[title] = asdict(
             Ancestor(digest, tuple(sorted(set(digests))), time.time(), pushed_by)

@@ -17,9 +17,10 @@ from typing import Any
 from firmware import manifest, native
 from firmware.errors import Failure, Refused
 from firmware.faults import at
+from firmware.locks import CONFIG, hold
 from firmware.manifest import Entry
 from firmware.rc import document, edit
-from firmware.services import applied, content, control, tree
+from firmware.services import applied, content, tree
 from firmware.services.content import Content
 from firmware.services.definition import Service
 from firmware.sync.proposal import Proposal
@@ -169,7 +170,7 @@ def clear(stage: Stage) -> None:
 
 def _put_block(stage: Stage, text: str) -> None:
     name, _, instance = stage.title.partition(".")
-    with control.lock("config.rc"):
+    with hold(CONFIG):
         before = document.read(stage.config)
         after = edit.replace_block(before, name, instance, text)
         if after.text != before.text:

@@ -3,14 +3,10 @@
 import json
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from lab_driver import Lab
 from service_helpers import PYTHON, append, row, service
-
-from firmware.errors import Refused
-from firmware.services import control
 
 
 @pytest.fixture
@@ -62,16 +58,6 @@ def test_help_is_given_wherever_it_is_asked_for(lab: Lab) -> None:
 def test_a_name_that_is_a_path_leaves_no_file_behind(lab: Lab, verb: str) -> None:
     service(lab, "../../../tmp/zz", verb, status=2)
     assert lab.run(1, "ls", "/tmp/zz", check=False).status != 0
-
-
-@pytest.mark.parametrize("title", ["", ".", "..", ".x", "a/b", "/tmp/zz", "../zz", "a\0b"])
-def test_a_lock_has_a_plain_name(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "LOCKS", tmp_path / "lock")
-    with pytest.raises(Refused, match="not the name of a service"), control.lock(title):
-        pass
-    assert list(tmp_path.iterdir()) == []
-    with control.lock("network.eth0"):
-        assert [path.name for path in (tmp_path / "lock").iterdir()] == ["network.eth0"]
 
 
 @pytest.mark.parametrize("command", ["service list", "service --help", "service haproxy status --help", "config show"])

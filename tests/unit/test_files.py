@@ -1,8 +1,6 @@
-"""The durable write, the guard for foreign paths, and locks."""
+"""The durable write, and the guard for foreign paths."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware import files
-from firmware.errors import Busy, Refused
+from firmware.errors import Refused
 
 
 def test_a_write_keeps_mode_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -78,18 +76,3 @@ def test_nothing_gets_out_from_below(name: str) -> None:
         return
     assert os.path.normpath(path).startswith("/srv/top/")
     assert str(path) == f"/srv/top/{name}"
-
-
-def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path: Path) -> None:
-    lock = tmp_path / "deep" / "lock"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", f"from firmware import files; from pathlib import Path; import sys\nwith files.locked(Path({str(lock)!r})): print('held', flush=True); sys.stdin.read()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
-    assert holder.stdout and holder.stdout.readline() == "held\n"
-    with pytest.raises(Busy, match="another command is at work"), files.locked(lock, wait=False):
-        pass
-    holder.kill()
-    holder.communicate()
-    with files.locked(lock, wait=False):
-        pass

@@ -33,10 +33,14 @@ def test_locks_have_different_files() -> None:
     assert locks.push_lock("network.eth0").name == "push of network.eth0"
 
 
-@pytest.mark.parametrize("title", ["", ".", "..", ".x", "a/b", "/etc/passwd", "a\0b"])
-def test_what_is_no_name_is_refused(title: str) -> None:
-    with pytest.raises(Refused, match="it is not the name of a service"):
-        locks.service_lock(title)
+@pytest.mark.parametrize("title", ["", ".", "..", ".x", "a/b", "/tmp/zz", "../zz", "a\0b"])
+def test_a_lock_has_a_plain_name(title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "TOP", tmp_path / "lock")
+    with pytest.raises(Refused, match="not the name of a service"), locks.hold(locks.service_lock(title)):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    with locks.hold(locks.service_lock("network.eth0")):
+        assert [path.name for path in (tmp_path / "lock").iterdir()] == ["network.eth0"]
 
 
 @pytest.mark.parametrize("title", ["a/b", "../../etc/passwd", "a\0b"])

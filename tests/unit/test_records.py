@@ -62,7 +62,7 @@ def test_a_newer_format_is_a_word_of_its_own(format: int, ahead: int) -> None:
 )
 def test_what_is_no_record_is_damaged(data: bytes, why: str) -> None:
     with pytest.raises(Damaged) as raised:
-        records.load(data, 1, "FILE", remedy="mend it")
+        records.load(data, 1, "FILE", hint="mend it")
     assert (str(raised.value), raised.value.hint, raised.value.status) == (f"FILE: damaged: {why}", "mend it", 1)
 
 
