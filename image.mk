@@ -27,9 +27,10 @@ LAB_PACKAGES := $(FIRMWARE_PACKAGES) busybox execline haproxy iproute2 libxxhash
 	python3-pyinotify python3-serial python3-venv
 TEST_PACKAGES := curl mount rsync shellcheck strace
 
-# all that the node layer is made of · and the image
-SOURCES := pyproject.toml setup.py tests/lab/layer.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
+# all that the firmware and a root of the appliance are made of · the node layer · the image
+SOURCES := pyproject.toml setup.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
 	$(shell find firmware native overlay -name __pycache__ -prune -o -type f -not -name '_native*' -not -name '*.o' -print | sort)
+LAYER_SOURCES := $(SOURCES) tests/lab/layer.py
 IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* buildroot/quick/*)
 BASE_SOURCES := $(addprefix buildroot/quick/,unpack packages.lock leave-out not-unpacked) buildroot/board/kernel.list
 
@@ -63,7 +64,7 @@ test: env ## all tests, in three workers (ARGS=… goes to pytest; IMAGE=… is 
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
-	@tests/lab/packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
+	@buildroot/install-packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
 	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/image/buildroot_tree.py $(ARGS)
 
 bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half; ARGS=product IMAGE=…: Buildroot's)
@@ -84,10 +85,10 @@ root:
 	@((!EUID)) || { echo "image.mk: only root can make nodes of the lab: run it as root, or with sudo" >&2; exit 1; }
 
 image-packages:
-	@tests/lab/packages $(IMAGE_PACKAGES)
+	@buildroot/install-packages $(IMAGE_PACKAGES)
 
 lab-packages:
-	@tests/lab/packages $(LAB_PACKAGES) $(TEST_PACKAGES)
+	@buildroot/install-packages $(LAB_PACKAGES) $(TEST_PACKAGES)
 
 lab-env: root lab-packages $(VENV)/made build/layer.made
 
@@ -97,7 +98,7 @@ $(VENV)/made: tests/requirements.txt | lab-packages
 	touch $@
 
 # The C module goes into the source tree, too, for tests that import the package from there.
-build/layer.made: $(SOURCES) build/sources | lab-packages
+build/layer.made: $(LAYER_SOURCES) build/sources | lab-packages
 	PYTHONPATH=buildroot/board:buildroot/quick $(PYTHON) tests/lab/layer.py
 	rm -f firmware/_native*
 	cp build/layer/usr/lib/python3/dist-packages/firmware/_native*.so firmware/

@@ -98,3 +98,8 @@ def test_a_command_loads_nothing_that_only_daemons_use(command: str) -> None:
     found = f"import firmware.commands.{command}, sys; print(*{{'asyncio', 'ssl', 'psutil', 'pyinotify'}} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True, cwd=TOP.parent)
     assert done.stdout.split() == []
+
+
+def test_the_image_is_built_without_the_tests() -> None:
+    sources = [path for path in (TOP.parent / "buildroot").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert sources and [path for path in sources if "tests/" in path.read_text()] == []

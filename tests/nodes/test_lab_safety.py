@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from driver import Lab
+from lab_driver import Lab
 
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts")
 SHOW_NAMESPACES = ("readlink", *(f"/proc/self/ns/{name}" for name in NAMESPACES))
