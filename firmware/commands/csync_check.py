@@ -103,7 +103,7 @@ def _ping(found: Settings) -> str:
 
 
 def _both_web_uis(found: Settings) -> tuple[str, Response]:
-    if states.state("wui").state != "running":
+    if states.service_state("wui").state != "running":
         raise Failure("it does not run on this node", "service wui start")
     return ask_web(found)
 

@@ -31,7 +31,7 @@ def genkey(argv: list[str]) -> int:
     words(argv, "")
     from firmware.services import states
 
-    if states.state("csyncd").state == "running":
+    if states.service_state("csyncd").state == "running":
         raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
     found, replaces = settings.read(), len(keys.missing()) < len(keys.OWN)
     made = keys.generate(found.local_node)

@@ -7,7 +7,7 @@ from firmware.commands.cli import words
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, states
-from firmware.services.states import State
+from firmware.services.states import ServiceState
 
 Row = Mapping[str, object]
 
@@ -48,11 +48,11 @@ def listed() -> list[Row]:
     """What `service list --json` prints."""
     # A config.rc with errors must not hide what runs: `config check` is there to name them.
     blocks = document.scan(document.load())[0].firsts
-    rows = {block.title: row_of(block, states.state(block.title)) for block in blocks if block.name}
+    rows = {block.title: row_of(block, states.service_state(block.title)) for block in blocks if block.name}
     return [*rows.values(), *_without_block(set(rows))]
 
 
-def row_of(block: Block, state: State) -> Row:
+def row_of(block: Block, state: ServiceState) -> Row:
     """One service: `state` is disabled where `no service` says so and it does not run; None is what it does not have."""
     service = catalog.find(block.name)
     return {
@@ -73,8 +73,8 @@ def clock(seconds: float) -> str:
 
 def _without_block(known: set[str]) -> list[Row]:
     found: list[Row] = []
-    for title in states.titles():
-        state = states.state(title)
+    for title in states.started_titles():
+        state = states.service_state(title)
         if title not in known and state.state != "stopped":
             name, _, instance = title.partition(".")
             row = {"name": name, "instance": instance, "autostart": False, "state": state.state}

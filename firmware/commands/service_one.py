@@ -9,7 +9,7 @@ from firmware.errors import Failure, Usage
 from firmware.locks import hold, service_lock
 from firmware.rc import document
 from firmware.rc.document import Block
-from firmware.services import applied, catalog, control, states
+from firmware.services import applied, catalog, lifecycle, states
 from firmware.services.definition import Service
 from firmware.sync import transaction
 
@@ -22,7 +22,7 @@ def start(argv: list[str]) -> int:
     """Start it; nothing if it runs."""
     title = _title(argv)
     with _at_work(title):
-        control.start(*_found(title))
+        lifecycle.start(*_found(title))
     return 0
 
 
@@ -30,7 +30,7 @@ def stop(argv: list[str]) -> int:
     """Stop it; nothing if it does not run. It may be gone from config.rc already."""
     title = _title(argv)
     with _at_work(title):
-        control.stop(title)
+        lifecycle.stop(title)
     return 0
 
 
@@ -38,7 +38,7 @@ def restart(argv: list[str]) -> int:
     """Stop and start it."""
     title = _title(argv)
     with _at_work(title):
-        control.restart(*_found(title))
+        lifecycle.restart(*_found(title))
     return 0
 
 
@@ -46,7 +46,7 @@ def reload(argv: list[str]) -> int:
     """Have it load its configuration, and say how that went."""
     title = _title(argv)
     with _at_work(title):
-        done = control.reload(*_found(title))
+        done = lifecycle.reload(*_found(title))
     print(done.output, file=sys.stderr)
     return 0
 
@@ -55,7 +55,7 @@ def check(argv: list[str]) -> int:
     """Check what lies on disk; exit status 4 if it is invalid."""
     title = _title(argv)
     with _at_work(title):
-        control.prove(*_found(title))
+        lifecycle.require_valid(*_found(title))
     return 0
 
 
@@ -65,9 +65,9 @@ def apply(argv: list[str]) -> int:
     with _at_work(title):
         service, block = _known(title), _block(title)
         if block is not None:
-            control.apply(service, block)
-        elif applied.digest(title) or states.state(title).state != "stopped":
-            control.dismiss(title)
+            lifecycle.apply(service, block)
+        elif applied.digest(title) or states.service_state(title).state != "stopped":
+            lifecycle.dismiss(title)
         else:
             _found(title)
     return 0
@@ -78,7 +78,7 @@ def revert(argv: list[str]) -> int:
     title = _title(argv)
     service = _known(title)
     with _at_work(title):
-        control.revert(service, title)
+        lifecycle.revert(service, title)
     return 0
 
 
@@ -89,7 +89,7 @@ def status(argv: list[str]) -> int:
     (title,), options = words(argv, "NAME", flags=("--json",))
     try:
         _known(title)
-        block, state = _block(title), states.state(title, details=True)
+        block, state = _block(title), states.service_state(title, details=True)
         if block is None and state.state == "stopped":
             _found(title)
     except Failure as error:
@@ -99,7 +99,7 @@ def status(argv: list[str]) -> int:
     if "--json" in options:
         import json
 
-        print(json.dumps({**row, "crashes": state.crashes, "words": state.words}, indent=2))
+        print(json.dumps({**row, "crashes": state.crashes, "words": state.last_words}, indent=2))
         return _LSB[state.state]
     parts = [str(row["state"]), *([f"pid {state.pid}"] if state.pid else [])]
     parts += [f"since {clock(state.since)}"] if state.since else []
@@ -107,7 +107,7 @@ def status(argv: list[str]) -> int:
     print(f"{title}: {', '.join(parts)}")
     if state.crashes:
         print(f"it ended by itself {state.crashes} {'time' if state.crashes == 1 else 'times'} since it was started")
-    for line in state.words.splitlines():
+    for line in state.last_words.splitlines():
         print(f"    {line}")
     return _LSB[state.state]
 
@@ -119,7 +119,7 @@ def _at_work(title: str) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            print(f"service {title}: interrupted: it is {states.state(title).state} now", file=sys.stderr)
+            print(f"service {title}: interrupted: it is {states.service_state(title).state} now", file=sys.stderr)
             raise
 
 

@@ -45,7 +45,7 @@ def _connected() -> socket.socket:
         connection.connect(str(CONTROL))
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
-        if states.state("csyncd").state != "running":
+        if states.service_state("csyncd").state != "running":
             raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
         hint = "service csyncd restart, if it has not just been started"
         raise Failure(f"csyncd: it runs, but nobody answers at {CONTROL}", hint) from None

@@ -13,7 +13,7 @@ from firmware.errors import Failure, Invalid
 from firmware.locks import hold, service_lock
 from firmware.rc import document
 from firmware.rc.document import Block
-from firmware.services import applied, catalog, control, states, supervisor
+from firmware.services import applied, catalog, lifecycle, states, supervisor
 from firmware.services.definition import Service
 
 BOOTED = Path("/run/firmware/booted")
@@ -101,7 +101,7 @@ def _seen_to(service: Service | None, block: Block, launched: Callable[[], None]
 def shutdown() -> list[str]:
     """Stop every service, the last one in config.rc first, and then what runs without a block."""
     titles = [block.title for block in document.scan(document.load())[0].blocks]
-    others = [title for title in states.titles() if title not in titles]
+    others = [title for title in states.started_titles() if title not in titles]
     failed: list[str] = []
     for title in [*reversed(titles), *others]:
         failed += _tried(f"service {title}", partial(_stop, title))
@@ -111,7 +111,7 @@ def shutdown() -> list[str]:
 def await_supervisor(seconds: float = SUPERVISOR_SECONDS) -> None:
     """Wait for s6-svscan. Failure if it does not appear."""
     deadline = time.monotonic() + seconds
-    while not supervisor.alive():
+    while not supervisor.is_alive():
         if time.monotonic() > deadline:
             raise Failure(f"s6-svscan does not run after {seconds:g} s", "init starts it: see /etc/inittab")
         time.sleep(0.05)
@@ -121,22 +121,22 @@ def _start(service: Service, block: Block, launched: Callable[[], None]) -> None
     """Start it. What is invalid has failed then, and says why whenever it is asked: nobody was there to read it."""
     with hold(service_lock(block.title)):
         try:
-            control.start(service, block, launched, checked=not service.checks_itself, wait=UP_SECONDS)
+            lifecycle.start(service, block, launched, checked=not service.checks_itself, wait=UP_SECONDS)
         except Invalid as error:
-            control.give_up(service, block, "\n".join(("its configuration is invalid", *error.problems)))
+            lifecycle.mark_failed(service, block, "\n".join(("its configuration is invalid", *error.problems)))
             raise
 
 
 def _note(service: Service, block: Block) -> None:
     """What is not started has not changed since boot: that is what its applied content says then."""
     with hold(service_lock(block.title)):
-        if states.state(block.title).state == "stopped":
-            applied.record(service, block)
+        if states.service_state(block.title).is_stopped:
+            applied.mark_applied(service, block)
 
 
 def _stop(title: str) -> None:
     with hold(service_lock(title)):
-        control.stop(title)
+        lifecycle.stop(title)
 
 
 def _tried(what: str, act: Callable[[], object]) -> list[str]:

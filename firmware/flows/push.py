@@ -172,7 +172,7 @@ async def _send(offer: Proposal, protocol: int, link: Link, seconds: float) -> t
 
 
 def _contents(service: Service, entries: Mapping[str, Any], title: str, digests: set[str]) -> dict[str, bytes]:
-    return proposal.contents_of(entries, applied.files_of(title), service.owns, digests)
+    return proposal.contents_of(entries, applied.files_directory(title), service.owns, digests)
 
 
 def _agreed(offer: Proposal, answer: Mapping[str, Any], settings: Settings) -> None:

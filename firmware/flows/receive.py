@@ -15,7 +15,7 @@ from firmware.faults import at
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, push_lock, service_lock
 from firmware.rc import document
-from firmware.services import applied, content, control
+from firmware.services import applied, content, lifecycle
 from firmware.services.content import Content
 from firmware.services.definition import Outcome
 from firmware.sync import ancestor, audit, compare, report, staging, transaction
@@ -95,7 +95,7 @@ def _applied(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, c
     try:
         staging.fill(stage, proposal, now)
         at("receive.staged")
-        checked = control.check(proposal.service, proposal.block, staged=stage.tree)
+        checked = lifecycle.check(proposal.service, proposal.block, staged=stage.tree)
         at("receive.checked")
         if checked.status:
             failed = Report("failed", "the checker says no", "", changes, checked, state=now.digest)
@@ -116,8 +116,8 @@ def _exchanged(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content,
         staging.swap(stage, proposal.block.text)
         at("receive.swapped")
         staging.unchanged(stage, now)
-        applied.snapshot(proposal.service, proposal.block)
-        reloaded = control.reload_outcome(proposal.service, proposal.block)
+        applied.take_snapshot(proposal.service, proposal.block)
+        reloaded = lifecycle.load_from_disk(proposal.service, proposal.block)
         at("receive.reloaded")
         if not reloaded.status:
             decided = _decided(stage, armed, replace(so_far, reload=reloaded))

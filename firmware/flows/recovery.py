@@ -9,7 +9,7 @@ from firmware.errors import Failure, Refused
 from firmware.faults import at
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc import document
-from firmware.services import applied, catalog, content, control, tree
+from firmware.services import applied, catalog, content, directories, lifecycle
 from firmware.services.definition import Outcome
 from firmware.sync import ancestor, audit, report, staging, transaction
 from firmware.sync.staging import Stage
@@ -62,7 +62,7 @@ def undo(stage: Stage, old: Transaction) -> str:
     at("undo.begun")
     staging.put_back(stage, old)
     at("undo.put-back")
-    applied.put_back(stage.title, old.applied)
+    applied.restore_set_aside(stage.title, old.applied)
     again = _load(stage)
     if again.status:
         # What ran before may have ended for a reason of its own just then; then it only has to be started.
@@ -75,13 +75,13 @@ def await_confirmation(stage: Stage, found: Transaction) -> None:
     """The service has loaded what was pushed; keep what brings the old state back."""
     if applied.digest(stage.title) == found.applied:
         applied.set_aside(stage.title)
-    applied.keep(stage.title)
+    applied.promote_snapshot(stage.title)
     at("receive.kept")
 
 
 def complete(stage: Stage, done: Transaction) -> None:
     """Nothing will be undone: note what both nodes have now, and for the audit trail what came of it."""
-    applied.keep(stage.title)
+    applied.promote_snapshot(stage.title)
     at("receive.kept")
     told = done.report
     ancestor.record(done.peer, done.title, told["state"], done.files, pushed_by=done.peer)
@@ -89,14 +89,14 @@ def complete(stage: Stage, done: Transaction) -> None:
     at("receive.recorded")
     event, result = ("confirm received", "confirmed") if done.confirm else ("push received", told["result"])
     audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail(told))
-    applied.drop_aside(stage.title)
+    applied.drop_set_aside(stage.title)
     staging.clear(stage)
     at("receive.cleared")
 
 
 def clear(stage: Stage) -> None:
     """After an undo: nothing is open any more."""
-    applied.drop_aside(stage.title)
+    applied.drop_set_aside(stage.title)
     staging.clear(stage)
     at("undo.cleared")
 
@@ -113,15 +113,15 @@ def refuse_waiting() -> None:
 
 def _load(stage: Stage) -> Outcome:
     """Have the service load what is applied. Edits that were not applied stay where they lie, and are not loaded."""
-    block = applied.block_of(stage.title)
+    block = applied.block(stage.title)
     if block is None:
         return Outcome(0, "")
     name, _, instance = stage.title.partition(".")
     now = content.read(stage.service, document.read(stage.config).find(name, instance))
-    if now.digest == applied.digest(stage.title) or not applied.files_of(stage.title).is_dir():
-        return control.reload_outcome(stage.service, block)
-    with staging.lent(stage, applied.files_of(stage.title)):
-        return control.reload_outcome(stage.service, block)
+    if now.digest == applied.digest(stage.title) or not applied.files_directory(stage.title).is_dir():
+        return lifecycle.load_from_disk(stage.service, block)
+    with staging.lent(stage, applied.files_directory(stage.title)):
+        return lifecycle.load_from_disk(stage.service, block)
 
 
 def _keep_edits(stage: Stage, found: Transaction) -> str:
@@ -133,11 +133,11 @@ def _keep_edits(stage: Stage, found: Transaction) -> str:
         if now.digest == found.report["state"]:
             return ""
         place = EDITED / stage.title / f"{found.push[:8]}"
-        tree.remove(place)
+        directories.remove(place)
         place.mkdir(mode=0o700, parents=True)
         (place / "block").write_text(now.block)
         if stage.service.owns and stage.owned.is_dir():
-            tree.copy(stage.owned, place / "files")
+            directories.copy(stage.owned, place / "files")
     except (Failure, OSError) as error:
         return f"; what was edited here meanwhile could not be kept: {error}"
     return f"; what was edited here meanwhile is in {place}"

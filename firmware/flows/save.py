@@ -10,7 +10,7 @@ from firmware.locks import SWAP, hold, service_lock
 from firmware.printable import quote_path
 from firmware.rc import check, document
 from firmware.rc.document import Block
-from firmware.services import applied, catalog, control
+from firmware.services import applied, catalog, lifecycle
 from firmware.services.definition import Service
 from firmware.store import generations, rules, tree
 from firmware.store.generations import Save
@@ -50,7 +50,7 @@ def _doubt(service: Service, block: Block) -> str:
         if not applied.needs_apply(service, block):
             return ""
         with hold(service_lock(block.title), wait=False):
-            control.prove(service, block)
+            lifecycle.require_valid(service, block)
     except Invalid as error:
         first = error.problems[0] if error.problems else str(error)
         return f"what is invalid: {first}: at a boot, it will not start (service {block.title} check)"

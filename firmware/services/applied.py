@@ -32,7 +32,7 @@ def needs_apply(service: Service, block: Block, *, top: Path = APPLIED, root: Pa
     return digest(block.title, top=top) != content.read(service, block, root=root).digest
 
 
-def block_of(title: str, *, top: Path = APPLIED) -> Block | None:
+def block(title: str, *, top: Path = APPLIED) -> Block | None:
     """The applied block; None if nothing is applied."""
     try:
         text = (top / title / "block").read_bytes().decode()
@@ -44,109 +44,109 @@ def block_of(title: str, *, top: Path = APPLIED) -> Block | None:
 
 def entries(service: Service, title: str, *, top: Path = APPLIED) -> dict[str, Entry]:
     """The applied entries by their final paths; their contents lie in `files_of(title)`."""
-    return content.owned(service, files_of(title, top=top))
+    return content.owned_entries(service, files_directory(title, top=top))
 
 
-def files_of(title: str, *, top: Path = APPLIED) -> Path:
+def files_directory(title: str, *, top: Path = APPLIED) -> Path:
     """Where the copy of the applied files lies (absent where the service owned none)."""
     return top / title / "files"
 
 
-def record(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
+def mark_applied(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
     """Note that what lies on disk now is applied; for who knows that nothing can have changed since it was loaded."""
-    snapshot(service, block, top=top, root=root)
-    keep(block.title, top=top)
+    take_snapshot(service, block, top=top, root=root)
+    promote_snapshot(block.title, top=top)
 
 
-def snapshot(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
+def take_snapshot(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
     """Copy what lies on disk now, without calling it applied yet."""
-    from firmware.services import tree
+    from firmware.services import directories
 
-    new = _new(block.title, top)
-    tree.remove(new)
+    new = _snapshot_of(block.title, top)
+    directories.remove(new)
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
     new.mkdir(mode=0o700)
     source = root / service.owns.lstrip("/")
     if service.owns and source.is_dir():
-        tree.copy(source, new / "files")
+        directories.copy(source, new / "files")
     (new / "block").write_bytes(block.text.encode())
-    (new / "digest").write_text(content.digest(block, content.owned(service, new / "files")))
+    (new / "digest").write_text(content.digest(block, content.owned_entries(service, new / "files")))
 
 
-def keep(title: str, *, top: Path = APPLIED) -> None:
+def promote_snapshot(title: str, *, top: Path = APPLIED) -> None:
     """The last snapshot is what the process has loaded now; nothing if there is none any more."""
-    from firmware.services import tree
+    from firmware.services import directories
 
-    if _new(title, top).exists():
-        tree.replace(_new(title, top), top / title)
+    if _snapshot_of(title, top).exists():
+        directories.put_in_place(_snapshot_of(title, top), top / title)
 
 
 def set_aside(title: str, *, top: Path = APPLIED) -> None:
     """Keep what is applied now for `put_back`, which may have to bring it back."""
-    from firmware.services import tree
+    from firmware.services import directories
 
-    tree.remove(_old(title, top))
+    directories.remove(_set_aside_of(title, top))
     if (top / title).exists():
-        tree.copy(top / title, _old(title, top))
+        directories.copy(top / title, _set_aside_of(title, top))
 
 
-def put_back(title: str, wanted: str, *, top: Path = APPLIED) -> None:
+def restore_set_aside(title: str, wanted: str, *, top: Path = APPLIED) -> None:
     """What was set aside is applied again, if it has that digest and something else is applied now ("": nothing was)."""
-    from firmware.services import tree
+    from firmware.services import directories
 
     if not wanted:
         forget(title, top=top)
-    elif digest(title, top=top) != wanted and _old(title, top).exists():
-        tree.replace(_old(title, top), top / title)
-    tree.remove(_new(title, top))
+    elif digest(title, top=top) != wanted and _set_aside_of(title, top).exists():
+        directories.put_in_place(_set_aside_of(title, top), top / title)
+    directories.remove(_snapshot_of(title, top))
 
 
-def drop_aside(title: str, *, top: Path = APPLIED) -> None:
+def drop_set_aside(title: str, *, top: Path = APPLIED) -> None:
     """What was set aside will not be needed."""
-    from firmware.services import tree
+    from firmware.services import directories
 
-    tree.remove(_old(title, top))
+    directories.remove(_set_aside_of(title, top))
 
 
 def forget(title: str, *, top: Path = APPLIED) -> None:
     """Nothing is applied any more."""
-    from firmware.services import tree
+    from firmware.services import directories
 
-    for path in (top / title, _new(title, top)):
-        tree.remove(path)
+    for path in (top / title, _snapshot_of(title, top)):
+        directories.remove(path)
 
 
-def restore(
+def restore_files(
     service: Service, title: str, *, top: Path = APPLIED, root: Path = Path("/"), staging: Path = STAGING
 ) -> None:
     """Put the applied files back, in one step, exactly as they were. The block is the caller's. Refused if there are none."""
-    from firmware.services import tree
+    from firmware.services import directories
 
     if not digest(title, top=top):
         raise Refused(f"service {title} has not been applied since this node booted", f"service {title} apply")
     if not service.owns:
         return
     place, new = root / service.owns.lstrip("/"), staging / title / "revert"
-    tree.remove(new)
+    directories.remove(new)
     new.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if files_of(title, top=top).is_dir():
-        tree.copy(files_of(title, top=top), new)
-        tree.replace(new, place)
+    if files_directory(title, top=top).is_dir():
+        directories.copy(files_directory(title, top=top), new)
+        directories.put_in_place(new, place)
     elif os.path.lexists(place):
         os.rename(place, new)
-        tree.remove(new)
-    _tidy(new.parent, staging)
+        directories.remove(new)
+    _remove_if_empty(new.parent, staging)
 
 
-def _new(title: str, top: Path) -> Path:
+def _snapshot_of(title: str, top: Path) -> Path:
     return top / f".{title}.new"
 
 
-def _old(title: str, top: Path) -> Path:
+def _set_aside_of(title: str, top: Path) -> Path:
     return top / f".{title}.old"
 
 
-def _tidy(*places: Path) -> None:
+def _remove_if_empty(*places: Path) -> None:
     for place in places:
         try:
             os.rmdir(place)

@@ -34,7 +34,7 @@ def find(name: str) -> Service | None:
     return replace(service, directives=(*service.directives, *FRAMEWORK))
 
 
-def every() -> Iterator[Service]:
+def services() -> Iterator[Service]:
     """All services, in the order of NAMES."""
     for name in NAMES:
         service = find(name)

@@ -12,7 +12,7 @@ from signal import valid_signals
 
 from firmware.errors import Failure
 from firmware.run import run
-from firmware.services import confinement, launch
+from firmware.services import confinement, scripts
 from firmware.services.definition import Argv, Outcome, Service
 
 #: seconds that a checker has, much for maps and certificates by the thousand: a push waits for it, and for a reload
@@ -21,14 +21,16 @@ SECONDS = 50.0
 LONGEST = 65536
 
 
-def outcome(service: Service, argv: Argv, staged: Path | None = None, *, seconds: float = SECONDS) -> Outcome:
+def run_checker(service: Service, argv: Argv, staged: Path | None = None, *, seconds: float = SECONDS) -> Outcome:
     """The checker's exit status and words. Failure if it cannot be run, or has not ended after so many seconds."""
-    command = launch.as_account(service.account, argv, capabilities=False)
+    command = scripts.command_as_account(service.account, argv, capabilities=False)
     confined = staged is not None or service.account.user != "root"
     try:
         with _mount_point(service, staged):
             if confined:
-                command = confinement.checker(command, service.owns, staged, service.needs, seconds)
+                command = confinement.checker_command(
+                    command, service.owns, staged, service.runtime_directories, seconds
+                )
             done = run(command, timeout=seconds, check=False)
     except Failure as error:
         raise Failure(f"service {service.name}: its checker: {error}") from None

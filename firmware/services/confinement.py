@@ -25,36 +25,36 @@ _FIRST_TO_GO = "echo 1000 >/proc/self/oom_score_adj"
 _LIMITS = ("--as=4294967296", "--fsize=16777216", "--nproc=1024", "--core=0")
 
 
-def daemon(argv: Argv) -> Argv:
+def daemon_command(argv: Argv) -> Argv:
     """`argv` in a mount namespace of its own, by exec alone: the pid stays, and nothing stands between it and s6.
 
     What is mounted later does not appear in it, or goes again when it is unmounted: the daemon keeps no device busy.
     """
-    return [*_unshared(), *_shell([_READ_ONLY, *_private(), _NO_FLASH], 'exec "$@"'), *argv]
+    return [*_unshare_command(), *_shell_command([_READ_ONLY, *_private_mounts(), _NO_FLASH], 'exec "$@"'), *argv]
 
 
-def checker(argv: Argv, owns: str, staged: Path | None, empty: Sequence[str], seconds: float) -> Argv:
+def checker_command(argv: Argv, owns: str, staged: Path | None, empty: Sequence[str], seconds: float) -> Argv:
     """`argv` with namespaces of its own for mounts, processes and IPC, limits, and no terminal to type into.
 
     The directories `empty` are so, and `staged` lies in the place of `owns`. The first process is the shell: when the
     checker ends, or we do, all that it started is killed. Where memory runs out, it is the first to go.
     """
-    steps = [_FIRST_TO_GO, _READ_ONLY, *_private(*empty), _NO_FLASH, *([_STAGED] if staged else [])]
+    steps = [_FIRST_TO_GO, _READ_ONLY, *_private_mounts(*empty), _NO_FLASH, *([_STAGED] if staged else [])]
     return [
         "setpriv", "--pdeathsig", "KILL", "--",
-        *_unshared("--pid", "--fork", "--kill-child", "--mount-proc", "--ipc"), "setsid",
-        *_shell(steps, '"$@" || exit $?'), *([str(staged), owns] if staged else []),
+        *_unshare_command("--pid", "--fork", "--kill-child", "--mount-proc", "--ipc"), "setsid",
+        *_shell_command(steps, '"$@" || exit $?'), *([str(staged), owns] if staged else []),
         "prlimit", *_LIMITS, f"--cpu={int(seconds)}", "--", *argv,
     ]  # fmt: skip
 
 
-def _unshared(*more: str) -> Argv:
+def _unshare_command(*more: str) -> Argv:
     return ["unshare", "--mount", "--propagation", "slave", *more, "--"]
 
 
-def _private(*more: str) -> list[str]:
+def _private_mounts(*more: str) -> list[str]:
     return [_TMPFS.format(place) for place in (*SHARED, *more) if os.path.isdir(place)]
 
 
-def _shell(steps: Sequence[str], last: str) -> Argv:
+def _shell_command(steps: Sequence[str], last: str) -> Argv:
     return ["sh", "-ec", "; ".join([*steps, last]), "sh"]

@@ -30,12 +30,12 @@ class Content:
 
 def read(service: Service, block: Block | None, *, root: Path = Path("/")) -> Content:
     """What lies on disk now. A directory that is not there counts as an empty one. Failure if it cannot be read."""
-    entries = owned(service, root / service.owns.lstrip("/"))
+    entries = owned_entries(service, root / service.owns.lstrip("/"))
     statements = block.statements if block else ()
     return Content(block.text if block else "", statements, entries, digest(block, entries))
 
 
-def owned(service: Service, top: Path) -> dict[str, Entry]:
+def owned_entries(service: Service, top: Path) -> dict[str, Entry]:
     """The entries below `top`, by the paths that they have, or will have, where the service owns them."""
     found = manifest.scan(top, named=Path(service.owns)) if service.owns else {}
     return {path: entry for path, entry in found.items() if path not in service.follows} if service.follows else found

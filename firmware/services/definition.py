@@ -68,7 +68,7 @@ class Service:
     #: the words with which the daemon's arguments begin, to know its process by ("haproxy"); "" for the first of argv
     procname: str = ""
     #: directories below /run that are made for it before it starts, owned by its account
-    needs: tuple[str, ...] = ()
+    runtime_directories: tuple[str, ...] = ()
     #: commands that set it up, or take it down, for a service without a process or before its daemon starts and its
     #: check; they may be run again and again, and one after the word `-` may fail
     setup: Callable[[Block], list[Argv]] | None = None

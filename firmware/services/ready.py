@@ -1,7 +1,7 @@
 """Does a daemon answer? For the definitions, which say where to ask: "" once it does, until then what is missing."""
 
 
-def unix(path: str, *, timeout: float = 1.0) -> str:
+def socket_problem(path: str, *, timeout: float = 1.0) -> str:
     """Somebody accepts at the socket `path`, of either sort; a file left by a dead daemon does not."""
     import socket
 
@@ -16,7 +16,7 @@ def unix(path: str, *, timeout: float = 1.0) -> str:
     return f"no answer at {path}"
 
 
-def listening(pid: int) -> str:
+def port_problem(pid: int) -> str:
     """The process itself listens on a TCP port, whichever its own configuration names."""
     from firmware import processes
 

@@ -13,57 +13,57 @@ _SIGNALS = {"HUP": "-h", "INT": "-i", "QUIT": "-q", "TERM": "-t", "KILL": "-k", 
 _POLL = 0.02
 
 
-def alive(scan: Path) -> bool:
+def is_alive(scan: Path) -> bool:
     """Does s6-svscan run there? It then looks for new service directories, too."""
     return run(["s6-svscanctl", "-a", str(scan)], check=False).status == 0
 
 
-def supervised(place: Path) -> bool:
+def is_supervised(directory: Path) -> bool:
     """Does an s6-supervise run on the service directory?"""
-    return run(["s6-svok", str(place)], check=False).status == 0
+    return run(["s6-svok", str(directory)], check=False).status == 0
 
 
-def adopt(place: Path, seconds: float = 5.0) -> None:
+def await_supervision(directory: Path, seconds: float = 5.0) -> None:
     """Wait until the service directory is supervised. Failure if s6-svscan does not see to that."""
     deadline = time.monotonic() + seconds
-    while not supervised(place):
-        if time.monotonic() > deadline or not alive(place.parent):
+    while not is_supervised(directory):
+        if time.monotonic() > deadline or not is_alive(directory.parent):
             raise Failure(
-                f"service {place.name}: not started: s6-svscan does not run", "init starts it: see /etc/inittab"
+                f"service {directory.name}: not started: s6-svscan does not run", "init starts it: see /etc/inittab"
             )
         time.sleep(_POLL)
 
 
-def wake(place: Path) -> None:
+def start_daemon(directory: Path) -> None:
     """Start the daemon, have it started again whenever it ends, and count its deaths from now on."""
-    run(["s6-svdt-clear", str(place)])
-    run(["s6-svc", "-u", str(place)])
+    run(["s6-svdt-clear", str(directory)])
+    run(["s6-svc", "-u", str(directory)])
 
 
-def put_down(place: Path) -> None:
+def stop_daemon(directory: Path) -> None:
     """TERM, then KILL, and wait for its end. Failure if it does not come."""
     limit, deadline = str(int(DOWN_SECONDS * 1000)), time.monotonic() + DOWN_SECONDS
-    # Not `s6-svc -wD`: where it is down already, that ends before the order is given, which may then come after a `wake`.
-    run(["s6-svc", "-d", str(place)])
-    run(["s6-svwait", "-D", "-t", limit, str(place)], timeout=DOWN_SECONDS + 5, check=False)
+    # Not `s6-svc -wD`: where it is down already, that ends before the order is given, which may then come after a `start_daemon`.
+    run(["s6-svc", "-d", str(directory)])
+    run(["s6-svwait", "-D", "-t", limit, str(directory)], timeout=DOWN_SECONDS + 5, check=False)
     # Between a crash and its restart it is down, and s6 may not have heard yet that it shall stay so.
-    while run(["s6-svstat", "-o", "up,wantedup", str(place)], check=False).stdout.split() != ["false", "false"]:
+    while run(["s6-svstat", "-o", "up,wantedup", str(directory)], check=False).stdout.split() != ["false", "false"]:
         if time.monotonic() > deadline:
-            raise Failure(f"service {place.name}: not stopped: it is still there after {DOWN_SECONDS:g} s")
+            raise Failure(f"service {directory.name}: not stopped: it is still there after {DOWN_SECONDS:g} s")
         time.sleep(_POLL)
 
 
-def renew(place: Path) -> None:
+def restart_daemon(directory: Path) -> None:
     """End the daemon once and have it started again, as for a logger whose arguments changed."""
-    if supervised(place):
-        run(["s6-svc", "-r", str(place)])
+    if is_supervised(directory):
+        run(["s6-svc", "-r", str(directory)])
 
 
-def signal(place: Path, name: str) -> None:
+def send_signal(directory: Path, name: str) -> None:
     """Send a signal (`HUP`, `USR2`, …) to the daemon, and to nothing else."""
-    run(["s6-svc", _SIGNALS[name], str(place)])
+    run(["s6-svc", _SIGNALS[name], str(directory)])
 
 
-def deaths(place: Path) -> int:
+def count_deaths(directory: Path) -> int:
     """How often the daemon has ended since it was woken; s6 counts to 100."""
-    return len(run(["s6-svdt", str(place)], check=False).stdout.splitlines())
+    return len(run(["s6-svdt", str(directory)], check=False).stdout.splitlines())

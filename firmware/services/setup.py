@@ -15,7 +15,7 @@ SETUP = Path("/run/firmware/setup")
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class SetupRecord:
     """What was set up: since when (seconds since the epoch), what went wrong ("" if nothing did), what will undo it."""
 
     since: float
@@ -23,64 +23,64 @@ class Done:
     undo: list[Argv]
 
 
-def titles(*, top: Path = SETUP) -> list[str]:
+def set_up_titles(*, top: Path = SETUP) -> list[str]:
     """The services that are set up now."""
     return sorted(path.name.removesuffix(".json") for path in top.glob("*.json"))
 
 
-def state(title: str, *, top: Path = SETUP) -> Done | None:
+def read_record(title: str, *, top: Path = SETUP) -> SetupRecord | None:
     """What was set up for a service; None if nothing was."""
     import json
 
     path = top / f"{title}.json"
     try:
         kept = json.loads(path.read_bytes())
-        return Done(path.stat().st_mtime, kept["words"], kept["undo"])
+        return SetupRecord(path.stat().st_mtime, kept["words"], kept["undo"])
     except FileNotFoundError:
         return None
 
 
-def prepare(service: Service, block: Block) -> None:
+def prepare_daemon(service: Service, block: Block) -> None:
     """Run the commands that come before a daemon's start and its check; they may be run again and again. Each builds on
     the one before it: Failure with what the first that failed said."""
     if service.daemon is None or service.setup is None:
         return
     for argv in service.setup(block):
-        if words := _run(argv):
+        if words := _run_command(argv):
             raise Failure(f"service {block.title}: not prepared: {words}")
 
 
-def up(service: Service, block: Block, *, top: Path = SETUP) -> None:
+def set_up(service: Service, block: Block, *, top: Path = SETUP) -> None:
     """Run its commands, and undo what an earlier block set up and this one does not.
 
     All commands are run even if some fail, and nothing that worked is taken back: an appliance with one bad route must
     stay within reach. Failure with all that went wrong.
     """
-    before = state(block.title, top=top)
+    before = read_record(block.title, top=top)
     undo = service.teardown(block) if service.teardown else []
     old = before.undo if before else []
-    _note(block.title, top, "interrupted", [*undo, *(argv for argv in old if argv not in undo)])
+    _write_record(block.title, top, "interrupted", [*undo, *(argv for argv in old if argv not in undo)])
     words = _run_all(service.setup(block) if service.setup else [])
     _run_all([argv for argv in old if argv not in undo])
-    _note(block.title, top, words, undo)
+    _write_record(block.title, top, words, undo)
     if words:
         raise Failure(f"service {block.title}: not all of it is set up: {words}")
 
 
-def fail(title: str, words: str, *, top: Path = SETUP) -> None:
+def mark_failed(title: str, words: str, *, top: Path = SETUP) -> None:
     """Keep why it was not set up at all, for who asks. Nothing of it was set up before."""
-    _note(title, top, words, [])
+    _write_record(title, top, words, [])
 
 
-def down(title: str, *, top: Path = SETUP) -> None:
+def tear_down(title: str, *, top: Path = SETUP) -> None:
     """Undo what was set up, nothing else; what is gone already is no error."""
-    done = state(title, top=top)
+    done = read_record(title, top=top)
     if done is not None:
         _run_all(done.undo)
         (top / f"{title}.json").unlink(missing_ok=True)
 
 
-def _note(title: str, top: Path, words: str, undo: list[Argv]) -> None:
+def _write_record(title: str, top: Path, words: str, undo: list[Argv]) -> None:
     import json
 
     from firmware import files
@@ -91,10 +91,10 @@ def _note(title: str, top: Path, words: str, undo: list[Argv]) -> None:
 
 def _run_all(commands: Sequence[Argv]) -> str:
     """Run each; returns what those that failed said."""
-    return "\n".join(words for argv in commands if (words := _run(argv)))
+    return "\n".join(words for argv in commands if (words := _run_command(argv)))
 
 
-def _run(argv: Argv) -> str:
+def _run_command(argv: Argv) -> str:
     """Run it; returns what it said if it failed. What is there already is as wanted, and a command after the word `-` may
     fail."""
     from firmware.run import run

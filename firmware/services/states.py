@@ -14,75 +14,90 @@ _STARTED = 19
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ServiceState:
     """`state` is running, stopped or failed (wanted, but not there). `since`: seconds since the epoch, 0 if unknown.
 
-    `words` are what it said when it last ended against its will. `crashes` counts that since it was last started on
+    `last_words` are what it said when it last ended against its will. `crashes` counts that since it was last started on
     purpose; it is counted for those who ask for details only.
     """
 
     state: str
     pid: int = 0
     since: float = 0.0
-    words: str = ""
+    last_words: str = ""
     crashes: int = 0
 
+    @property
+    def is_running(self) -> bool:
+        """Is its process there, or has it been set up?"""
+        return self.state == "running"
 
-def state(title: str, *, details: bool = False, scan: Path = SCAN) -> State:
+    @property
+    def is_stopped(self) -> bool:
+        """Is it down, and nobody wants it up?"""
+        return self.state == "stopped"
+
+    @property
+    def has_failed(self) -> bool:
+        """Is it wanted, and not there?"""
+        return self.state == "failed"
+
+
+def service_state(title: str, *, details: bool = False, scan: Path = SCAN) -> ServiceState:
     """How a service is. With `details`, also how often it crashed, and its last words."""
-    place = scan / title
-    if not place.is_dir():
-        return _of_setup(title)
-    if failed := _text(place / "failed"):
-        return State("failed", since=_time(place / "failed"), words=failed)
-    if (place / "down").exists():
-        return State("stopped", since=_time(place / "down"))
-    pid = daemon(place)
-    found = State("running", pid, _time(place / "pid")) if pid else State("failed")
-    return _detailed(title, place, found) if details else found
+    directory = scan / title
+    if not directory.is_dir():
+        return _setup_state(title)
+    if failed := _read_text(directory / "failed"):
+        return ServiceState("failed", since=_modified_at(directory / "failed"), last_words=failed)
+    if (directory / "down").exists():
+        return ServiceState("stopped", since=_modified_at(directory / "down"))
+    pid = daemon_pid(directory)
+    found = ServiceState("running", pid, _modified_at(directory / "pid")) if pid else ServiceState("failed")
+    return _with_details(title, directory, found) if details else found
 
 
-def titles(*, scan: Path = SCAN) -> list[str]:
+def started_titles(*, scan: Path = SCAN) -> list[str]:
     """The services that were started at some time since the node booted, sorted."""
     from firmware.services import setup
 
-    places = {path.name for path in scan.glob("*") if path.name[0] != "." and "~" not in path.name}  # ~log: a logger
-    return sorted(places | set(setup.titles()))
+    names = {path.name for path in scan.glob("*") if path.name[0] != "." and "~" not in path.name}  # ~log: a logger
+    return sorted(names | set(setup.set_up_titles()))
 
 
-def daemon(place: Path) -> int:
+def daemon_pid(directory: Path) -> int:
     """The pid of the daemon of a service directory; 0 if it does not run, whoever has its pid now."""
-    pid, _, started = _text(place / "pid").partition(" ")
-    stat = _text(Path("/proc", pid, "stat")) if pid.isdigit() else ""
+    pid, _, started = _read_text(directory / "pid").partition(" ")
+    stat = _read_text(Path("/proc", pid, "stat")) if pid.isdigit() else ""
     fields = stat.rpartition(")")[2].split()
     return int(pid) if fields and fields[0] not in "ZX" and fields[_STARTED] == started.strip() else 0
 
 
-def _detailed(title: str, place: Path, found: State) -> State:
+def _with_details(title: str, directory: Path, found: ServiceState) -> ServiceState:
     from firmware.services import logs, s6
 
-    crashes = s6.deaths(place)
-    words = logs.last_words(title) if crashes else "" if found.pid else "nothing supervises it"
-    return State(found.state, found.pid, found.since, words, crashes)
+    crashes = s6.count_deaths(directory)
+    last_words = logs.last_words(title) if crashes else "" if found.pid else "nothing supervises it"
+    return ServiceState(found.state, found.pid, found.since, last_words, crashes)
 
 
-def _of_setup(title: str) -> State:
+def _setup_state(title: str) -> ServiceState:
     from firmware.services import setup
 
-    found = setup.state(title)
+    found = setup.read_record(title)
     if found is None:
-        return State("stopped")
-    return State("failed" if found.words else "running", since=found.since, words=found.words)
+        return ServiceState("stopped")
+    return ServiceState("failed" if found.words else "running", since=found.since, last_words=found.words)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return ""
 
 
-def _time(path: Path) -> float:
+def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from firmware.errors import Failure
 from firmware.rc.document import Block
-from firmware.services import launch, logs, s6, setup, states
+from firmware.services import access, logs, s6, scripts, setup, states
 from firmware.services.definition import Service
-from firmware.services.states import SCAN, State
+from firmware.services.states import SCAN
 
 #: seconds that a daemon has until it answers
 UP_SECONDS = 30.0
@@ -26,144 +26,139 @@ _SETTLE = 0.1
 _POLL = 0.02
 
 
-def nothing() -> None:
+def do_nothing() -> None:
     """What is done where nothing is to be done."""
 
 
-def state(title: str, *, details: bool = False, scan: Path = SCAN) -> State:
-    """How a service is; `states.state`."""
-    return states.state(title, details=details, scan=scan)
-
-
-def alive(*, scan: Path = SCAN) -> bool:
+def is_alive(*, scan: Path = SCAN) -> bool:
     """Does s6-svscan run?"""
-    return s6.alive(scan)
+    return s6.is_alive(scan)
 
 
-def up(
+def start(
     service: Service,
     block: Block,
     *,
-    launched: Callable[[], None] = nothing,
+    launched: Callable[[], None] = do_nothing,
     wait: float = UP_SECONDS,
     scan: Path = SCAN,
 ) -> None:
     """Start it and wait until it answers; `launched` is called in between. Failure, with its last words, if it dies or is
     silent; it is then down."""
-    launch.make_needs(service)
+    access.make_runtime_directories(service)
     if service.daemon is None:
-        setup.up(service, block)
+        setup.set_up(service, block)
         return
-    setup.prepare(service, block)
-    title, place = block.title, scan / block.title
-    _install(title, launch.scripts(service, block, logs.place(title)), scan)
-    start = logs.mark(title)
+    setup.prepare_daemon(service, block)
+    title, directory = block.title, scan / block.title
+    _install_directories(title, scripts.service_files(service, block, logs.log_directory(title)), scan)
+    start = logs.end_of_log(title)
     for mark in ("failed", "down"):
-        (place / mark).unlink(missing_ok=True)
-    s6.wake(place)
+        (directory / mark).unlink(missing_ok=True)
+    s6.start_daemon(directory)
     launched()
     try:
-        _await_answer(service, block, place, wait)
+        _await_answer(service, block, directory, wait)
     except Failure as error:
-        words = _words(title, start, str(error))
-        fail(title, words, scan=scan)
+        words = _failure_text(title, start, str(error))
+        mark_failed(title, words, scan=scan)
         raise Failure(f"service {title}: not started: {words}") from None
 
 
-def down(title: str, *, scan: Path = SCAN) -> None:
+def stop(title: str, *, scan: Path = SCAN) -> None:
     """Stop it: TERM, KILL after 5 s, and wait for its end; nothing if it does not run. Failure if it will not end."""
-    place = scan / title
-    if place.is_dir():
-        _want_down(place)
-        (place / "failed").unlink(missing_ok=True)
-    setup.down(title)
+    directory = scan / title
+    if directory.is_dir():
+        _order_down(directory)
+        (directory / "failed").unlink(missing_ok=True)
+    setup.tear_down(title)
 
 
-def fail(title: str, words: str, *, scan: Path = SCAN) -> None:
+def mark_failed(title: str, words: str, *, scan: Path = SCAN) -> None:
     """Stop it because it failed, and keep these words for who asks; also if it was never started."""
     if not (scan / title).is_dir():
-        _create(scan / title, {}, logger=False)
+        _create_directory(scan / title, {}, logger=False)
     (scan / title / "failed").write_text(words or "it failed")
-    _want_down(scan / title)
+    _order_down(scan / title)
 
 
-def signal(title: str, name: str, *, scan: Path = SCAN) -> None:
+def send_signal(title: str, name: str, *, scan: Path = SCAN) -> None:
     """Send a signal (`HUP`, `USR2`, …) to the daemon, and to nothing else."""
-    s6.signal(scan / title, name)
+    s6.send_signal(scan / title, name)
 
 
-def current(service: Service, block: Block, *, scan: Path = SCAN) -> bool:
+def runs_as_wanted(service: Service, block: Block, *, scan: Path = SCAN) -> bool:
     """Was the daemon that runs started with the same arguments, account and environment as the block wants now?"""
-    wanted = launch.scripts(service, block, logs.place(block.title))
+    wanted = scripts.service_files(service, block, logs.log_directory(block.title))
     return not any(_differs(scan / name, text) for name, text in wanted.items())
 
 
-def _want_down(place: Path) -> None:
-    if not (place / "down").exists():
-        (place / "down").touch()
-    if s6.supervised(place):
-        s6.put_down(place)
+def _order_down(directory: Path) -> None:
+    if not (directory / "down").exists():
+        (directory / "down").touch()
+    if s6.is_supervised(directory):
+        s6.stop_daemon(directory)
 
 
-def _install(title: str, files: dict[str, str], scan: Path) -> None:
+def _install_directories(title: str, files: dict[str, str], scan: Path) -> None:
     """Write the service directories and have them supervised; the logger is started, the daemon is not."""
-    logs.place(title).mkdir(mode=0o700, parents=True, exist_ok=True)
-    logger = launch.logger_of(title)
+    logs.log_directory(title).mkdir(mode=0o700, parents=True, exist_ok=True)
+    logger = scripts.logger_name(title)
     for name in (logger, title):
         if not (scan / name).is_dir():
-            _create(scan / name, files, logger=name == logger)
-        elif _write(scan / name, name, files) and name == logger:
-            s6.renew(scan / name)
-        s6.adopt(scan / name)
+            _create_directory(scan / name, files, logger=name == logger)
+        elif _replace_files(scan / name, name, files) and name == logger:
+            s6.restart_daemon(scan / name)
+        s6.await_supervision(scan / name)
 
 
-def _create(place: Path, files: dict[str, str], *, logger: bool) -> None:
+def _create_directory(directory: Path, files: dict[str, str], *, logger: bool) -> None:
     """Make a service directory in one step, for s6 may look at any time; a daemon in it is not wanted yet."""
-    new = place.with_name(f".{place.name}.new")
+    new = directory.with_name(f".{directory.name}.new")
     new.mkdir(mode=0o700, exist_ok=True)
-    _write(new, place.name, files)
+    _replace_files(new, directory.name, files)
     if not logger:
         (new / "down").touch()
     elif not (new / "fifo").exists():
         os.mkfifo(new / "fifo", 0o600)
-    new.rename(place)
+    new.rename(directory)
 
 
-def _write(place: Path, name: str, files: dict[str, str]) -> bool:
+def _replace_files(directory: Path, name: str, files: dict[str, str]) -> bool:
     """Replace the files of one directory that differ, each in one step; whether there were any."""
     ours = {file.removeprefix(f"{name}/"): text for file, text in files.items() if file.startswith(f"{name}/")}
-    turned = [file for file, text in ours.items() if _differs(place / file, text)]
+    turned = [file for file, text in ours.items() if _differs(directory / file, text)]
     for file in turned:
-        new = place / f"{file}.new"
+        new = directory / f"{file}.new"
         new.write_text(ours[file])
         new.chmod(0o700)
-        os.replace(new, place / file)
+        os.replace(new, directory / file)
     return bool(turned)
 
 
-def _await_answer(service: Service, block: Block, place: Path, wait: float) -> None:
+def _await_answer(service: Service, block: Block, directory: Path, wait: float) -> None:
     from firmware import processes
 
-    name, deadline = launch.procname(service, block), time.monotonic() + wait
+    name, deadline = scripts.process_name(service, block), time.monotonic() + wait
     missing = f"{name} does not run"
     while time.monotonic() < deadline:
-        pid = states.daemon(place)
-        if not pid and s6.deaths(place):
+        pid = states.daemon_pid(directory)
+        if not pid and s6.count_deaths(directory):
             raise Failure("it ended at once")
         if pid and processes.runs(pid, name) and not (missing := service.ready(block, pid) if service.ready else ""):
             time.sleep(_SETTLE)
-            if states.daemon(place) == pid:
+            if states.daemon_pid(directory) == pid:
                 return
         time.sleep(_POLL)
     raise Failure(f"{missing} after {wait:g} s")
 
 
-def _words(title: str, start: logs.Mark, why: str) -> str:
+def _failure_text(title: str, start: logs.LogMark, why: str) -> str:
     """The reason and what the daemon said since its start; its log may be a moment behind."""
     deadline = time.monotonic() + 1
-    while logs.ENDED not in (text := logs.since(title, start)) and time.monotonic() < deadline:
+    while logs.ENDED not in (text := logs.text_since(title, start)) and time.monotonic() < deadline:
         time.sleep(_POLL)
-    said = logs.said(text)
+    said = logs.readable_end(text)
     return f"{why}\n{said}" if said else why
 
 

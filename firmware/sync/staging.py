@@ -20,7 +20,7 @@ from firmware.faults import at
 from firmware.locks import CONFIG, hold
 from firmware.manifest import Entry
 from firmware.rc import document, edit
-from firmware.services import applied, content, tree
+from firmware.services import applied, content, directories
 from firmware.services.content import Content
 from firmware.services.definition import Service
 from firmware.sync.proposal import Proposal
@@ -153,8 +153,8 @@ def put_back(stage: Stage, old: Transaction) -> None:
 @contextmanager
 def lent(stage: Stage, files_of: Path) -> Iterator[None]:
     """Have a copy of these files where the service's own are, for as long as something is loaded from them."""
-    tree.remove(stage.lent)
-    tree.copy(files_of, stage.lent)
+    directories.remove(stage.lent)
+    directories.copy(files_of, stage.lent)
     native.exchange(stage.lent, stage.owned)
     try:
         yield

@@ -109,7 +109,7 @@ def _waiting() -> Waiting | None:
 
 def _is_down(service: Service, block: Block) -> bool:
     """Should it run, and does not?"""
-    state = states.state(block.title).state
+    state = states.service_state(block.title).state
     return state == "failed" or (state == "stopped" and service.daemon is not None and block.flag("autostart", True))
 
 

@@ -16,11 +16,11 @@ CHECK = """
 import json, resource, sys
 from firmware.errors import Failure
 from firmware.rc import document
-from firmware.services import catalog, checker, launch
+from firmware.services import access, catalog, checker
 haproxy, block = catalog.find("haproxy"), document.read().find("haproxy")
-launch.grant(haproxy)
+access.grant_read_access(haproxy)
 try:
-    done = checker.outcome(haproxy, haproxy.check(block), seconds=float(sys.argv[1]))
+    done = checker.run_checker(haproxy, haproxy.check(block), seconds=float(sys.argv[1]))
     told = {"status": done.status, "words": done.output}
 except Failure as error:
     told = {"failure": str(error)}

@@ -10,7 +10,7 @@ from lab_driver import Lab
 from service_helpers import pid, service
 
 from firmware import native
-from firmware.services import catalog, launch
+from firmware.services import access, catalog
 
 ACCOUNTS = ("haproxy", "syslogd", "wui")
 OWNED = (("/etc/haproxy", "haproxy"), ("/etc/syslogd", "syslog"), ("/etc/wui", "wui"))
@@ -52,7 +52,7 @@ def test_its_account_can_write_to_nothing_but_what_is_its_own(lab: Lab, title: s
     found = set(inside(lab, title, "sh", "-c", f"{look} 2>/dev/null", check=False).split())
     own = {path for path in found if f"{path}/".startswith(f"/run/{title}/")}
     declared = catalog.find(title)
-    assert declared and bool(own) == bool(declared.needs)
+    assert declared and bool(own) == bool(declared.runtime_directories)
     assert found - own - {f"/dev/{name}" for name in OPEN} - {"/run/syslogd/log"} == SHARED
     for place in SHARED:
         assert inside(lab, title, "stat", "-c", "%d", place) != lab.run(1, "stat", "-c", "%d", place).stdout
@@ -122,5 +122,5 @@ def test_no_link_is_followed_while_files_are_made_readable(
     haproxy = catalog.find("haproxy")
     assert haproxy
     for _ in range(3000):
-        launch.grant(haproxy, root=tmp_path)
+        access.grant_read_access(haproxy, root=tmp_path)
     assert (key.stat().st_gid, key.stat().st_mode & 0o777) == (0, 0o600)

@@ -12,8 +12,8 @@ from lab_driver import Lab, eventually
 from service_helpers import CLIENT, HOLD, PYTHON, answer, page, pid, row, service
 
 from firmware.rc import document
-from firmware.services import haproxyconf
 from firmware.services.declared import haproxy
+from firmware.services.declared.haproxy import configuration
 from firmware.services.definition import Running
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
@@ -161,12 +161,12 @@ PLACE = "/etc/haproxy/haproxy.cfg:5"
     ],
 )
 def test_places_in_haproxys_words(said: str, placed: str) -> None:
-    assert haproxyconf.placed(said, failed=True) == placed
+    assert configuration.with_places(said, failed=True) == placed
 
 
 def test_what_haproxy_says_about_itself_stays_where_nothing_is_wrong() -> None:
     said = "[NOTICE]   (9) : haproxy version is 2"
-    assert haproxyconf.placed(said, failed=False) == said
+    assert configuration.with_places(said, failed=False) == said
 
 
 def _endless(path: str) -> None:
@@ -343,9 +343,9 @@ STAGED = """
 import sys
 from pathlib import Path
 from firmware.rc import document
-from firmware.services import catalog, control
+from firmware.services import catalog, lifecycle
 block = document.parse(sys.argv[2]).blocks[0]
-done = control.check(catalog.find(block.name), block, staged=Path(sys.argv[1]))
+done = lifecycle.check(catalog.find(block.name), block, staged=Path(sys.argv[1]))
 print(done.status)
 print(done.output)
 """
@@ -442,10 +442,10 @@ def test_the_addresses_that_are_looked_at_before_a_reload(
 ) -> None:
     (tmp_path / "old").write_text("frontend x\n bind :80\n")
     (tmp_path / "new").write_text(f"frontend x\n bind :80\n {words} # 1\n")
-    monkeypatch.setattr(haproxyconf, "_unbindable", lambda address, port: "taken")
+    monkeypatch.setattr(configuration, "_bind_problem", lambda address, port: "taken")
     told = [
         line.split("cannot bind ")[1].removesuffix(": taken")
-        for line in haproxyconf.taken(str(tmp_path / "new"), str(tmp_path / "old"))
+        for line in configuration.occupied_addresses(str(tmp_path / "new"), str(tmp_path / "old"))
     ]
     assert told == found
-    assert haproxyconf.taken(str(tmp_path / "new"), str(tmp_path / "none")) == []
+    assert configuration.occupied_addresses(str(tmp_path / "new"), str(tmp_path / "none")) == []

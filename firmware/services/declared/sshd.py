@@ -37,9 +37,9 @@ SERVICE = Service(
     check=lambda block: [PROGRAM, "-t", *arguments(block)],
     daemon=lambda block: [PROGRAM, "-D", "-e", *arguments(block)],
     procname="sshd",
-    needs=("/run/sshd",),
+    runtime_directories=("/run/sshd",),
     setup=setup,
-    ready=lambda _, pid: ready.listening(pid),
+    ready=lambda _, pid: ready.port_problem(pid),
     directives=(
         Directive("config", below("/etc/ssh"), "its configuration file"),
         Directive("port", PORT, "the TCP port", many=True),

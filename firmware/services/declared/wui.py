@@ -64,7 +64,7 @@ SERVICE = Service(
     checks_itself=True,
     daemon=daemon,
     procname="python3 -m firmware wui",
-    ready=lambda _, pid: ready.listening(pid),
+    ready=lambda _, pid: ready.port_problem(pid),
     directives=(
         Directive("port", PORT, "the TCP port, 4444 unless given"),
         Directive("listen", ADDRESS, "the address to listen on; without one, all"),

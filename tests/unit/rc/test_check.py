@@ -270,7 +270,7 @@ def test_a_peer_may_set_the_rest() -> None:
 FREE = {("snmpd", "community"), ("firewall", "conntrack")}
 
 
-@pytest.mark.parametrize("one", [one for one in catalog.every() if not one.stays], ids=lambda one: one.name)
+@pytest.mark.parametrize("one", [one for one in catalog.services() if not one.stays], ids=lambda one: one.name)
 def test_nothing_that_a_peer_may_set_can_be_a_program_or_a_path_outside_the_services_own(one: Service) -> None:
     for item in one.directives:
         if item.value.from_peer and (one.name, item.key) not in FREE:
@@ -296,7 +296,7 @@ def test_a_service_cannot_take_a_program_from_a_peer_however_it_declares_the_dir
 
 def test_what_a_peer_may_push_runs_as_an_account_of_its_own() -> None:
     """All that executes what a configuration says: the daemon and its checker. Without either, nothing is run at all."""
-    for one in catalog.every():
+    for one in catalog.services():
         if not one.stays and (one.daemon or one.check):
             assert one.account.user != "root", one.name
             assert set(one.account.capabilities) <= {"net_bind_service"}, one.name
@@ -305,7 +305,7 @@ def test_what_a_peer_may_push_runs_as_an_account_of_its_own() -> None:
 
 
 def test_services_that_may_be_pushed_own_their_files_alone() -> None:
-    assert {one.name for one in catalog.every() if one.stays} == {
+    assert {one.name for one in catalog.services() if one.stays} == {
         "system",
         "network",
         "wg",
@@ -314,10 +314,10 @@ def test_services_that_may_be_pushed_own_their_files_alone() -> None:
         "csyncd",
         "wui",
     }
-    owned = [one.owns for one in catalog.every() if one.owns]
+    owned = [one.owns for one in catalog.services() if one.owns]
     assert len(owned) == len(set(owned))
     assert not any(one != other and other.startswith(f"{one}/") for one in owned for other in owned)
-    for one in catalog.every():
+    for one in catalog.services():
         expected = {"sshd": "/etc/ssh", "system": "", "network": ""}.get(one.name, f"/etc/{one.name}")
         assert one.owns == expected
         for item in one.directives:
@@ -327,10 +327,10 @@ def test_services_that_may_be_pushed_own_their_files_alone() -> None:
 
 
 def test_the_catalog_finds_by_name_only() -> None:
-    assert [one.name for one in catalog.every()] == list(catalog.NAMES)
+    assert [one.name for one in catalog.services()] == list(catalog.NAMES)
     assert catalog.find("nothing") is None
     assert catalog.find("../haproxy") is None
-    for one in catalog.every():
+    for one in catalog.services():
         keys = [item.key for item in one.directives]
         assert len(keys) == len(set(keys))
         assert all(item.help and len(key.split()) <= 2 for item, key in zip(one.directives, keys, strict=True))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from firmware.errors import Refused
 from firmware.rc import document
 from firmware.rc.document import Block
-from firmware.services import applied, content, tree
+from firmware.services import applied, content, directories
 from firmware.services.definition import Service
 
 SERVICE = Service("haproxy", "", owns="/etc/haproxy")
@@ -95,13 +95,13 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_change_of_an_own_file_needs_apply_until_it_is_restored(root: Path, top: Path, change: str) -> None:
     assert needs(root, top, block())  # nothing is applied yet
-    applied.record(SERVICE, block(), top=top, root=root)
+    applied.mark_applied(SERVICE, block(), top=top, root=root)
     before = content.read(SERVICE, block(), root=root)
     assert not needs(root, top, block())
     assert applied.digest("haproxy", top=top) == before.digest
     CHANGES[change](root / "etc/haproxy")
     assert needs(root, top, block())
-    applied.restore(SERVICE, "haproxy", top=top, root=root, staging=root / "etc/.staging")
+    applied.restore_files(SERVICE, "haproxy", top=top, root=root, staging=root / "etc/.staging")
     assert not needs(root, top, block())
     assert content.read(SERVICE, block(), root=root) == before
     assert os.listdir(root / "etc") == ["haproxy"]
@@ -120,41 +120,41 @@ def test_a_service_without_files_and_one_without_a_block(root: Path) -> None:
 
 
 def test_applied_gives_block_entries_and_files(root: Path, top: Path) -> None:
-    applied.record(SERVICE, block("service haproxy # why\n"), top=top, root=root)
-    known = applied.block_of("haproxy", top=top)
+    applied.mark_applied(SERVICE, block("service haproxy # why\n"), top=top, root=root)
+    known = applied.block("haproxy", top=top)
     assert known is not None and known.text == "service haproxy # why\n"
     assert applied.entries(SERVICE, "haproxy", top=top) == content.read(SERVICE, None, root=root).entries
-    assert (applied.files_of("haproxy", top=top) / "key.pem").read_text() == "secret\n"
+    assert (applied.files_directory("haproxy", top=top) / "key.pem").read_text() == "secret\n"
     assert stat.S_IMODE(top.stat().st_mode) == stat.S_IMODE((top / "haproxy").stat().st_mode) == 0o700
     applied.forget("haproxy", top=top)
-    assert applied.digest("haproxy", top=top) == "" and applied.block_of("haproxy", top=top) is None
+    assert applied.digest("haproxy", top=top) == "" and applied.block("haproxy", top=top) is None
 
 
 def test_a_snapshot_counts_only_once_it_is_kept(root: Path, top: Path) -> None:
     """An edit between the snapshot and the end of the reload is not taken for loaded."""
-    applied.record(SERVICE, block(), top=top, root=root)
+    applied.mark_applied(SERVICE, block(), top=top, root=root)
     first = applied.digest("haproxy", top=top)
     (root / "etc/haproxy/a.cfg").write_text("second\n")
-    applied.snapshot(SERVICE, block(), top=top, root=root)
+    applied.take_snapshot(SERVICE, block(), top=top, root=root)
     assert applied.digest("haproxy", top=top) == first
     (root / "etc/haproxy/a.cfg").write_text("third\n")
-    applied.keep("haproxy", top=top)
+    applied.promote_snapshot("haproxy", top=top)
     assert needs(root, top, block())
-    assert (applied.files_of("haproxy", top=top) / "a.cfg").read_text() == "second\n"
+    assert (applied.files_directory("haproxy", top=top) / "a.cfg").read_text() == "second\n"
     assert sorted(os.listdir(top)) == ["haproxy"]
 
 
 def test_restore_removes_a_directory_that_was_not_there(tmp_path: Path, top: Path) -> None:
-    applied.record(SERVICE, block(), top=top, root=tmp_path)
+    applied.mark_applied(SERVICE, block(), top=top, root=tmp_path)
     (tmp_path / "etc/haproxy").mkdir(parents=True)
     (tmp_path / "etc/haproxy/new").touch()
-    applied.restore(SERVICE, "haproxy", top=top, root=tmp_path, staging=tmp_path / "etc/.staging")
+    applied.restore_files(SERVICE, "haproxy", top=top, root=tmp_path, staging=tmp_path / "etc/.staging")
     assert os.listdir(tmp_path / "etc") == []
 
 
 def test_restore_without_anything_applied_is_refused(root: Path, top: Path) -> None:
     with pytest.raises(Refused, match="haproxy"):
-        applied.restore(SERVICE, "haproxy", top=top, root=root)
+        applied.restore_files(SERVICE, "haproxy", top=top, root=root)
 
 
 def test_a_copy_is_exact(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_copy_is_exact(tmp_path: Path) -> None:
     (source / os.fsdecode(b"caf\xe9 ")).mkdir(mode=0o300)
     os.utime(source / "file", ns=(1, 2))
     os.chown(source, 7, 8)
-    tree.copy(source, tmp_path / "copy")
+    directories.copy(source, tmp_path / "copy")
     for name in ("", "file", "fifo", "dead", os.fsdecode(b"caf\xe9 ")):
         one, other = (source / name).lstat(), (tmp_path / "copy" / name).lstat()
         assert (one.st_mode, one.st_uid, one.st_gid) == (other.st_mode, other.st_uid, other.st_gid), name
@@ -213,10 +213,10 @@ print("ready", flush=True)
 while True:
     for path in owned.iterdir():
         path.write_text("B" * 20000)
-    applied.record(service, block, top=root / "applied", root=root)
+    applied.mark_applied(service, block, top=root / "applied", root=root)
     for path in owned.iterdir():
         path.write_text("C" * 20000)
-    applied.restore(service, "haproxy", top=root / "applied", root=root, staging=root / "etc/.staging")
+    applied.restore_files(service, "haproxy", top=root / "applied", root=root, staging=root / "etc/.staging")
 """
 
 
@@ -225,7 +225,7 @@ def test_a_kill_at_any_moment_leaves_what_is_applied_whole(tmp_path: Path) -> No
     owned.mkdir(parents=True)
     for number in range(30):
         (owned / str(number)).write_text("A" * 20000)
-    applied.record(SERVICE, block("service haproxy\n"), top=tmp_path / "applied", root=tmp_path)
+    applied.mark_applied(SERVICE, block("service haproxy\n"), top=tmp_path / "applied", root=tmp_path)
     package = Path(content.__file__).parents[2]
     for attempt in range(25):
         argv = [sys.executable, "-c", FLIP, str(tmp_path)]
@@ -234,7 +234,7 @@ def test_a_kill_at_any_moment_leaves_what_is_applied_whole(tmp_path: Path) -> No
             time.sleep(0.001 * attempt)
             child.send_signal(signal.SIGKILL)
         place = tmp_path / "applied/haproxy"
-        found = content.owned(SERVICE, place / "files")
+        found = content.owned_entries(SERVICE, place / "files")
         assert len(found) == 30
         assert content.digest(block("service haproxy\n"), found) == (place / "digest").read_text()
         assert len(list(owned.iterdir())) == 30
@@ -243,9 +243,9 @@ def test_a_kill_at_any_moment_leaves_what_is_applied_whole(tmp_path: Path) -> No
 def test_another_owner_of_the_directory_itself_survives_restore(root: Path, top: Path) -> None:
     os.chown(root / "etc/haproxy", 12, 34)
     (root / "etc/haproxy").chmod(0o750)
-    applied.record(SERVICE, block(), top=top, root=root)
+    applied.mark_applied(SERVICE, block(), top=top, root=root)
     (root / "etc/haproxy/new").touch()
-    applied.restore(SERVICE, "haproxy", top=top, root=root, staging=root / "etc/.staging")
+    applied.restore_files(SERVICE, "haproxy", top=top, root=root, staging=root / "etc/.staging")
     status = (root / "etc/haproxy").stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (12, 34, 0o750)
 

@@ -29,30 +29,30 @@ _PLACE_WITHIN = r"\[(/[^\[\]:]+:\d+)\]|(?:^| )(/[^ :]+:\d+): "
 _ADDRESS = frozenset("0123456789abcdefABCDEF.:*")
 
 
-def problems(path: str) -> list[str]:
+def account_problems(path: str) -> list[str]:
     """The lines of the global section that would stop every worker, as FILE:LINE: …"""
     return [
         f"{path}:{number}: '{words[0]}': haproxy runs as an account of its own; leave it out"
-        for number, section, words in _lines(path)
-        if section == "global" and words[0] in ACCOUNT and not _starts(words)
+        for number, section, words in _lines_with_words(path)
+        if section == "global" and words[0] in ACCOUNT and not _is_startable(words)
     ]
 
 
-def taken(path: str, loaded: str) -> list[str]:
+def occupied_addresses(path: str, loaded: str) -> list[str]:
     """The addresses that the file binds, the one that is loaded does not, and somebody else has.
 
     A reload would find that out, too, but only while the old worker pauses, which refuses its clients for two seconds.
     Addresses that cannot be understood without haproxy are left to it.
     """
-    own = {port for _, _, port in _bound(loaded)}
+    own = {port for _, _, port in _bound_addresses(loaded)}
     found = []
-    for number, address, port in _bound(path) if own else ():
-        if port not in own and (problem := _unbindable(address, port)):
+    for number, address, port in _bound_addresses(path) if own else ():
+        if port not in own and (problem := _bind_problem(address, port)):
             found.append(f"{path}:{number}: cannot bind {address}:{port}: {problem}")
     return found
 
 
-def placed(words: str, *, failed: bool) -> str:
+def with_places(words: str, *, failed: bool) -> str:
     """haproxy's words, with FILE:LINE: before each line that names a place instead of severity and pid.
 
     Where it failed, its version and path are left out.
@@ -60,10 +60,10 @@ def placed(words: str, *, failed: bool) -> str:
     lines = words.splitlines()
     if failed:
         lines = [line for line in lines if not re.match(_ABOUT, line)]
-    return "\n".join(map(_placed, lines))
+    return "\n".join(map(_with_place, lines))
 
 
-def _placed(line: str) -> str:
+def _with_place(line: str) -> str:
     """One line: `… : config : parsing [FILE:LINE] : TEXT`, or a TEXT that names the place somewhere."""
     head = re.match(_HEAD, line)
     if not head:
@@ -76,20 +76,20 @@ def _placed(line: str) -> str:
     return f"{within[1] or within[2]}: {warning}{text}" if within else line
 
 
-def _checked(path: str) -> int:
+def _run_haproxy_check(path: str) -> int:
     """Run `haproxy -c`, pass on what it says, and return its exit status."""
     with open(os.memfd_create("words"), "r+", encoding="utf-8", errors="backslashreplace") as words:
         to_words = [(os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
         pid = os.posix_spawnp("haproxy", ["haproxy", "-W", "-c", "-f", path], os.environ, file_actions=to_words)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         words.seek(0)
-        said = placed(words.read(), failed=status != 0)
+        said = with_places(words.read(), failed=status != 0)
     if said:
         print(said, file=sys.stderr)
     return status if status >= 0 else 128 - status
 
 
-def _lines(path: str) -> Iterator[tuple[int, str, list[str]]]:
+def _lines_with_words(path: str) -> Iterator[tuple[int, str, list[str]]]:
     """The lines that hold words: number, section, words."""
     section = ""
     try:
@@ -103,9 +103,9 @@ def _lines(path: str) -> Iterator[tuple[int, str, list[str]]]:
             yield number, section, words
 
 
-def _bound(path: str) -> Iterator[tuple[int, str, int]]:
+def _bound_addresses(path: str) -> Iterator[tuple[int, str, int]]:
     """The addresses that a file binds: line, address, port."""
-    for number, _, words in _lines(path):
+    for number, _, words in _lines_with_words(path):
         if words[0] == "bind" and words[1:] and "transparent" not in words:
             for part in words[1].split(","):
                 address, _, port = part.removeprefix("ipv4@").removeprefix("ipv6@").rpartition(":")
@@ -114,7 +114,7 @@ def _bound(path: str) -> Iterator[tuple[int, str, int]]:
                     yield number, {"": "0.0.0.0", "*": "0.0.0.0"}.get(address, address), int(port)
 
 
-def _unbindable(address: str, port: int) -> str:
+def _bind_problem(address: str, port: int) -> str:
     """Why nobody can bind it, "" if it is free. Nothing listens, so no client ever gets to see this socket."""
     import socket
 
@@ -127,12 +127,12 @@ def _unbindable(address: str, port: int) -> str:
     return ""
 
 
-def _starts(words: list[str]) -> bool:
+def _is_startable(words: list[str]) -> bool:
     return len(words) > 1 and words[1].strip("\"'") in ACCOUNT[words[0]]
 
 
 if __name__ == "__main__":
-    if wrong := problems(sys.argv[1]):
+    if wrong := account_problems(sys.argv[1]):
         print("\n".join(wrong), file=sys.stderr)
         sys.exit(1)
-    sys.exit(_checked(sys.argv[1]))
+    sys.exit(_run_haproxy_check(sys.argv[1]))

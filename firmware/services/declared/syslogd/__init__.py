@@ -1,13 +1,14 @@
 """The log of this node: busybox's syslogd, as an account of its own.
 
 Programs write to /dev/log, which is a link to a socket that the account may make. What syslogd prints goes through
-s6-log, which sorts it into files (see `services.syslogconf`) and keeps every one bounded; with `buffer` it stays in
+s6-log, which sorts it into files (see `rules`) and keeps every one bounded; with `buffer` it stays in
 memory, for `logread`, and nothing is sorted.
 """
 
 from firmware.rc.document import Block
 from firmware.rc.values import SERVER, below, number
-from firmware.services import ready, syslogconf
+from firmware.services import ready
+from firmware.services.declared.syslogd import rules
 from firmware.services.definition import Account, Argv, Directive, Service
 
 SOCKET = "/run/syslogd/log"
@@ -32,7 +33,7 @@ def daemon(block: Block) -> Argv:
 def setup(block: Block) -> list[Argv]:
     """Links for those who write messages and those who read them."""
     links = [["ln", "-sfn", SOCKET, "/dev/log"]]
-    for rule in _rules(block):
+    for rule in _wanted_rules(block):
         links.append(["mkdir", "-p", f"{LOGS}/{rule.name}.d"])
         links.append(["ln", "-sfn", f"{rule.name}.d/current", f"{LOGS}/{rule.name}"])
     return links
@@ -42,15 +43,17 @@ def sorts(block: Block) -> Argv:
     """Each rule for itself: nothing selected, what it wants selected, and where that goes."""
     # s6-log takes 4096 bytes at least, and keeps one old file at least.
     bounds = [f"n{block.value('rotate') or 4}", f"s{max(int(block.value('size') or 256) * 1024, 4096)}"]
-    return [word for rule in _rules(block) for word in ("-", f"+{rule.pattern}", *bounds, f"{LOGS}/{rule.name}.d")]
+    return [
+        word for rule in _wanted_rules(block) for word in ("-", f"+{rule.pattern}", *bounds, f"{LOGS}/{rule.name}.d")
+    ]
 
 
-def _rules(block: Block) -> list[syslogconf.Rule]:
-    return [] if block.value("buffer") else syslogconf.rules(_file(block))
+def _wanted_rules(block: Block) -> list[rules.Rule]:
+    return [] if block.value("buffer") else rules.read_rules(_rules_file(block))
 
 
-def _file(block: Block) -> str:
-    return block.value("config") or syslogconf.FILE
+def _rules_file(block: Block) -> str:
+    return block.value("config") or rules.FILE
 
 
 SERVICE = Service(
@@ -58,13 +61,13 @@ SERVICE = Service(
     summary="the log of this node",
     owns="/etc/syslogd",
     account=Account("syslog"),
-    check=lambda block: ["/usr/bin/python3", "-I", "-m", "firmware.services.syslogconf", _file(block)],
+    check=lambda block: ["/usr/bin/python3", "-I", rules.__file__, _rules_file(block)],
     daemon=daemon,
     procname="busybox syslogd",
-    needs=("/run/syslogd",),
+    runtime_directories=("/run/syslogd",),
     setup=setup,
     sorts=sorts,
-    ready=lambda _, pid: ready.unix(SOCKET),
+    ready=lambda _, pid: ready.socket_problem(SOCKET),
     directives=(
         Directive("config", below("/etc/syslogd"), "its configuration file: which message goes where"),
         Directive("remote", SERVER, "a server that gets every message too; UDP port 514 unless given", many=True),

@@ -4,17 +4,14 @@ The scripts are for /bin/sh, every word in them quoted; they end in `exec`, so t
 nothing of ours lies between the supervisor and the daemon. One that is not root is confined (see `confinement`).
 """
 
-import os
-import pwd
 import shlex
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from firmware.errors import Failure
 from firmware.rc.document import Block
-from firmware.run import PATH, run
-from firmware.services import confinement
+from firmware.run import PATH
+from firmware.services import access, confinement
 from firmware.services.definition import Account, Argv, Service
 
 #: how many files a daemon may open if it asks for them; haproxy derives from it how many connections it takes
@@ -33,7 +30,7 @@ exit 0
 _REST = "for again in 1 2 3; do pkill -KILL -u {account} || break; done\n"
 
 
-def arguments(service: Service, block: Block) -> Argv:
+def daemon_arguments(service: Service, block: Block) -> Argv:
     """The daemon's arguments, with the framework directives bin, cmdline and cpumask. Failure if it has no daemon."""
     if service.daemon is None:
         raise Failure(f"service {block.title} has no process")
@@ -41,10 +38,10 @@ def arguments(service: Service, block: Block) -> Argv:
     if program := block.value("bin"):
         argv = [program, *argv[1:]]
     cpus = block.value("cpumask")
-    return [*_affinity(cpus), *argv] if cpus else argv
+    return [*_affinity_command(cpus), *argv] if cpus else argv
 
 
-def procname(service: Service, block: Block) -> str:
+def process_name(service: Service, block: Block) -> str:
     """The words by which its process is known."""
     replaced = block.value("bin") or block.value("cmdline").partition(" ")[0]
     return (
@@ -52,7 +49,7 @@ def procname(service: Service, block: Block) -> str:
     )
 
 
-def as_account(account: Account, argv: Argv, *, capabilities: bool = True, signal: str = "KILL") -> Argv:
+def command_as_account(account: Account, argv: Argv, *, capabilities: bool = True, signal: str = "KILL") -> Argv:
     """`argv` as that account, with its capabilities or with none, never to gain more; root stays what it is.
 
     The program gets `signal` when its parent dies, so that none is left without a supervisor.
@@ -66,84 +63,33 @@ def as_account(account: Account, argv: Argv, *, capabilities: bool = True, signa
     ]  # fmt: skip
 
 
-def scripts(service: Service, block: Block, log: Path) -> dict[str, str]:
+def service_files(service: Service, block: Block, log: Path) -> dict[str, str]:
     """The files of the two s6 service directories, of the daemon and of its logger, by their paths in the scan directory.
 
     Between them is a FIFO with a name, held open for both ways by both: neither notices when the other, or one of their
     supervisors, is gone for a moment.
     """
-    title, logger = block.title, logger_of(block.title)
+    title, logger = block.title, logger_name(block.title)
     sorts = [*service.sorts(block), "+"] if service.sorts else []
-    keep = [*_environment({}), "s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
+    keep = [*_environment_command({}), "s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
     return {
-        f"{title}/run": _run(service, block, f"../{logger}/fifo"),
-        f"{title}/finish": _finish(service.account, f"../{logger}/fifo"),
+        f"{title}/run": _run_script(service, block, f"../{logger}/fifo"),
+        f"{title}/finish": _finish_script(service.account, f"../{logger}/fifo"),
         f"{title}/timeout-kill": "5000\n",
         f"{logger}/run": f"#!/bin/sh\numask 077\nexec {shlex.join(keep)} 0<>fifo\n",
     }
 
 
-def logger_of(title: str) -> str:
+def logger_name(title: str) -> str:
     """The name of the service directory of its logger; no title looks like that."""
     return f"{title}~log"
 
 
-def make_needs(service: Service) -> None:
-    """Make the directories that its daemon and its checker need, with its account as their owner: a file system of their
-    own, so that it cannot fill /run."""
-    uid, gid = _ids(service.account)
-    for name in service.needs:
-        os.makedirs(name, mode=0o755, exist_ok=True)
-        if uid and not os.path.ismount(name):
-            bounds = f"size=16m,nr_inodes=4096,mode=755,uid={uid},gid={gid},nosuid,nodev,noexec"
-            run(["mount", "-t", "tmpfs", "-o", bounds, "none", name])
-
-
-def grant(service: Service, *, root: Path = Path("/")) -> None:
-    """Let the service's account read what the service owns, through its group: operators drop keys as root, 0600.
-
-    Only what the account could not read is touched, nothing is ever given to all, and neither a link nor a file that
-    also has a name elsewhere is. No link is followed on the way to a file either, whoever puts one there meanwhile.
-    """
-    if service.account.user == "root" or not service.owns:
-        return
-    uid, gid = _ids(service.account)
-    top = root / service.owns.lstrip("/")
-    if not top.is_dir() or top.is_symlink():
-        return
-    for _, directories, names, place in os.fwalk(top):
-        for name in (".", *directories, *names):
-            _grant(name, place, uid, gid)
-
-
-def _grant(name: str, place: int, uid: int, gid: int) -> None:
-    try:
-        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
-    except OSError:
-        return  # a link, a socket, or gone again
-    try:
-        status = os.fstat(handle)
-        directory = stat.S_ISDIR(status.st_mode)
-        wanted = 0o5 if directory else 0o4
-        if not directory and (status.st_nlink > 1 or not stat.S_ISREG(status.st_mode)):
-            return
-        if not _may(status, uid, gid, wanted):
-            os.fchown(handle, -1, gid)
-            os.fchmod(handle, status.st_mode & 0o777 | wanted << 3)
-    finally:
-        os.close(handle)
-
-
-def _may(status: os.stat_result, uid: int, gid: int, wanted: int) -> bool:
-    shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
-    return status.st_mode >> shift & wanted == wanted
-
-
-def _run(service: Service, block: Block, fifo: str) -> str:
-    account = as_account(service.account, arguments(service, block), signal="TERM")
-    command = _environment(service.environment) + account
+def _run_script(service: Service, block: Block, fifo: str) -> str:
+    account = command_as_account(service.account, daemon_arguments(service, block), signal="TERM")
+    command = _environment_command(service.environment) + account
     if service.account.user != "root":
-        command = confinement.daemon(command)
+        command = confinement.daemon_command(command)
     pidfile = block.value("pidfile")
     lines = [
         "#!/bin/sh",
@@ -158,28 +104,20 @@ def _run(service: Service, block: Block, fifo: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _finish(account: Account, fifo: str) -> str:
+def _finish_script(account: Account, fifo: str) -> str:
     rest = _REST.replace("{account}", shlex.quote(account.user)) if account.user != "root" else ""
     return _FINISH.replace("{fifo}", shlex.quote(fifo)).replace("{rest}", rest)
 
 
-def _environment(extra: Mapping[str, str]) -> Argv:
+def _environment_command(extra: Mapping[str, str]) -> Argv:
     """What a daemon sees is always the same, whoever started it."""
     wanted = {"PATH": PATH, "LC_ALL": "C.UTF-8", **extra}
     return ["env", "-i", *(f"{name}={value}" for name, value in wanted.items())]
 
 
-def _affinity(cpus: str) -> Argv:
+def _affinity_command(cpus: str) -> Argv:
     return ["taskset", cpus] if cpus.startswith("0x") else ["taskset", "-c", cpus]
 
 
-def _ids(account: Account) -> tuple[int, int]:
-    try:
-        entry = pwd.getpwnam(account.user)
-    except KeyError:
-        raise Failure(f"{account.user}: there is no such account on this node") from None
-    return entry.pw_uid, entry.pw_gid
-
-
 def _group(account: Account) -> str:
-    return str(_ids(account)[1])
+    return str(access.account_ids(account)[1])

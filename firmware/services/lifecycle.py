@@ -12,14 +12,14 @@ from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.document import Block
-from firmware.services import applied, checker, launch, logs, setup, states, supervisor
+from firmware.services import access, applied, checker, logs, setup, states, supervisor
 from firmware.services.definition import Outcome, Running, Service
 
 
 def start(
     service: Service,
     block: Block,
-    launched: Callable[[], None] = supervisor.nothing,
+    launched: Callable[[], None] = supervisor.do_nothing,
     *,
     checked: bool = True,
     wait: float = supervisor.UP_SECONDS,
@@ -29,32 +29,32 @@ def start(
     `launched` is called when the daemon has been started and only its answer is waited for, `wait` seconds at most. Without
     `checked`, its own checker is left out.
     """
-    if states.state(block.title).state != "running":
-        _startable(service, block)
-        prove(service, block, checked=checked)
-        _started(service, block, launched, wait)
+    if not states.service_state(block.title).is_running:
+        _require_startable(service, block)
+        require_valid(service, block, checked=checked)
+        _start_and_record(service, block, launched, wait)
 
 
 def stop(title: str) -> None:
     """Stop it; nothing if it does not run."""
-    supervisor.down(title)
+    supervisor.stop(title)
 
 
 def restart(service: Service, block: Block) -> None:
     """Stop and start it. What runs is not touched if the new configuration is invalid."""
-    _startable(service, block)
-    prove(service, block)
+    _require_startable(service, block)
+    require_valid(service, block)
     if service.daemon is not None:
-        supervisor.down(block.title)
-    _started(service, block)
+        supervisor.stop(block.title)
+    _start_and_record(service, block)
 
 
 def reload(service: Service, block: Block) -> Outcome:
     """Have the running daemon load what lies on disk. Refused if it does not run, Invalid, or Failure with its words."""
-    if states.state(block.title).state == "stopped":
+    if states.service_state(block.title).is_stopped:
         raise Refused(f"service {block.title} does not run", f"service {block.title} start")
-    prove(service, block)
-    return _reloaded(service, block)
+    require_valid(service, block)
+    return _load_and_record(service, block)
 
 
 def apply(service: Service, block: Block) -> None:
@@ -62,43 +62,43 @@ def apply(service: Service, block: Block) -> None:
 
     What is switched off in config.rc is stopped.
     """
-    prove(service, block)
+    require_valid(service, block)
     if not block.enabled:
-        supervisor.down(block.title)
-    if states.state(block.title).state == "stopped":
-        applied.record(service, block)
+        supervisor.stop(block.title)
+    if states.service_state(block.title).is_stopped:
+        applied.mark_applied(service, block)
     else:
-        _reloaded(service, block)
+        _load_and_record(service, block)
 
 
 def dismiss(title: str) -> None:
     """Stop what is not in config.rc any more; nothing of it is applied then."""
-    supervisor.down(title)
+    supervisor.stop(title)
     applied.forget(title)
 
 
 def revert(service: Service, title: str, *, config: str = document.PATH) -> None:
     """Put back what is applied: the block in config.rc, and the files. Refused if nothing is."""
-    old = applied.block_of(title)
-    applied.restore(service, title)
+    old = applied.block(title)
+    applied.restore_files(service, title)
     name, _, instance = title.partition(".")
     with hold(CONFIG):
         now = document.read(config)
         new = edit.replace_block(now, name, instance, old.text if old else "")
         if new is not now:
             edit.write(new, config)
-    state = states.state(title, details=True)
-    if old and (state.crashes or state.state == "failed"):
+    state = states.service_state(title, details=True)
+    if old and (state.crashes or state.has_failed):
         # It came back by itself, and took what lay on disk then; or it could not be started with that.
-        _reloaded(service, old, remedy=f"service {title} status")
+        _load_and_record(service, old, remedy=f"service {title} status")
 
 
-def give_up(service: Service, block: Block, words: str) -> None:
+def mark_failed(service: Service, block: Block, words: str) -> None:
     """Note that a service which does not run was to be started and was not, and why: it is failed then, not stopped."""
-    (setup if service.daemon is None else supervisor).fail(block.title, words)
+    (setup if service.daemon is None else supervisor).mark_failed(block.title, words)
 
 
-def prove(service: Service, block: Block, *, checked: bool = True) -> None:
+def require_valid(service: Service, block: Block, *, checked: bool = True) -> None:
     """Check what lies on disk; Invalid, with the checker's words, if it is. Without `checked` only the block in config.rc is
     looked at."""
     found = check(service if checked else replace(service, check=None), block)
@@ -114,34 +114,34 @@ def check(service: Service, block: Block, *, staged: Path | None = None, path: s
     """
     if problems := rc_check.block_problems(block, service, path):
         return Outcome(Invalid.status, "\n".join(problems))
-    launch.make_needs(service)
-    setup.prepare(service, block)
+    access.make_runtime_directories(service)
+    setup.prepare_daemon(service, block)
     if staged is None:
-        launch.grant(service)
-    return checker.outcome(service, service.check(block), staged) if service.check else Outcome(0, "")
+        access.grant_read_access(service)
+    return checker.run_checker(service, service.check(block), staged) if service.check else Outcome(0, "")
 
 
-def reload_outcome(service: Service, block: Block) -> Outcome:
+def load_from_disk(service: Service, block: Block) -> Outcome:
     """Have a running service load what lies on disk, unchecked; one that had failed is started, one that was stopped is
     left alone, one that is switched off is stopped. It says how that went, and notes nothing as applied."""
-    state = states.state(block.title)
+    state = states.service_state(block.title)
     if not block.enabled:
-        supervisor.down(block.title)
+        supervisor.stop(block.title)
         return Outcome(0, "it is switched off")
-    if state.state == "stopped":
+    if state.is_stopped:
         return Outcome(0, "it does not run")
     try:
-        if state.pid and service.reload is not None and supervisor.current(service, block):
-            return _asked(service, block, state.pid)
+        if state.pid and service.reload is not None and supervisor.runs_as_wanted(service, block):
+            return _reload_in_place(service, block, state.pid)
         if service.daemon is not None:
-            supervisor.down(block.title)
-        supervisor.up(service, block)
+            supervisor.stop(block.title)
+        supervisor.start(service, block)
     except Failure as error:
         return Outcome(1, str(error))
     return Outcome(0, "it was started again")
 
 
-def _startable(service: Service, block: Block) -> None:
+def _require_startable(service: Service, block: Block) -> None:
     if service.daemon is None and service.setup is None:
         raise Refused(f"service {block.title}: this firmware has nothing to run for it")
     if not block.enabled:
@@ -150,33 +150,33 @@ def _startable(service: Service, block: Block) -> None:
         )
 
 
-def _started(
+def _start_and_record(
     service: Service,
     block: Block,
-    launched: Callable[[], None] = supervisor.nothing,
+    launched: Callable[[], None] = supervisor.do_nothing,
     wait: float = supervisor.UP_SECONDS,
 ) -> None:
-    applied.snapshot(service, block)
-    supervisor.up(service, block, launched=launched, wait=wait)
-    applied.keep(block.title)
+    applied.take_snapshot(service, block)
+    supervisor.start(service, block, launched=launched, wait=wait)
+    applied.promote_snapshot(block.title)
 
 
-def _reloaded(service: Service, block: Block, *, remedy: str = "") -> Outcome:
-    applied.snapshot(service, block)
-    done = reload_outcome(service, block)
+def _load_and_record(service: Service, block: Block, *, remedy: str = "") -> Outcome:
+    applied.take_snapshot(service, block)
+    done = load_from_disk(service, block)
     if done.status:
         raise Failure(f"service {block.title}: not loaded: {done.output}", remedy or f"service {block.title} revert")
-    applied.keep(block.title)
+    applied.promote_snapshot(block.title)
     return done
 
 
-def _asked(service: Service, block: Block, pid: int) -> Outcome:
+def _reload_in_place(service: Service, block: Block, pid: int) -> Outcome:
     """Reload by the service's own means. A daemon that died of it stays down: it would do so again every second."""
     assert service.reload is not None
-    title, start = block.title, logs.mark(block.title)
+    title, start = block.title, logs.end_of_log(block.title)
     done = service.reload(
-        Running(block, pid, lambda name: supervisor.signal(title, name), lambda: logs.since(title, start))
+        Running(block, pid, lambda name: supervisor.send_signal(title, name), lambda: logs.text_since(title, start))
     )
-    if done.status and states.state(title).pid != pid:
-        supervisor.fail(title, done.output)
+    if done.status and states.service_state(title).pid != pid:
+        supervisor.mark_failed(title, done.output)
     return done

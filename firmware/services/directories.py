@@ -16,10 +16,10 @@ def copy(source: Path, target: Path) -> None:
     target.mkdir(mode=0o700)
     for entry in os.scandir(source):
         _copy_entry(Path(entry.path), target / entry.name)
-    _dress(target, source.lstat())
+    _set_owner_and_mode(target, source.lstat())
 
 
-def replace(new: Path, place: Path) -> None:
+def put_in_place(new: Path, place: Path) -> None:
     """Put the directory `new` where `place` is, as one step; what was there is removed afterwards. Same file system."""
     if not os.path.lexists(place):
         os.rename(new, place)
@@ -44,18 +44,18 @@ def _copy_entry(source: Path, target: Path) -> None:
     if stat.S_ISLNK(status.st_mode):
         target.symlink_to(os.readlink(source))
     elif stat.S_ISREG(status.st_mode):
-        with open(source, "rb", opener=_private) as reader, open(target, "xb", opener=_private) as writer:
+        with open(source, "rb", opener=_open_private) as reader, open(target, "xb", opener=_open_private) as writer:
             shutil.copyfileobj(reader, writer, 1 << 20)
     else:
         os.mknod(target, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev)
-    _dress(target, status)
+    _set_owner_and_mode(target, status)
 
 
-def _private(path: str, flags: int) -> int:
+def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
 
 
-def _dress(path: Path, status: os.stat_result) -> None:
+def _set_owner_and_mode(path: Path, status: os.stat_result) -> None:
     # The owner first: a change of owner takes set-user-ID bits away.
     os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):

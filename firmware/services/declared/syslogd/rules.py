@@ -43,17 +43,17 @@ class Rule:
         return f"^.{{15}} [^ ]+ ({pairs}) "
 
 
-def rules(path: str) -> list[Rule]:
+def read_rules(path: str) -> list[Rule]:
     """The rules of a file that has no errors; those that it has are left out. None if the file is not there."""
-    return [found for _, found in _parsed(path) if isinstance(found, Rule)]
+    return [found for _, found in _parse_file(path) if isinstance(found, Rule)]
 
 
 def problems(path: str) -> list[str]:
     """What is wrong with it, as FILE:LINE: …"""
-    return [f"{path}:{number}: {found}" for number, found in _parsed(path) if isinstance(found, str)]
+    return [f"{path}:{number}: {found}" for number, found in _parse_file(path) if isinstance(found, str)]
 
 
-def _parsed(path: str) -> list[tuple[int, Rule | str]]:
+def _parse_file(path: str) -> list[tuple[int, Rule | str]]:
     try:
         text = Path(path).read_bytes().decode()
     except FileNotFoundError:
@@ -62,11 +62,11 @@ def _parsed(path: str) -> list[tuple[int, Rule | str]]:
         return [(1, f"it cannot be read: {error}")]
     lines = [(number, line.partition("#")[0].split()) for number, line in enumerate(text.split("\n"), 1)]
     filled = [(number, words) for number, words in lines if words]
-    found = [(number, _rule(words)) for number, words in filled[:MOST_RULES]]
+    found = [(number, _parse_rule(words)) for number, words in filled[:MOST_RULES]]
     return found + [(number, f"more than {MOST_RULES} rules") for number, _ in filled[MOST_RULES : MOST_RULES + 1]]
 
 
-def _rule(words: list[str]) -> Rule | str:
+def _parse_rule(words: list[str]) -> Rule | str:
     if len(words) != 2:
         return "a rule is FACILITY.LEVEL, blanks, and a file below /var/log"
     name = words[1].removeprefix("/var/log/")
@@ -77,12 +77,12 @@ def _rule(words: list[str]) -> Rule | str:
     if len(words[0]) > LONGEST:
         return f"more than {LONGEST} characters before the file"
     try:
-        return Rule(name, tuple(_choice(part) for part in words[0].split(";")))
+        return Rule(name, tuple(_parse_choice(part) for part in words[0].split(";")))
     except Failure as error:
         return str(error)
 
 
-def _choice(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _parse_choice(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     facilities, dot, level = word.partition(".")
     level = _SPELLINGS.get(level, level)
     named = FACILITIES if facilities == "*" else tuple(facilities.split(","))

@@ -1,0 +1,69 @@
+"""What a service's account may reach: the directories that are made for it below /run, and the files that it owns."""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from firmware.errors import Failure
+from firmware.run import run
+from firmware.services.definition import Account, Service
+
+
+def make_runtime_directories(service: Service) -> None:
+    """Make the directories that its daemon and its checker need, with its account as their owner: a file system of their
+    own, so that it cannot fill /run."""
+    uid, gid = account_ids(service.account)
+    for name in service.runtime_directories:
+        os.makedirs(name, mode=0o755, exist_ok=True)
+        if uid and not os.path.ismount(name):
+            bounds = f"size=16m,nr_inodes=4096,mode=755,uid={uid},gid={gid},nosuid,nodev,noexec"
+            run(["mount", "-t", "tmpfs", "-o", bounds, "none", name])
+
+
+def grant_read_access(service: Service, *, root: Path = Path("/")) -> None:
+    """Let the service's account read what the service owns, through its group: operators drop keys as root, 0600.
+
+    Only what the account could not read is touched, nothing is ever given to all, and neither a link nor a file that
+    also has a name elsewhere is. No link is followed on the way to a file either, whoever puts one there meanwhile.
+    """
+    if service.account.user == "root" or not service.owns:
+        return
+    uid, gid = account_ids(service.account)
+    top = root / service.owns.lstrip("/")
+    if not top.is_dir() or top.is_symlink():
+        return
+    for _, directories, names, place in os.fwalk(top):
+        for name in (".", *directories, *names):
+            _grant_path(name, place, uid, gid)
+
+
+def account_ids(account: Account) -> tuple[int, int]:
+    try:
+        entry = pwd.getpwnam(account.user)
+    except KeyError:
+        raise Failure(f"{account.user}: there is no such account on this node") from None
+    return entry.pw_uid, entry.pw_gid
+
+
+def _grant_path(name: str, place: int, uid: int, gid: int) -> None:
+    try:
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
+    except OSError:
+        return  # a link, a socket, or gone again
+    try:
+        status = os.fstat(handle)
+        directory = stat.S_ISDIR(status.st_mode)
+        wanted = 0o5 if directory else 0o4
+        if not directory and (status.st_nlink > 1 or not stat.S_ISREG(status.st_mode)):
+            return
+        if not _is_permitted(status, uid, gid, wanted):
+            os.fchown(handle, -1, gid)
+            os.fchmod(handle, status.st_mode & 0o777 | wanted << 3)
+    finally:
+        os.close(handle)
+
+
+def _is_permitted(status: os.stat_result, uid: int, gid: int, wanted: int) -> bool:
+    shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
+    return status.st_mode >> shift & wanted == wanted

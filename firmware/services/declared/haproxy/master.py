@@ -1,0 +1,44 @@
+"""haproxy's master process, asked at its socket: how often it reloaded, and which worker serves."""
+
+SOCKET = "/run/haproxy/master.sock"
+
+_SHOWN = r"(?m)^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]"
+#: bytes of an answer that are read, and seconds that it may take: whoever is haproxy may answer anything, for ever
+_LONGEST, _PATIENCE = 1 << 18, 2.0
+
+
+def reload_counts(path: str) -> tuple[int, int] | None:
+    """How often the master reloaded, and how often it failed since the last good one; None if it does not answer."""
+    import re
+
+    match = re.search(_SHOWN, _query_master(path, "show proc"))
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def worker_pid(path: str) -> int:
+    """The pid of the current worker as it says itself; 0 if none answers."""
+    import re
+
+    match = re.search(r"(?m)^Pid: (\d+)$", _query_master(path, "@1 show info"))
+    return int(match[1]) if match else 0
+
+
+def _query_master(path: str, command: str) -> str:
+    """The master's answer; "" while it does not give one, as in the middle of a reload."""
+    import socket
+    import time
+
+    deadline, answer = time.monotonic() + _PATIENCE, b""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1)
+        try:
+            client.connect(path)
+            client.sendall(f"{command}\n".encode())
+            client.shutdown(socket.SHUT_WR)
+            while part := client.recv(65536):
+                answer += part
+                if len(answer) > _LONGEST or time.monotonic() > deadline:
+                    return ""
+        except OSError:
+            return ""
+    return answer.decode("utf-8", "replace")
