@@ -134,7 +134,7 @@ def _help(program: str, verbs: Verbs, about: str, later: Verbs) -> str:
     return f"usage: {program} VERB …\n\n" + "\n".join(lines) + f"\n\n{_STATUSES}"
 
 
-def words(
+def parse_arguments(
     argv: list[str], usage: str, *, flags: tuple[str, ...] = (), values: tuple[str, ...] = ()
 ) -> tuple[list[str], dict[str, str]]:
     """Split a verb's words into positional ones and options (`flags` alone, `values` followed by one word).

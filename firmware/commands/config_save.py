@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firmware import files
 from firmware.commands import caller
-from firmware.commands.cli import words
+from firmware.commands.cli import parse_arguments
 from firmware.errors import Failure, Refused, Usage
 from firmware.printable import quote_path
 from firmware.store import archive, differences, flash, generations, restore, state
@@ -20,7 +20,7 @@ LONGEST = 500
 
 def changes(argv: list[str]) -> int:
     """The paths that a reboot would take away, one a line; with -q only the exit status: 0 none, 1 some."""
-    _, options = words(argv, "", flags=("-q", "--json"))
+    _, options = parse_arguments(argv, "", flags=("-q", "--json"))
     state.look()
     found = unsaved.unsaved()
     if "-q" in options:
@@ -36,7 +36,7 @@ def changes(argv: list[str]) -> int:
 
 def diff(argv: list[str]) -> int:
     """How /etc differs, as text, from the last save, the factory or a generation. Private keys are never shown."""
-    positional, options = words(argv, "[BASE]", flags=("--json",))
+    positional, options = parse_arguments(argv, "[BASE]", flags=("--json",))
     base = positional[0] if positional else "saved"
     found = differences.against(base if base in ("saved", "factory") else _number(base))
     if "--json" in options:
@@ -48,7 +48,7 @@ def diff(argv: list[str]) -> int:
 
 def save(argv: list[str]) -> int:
     """Save what is below /etc. When this says so, it is on flash and verified."""
-    _, options = words(argv, "", flags=("--json",), values=("-m",))
+    _, options = parse_arguments(argv, "", flags=("--json",), values=("-m",))
     message = options.get("-m", "")
     if len(message) > LONGEST:
         raise Usage(f"-m: the message has more than {LONGEST} characters")
@@ -60,7 +60,7 @@ def save(argv: list[str]) -> int:
 
 def history(argv: list[str]) -> int:
     """The generations, newest first, each verified now."""
-    _, options = words(argv, "", flags=("--json",))
+    _, options = parse_arguments(argv, "", flags=("--json",))
     found = generations.history()
     if "--json" in options:
         print(json.dumps(found, indent=2))
@@ -75,7 +75,7 @@ def history(argv: list[str]) -> int:
 
 def rollback(argv: list[str]) -> int:
     """Put a generation below /etc; it lasts once it is saved."""
-    (number,), _ = words(argv, "N")
+    (number,), _ = parse_arguments(argv, "N")
     lost = len(unsaved.unsaved().paths)
     with _settled():
         done = restore.rollback(_number(number), who=_who())
@@ -88,7 +88,7 @@ def rollback(argv: list[str]) -> int:
 
 def restore_(argv: list[str]) -> int:
     """Put below /etc what is saved, as at boot."""
-    words(argv, "")
+    parse_arguments(argv, "")
     lost = len(unsaved.unsaved().paths)
     with _settled():
         done = restore.restore(live=True)
@@ -103,7 +103,7 @@ def restore_(argv: list[str]) -> int:
 
 def export(argv: list[str]) -> int:
     """Write what is saved to a file, readable for its owner only: private keys are in it."""
-    (name,), _ = words(argv, "FILE|-")
+    (name,), _ = parse_arguments(argv, "FILE|-")
     found = generations.current()
     if found is None:
         raise Failure("nothing is saved: there is nothing to export", "config save")
@@ -126,7 +126,7 @@ def export(argv: list[str]) -> int:
 
 def import_(argv: list[str]) -> int:
     """Make an exported archive a new generation. /etc is left alone until a restore or a reboot."""
-    (name,), options = words(argv, "FILE|-", flags=("--json",))
+    (name,), options = parse_arguments(argv, "FILE|-", flags=("--json",))
     with flash.naming(Path(name)):
         if name == "-":
             data = sys.stdin.buffer.read(archive.LIMIT + 1)
@@ -140,7 +140,7 @@ def import_(argv: list[str]) -> int:
 
 def reset(argv: list[str]) -> int:
     """Back to the factory's /etc, now and at every boot. The generations before are kept."""
-    _, options = words(argv, "", flags=("--yes",))
+    _, options = parse_arguments(argv, "", flags=("--yes",))
     if "--yes" not in options:
         _confirm()
     with _settled():

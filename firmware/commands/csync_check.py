@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any
 
 from firmware import addresses
-from firmware.commands.cli import words
+from firmware.commands.cli import parse_arguments
 from firmware.commands.csync_keys import ask_web, read
 from firmware.csyncd.ask import ask
 from firmware.errors import Failure
@@ -33,7 +33,7 @@ class Item:
 
 def check(argv: list[str]) -> int:
     """Go through the list; exit status 0 if everything passed, 1 otherwise."""
-    _, options = words(argv, "", flags=("--json",))
+    _, options = parse_arguments(argv, "", flags=("--json",))
     items = list(_items())
     if "--json" in options:
         print(json.dumps([asdict(item) for item in items], indent=2))

@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware import addresses
 from firmware.commands.caller import who
-from firmware.commands.cli import words
+from firmware.commands.cli import parse_arguments
 from firmware.errors import Failure, Lost, Refused
 from firmware.http11 import once
 from firmware.http11.wire import Response
@@ -28,7 +28,7 @@ _WEB_UIS = (
 
 def genkey(argv: list[str]) -> int:
     """Make the keys, while csyncd is stopped."""
-    words(argv, "")
+    parse_arguments(argv, "")
     from firmware.services import states
 
     if states.service_state("csyncd").state == "running":
@@ -44,7 +44,7 @@ def genkey(argv: list[str]) -> int:
 
 def show(argv: list[str]) -> int:
     """Print this node's public keys."""
-    _, options = words(argv, "", flags=("--json",))
+    _, options = parse_arguments(argv, "", flags=("--json",))
     own = keys.own(settings.read().local_node)
     print(json.dumps(own.json(), indent=2) if "--json" in options else _table(own))
     return 0
@@ -52,7 +52,7 @@ def show(argv: list[str]) -> int:
 
 def getkey(argv: list[str]) -> int:
     """Fetch the peer's keys; store them if the code is theirs, or once a person has confirmed them."""
-    _, options = words(argv, "", values=("--code",))
+    _, options = parse_arguments(argv, "", values=("--code",))
     code = options.get("--code")
     if code is not None and not code.strip():
         raise Refused("--code is empty: nothing is stored", "read the code on the peer: csync keys")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from firmware.commands.cli import words
+from firmware.commands.cli import parse_arguments
 from firmware.commands.csync_peer import moment
 from firmware.printable import escape
 from firmware.sync import audit
@@ -17,7 +17,7 @@ _PLAIN = ("message", "files")
 
 def log(argv: list[str]) -> int:
     """Print the audit trail, oldest first."""
-    _, options = words(argv, "", flags=("--json",))
+    _, options = parse_arguments(argv, "", flags=("--json",))
     trail = audit.entries()
     if "--json" in options:
         print(json.dumps(trail, indent=2))

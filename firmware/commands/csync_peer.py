@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from firmware.commands import caller
-from firmware.commands.cli import words
+from firmware.commands.cli import parse_arguments
 from firmware.csyncd.ask import ask
 from firmware.errors import Failure, Invalid, Refused, Usage, full_text, outcome
 from firmware.printable import escape, shorten
@@ -18,7 +18,7 @@ MOST = 10
 
 def push(argv: list[str]) -> int:
     """Push a service; the exit status says how it ended."""
-    (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"), values=("--confirm",))
+    (title,), options = parse_arguments(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"), values=("--confirm",))
     wish = {"service": title, "force": "--force" in options, "confirm": _seconds(options), "by": asdict(caller.who())}
     try:
         report = _asked("push", wish, f"service {title}")
@@ -98,7 +98,7 @@ def _end_of_push(title: str, report: dict[str, Any], *, quiet: bool) -> int:
 
 def confirm(argv: list[str]) -> int:
     """Keep what waits on the peer to be confirmed."""
-    _, options = words(argv, "", flags=("--json",))
+    _, options = parse_arguments(argv, "", flags=("--json",))
     report = _asked("confirm", {"by": asdict(caller.who())})
     if "--json" in options:
         print(json.dumps(report, indent=2))
@@ -109,7 +109,7 @@ def confirm(argv: list[str]) -> int:
 
 def diff(argv: list[str]) -> int:
     """Show what a push would change."""
-    (title,), options = words(argv, "SERVICE[.INSTANCE]", flags=("--json",))
+    (title,), options = parse_arguments(argv, "SERVICE[.INSTANCE]", flags=("--json",))
     report = ask("diff", {"service": title}, lambda: _say("csync diff: waiting for the other node"))
     if "--json" in options:
         print(json.dumps(report, indent=2))
@@ -139,7 +139,7 @@ def _print_changes(report: dict[str, Any], *, diff: bool) -> None:
 
 def save(argv: list[str]) -> int:
     """Have the peer save."""
-    _, options = words(argv, "", flags=("--json",))
+    _, options = parse_arguments(argv, "", flags=("--json",))
     report = _asked("save", {"by": asdict(caller.who())})
     if "--json" in options:
         print(json.dumps(report, indent=2))
@@ -160,7 +160,7 @@ def save(argv: list[str]) -> int:
 
 def status(argv: list[str]) -> int:
     """Show the state of the pair; exit status 0 whatever it is."""
-    _, options = words(argv, "", flags=("--json",))
+    _, options = parse_arguments(argv, "", flags=("--json",))
     try:
         report = ask("status", {})
     except Failure as error:

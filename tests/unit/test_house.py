@@ -30,8 +30,9 @@ FLOORS = (
     ("firmware.store", "firmware.services"),
     ("firmware.sync",),
     ("firmware.flows",),
-    ("firmware.csyncd", "firmware.wui"),
-    ("firmware.commands",),
+    ("firmware.csyncd",),
+    ("firmware.operations",),
+    ("firmware.commands", "firmware.wui"),
     ("firmware.__main__",),
 )
 BEHIND = {

@@ -1,0 +1,152 @@
+"""All services and how they are: what `service list` and `service NAME status` print."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from firmware.errors import Failure, Usage
+from firmware.rc import document
+from firmware.rc.document import Block
+from firmware.rc.title import Title
+from firmware.services import applied, catalog, states
+from firmware.services.definition import Service
+from firmware.services.states import ServiceState
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """One service. `state` is running, stopped, failed, or disabled where config.rc says `no service` and it does not run.
+
+    `pid` is None where it has no process, `since` (seconds since the epoch) where that is not known.
+    """
+
+    name: str
+    instance: str
+    autostart: bool
+    state: str
+    pid: int | None
+    since: float | None
+    needs_apply: bool
+
+    @property
+    def title(self) -> str:
+        """How commands name it."""
+        return str(Title(self.name, self.instance))
+
+    def json(self) -> dict[str, Any]:
+        """One element of what `service list --json` prints."""
+        return {
+            "name": self.name,
+            "instance": self.instance,
+            "autostart": self.autostart,
+            "state": self.state,
+            "pid": self.pid,
+            "since": self.since,
+            "needs_apply": self.needs_apply,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """One service with its crashes since it was last started on purpose, and its last words. `row` is None where it runs
+    although config.rc does not have it any more."""
+
+    title: str
+    state: str
+    pid: int | None
+    since: float | None
+    needs_apply: bool
+    crashes: int
+    last_words: str
+    row: ServiceRow | None
+
+    def json(self) -> dict[str, Any]:
+        """What `service NAME status --json` prints."""
+        known = {"state": self.state, "pid": self.pid, "needs_apply": self.needs_apply}
+        return {**(self.row.json() if self.row else known), "crashes": self.crashes, "words": self.last_words}
+
+
+def list_services() -> tuple[ServiceRow, ...]:
+    """Every service in file order, then what runs without a block in config.rc."""
+    # A config.rc with errors must not hide what runs: `config check` is there to name them.
+    blocks = document.scan(document.load())[0].firsts
+    rows = {block.title: _row(block, states.service_state(block.title)) for block in blocks if block.name}
+    return (*rows.values(), *_rows_without_block(set(rows)))
+
+
+def service_status(title: str) -> ServiceStatus:
+    """How a service is. Usage if there is no such service, Failure if it is not in config.rc and does not run."""
+    require_service(title)
+    block, state = find_block(title), states.service_state(title, details=True)
+    if block is None and state.state == "stopped":
+        raise missing_block(title)
+    row = _row(block, state) if block else None
+    return ServiceStatus(
+        title,
+        row.state if row else state.state,
+        state.pid or None,
+        state.since or None,
+        row is not None and row.needs_apply,
+        state.crashes,
+        state.last_words,
+        row,
+    )
+
+
+def require_service(title: str) -> Service:
+    """The declaration of the service; Usage if there is no such service."""
+    service = catalog.find(Title.parse(title).service)
+    named = document.scan(f"service {title.replace('.', ' ', 1)}\n")[0].blocks
+    if service is None or [block.title for block in named] != [title]:
+        hint = _did_you_mean(title, catalog.NAMES) or "service list"
+        raise Usage(f"{title or repr(title)}: there is no such service", hint)
+    return service
+
+
+def require_block(title: str) -> Block:
+    """Its block in config.rc; Failure if there is none."""
+    block = find_block(title)
+    if block is None:
+        raise missing_block(title)
+    return block
+
+
+def find_block(title: str) -> Block | None:
+    """Its block in config.rc, whatever is wrong with other lines there; None if there is none."""
+    name, _, instance = title.partition(".")
+    return document.scan(document.load())[0].only(name, instance)
+
+
+def missing_block(title: str) -> Failure:
+    """What to raise where config.rc has no block for it."""
+    known = [other.title for other in document.scan(document.load())[0].blocks]
+    return Failure(f"{title}: it is not in {document.PATH}", _did_you_mean(title, known))
+
+
+def _row(block: Block, state: ServiceState) -> ServiceRow:
+    service = catalog.find(block.name)
+    return ServiceRow(
+        block.name,
+        block.instance,
+        block.flag("autostart", True),
+        "disabled" if state.state == "stopped" and not block.enabled else state.state,
+        state.pid or None,
+        state.since or None,
+        service is not None and applied.needs_apply(service, block),
+    )
+
+
+def _rows_without_block(known: set[str]) -> list[ServiceRow]:
+    rows = []
+    for title in states.started_titles():
+        state, named = states.service_state(title), Title.parse(title)
+        if title not in known and state.state != "stopped":
+            pid, since = state.pid or None, state.since or None
+            rows.append(ServiceRow(named.service, named.instance, False, state.state, pid, since, True))
+    return rows
+
+
+def _did_you_mean(title: str, known: "tuple[str, ...] | list[str]") -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(title, known, 1)
+    return f"did you mean {near[0]}?" if near else ""
