@@ -16,9 +16,9 @@ from firmware.rc import document
 from firmware.rc.check import text_problems
 from firmware.run import run
 from firmware.services import catalog, states
-from firmware.sync import keys, settings, standing
+from firmware.sync import keys, node_state, settings
+from firmware.sync.link_problems import missing_keys
 from firmware.sync.settings import Settings
-from firmware.sync.trouble import missing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ def check(argv: list[str]) -> int:
 def _items() -> Iterator[Item]:
     yield _tried("config.rc is correct", _config_is_correct, "config check")
     try:
-        found = settings.read(own=addresses.own())
+        found = settings.read(local_addresses=addresses.own())
     except Failure as error:
         yield Item(
             "csyncd.cfg is complete and correct",
             False,
-            "; ".join(standing.settings_problems(error)),
+            "; ".join(node_state.settings_problems(error)),
             f"edit {settings.FILE}",
         )
         return
@@ -72,7 +72,7 @@ def _about_keys(found: Settings) -> Iterator[Item]:
     yield (listens := _tried("both web UIs listen on the same port, with the same scheme", lambda: web()[0]))
     if listens.passed:
         yield _tried("the peer has keys", lambda: str(read(*web()) and ""))
-    trouble = missing_key(found)
+    trouble = missing_keys(found)
     yield Item("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
     if listens.passed and not trouble.text:
         yield _tried(
@@ -109,8 +109,8 @@ def _both_web_uis(found: Settings) -> tuple[str, Response]:
 
 
 def _same_keys(found: Settings, told: Mapping[str, Any]) -> str:
-    theirs = keys.parse_pair(told, found.remote_node)
-    stored = keys.trusted(found)
+    theirs = keys.parse_public_keys(told, found.remote_node)
+    stored = keys.stored_peer_keys(found)
     for what, old, new in (("host", stored[0], theirs.host), ("user", stored[1], theirs.user)):
         if old is not None and old != new:
             raise Failure(

@@ -15,7 +15,7 @@ from firmware.http11.wire import Response
 from firmware.rc import document
 from firmware.services.declared import wui
 from firmware.sync import audit, keys, settings
-from firmware.sync.keys import Key, Pair
+from firmware.sync.keys import Key, PublicKeys
 from firmware.sync.settings import Settings
 
 #: seconds that the peer's web UI may take to be there, and again to answer
@@ -33,7 +33,7 @@ def genkey(argv: list[str]) -> int:
 
     if states.service_state("csyncd").state == "running":
         raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
-    found, replaces = settings.read(), len(keys.missing()) < len(keys.OWN)
+    found, replaces = settings.read(), len(keys.missing_files()) < len(keys.KEY_FILES)
     made = keys.generate(found.local_node)
     audit.note("genkey", who=who(), result="made", host=made.host.fingerprint, user=made.user.fingerprint)
     print(_table(made))
@@ -45,7 +45,7 @@ def genkey(argv: list[str]) -> int:
 def show(argv: list[str]) -> int:
     """Print this node's public keys."""
     _, options = parse_arguments(argv, "", flags=("--json",))
-    own = keys.own(settings.read().local_node)
+    own = keys.load(settings.read().local_node)
     print(json.dumps(own.json(), indent=2) if "--json" in options else _table(own))
     return 0
 
@@ -56,18 +56,18 @@ def getkey(argv: list[str]) -> int:
     code = options.get("--code")
     if code is not None and not code.strip():
         raise Refused("--code is empty: nothing is stored", "read the code on the peer: csync keys")
-    found = settings.read(own=addresses.own())
-    theirs = keys.parse_pair(read(*ask_web(found)), found.remote_node)
+    found = settings.read(local_addresses=addresses.own())
+    theirs = keys.parse_public_keys(read(*ask_web(found)), found.remote_node)
     replaced = _describe_replaced(found, theirs)
     print(f"The keys of node {theirs.node} at {found.remote_ip}:\n{_table(theirs)}{replaced}")
-    if code is not None and not keys.same_code(code, theirs.code):
+    if code is not None and not keys.is_same_code(code, theirs.code):
         raise Refused(
             f"the peer's code is {theirs.code}, not {code}: nothing is stored",
             "read the code on the peer: csync keys",
         )
     if code is None and not _confirmed():
         raise Refused("not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code")
-    keys.trust(found, theirs)
+    keys.store_peer_keys(found, theirs)
     audit.note("getkey", who=who(), result="stored", host=theirs.host.fingerprint, user=theirs.user.fingerprint)
     print(f"stored: node {theirs.node} is trusted with these keys")
     return 0
@@ -116,15 +116,15 @@ def _tls(plain: socket.socket) -> socket.socket:
         raise Lost(f"no TLS there: {(error.reason or 'it ended').lower().replace('_', ' ')}") from None
 
 
-def _table(pair: Pair) -> str:
+def _table(pair: PublicKeys) -> str:
     return "\n".join((
         f"node          {pair.node}", f"host key      {pair.host.type} {pair.host.fingerprint}",
         f"user key      {pair.user.type} {pair.user.fingerprint}", f"pairing code  {pair.code}",
     ))  # fmt: skip
 
 
-def _describe_replaced(found: Settings, theirs: Pair) -> str:
-    host, user = keys.trusted(found)
+def _describe_replaced(found: Settings, theirs: PublicKeys) -> str:
+    host, user = keys.stored_peer_keys(found)
     pairs: list[tuple[str, Key | None, Key]] = [("host", host, theirs.host), ("user", user, theirs.user)]
     changed = [(what, old, new) for what, old, new in pairs if old is not None and old != new]
     if not changed:

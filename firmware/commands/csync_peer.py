@@ -49,9 +49,9 @@ def _say(line: str) -> None:
 def _seconds(options: dict[str, str]) -> int:
     if "--confirm" not in options:
         return 0
-    from firmware.sync.proposal import CONFIRM
+    from firmware.sync.proposal import CONFIRM_SECONDS
 
-    said, (low, high) = options["--confirm"], CONFIRM
+    said, (low, high) = options["--confirm"], CONFIRM_SECONDS
     if not (said.isascii() and said.isdigit() and low <= int(said[:10]) <= high):
         raise Usage(f"--confirm: {said!r} is not a number of seconds from {low} to {high}")
     return int(said)
@@ -171,23 +171,23 @@ def status(argv: list[str]) -> int:
 
 def _without_csyncd(why: Failure) -> dict[str, Any]:
     from firmware import addresses
-    from firmware.sync import settings, standing
-    from firmware.sync.status import describe, unknown
+    from firmware.sync import node_state, settings
+    from firmware.sync.status import describe, unknown_node
 
     try:
-        found = settings.read(own=addresses.own())
+        found = settings.read(local_addresses=addresses.own())
     except Failure as error:
-        nobody = unknown(None, None)
+        nobody = unknown_node(None, None)
         remedy = f"edit {settings.FILE}"
         return {
             "state": "red",
-            "reasons": standing.settings_problems(error),
+            "reasons": node_state.settings_problems(error),
             "remedy": remedy,
             "local": {**nobody, "reachable": True},
             "peer": nobody,
             "services": {},
         }
-    return describe(found, standing.own(found), None, str(why), why.hint)
+    return describe(found, node_state.local_state(found), None, str(why), why.hint)
 
 
 def _readable(report: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from firmware import addresses, log, processes, run
-from firmware.csyncd import operator, peer, unsettled
+from firmware.csyncd import operator, peer, recovery_timer
 from firmware.csyncd.ask import CONTROL
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, report
@@ -25,10 +25,10 @@ from firmware.flows.recovery import recover
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
 from firmware.quota import Quota
-from firmware.sync import gate, settings
-from firmware.sync.gate import Visitor
+from firmware.sync import peer_sshd, settings
+from firmware.sync.link_problems import missing_keys
+from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
-from firmware.sync.trouble import missing_key
 from firmware.watch import Watch
 
 #: pid, uid, gid; see unix(7)
@@ -48,7 +48,7 @@ WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/save
 def main(argv: list[str]) -> int:
     """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left."""
     try:
-        found = settings.read(own=addresses.own())
+        found = settings.read(local_addresses=addresses.own())
         for line in recover():
             log.line(f"csyncd: {line}")
         if not argv:
@@ -69,12 +69,12 @@ async def _live(found: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     doors = Doors(pair)
-    for place in (*WATCHED, gate.RUN):
+    for place in (*WATCHED, peer_sshd.RUN):
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _later(doors.changed()))
     server = await _listen(CONTROL, lambda request, _: operator.answer(pair, request), mode=0o600)
-    unsettled.see_to_it()
-    work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), pair.link.keep())]
+    recovery_timer.schedule_recovery()
+    work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), pair.link.stay_connected())]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
@@ -86,7 +86,7 @@ async def _live(found: Settings) -> None:
             part.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         CONTROL.unlink(missing_ok=True)
-        unsettled.leave_behind()
+        recovery_timer.hand_over_recovery()
 
 
 class Doors:
@@ -94,43 +94,43 @@ class Doors:
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
-        self._allowed: list[Visitor] = []
+        self._allowed: list[RemotePeer] = []
         self._again = asyncio.Event()
 
     async def changed(self) -> None:
         """Something changed below /etc: perhaps the keys, and certainly worth telling the peer."""
-        if gate.visitors(self._pair.settings) != self._allowed:
+        if peer_sshd.authorized_peers(self._pair.settings) != self._allowed:
             self._again.set()
-        if missing_key(self._pair.settings).text:
-            self._pair.link.end()
+        if missing_keys(self._pair.settings).text:
+            self._pair.link.close()
         await self._pair.changed()
 
     async def keep_open(self) -> None:
         """Serve the peers; anew when their keys change or the sshd ends; until cancelled."""
         while True:
             self._again.clear()
-            self._allowed = gate.visitors(self._pair.settings)
+            self._allowed = peer_sshd.authorized_peers(self._pair.settings)
             async with contextlib.AsyncExitStack() as stack:
                 try:
-                    for visitor in self._allowed:
-                        stack.callback(_close, await self._serve(visitor), visitor.socket)
-                    sshd = await gate.opened(self._pair.settings, self._allowed)
+                    for remote in self._allowed:
+                        stack.callback(_close, await self._serve(remote), remote.socket)
+                    sshd = await peer_sshd.start(self._pair.settings, self._allowed)
                     stack.push_async_callback(_ended, sshd)
                     await self._watch(sshd)
                 except Failure as error:
                     self._pair.closed = "; ".join(str(error).splitlines())
                     log.line(f"csyncd: {error}")
-            self._pair.link.kick()
+            self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._again.wait(), CLOSED if self._pair.closed else REOPEN)
 
-    async def _serve(self, visitor: Visitor) -> asyncio.Server:
-        group = grp.getgrnam(gate.ACCOUNT).gr_gid
-        visitor.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-        os.chown(visitor.socket.parent, 0, group)
+    async def _serve(self, remote: RemotePeer) -> asyncio.Server:
+        group = grp.getgrnam(peer_sshd.ACCOUNT).gr_gid
+        remote.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        os.chown(remote.socket.parent, 0, group)
         quota = Quota(CONNECTIONS, ANSWERS)
-        server = await _listen(visitor.socket, partial(peer.answer, self._pair, visitor), mode=0o660, quota=quota)
-        os.chown(visitor.socket, 0, group)
+        server = await _listen(remote.socket, partial(peer.answer, self._pair, remote), mode=0o660, quota=quota)
+        os.chown(remote.socket, 0, group)
         return server
 
     async def _watch(self, sshd: asyncio.subprocess.Process) -> None:
@@ -142,10 +142,10 @@ class Doors:
                 part.cancel()
 
     async def _pass_on(self, sshd: asyncio.subprocess.Process) -> None:
-        logins = gate.Logins(sshd.pid)
+        logins = peer_sshd.SessionLimit(sshd.pid)
         async for line in run.lines(sshd.stderr):
             log.line(f"sshd: {line}")
-            self._pair.closed = gate.trouble(line, self._pair.closed)
+            self._pair.closed = peer_sshd.bind_error(line, self._pair.closed)
             await asyncio.to_thread(logins.heard, line)
 
 
@@ -177,7 +177,7 @@ async def _ended(sshd: asyncio.subprocess.Process) -> None:
     if sshd.returncode is None:
         sshd.terminate()
     # The sessions first: they hold the pipe of sshd's words, and asyncio waits for its end.
-    await asyncio.to_thread(gate.close_leftovers)
+    await asyncio.to_thread(peer_sshd.end_leftovers)
     await sshd.wait()
 
 

@@ -63,7 +63,7 @@ async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     if asked.get("force"):
         # What --force may overwrite is what somebody has seen: the last refusal or diff, else what is there now.
         shown = pair.shown.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
-    wish = flow.Wish(title, who, shown, asked.get("confirm", 0))
+    wish = flow.PushRequest(title, who, shown, asked.get("confirm", 0))
     report = await flow.push(wish, pair.link, pair.settings, theirs)
     if report["result"] == "refused" and report["state"]:
         pair.shown[title] = report["state"]
@@ -94,7 +94,9 @@ async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any
 async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     await pair.ready()
     try:
-        report = await pair.link.insist(lambda time: pair.link.request("/v1/save", {}, lane="push", timeout=time), 60)
+        report = await pair.link.retry_if_lost(
+            lambda time: pair.link.request("/v1/save", {}, lane="push", timeout=time), 60
+        )
     except Failure as error:
         audit.note(TRAIL[_save], who=who, result=outcome(error), to=pair.settings.peer, message=full_text(error))
         raise

@@ -8,10 +8,10 @@ from typing import Any
 
 from firmware import log
 from firmware.errors import Failure, Lost, Refused
-from firmware.sync import audit, standing, status
+from firmware.sync import audit, node_state, status
 from firmware.sync.link import Link
+from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.settings import Settings
-from firmware.sync.standing import Standing, Waiting
 
 #: seconds that the peer may take to answer a question about its standing
 ASK_TIME = 4.0
@@ -23,23 +23,23 @@ class Pair:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.link = Link(settings, self.ask, self._lost)
-        self.theirs: Standing | None = None
+        self.theirs: NodeState | None = None
         #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
         self.shown: dict[str, str] = {}
         #: why this node's own sshd lets no peer in; "" if it does
         self.closed = ""
         #: the push that the operator confirmed last, and the one of ours that waits on the peer
         self.confirmed = ""
-        self._waiting: Waiting | None = None
-        self._told: Standing | None = None
+        self._waiting: WaitingPush | None = None
+        self._told: NodeState | None = None
         self._said = ""
         self._telling = asyncio.Lock()
 
-    async def own(self) -> Standing:
+    async def own(self) -> NodeState:
         """This node's standing now."""
-        return await asyncio.to_thread(standing.own, self.settings)
+        return await asyncio.to_thread(node_state.local_state, self.settings)
 
-    async def ask(self) -> Standing:
+    async def ask(self) -> NodeState:
         """Tell the peer our standing and get its own; Failure if it does not answer."""
         ours = await self.own()
         try:
@@ -48,7 +48,7 @@ class Pair:
             raise Failure(
                 f"{self.settings.peer} does not say how it stands: {lost}", "csync check, here and there"
             ) from None
-        theirs = standing.parse(answer)
+        theirs = node_state.parse(answer)
         self._met(ours, theirs)
         return theirs
 
@@ -61,23 +61,23 @@ class Pair:
             except Failure as error:
                 log.line(f"csyncd: the peer could not be told of a change: {error}")
 
-    async def heard(self, told: dict[str, Any], node: int) -> Standing:
+    async def heard(self, told: dict[str, Any], node: int) -> NodeState:
         """A node told its standing; the answer is ours. What another than our peer says of itself changes nothing here."""
-        theirs, ours = standing.parse(told), await self.own()
+        theirs, ours = node_state.parse(told), await self.own()
         if node == self.settings.remote_node:
             self._met(ours, theirs)
-            self.link.kick()
+            self.link.reconnect_now()
         return ours
 
     async def refuse_mismatch(self) -> None:
         """Refused if the two nodes cannot sync: mixed up identities, versions that do not fit."""
         ours = self._told or await self.own()
-        if self.theirs and (wrong := standing.mismatches(ours, self.theirs)):
+        if self.theirs and (wrong := node_state.mismatches(ours, self.theirs)):
             raise Refused(wrong[0], "csync status")
 
-    async def ready(self) -> Standing:
+    async def ready(self) -> NodeState:
         """The peer's standing, once it can be asked; Failure if it cannot, Refused if the two cannot sync."""
-        await self.link.settled(6.0)
+        await self.link.wait_for_attempt(6.0)
         theirs = self.theirs or await self.ask()
         await self.refuse_mismatch()
         return theirs
@@ -87,7 +87,7 @@ class Pair:
         ours, why_not, remedy = await self.own(), "", ""
         self.theirs = None
         try:
-            await self.link.settled(ASK_TIME)
+            await self.link.wait_for_attempt(ASK_TIME)
             await self.ask()
         except Failure as error:
             why_not, remedy = (self.link.reason, self.link.remedy) if self.link.reason else (str(error), error.hint)
@@ -97,12 +97,12 @@ class Pair:
             report |= {"state": "red", "reasons": [here, *report["reasons"]]}
         return report
 
-    def _met(self, ours: Standing, theirs: Standing) -> None:
+    def _met(self, ours: NodeState, theirs: NodeState) -> None:
         self._note_put_back(theirs.waiting)
         self._told, self.theirs = ours, theirs
-        self._log(*standing.judge(ours, theirs, ""))
+        self._log(*node_state.pair_state(ours, theirs, ""))
 
-    def _note_put_back(self, now: Waiting | None) -> None:
+    def _note_put_back(self, now: WaitingPush | None) -> None:
         """What we pushed waited there when we saw it last, and waits no more: unless it was confirmed, tell the trail."""
         if now is not None and now.node == self.settings.local_node:
             self._waiting = now
@@ -110,7 +110,7 @@ class Pair:
             self._waiting = None
             if gone.push != self.confirmed:
                 about: dict[str, Any] = {"service": gone.service, "to": self.settings.peer, "push": gone.push}
-                audit.note("push", who=audit.NODE, result="rolled-back", message="it was not confirmed", **about)
+                audit.note("push", who=audit.THIS_NODE, result="rolled-back", message="it was not confirmed", **about)
 
     def _lost(self, why: str) -> None:
         self.theirs = self._told = None

@@ -24,19 +24,19 @@ from firmware.services.definition import Service
 from firmware.sync import ancestor, audit, proposal, report, versions
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
+from firmware.sync.node_state import NodeState
 from firmware.sync.proposal import Proposal
 from firmware.sync.settings import Settings
-from firmware.sync.standing import Standing
 from firmware.sync.versions import Versions
 
 #: seconds for the peer to check, reload, and put back if need be
-TIME = 120.0
+ANSWER_TIME = 120.0
 #: seconds to wait for another push of the service, from here or to here
-PATIENCE = 5.0
+LOCK_TIME = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PushRequest:
     """What the operator asked for: the service, who asks, the peer's state that --force may overwrite ("" without it), and
     the seconds within which the push has to be confirmed (0: it has not to be)."""
 
@@ -46,14 +46,14 @@ class Wish:
     confirm: int = 0
 
 
-async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> dict[str, Any]:
+async def push(wish: PushRequest, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
     """Push a service and return the report of `csync push --json`."""
     began = time.monotonic()
     try:
         with ExitStack() as held:
             await _turn(wish.title, held)
             protocol = _protocol(wish, theirs, settings)
-            offer = await asyncio.to_thread(propose, wish.title, settings.remote_node)
+            offer = await asyncio.to_thread(make_proposal, wish.title, settings.remote_node)
             offer = replace(offer, push=secrets.token_hex(16), expect=wish.shown, confirm=wish.confirm)
             at("push.proposed")
             answer, trips = await _delivered(offer, protocol, link, settings)
@@ -64,7 +64,7 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
     if answer["result"] in ("applied", "unchanged") and not answer.get("confirm"):
         await asyncio.to_thread(_agreed, offer, answer, settings)
         at("push.agreed")
-    told = {"push": offer.push, "confirm": answer.get("confirm", 0), **report.trail(answer)}
+    told = {"push": offer.push, "confirm": answer.get("confirm", 0), **report.trail_details(answer)}
     _note(wish, settings, answer["result"], **told)
     took = {"round_trips": trips, "seconds": round(time.monotonic() - began, 3)}
     return {"service": wish.title, "node": settings.remote_node, **answer, **took}
@@ -73,7 +73,7 @@ async def push(wish: Wish, link: Link, settings: Settings, theirs: Standing) -> 
 async def _turn(title: str, held: ExitStack) -> None:
     """Have pushes of the service for ourselves, once others are done with theirs; Busy if they are not within PATIENCE
     seconds. While we push it there, nobody pushes it here: two that cross would swap what both nodes have."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_TIME
     while True:
         try:
             held.enter_context(hold(push_lock(title), wait=False))
@@ -84,31 +84,33 @@ async def _turn(title: str, held: ExitStack) -> None:
         await asyncio.sleep(0.02)
 
 
-def _note(wish: Wish, settings: Settings, result: str, **details: Any) -> None:
+def _note(wish: PushRequest, settings: Settings, result: str, **details: Any) -> None:
     audit.note("push", who=wish.who, result=result, service=wish.title, to=settings.peer, **details)
 
 
-async def preview(title: str, link: Link, settings: Settings, theirs: Standing) -> dict[str, Any]:
+async def preview(title: str, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
-    offer = await asyncio.to_thread(propose, title, settings.remote_node)
-    protocol = _protocol(Wish(title, audit.NODE), theirs, settings)
-    answer, _ = await link.insist(lambda time: _send(replace(offer, dry=True), protocol, link, time), TIME)
+    offer = await asyncio.to_thread(make_proposal, title, settings.remote_node)
+    protocol = _protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
+    answer, _ = await link.retry_if_lost(
+        lambda time: _send(replace(offer, dry=True), protocol, link, time), ANSWER_TIME
+    )
     return {"service": title, "node": settings.remote_node, **answer}
 
 
-def propose(title: str, peer: int) -> Proposal:
+def make_proposal(title: str, peer: int) -> Proposal:
     """The service as it is applied here, and the contents that the peer lacks if it still has what was synced last."""
-    recovery.refuse_waiting()
-    service, block = tested(title)
+    recovery.refuse_while_waiting()
+    service, block = require_pushable(title)
     entries = applied.entries(service, title)
-    proposal.sendable(service, entries)
+    proposal.require_sendable(service, entries)
     before = ancestor.find(peer, title)
     fresh = {entry.digest for entry in entries.values()} - set(before.files) if before else set()
     contents = _contents(service, entries, title, fresh)
     return Proposal(service, block, entries, contents, base=before.digest if before else "")
 
 
-def tested(title: str) -> tuple[Service, Block]:
+def require_pushable(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
     name, _, instance = title.partition(".")
     block, service = document.read().only(name, instance), catalog.find(name)
@@ -123,7 +125,7 @@ def tested(title: str) -> tuple[Service, Block]:
     return service, block
 
 
-def _protocol(wish: Wish, theirs: Standing, settings: Settings) -> int:
+def _protocol(wish: PushRequest, theirs: NodeState, settings: Settings) -> int:
     """The version of the peer API in which to speak; Refused if the peer cannot do what is wished."""
     ours = Versions(__version__)
     if wish.confirm and "confirm" not in theirs.versions.can:
@@ -132,7 +134,7 @@ def _protocol(wish: Wish, theirs: Standing, settings: Settings) -> int:
             f"{theirs.versions} on the peer",
             "push without --confirm, or install the same version there",
         )
-    return versions.common(ours, theirs.versions)
+    return versions.common_version(ours, theirs.versions)
 
 
 async def _delivered(offer: Proposal, protocol: int, link: Link, settings: Settings) -> tuple[Mapping[str, Any], int]:
@@ -149,7 +151,7 @@ async def _delivered(offer: Proposal, protocol: int, link: Link, settings: Setti
         return answer, trips + asked - 1
 
     try:
-        answer, trips = await link.insist(ask, TIME)
+        answer, trips = await link.retry_if_lost(ask, ANSWER_TIME)
     except Lost as lost:
         raise Failure(
             f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole",
@@ -172,7 +174,7 @@ async def _send(offer: Proposal, protocol: int, link: Link, seconds: float) -> t
 
 
 def _contents(service: Service, entries: Mapping[str, Any], title: str, digests: set[str]) -> dict[str, bytes]:
-    return proposal.contents_of(entries, applied.files_directory(title), service.owns, digests)
+    return proposal.read_contents(entries, applied.files_directory(title), service.owns, digests)
 
 
 def _agreed(offer: Proposal, answer: Mapping[str, Any], settings: Settings) -> None:

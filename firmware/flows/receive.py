@@ -19,7 +19,7 @@ from firmware.services import applied, content, lifecycle
 from firmware.services.content import Content
 from firmware.services.definition import Outcome
 from firmware.sync import ancestor, audit, compare, report, staging, transaction
-from firmware.sync.gate import Visitor
+from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.proposal import Proposal
 from firmware.sync.report import Report
 from firmware.sync.staging import Stage
@@ -29,44 +29,44 @@ FORCE = "look at the difference, then csync push --force to overwrite it"
 Answer = dict[str, Any]
 
 
-def receive(proposal: Proposal, visitor: Visitor) -> Answer:
+def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
     """Apply a proposal, whole or not at all; a dry one only says what it would change. It never raises for a refusal."""
     at("receive.begun")
     try:
         with hold(push_lock(proposal.title), wait=False), hold(service_lock(proposal.title), wait=False):
-            return _considered(proposal, visitor)
+            return _considered(proposal, remote)
     except Busy as error:
         return Report("busy", str(error), error.hint).json()
     except Refused as error:
-        return _audited(proposal, visitor, Report("refused", str(error), error.hint))
+        return _audited(proposal, remote, Report("refused", str(error), error.hint))
     except Failure as error:
-        return _audited(proposal, visitor, Report("failed", full_text(error), error.hint))
+        return _audited(proposal, remote, Report("failed", full_text(error), error.hint))
     except OSError as error:
         hint = "make room on the receiving node: df /etc /run" if error.errno == ENOSPC else ""
         return _audited(
-            proposal, visitor, Report("failed", f"{error.filename or proposal.title}: {error.strerror}", hint)
+            proposal, remote, Report("failed", f"{error.filename or proposal.title}: {error.strerror}", hint)
         )
 
 
-def _considered(proposal: Proposal, visitor: Visitor) -> Answer:
-    stage = staging.stage_of(proposal.service, proposal.title)
+def _considered(proposal: Proposal, remote: RemotePeer) -> Answer:
+    stage = staging.stage_for(proposal.service, proposal.title)
     _settled(stage)
     if known := _asked_before(proposal, stage):
         return known
-    now = staging.current(stage)
-    if lacking := compare.lacking(proposal, now):
+    now = staging.current_content(stage)
+    if lacking := compare.missing_contents(proposal, now):
         return Report("lacking", lacking=lacking, state=now.digest).json()
-    why = "" if proposal.dry else _conflict(proposal, now, visitor)
+    why = "" if proposal.dry else _conflict(proposal, now, remote)
     changes = compare.changes(proposal, now, diff=proposal.dry or bool(why))
     if proposal.dry:
         return Report("differs" if changes else "unchanged", files=changes, state=now.digest).json()
-    recovery.refuse_waiting()
-    _refuse_late(visitor)
+    recovery.refuse_while_waiting()
+    _refuse_late(remote)
     if why:
-        return _audited(proposal, visitor, Report("refused", why, FORCE, changes, state=now.digest))
+        return _audited(proposal, remote, Report("refused", why, FORCE, changes, state=now.digest))
     if not changes and applied.digest(proposal.title) == now.digest:
-        return _agreed(proposal, visitor, now)
-    return _applied(proposal, visitor, stage, now, changes)
+        return _agreed(proposal, remote, now)
+    return _applied(proposal, remote, stage, now, changes)
 
 
 def _settled(stage: Stage) -> None:
@@ -74,12 +74,12 @@ def _settled(stage: Stage) -> None:
     found = transaction.read(stage.journal)
     if found and found.phase != "waiting":
         with hold(SWAP):
-            recovery.settle(stage, found)
+            recovery.recover_transaction(stage, found)
 
 
-def _refuse_late(visitor: Visitor) -> None:
+def _refuse_late(remote: RemotePeer) -> None:
     """Who has gone asks again if it still wants this. It may want something newer by now, and even have it here already."""
-    if visitor.gone():
+    if remote.has_gone():
         raise Refused("the pushing node went away while its push was waiting")
 
 
@@ -91,7 +91,9 @@ def _asked_before(proposal: Proposal, stage: Stage) -> Answer | None:
     return dict(known) if (known := report.recall(proposal.title, proposal.push)) else None
 
 
-def _applied(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, changes: list[dict[str, Any]]) -> Answer:
+def _applied(
+    proposal: Proposal, remote: RemotePeer, stage: Stage, now: Content, changes: list[dict[str, Any]]
+) -> Answer:
     try:
         staging.fill(stage, proposal, now)
         at("receive.staged")
@@ -99,23 +101,25 @@ def _applied(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, c
         at("receive.checked")
         if checked.status:
             failed = Report("failed", "the checker says no", "", changes, checked, state=now.digest)
-            return _audited(proposal, visitor, failed)
+            return _audited(proposal, remote, failed)
         with hold(SWAP):
-            _refuse_late(visitor)
-            return _exchanged(proposal, visitor, stage, now, Report("applied", files=changes, check=checked))
+            _refuse_late(remote)
+            return _exchanged(proposal, remote, stage, now, Report("applied", files=changes, check=checked))
     finally:
         if not stage.journal.exists():
-            staging.clear(stage)
+            staging.remove(stage)
 
 
-def _exchanged(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content, so_far: Report) -> Answer:
-    armed = staging.before(stage, now, push=proposal.push, peer=visitor.node, who=visitor.who, confirm=proposal.confirm)
+def _exchanged(proposal: Proposal, remote: RemotePeer, stage: Stage, now: Content, so_far: Report) -> Answer:
+    armed = staging.armed_transaction(
+        stage, now, push=proposal.push, peer=remote.node, who=remote.who, confirm=proposal.confirm
+    )
     transaction.write(armed, stage.journal)
     try:
         at("receive.armed")
         staging.swap(stage, proposal.block.text)
         at("receive.swapped")
-        staging.unchanged(stage, now)
+        staging.require_unchanged(stage, now)
         applied.take_snapshot(proposal.service, proposal.block)
         reloaded = lifecycle.load_from_disk(proposal.service, proposal.block)
         at("receive.reloaded")
@@ -123,30 +127,30 @@ def _exchanged(proposal: Proposal, visitor: Visitor, stage: Stage, now: Content,
             decided = _decided(stage, armed, replace(so_far, reload=reloaded))
     except BaseException as error:
         if not isinstance(error, Failure) or isinstance(error, Refused):
-            recovery.undo(stage, armed)
-            recovery.clear(stage)
+            recovery.roll_back(stage, armed)
+            recovery.close_rolled_back(stage)
             raise
         reloaded = Outcome(1, str(error))
     if not reloaded.status:
         return _carried_out(stage, decided)
-    message = "the reload failed; the old state is back" + recovery.undo(stage, armed)
+    message = "the reload failed; the old state is back" + recovery.roll_back(stage, armed)
     back = replace(
         so_far, result="rolled-back", message=message, reload=reloaded, state=now.digest, sha256=(armed.sha256,) * 2
     )
-    told = _audited(proposal, visitor, back)
-    recovery.clear(stage)
+    told = _audited(proposal, remote, back)
+    recovery.close_rolled_back(stage)
     return told
 
 
 def _decided(stage: Stage, armed: Transaction, so_far: Report) -> Transaction:
     """It serves. From the one write here on the push is not undone any more, or only if it is not confirmed in time."""
-    done = staging.current(stage)
+    done = staging.current_content(stage)
     sha256 = armed.sha256, content.sha256(done, stage.service)
     told = replace(so_far, state=done.digest, sha256=sha256, confirm=armed.confirm).json()
     digests = tuple(entry.digest for entry in done.entries.values() if entry.kind == "file")
     decided = replace(armed, phase="done", report=told, files=digests)
     if armed.confirm:
-        decided = replace(decided, phase="waiting", deadline=transaction.clock() + armed.confirm)
+        decided = replace(decided, phase="waiting", deadline=transaction.boot_clock() + armed.confirm)
     transaction.write(decided, stage.journal)
     return decided
 
@@ -159,8 +163,8 @@ def _carried_out(stage: Stage, decided: Transaction) -> Answer:
         if decided.phase == "done":
             recovery.complete(stage, decided)
         else:
-            recovery.await_confirmation(stage, decided)
-            trail = report.trail(
+            recovery.hold_for_confirmation(stage, decided)
+            trail = report.trail_details(
                 {**told, "message": f"it is put back unless it is confirmed within {decided.confirm} s"}
             )
             audit.note(
@@ -171,22 +175,22 @@ def _carried_out(stage: Stage, decided: Transaction) -> Answer:
     return told
 
 
-def _conflict(proposal: Proposal, now: Content, visitor: Visitor) -> str:
+def _conflict(proposal: Proposal, now: Content, remote: RemotePeer) -> str:
     """Why the proposal may not overwrite what is here; "" if it may."""
-    title, known = proposal.title, ancestor.find(visitor.node, proposal.title)
+    title, known = proposal.title, ancestor.find(remote.node, proposal.title)
     # What the pusher had in common with us last it has seen, even if we were interrupted before we noted that.
-    if now.digest in (compare.digest(proposal), proposal.base):
+    if now.digest in (compare.proposed_digest(proposal), proposal.base):
         return ""
     if proposal.expect:
         again = now.digest != proposal.expect
         return f"service {title} was changed again on the receiving node since it was shown" if again else ""
     if known is not None:
         changed = now.digest != known.digest
-        last = f"its last sync with {visitor.name}"
+        last = f"its last sync with {remote.name}"
         return f"service {title} was changed on the receiving node since {last}" if changed else ""
     if now.digest == _factory(proposal).digest:
         return ""
-    never = f"service {title} was never synced with {visitor.name}"
+    never = f"service {title} was never synced with {remote.name}"
     return f"{never}, and is not as the factory made it on the receiving node"
 
 
@@ -199,15 +203,15 @@ def _factory(proposal: Proposal, top: Path = Path("/usr/share/factory")) -> Cont
     return content.read(proposal.service, block, root=top)
 
 
-def _agreed(proposal: Proposal, visitor: Visitor, now: Content) -> Answer:
+def _agreed(proposal: Proposal, remote: RemotePeer, now: Content) -> Answer:
     """Both nodes have it already."""
     digests = [entry.digest for entry in now.entries.values() if entry.kind == "file"]
-    ancestor.record(visitor.node, proposal.title, now.digest, digests, pushed_by=visitor.node)
-    return _audited(proposal, visitor, Report("unchanged", state=now.digest))
+    ancestor.record(remote.node, proposal.title, now.digest, digests, pushed_by=remote.node)
+    return _audited(proposal, remote, Report("unchanged", state=now.digest))
 
 
-def _audited(proposal: Proposal, visitor: Visitor, came: Report) -> Answer:
+def _audited(proposal: Proposal, remote: RemotePeer, came: Report) -> Answer:
     told = came.json()
-    about = {"service": proposal.title, "push": proposal.push, **report.trail(told)}
-    audit.note("push received", who=visitor.who, result=came.result, **about)
+    about = {"service": proposal.title, "push": proposal.push, **report.trail_details(told)}
+    audit.note("push received", who=remote.who, result=came.result, **about)
     return told

@@ -16,7 +16,7 @@ from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
 
 #: where edits are kept that were made to a push that waited to be confirmed, when it was put back
-EDITED = Path("/run/firmware/edited")
+KEPT_EDITS = Path("/run/firmware/edited")
 
 
 def recover(only: str = "", *, booting: bool = False) -> list[str]:
@@ -26,52 +26,52 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
     wait while it has time, but not over a boot.
     """
     said = []
-    for title in transaction.titles():
+    for title in transaction.open_titles():
         service = catalog.find(title.partition(".")[0])
         if service is None or only not in ("", title):
             continue
         with hold(service_lock(title)), hold(SWAP):
-            stage = staging.stage_of(service, title)
+            stage = staging.stage_for(service, title)
             found = transaction.read(stage.journal)
             if found is not None:
-                said += settle(stage, found, booting=booting)
+                said += recover_transaction(stage, found, booting=booting)
     return said
 
 
-def settle(stage: Stage, found: Transaction, *, booting: bool = False) -> list[str]:
+def recover_transaction(stage: Stage, found: Transaction, *, booting: bool = False) -> list[str]:
     """Do what its phase asks for; returns what was done."""
     if found.phase == "done":
         complete(stage, found)
         return [f"service {found.title}: an interrupted push was completed"]
-    if found.phase == "waiting" and found.left and not booting:
-        await_confirmation(stage, found)
+    if found.phase == "waiting" and found.seconds_left and not booting:
+        hold_for_confirmation(stage, found)
         return []
     if found.phase == "waiting":
         event, why = "revert", f"a push was not confirmed within {found.confirm} s, and the old state is back"
     else:
         event, why = "recover", "an interrupted push was undone"
     kept = _keep_edits(stage, found)
-    message = why + undo(stage, found) + kept
-    audit.note(event, who=audit.NODE, result="rolled-back", service=found.title, message=message, push=found.push)
-    clear(stage)
+    message = why + roll_back(stage, found) + kept
+    audit.note(event, who=audit.THIS_NODE, result="rolled-back", service=found.title, message=message, push=found.push)
+    close_rolled_back(stage)
     return [f"service {found.title}: {message}"]
 
 
-def undo(stage: Stage, old: Transaction) -> str:
+def roll_back(stage: Stage, old: Transaction) -> str:
     """Put the old state back and have the service load it again; returns what went wrong with that. `clear` comes next."""
     at("undo.begun")
-    staging.put_back(stage, old)
+    staging.swap_back(stage, old)
     at("undo.put-back")
     applied.restore_set_aside(stage.title, old.applied)
-    again = _load(stage)
+    again = _reload_applied(stage)
     if again.status:
         # What ran before may have ended for a reason of its own just then; then it only has to be started.
-        again = _load(stage)
+        again = _reload_applied(stage)
     at("undo.loaded")
     return f", but loading it again failed, too: {again.output}" if again.status else ""
 
 
-def await_confirmation(stage: Stage, found: Transaction) -> None:
+def hold_for_confirmation(stage: Stage, found: Transaction) -> None:
     """The service has loaded what was pushed; keep what brings the old state back."""
     if applied.digest(stage.title) == found.applied:
         applied.set_aside(stage.title)
@@ -88,30 +88,30 @@ def complete(stage: Stage, done: Transaction) -> None:
     report.remember(done.title, done.push, {**told, "digests": list(done.files)})
     at("receive.recorded")
     event, result = ("confirm received", "confirmed") if done.confirm else ("push received", told["result"])
-    audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail(told))
+    audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail_details(told))
     applied.drop_set_aside(stage.title)
-    staging.clear(stage)
+    staging.remove(stage)
     at("receive.cleared")
 
 
-def clear(stage: Stage) -> None:
+def close_rolled_back(stage: Stage) -> None:
     """After an undo: nothing is open any more."""
     applied.drop_set_aside(stage.title)
-    staging.clear(stage)
+    staging.remove(stage)
     at("undo.cleared")
 
 
-def refuse_waiting() -> None:
+def refuse_while_waiting() -> None:
     """Refused while a push waits to be confirmed on this node."""
-    found = transaction.waiting()
+    found = transaction.find_waiting()
     if found is not None:
         raise Refused(
-            f"service {found.title}: a push from {found.who.account} waits to be confirmed ({found.left:.0f} s left)",
+            f"service {found.title}: a push from {found.who.account} waits to be confirmed ({found.seconds_left:.0f} s left)",
             f"csync confirm on {found.who.account}, or wait until it is put back",
         )
 
 
-def _load(stage: Stage) -> Outcome:
+def _reload_applied(stage: Stage) -> Outcome:
     """Have the service load what is applied. Edits that were not applied stay where they lie, and are not loaded."""
     block = applied.block(stage.title)
     if block is None:
@@ -120,7 +120,7 @@ def _load(stage: Stage) -> Outcome:
     now = content.read(stage.service, document.read(stage.config).find(name, instance))
     if now.digest == applied.digest(stage.title) or not applied.files_directory(stage.title).is_dir():
         return lifecycle.load_from_disk(stage.service, block)
-    with staging.lent(stage, applied.files_directory(stage.title)):
+    with staging.applied_files_in_place(stage, applied.files_directory(stage.title)):
         return lifecycle.load_from_disk(stage.service, block)
 
 
@@ -129,10 +129,10 @@ def _keep_edits(stage: Stage, found: Transaction) -> str:
     if found.phase != "waiting":
         return ""
     try:
-        now = staging.current(stage)
+        now = staging.current_content(stage)
         if now.digest == found.report["state"]:
             return ""
-        place = EDITED / stage.title / f"{found.push[:8]}"
+        place = KEPT_EDITS / stage.title / f"{found.push[:8]}"
         directories.remove(place)
         place.mkdir(mode=0o700, parents=True)
         (place / "block").write_text(now.block)

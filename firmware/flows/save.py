@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from firmware.errors import Failure, Invalid, Refused
-from firmware.flows.recovery import recover, refuse_waiting
+from firmware.flows.recovery import recover, refuse_while_waiting
 from firmware.locks import SWAP, hold, service_lock
 from firmware.printable import quote_path
 from firmware.rc import check, document
@@ -65,7 +65,7 @@ def settled() -> Iterator[None]:
     waits to be confirmed."""
     recover()
     with hold(SWAP):
-        refuse_waiting()
-        if titles := transaction.titles():
+        refuse_while_waiting()
+        if titles := transaction.open_titles():
             raise Refused(f"a push of {', '.join(titles)} was interrupted", "service csyncd restart sees to it")
         yield

@@ -16,15 +16,15 @@ from typing import Any
 from firmware import log
 from firmware.printable import shorten
 
-PLACE = Path("/var/log/csyncd")
+DIRECTORY = Path("/var/log/csyncd")
 #: the parts of the trail: what was done, and what changed nothing
-DONE, NOTHING = "audit", "refused"
+DONE, UNCHANGED = "audit", "refused"
 #: how that ends which changes nothing
-UNCHANGING = ("refused", "failed", "unchanged", "rolled-back")
+UNCHANGING_RESULTS = ("refused", "failed", "unchanged", "rolled-back")
 #: bytes after which a part moves from NAME.log to NAME.log.1, whose older content goes
-MOST_BYTES = 1 << 19
+MAX_PART_BYTES = 1 << 19
 #: characters of a text, such as a checker's words, and of a list of paths that are kept
-MOST_WORDS = 4000
+MAX_TEXT = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,14 @@ class Who:
 
 
 #: what happens by itself
-NODE = Who("this node")
+THIS_NODE = Who("this node")
 
 
-def note(event: str, *, who: Who, result: str, place: Path = PLACE, **details: Any) -> None:
+def note(event: str, *, who: Who, result: str, place: Path = DIRECTORY, **details: Any) -> None:
     """Add a line: what happened, who did it, how it ended, and what else is worth knowing."""
     when = {"time": round(time.time(), 6), "event": event, "who": who.account, "from": who.origin, "key": who.key}
-    line = json.dumps({**when, "result": result, **{key: _bounded(value) for key, value in details.items()}}) + "\n"
-    path = place / f"{NOTHING if result in UNCHANGING else DONE}.log"
+    line = json.dumps({**when, "result": result, **{key: _shorten(value) for key, value in details.items()}}) + "\n"
+    path = place / f"{UNCHANGED if result in UNCHANGING_RESULTS else DONE}.log"
     try:
         _append(line.encode(), path)
     except OSError as error:
@@ -58,17 +58,17 @@ def _append(line: bytes, path: Path) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         os.write(handle, line)
-        full = os.fstat(handle).st_size > MOST_BYTES
+        full = os.fstat(handle).st_size > MAX_PART_BYTES
     finally:
         os.close(handle)
     if full:
         path.replace(f"{path}.1")
 
 
-def entries(place: Path = PLACE) -> list[Mapping[str, Any]]:
+def entries(place: Path = DIRECTORY) -> list[Mapping[str, Any]]:
     """The whole trail, oldest first."""
     # Each part in its own order, whatever was done to the clock.
-    return list(merge(*(_part(place / name) for name in (DONE, NOTHING)), key=lambda entry: float(entry["time"])))
+    return list(merge(*(_part(place / name) for name in (DONE, UNCHANGED)), key=lambda entry: float(entry["time"])))
 
 
 def _part(path: Path) -> Iterator[Mapping[str, Any]]:
@@ -78,10 +78,10 @@ def _part(path: Path) -> Iterator[Mapping[str, Any]]:
                 yield json.loads(line)
 
 
-def _bounded(value: Any) -> Any:
+def _shorten(value: Any) -> Any:
     if isinstance(value, str):
-        return shorten(value, MOST_WORDS)
+        return shorten(value, MAX_TEXT)
     if isinstance(value, list):
-        fitting = sum(size <= MOST_WORDS for size in accumulate(len(str(item)) for item in value))
+        fitting = sum(size <= MAX_TEXT for size in accumulate(len(str(item)) for item in value))
         return value[:fitting] + [f"… {len(value)} in all"] * (fitting < len(value))
     return value

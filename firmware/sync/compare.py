@@ -14,22 +14,22 @@ from firmware.sync.proposal import Proposal
 
 CONFIG = "/etc/config.rc"
 #: characters of all differences in one answer, and lines among which the shortest ones are looked for
-MOST_SHOWN, MOST_COMPARED = 1_000_000, 8000
+MAX_CHARACTERS, MAX_LINES = 1_000_000, 8000
 
 
-def digest(proposal: Proposal) -> str:
+def proposed_digest(proposal: Proposal) -> str:
     """The digest that the service has once the proposal is in place."""
     return content.digest(proposal.block, proposal.entries)
 
 
-def lacking(proposal: Proposal, now: Content) -> list[str]:
+def missing_contents(proposal: Proposal, now: Content) -> list[str]:
     """The digests of files that neither came with the proposal nor are here already. Refused if what is here already has
     another size than the proposal says, by which it was found to be not too large."""
     here = {entry.digest: entry.size for entry in now.entries.values() if entry.kind == "file"}
     wanted = {entry.digest: entry for entry in proposal.entries.values() if entry.kind == "file"}
-    for digest, entry in wanted.items():
-        if here.get(digest, entry.size) != entry.size:
-            raise Refused(f"{entry.path}: {entry.size} bytes: a file with this digest has {here[digest]}")
+    for proposed_digest, entry in wanted.items():
+        if here.get(proposed_digest, entry.size) != entry.size:
+            raise Refused(f"{entry.path}: {entry.size} bytes: a file with this digest has {here[proposed_digest]}")
     return sorted(wanted.keys() - here.keys() - proposal.contents.keys())
 
 
@@ -43,7 +43,7 @@ def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, A
     ):
         for path in paths:
             old, new = now.entries.get(path), proposal.entries.get(path)
-            shape = {"before": _described(old), "after": _described(new)}
+            shape = {"before": _entry_json(old), "after": _entry_json(new)}
             text = differences.between(old, new) if differences else None
             found.append({"path": path, "change": change, **shape, "diff": text})
     found.sort(key=lambda item: str(item["path"]))
@@ -58,7 +58,7 @@ def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any
     old, new = now.block.encode(), proposal.block.text.encode()
     here = manifest.look(Path(CONFIG))
     before, after = (
-        _described(replace(here, digest=native.bytes_digest(text), size=len(text))) if here and text else None
+        _entry_json(replace(here, digest=native.bytes_digest(text), size=len(text))) if here and text else None
         for text in (old, new)
     )
     return {
@@ -67,7 +67,7 @@ def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any
     }  # fmt: skip
 
 
-def _described(entry: Entry | None) -> Mapping[str, Any] | None:
+def _entry_json(entry: Entry | None) -> Mapping[str, Any] | None:
     if entry is None:
         return None
     return {
@@ -85,7 +85,7 @@ class _Differences:
     def __init__(self, proposal: Proposal, now: Content) -> None:
         self._sent = proposal.contents
         self._here = {entry.digest: entry for entry in now.entries.values()}
-        self._characters, self._lines = MOST_SHOWN, MOST_COMPARED
+        self._characters, self._lines = MAX_CHARACTERS, MAX_LINES
 
     def between(self, old: Entry | None, new: Entry | None) -> str | None:
         """The difference of two versions of a file, None where it is not to be shown."""

@@ -17,7 +17,7 @@ from firmware.sync.settings import Settings, node_name
 
 DIRECTORY = Path("/etc/csyncd")
 HOST, USER = "ssh_host_ed25519_key", "id_ed25519"
-OWN = (HOST, f"{HOST}.pub", USER, f"{USER}.pub")
+KEY_FILES = (HOST, f"{HOST}.pub", USER, f"{USER}.pub")
 KNOWN_HOSTS, AUTHORIZED = "ssh_known_hosts", "csyncd_authorized"
 TYPE = "ssh-ed25519"
 #: Crockford's base32: no I, L, O or U, so that a code survives being read aloud
@@ -44,7 +44,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PublicKeys:
     """The two public keys of one node."""
 
     node: int
@@ -68,17 +68,17 @@ class Pair:
         return {"node": self.node, "host": host, "user": user, "code": self.code}
 
 
-def same_code(one: str, other: str) -> bool:
+def is_same_code(one: str, other: str) -> bool:
     """Whether two codes are equal as a person means them: case, dashes and blanks aside, O read as 0, I and L as 1."""
-    return _plain(one) == _plain(other)
+    return _normalize_code(one) == _normalize_code(other)
 
 
-def _plain(code: str) -> str:
+def _normalize_code(code: str) -> str:
     kept = "".join(letter for letter in code.upper() if letter.isalnum())
     return kept.replace("O", "0").replace("I", "1").replace("L", "1")
 
 
-def generate(node: int, directory: Path = DIRECTORY) -> Pair:
+def generate(node: int, directory: Path = DIRECTORY) -> PublicKeys:
     """Make this node's host and user keys anew (ed25519, private ones 0600) and put both in place."""
     with tempfile.TemporaryDirectory(prefix=".keys.", dir=directory) as made:
         for name in (HOST, USER):
@@ -87,20 +87,20 @@ def generate(node: int, directory: Path = DIRECTORY) -> Pair:
         for name in (HOST, USER):
             files.write(directory / name, (Path(made) / name).read_bytes(), mode=0o600)
             files.write(directory / f"{name}.pub", (Path(made) / f"{name}.pub").read_bytes(), mode=0o644)
-    return own(node, directory)
+    return load(node, directory)
 
 
-def own(node: int, directory: Path = DIRECTORY) -> Pair:
+def load(node: int, directory: Path = DIRECTORY) -> PublicKeys:
     """This node's public keys; Failure where there are none yet."""
-    return Pair(node, _public(directory / f"{HOST}.pub"), _public(directory / f"{USER}.pub"))
+    return PublicKeys(node, _read_public_key(directory / f"{HOST}.pub"), _read_public_key(directory / f"{USER}.pub"))
 
 
-def missing(directory: Path = DIRECTORY) -> list[Path]:
+def missing_files(directory: Path = DIRECTORY) -> list[Path]:
     """Which of OWN are not there: none if this node has keys, all if it never had."""
-    return [directory / name for name in OWN if not (directory / name).exists()]
+    return [directory / name for name in KEY_FILES if not (directory / name).exists()]
 
 
-def parse_pair(content: Mapping[str, Any], node: int) -> Pair:
+def parse_public_keys(content: Mapping[str, Any], node: int) -> PublicKeys:
     """The peer's public keys from what its web UI answered; everything about them is worked out anew from the blobs."""
     try:
         host, user = (parse_key(f"{content[part]['type']} {content[part]['key']}") for part in ("host", "user"))
@@ -111,7 +111,7 @@ def parse_pair(content: Mapping[str, Any], node: int) -> Pair:
         raise Failure(
             f"the peer: it calls itself node {told}, but REMOTE_NODE is {node}", "make csyncd.cfg agree on both nodes"
         )
-    return Pair(node, host, user)
+    return PublicKeys(node, host, user)
 
 
 def parse_key(line: str) -> Key:
@@ -126,7 +126,7 @@ def parse_key(line: str) -> Key:
     return Key(TYPE, words[1])
 
 
-def _public(path: Path) -> Key:
+def _read_public_key(path: Path) -> Key:
     try:
         return parse_key(path.read_text())
     except FileNotFoundError:
@@ -135,17 +135,17 @@ def _public(path: Path) -> Key:
         raise Failure(f"{path}: {error}") from None
 
 
-def trusted(settings: Settings, directory: Path = DIRECTORY) -> tuple[Key | None, Key | None]:
+def stored_peer_keys(settings: Settings, directory: Path = DIRECTORY) -> tuple[Key | None, Key | None]:
     """The peer's host key and user key that are stored here, each None if it is not."""
     hosts = {name: key for names, key in _known_hosts(directory) for name in names}
-    users = {name: key for key, name in authorized(directory, settings.remote_node)}
+    users = {name: key for key, name in authorized_keys(directory, settings.remote_node)}
     return hosts.get(settings.peer), users.get(settings.peer)
 
 
-def authorized(directory: Path, only_peer: int) -> list[tuple[Key, str]]:
+def authorized_keys(directory: Path, only_peer: int) -> list[tuple[Key, str]]:
     """The keys of csyncd_authorized, each with its node's name; a single key without one is `only_peer`'s."""
     keys = []
-    for line in _lines(directory / AUTHORIZED):
+    for line in _read_lines(directory / AUTHORIZED):
         words = line.split()
         start = words.index(TYPE) if TYPE in words else len(words)
         try:
@@ -157,21 +157,23 @@ def authorized(directory: Path, only_peer: int) -> list[tuple[Key, str]]:
     return [(key, name) for key, name in keys if name.removeprefix("node-").isdigit()]
 
 
-def trust(settings: Settings, pair: Pair, directory: Path = DIRECTORY) -> None:
+def store_peer_keys(settings: Settings, pair: PublicKeys, directory: Path = DIRECTORY) -> None:
     """Store the peer's keys, in place of others that it had; other nodes' keys stay."""
     names = ",".join((settings.peer, settings.remote_ip, f"[{settings.remote_ip}]:{settings.port}"))
     # The name node-N is what our ssh looks up: a peer is known by its key, also when its address changes.
     kept = [
-        line for line in _lines(directory / KNOWN_HOSTS) if not set(line.split()[0].split(",")) & set(names.split(","))
+        line
+        for line in _read_lines(directory / KNOWN_HOSTS)
+        if not set(line.split()[0].split(",")) & set(names.split(","))
     ]
-    _replace(directory / KNOWN_HOSTS, [*kept, f"{names} {pair.host.line}"])
-    others = [f"{key.line} {name}" for key, name in authorized(directory, pair.node) if name != settings.peer]
-    _replace(directory / AUTHORIZED, [*others, f"{pair.user.line} {settings.peer}"])
+    _write_lines(directory / KNOWN_HOSTS, [*kept, f"{names} {pair.host.line}"])
+    others = [f"{key.line} {name}" for key, name in authorized_keys(directory, pair.node) if name != settings.peer]
+    _write_lines(directory / AUTHORIZED, [*others, f"{pair.user.line} {settings.peer}"])
 
 
 def _known_hosts(directory: Path) -> list[tuple[list[str], Key]]:
     found = []
-    for line in _lines(directory / KNOWN_HOSTS):
+    for line in _read_lines(directory / KNOWN_HOSTS):
         names, _, key = line.partition(" ")
         try:
             found.append((names.split(","), parse_key(key)))
@@ -180,7 +182,7 @@ def _known_hosts(directory: Path) -> list[tuple[list[str], Key]]:
     return found
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     try:
         text = path.read_text("utf-8", "replace")
     except FileNotFoundError:
@@ -188,6 +190,6 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def _replace(path: Path, lines: list[str]) -> None:
+def _write_lines(path: Path, lines: list[str]) -> None:
     os.makedirs(path.parent, exist_ok=True)
     files.write(path, ("\n".join(lines) + "\n").encode(), mode=0o644)

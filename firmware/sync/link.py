@@ -16,22 +16,22 @@ from firmware.http11.client import Client, connect_unix
 from firmware.messages import Json
 from firmware.printable import shorten
 from firmware.sync import keys
-from firmware.sync.gate import ACCOUNT, RUN, socket_of
+from firmware.sync.link_problems import explain_ssh_output, missing_keys
+from firmware.sync.peer_sshd import ACCOUNT, RUN, peer_socket
 from firmware.sync.settings import Settings, node_name
-from firmware.sync.trouble import explain, missing_key
 
 #: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt: ssh
 #: gives up after 5 without an answer, and a gate ends after 10 what has not proved who it is
-RETRY, CONNECT_TIME = 5.0, 12.0
+RETRY_INTERVAL, CONNECT_TIME = 5.0, 12.0
 #: seconds between attempts even if there is always a reason to try at once: a peer can give us one whenever it likes
-PAUSE = 0.2
+MIN_INTERVAL = 0.2
 #: seconds to wait for a link that broke before the peer had answered
-PATIENCE = 20.0
+RECONNECT_TIME = 20.0
 
 Answer = TypeVar("Answer")
 
 
-def configuration(settings: Settings, directory: Path = keys.DIRECTORY, where: Path = RUN) -> str:
+def ssh_configuration(settings: Settings, directory: Path = keys.DIRECTORY, where: Path = RUN) -> str:
     """The text of ssh_config: the peer is known by its key alone, under its node's name, whatever its address is."""
     return f"""\
 Host *
@@ -59,7 +59,7 @@ ServerAliveInterval 1
 ServerAliveCountMax 3
 ExitOnForwardFailure yes
 StreamLocalBindUnlink yes
-LocalForward {where / "link.sock"} {socket_of(node_name(settings.local_node))}
+LocalForward {where / "link.sock"} {peer_socket(node_name(settings.local_node))}
 LogLevel INFO
 """
 
@@ -70,42 +70,42 @@ class Link:
     def __init__(
         self, settings: Settings, up: Callable[[], Awaitable[object]], down: Callable[[str], None], where: Path = RUN
     ) -> None:
-        self._settings, self._up, self._down, self._where = settings, up, down, where
+        self._settings, self._on_up, self._on_down, self._directory = settings, up, down, where
         self._socket = where / "link.sock"
         self._clients: dict[str, Client] = {}
         self._ssh: asyncio.subprocess.Process | None = None
-        self._kick, self._news = asyncio.Event(), asyncio.Event()
+        self._wake, self._attempted = asyncio.Event(), asyncio.Event()
         self.reason, self.remedy = "the first connection is being made", ""
 
-    async def keep(self) -> None:
+    async def stay_connected(self) -> None:
         """Connect, stay connected, connect again; until cancelled."""
         while True:
-            self._kick.clear()
+            self._wake.clear()
             try:
                 await self._connect_once()
             except Failure as error:
-                self.refused(str(error), error.hint)
-            await asyncio.sleep(PAUSE)
+                self.mark_down(str(error), error.hint)
+            await asyncio.sleep(MIN_INTERVAL)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._kick.wait(), RETRY)
+                await asyncio.wait_for(self._wake.wait(), RETRY_INTERVAL)
 
-    def kick(self) -> None:
+    def reconnect_now(self) -> None:
         """There is reason to try again at once."""
-        self._kick.set()
+        self._wake.set()
 
-    def refused(self, why: str, remedy: str = "") -> None:
+    def mark_down(self, why: str, remedy: str = "") -> None:
         """The link is down, and this is why, and what to do."""
         self.reason, self.remedy = why, remedy
-        self._news.set()
-        self._down(why)
+        self._attempted.set()
+        self._on_down(why)
 
-    async def settled(self, timeout: float) -> None:
+    async def wait_for_attempt(self, timeout: float) -> None:
         """If the link is down, wait for what the next attempt brings, `timeout` seconds at the most."""
         if self.reason:
-            self._news.clear()
-            self.kick()
+            self._attempted.clear()
+            self.reconnect_now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), timeout)
+                await asyncio.wait_for(self._attempted.wait(), timeout)
 
     async def request(self, path: str, content: dict[str, Any], *, lane: str, timeout: float) -> Json:
         """POST to the peer over the connection of that lane, which stays open; opening one costs more round trips.
@@ -127,18 +127,18 @@ class Link:
             )
         return dict(answer.content)
 
-    async def insist(self, ask: Callable[[float], Awaitable[Answer]], seconds: float) -> Answer:
+    async def retry_if_lost(self, ask: Callable[[float], Awaitable[Answer]], seconds: float) -> Answer:
         """What `ask` answers within that time. If the link breaks before that, ask again as soon as it is back, so only for
         what may be asked twice; Lost if there is no answer PATIENCE seconds later."""
         try:
             return await ask(seconds)
         except Lost as error:
             lost = error
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + RECONNECT_TIME
         while (left := deadline - time.monotonic()) > 0:
             await asyncio.sleep(0.5)
             try:
-                await self.settled(left)
+                await self.wait_for_attempt(left)
                 return await ask(max(1.0, deadline - time.monotonic()))
             except (Refused, Invalid):
                 raise
@@ -148,7 +148,7 @@ class Link:
             f"{lost}, and the peer cannot be asked again", "once csync status is not red, ask again: it does no harm"
         )
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Close the connection for good."""
         for client in self._clients.values():
             client.close()
@@ -163,32 +163,36 @@ class Link:
             raise Failure(f"the peer cannot be reached: {error.strerror}", "csync check") from None
 
     async def _connect_once(self) -> None:
-        if (missing := missing_key(self._settings)).text:
+        if (missing := missing_keys(self._settings)).text:
             raise Failure(missing.text, missing.remedy)
-        files.write(self._where / "ssh_config", configuration(self._settings, where=self._where).encode(), mode=0o600)
+        files.write(
+            self._directory / "ssh_config",
+            ssh_configuration(self._settings, where=self._directory).encode(),
+            mode=0o600,
+        )
         with contextlib.suppress(FileNotFoundError):
             self._socket.unlink()
-        self._ssh = ssh = await run.spawn(["ssh", "-N", "-F", str(self._where / "ssh_config"), self._settings.peer])
+        self._ssh = ssh = await run.spawn(["ssh", "-N", "-F", str(self._directory / "ssh_config"), self._settings.peer])
         words: list[str] = []
         why = ""
-        hearing = asyncio.create_task(self._hear(ssh, words))
+        hearing = asyncio.create_task(self._collect_output(ssh, words))
         try:
-            await self._forwarded(ssh)
+            await self._wait_for_forwarding(ssh)
             if ssh.returncode is None:
                 self.reason = ""
-                await self._up()
-                self._news.set()
+                await self._on_up()
+                self._attempted.set()
             await ssh.wait()
         except Failure as error:
             why = str(error)
         finally:
-            self.end()
+            self.close()
             await ssh.wait()
             await hearing
-        trouble = explain(words, self._settings)
-        self.refused(trouble.text or why or "ssh ended without a word", trouble.remedy)
+        trouble = explain_ssh_output(words, self._settings)
+        self.mark_down(trouble.text or why or "ssh ended without a word", trouble.remedy)
 
-    async def _forwarded(self, ssh: asyncio.subprocess.Process) -> None:
+    async def _wait_for_forwarding(self, ssh: asyncio.subprocess.Process) -> None:
         # ssh makes the local socket once it has been let in; there is nothing else to wait on.
         try:
             async with asyncio.timeout(CONNECT_TIME):
@@ -197,10 +201,10 @@ class Link:
         except TimeoutError:
             raise Failure(f"{self._settings.peer} answers, but lets nobody in within {CONNECT_TIME:g} s") from None
 
-    async def _hear(self, ssh: asyncio.subprocess.Process, words: list[str]) -> None:
+    async def _collect_output(self, ssh: asyncio.subprocess.Process, words: list[str]) -> None:
         async for line in run.lines(ssh.stderr):
             words.append(line)
             del words[:-30]
             if "open failed" in words[-1]:
                 # A channel that the peer refuses is as good as no link: begin anew, until it is let in again.
-                self.end()
+                self.close()

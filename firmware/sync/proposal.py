@@ -23,9 +23,9 @@ from firmware.services.definition import Service
 from firmware.sync import versions
 
 #: the most files of one service, bytes of one file, and bytes of all of them
-MOST_FILES, MOST_BYTES, MOST_BYTES_IN_ALL = 4096, 8 << 20, 16 << 20
+MAX_FILES, MAX_FILE_BYTES, MAX_BYTES = 4096, 8 << 20, 16 << 20
 #: characters of a block, and of any other text
-LONGEST_BLOCK, LONGEST = 65536, 4096
+MAX_BLOCK, MAX_TEXT = 65536, 4096
 SMALLER = "keep what is large elsewhere, or copy it by other means"
 FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
 #: what version 2 of the peer API added
@@ -36,7 +36,7 @@ PUSH = re.compile(r"[0-9a-f]{32}")
 #: the name of a service, with or without an instance
 TITLE = re.compile(r"[A-Za-z0-9][\w-]{0,63}(\.[A-Za-z0-9][\w.:@-]{0,63})?", re.ASCII)
 #: seconds that a push may wait to be confirmed
-CONFIRM = (1, 86400)
+CONFIRM_SECONDS = (1, 86400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,48 +87,55 @@ class Proposal:
         }  # fmt: skip
 
 
-def sendable(service: Service, entries: Mapping[str, Entry]) -> None:
+def require_sendable(service: Service, entries: Mapping[str, Entry]) -> None:
     """Refuse, on the pushing side, what the receiver would refuse: links, devices, set-uid modes, too much."""
-    _limits(service, entries)
+    _require_within_limits(service, entries)
     for entry in entries.values():
-        _acceptable(service, entry, entry.path)
+        _require_acceptable(service, entry, entry.path)
 
 
 def parse(content: Mapping[str, Any]) -> Proposal:
     """A proposal from the wire; Refused with the reason for anything that a peer may not send."""
-    _version(content)
-    _only(content, FIELDS | FIELDS_2 if content.get("protocol", 1) > 1 else FIELDS, "the proposal")
-    service, block = _block(_text(content, "service"), _text(content, "block", LONGEST_BLOCK))
+    _require_common_version(content)
+    _refuse_unknown_fields(content, FIELDS | FIELDS_2 if content.get("protocol", 1) > 1 else FIELDS, "the proposal")
+    service, block = _parse_block(_parse_text(content, "service"), _parse_text(content, "block", MAX_BLOCK))
     listed = content.get("entries")
-    if not isinstance(listed, list) or len(listed) > MOST_FILES:
-        raise Refused(f"entries: not a list of at most {MOST_FILES}")
+    if not isinstance(listed, list) or len(listed) > MAX_FILES:
+        raise Refused(f"entries: not a list of at most {MAX_FILES}")
     entries: dict[str, Entry] = {}
     for item in listed:
-        entry = _entry(service, item)
+        entry = _parse_entry(service, item)
         if entry.path in entries:
             raise Refused(f"{entry.path}: it stands twice in the proposal")
         entries[entry.path] = entry
-    _limits(service, entries)
-    _parents(service, entries)
+    _require_within_limits(service, entries)
+    _require_parents(service, entries)
     if not isinstance(content.get("dry", False), bool):
         raise Refused("dry: neither true nor false")
     wanted = {entry.digest: entry.size for entry in entries.values()}
     return Proposal(
-        service, block, dict(sorted(entries.items())), _contents(content, wanted), mark(content, "expect", DIGEST),
-        content.get("dry", False), mark(content, "push", PUSH), mark(content, "base", DIGEST), _seconds(content),
-    )  # fmt: skip
+        service,
+        block,
+        dict(sorted(entries.items())),
+        _parse_contents(content, wanted),
+        parse_token(content, "expect", DIGEST),
+        content.get("dry", False),
+        parse_token(content, "push", PUSH),
+        parse_token(content, "base", DIGEST),
+        _parse_confirm(content),
+    )
 
 
-def _version(content: Mapping[str, Any]) -> None:
+def _require_common_version(content: Mapping[str, Any]) -> None:
     said = content.get("protocol", 1)
     if type(said) is not int:
         raise Refused("protocol: not a whole number")
     theirs = versions.Versions(str(content.get("firmware", "?"))[:40], (said, said))
-    if wrong := versions.unfit(versions.Versions(__version__), theirs):
+    if wrong := versions.version_mismatch(versions.Versions(__version__), theirs):
         raise Refused(wrong, "install the same version on both nodes")
 
 
-def mark(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) -> str:
+def parse_token(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) -> str:
     """The text of a field that has to be of that shape, "" where it is missing; Refused for anything else."""
     value = content.get(key, "")
     if not isinstance(value, str) or (value and not shape.fullmatch(value)):
@@ -136,14 +143,14 @@ def mark(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) -> str:
     return value
 
 
-def _seconds(content: Mapping[str, Any]) -> int:
+def _parse_confirm(content: Mapping[str, Any]) -> int:
     value = content.get("confirm", 0)
-    if type(value) is not int or not (value == 0 or CONFIRM[0] <= value <= CONFIRM[1]):
-        raise Refused(f"confirm: not a number of seconds from {CONFIRM[0]} to {CONFIRM[1]}")
+    if type(value) is not int or not (value == 0 or CONFIRM_SECONDS[0] <= value <= CONFIRM_SECONDS[1]):
+        raise Refused(f"confirm: not a number of seconds from {CONFIRM_SECONDS[0]} to {CONFIRM_SECONDS[1]}")
     return value
 
 
-def _block(title: str, text: str) -> tuple[Service, Block]:
+def _parse_block(title: str, text: str) -> tuple[Service, Block]:
     name = title.partition(".")[0]
     service = catalog.find(name) if name in catalog.NAMES and TITLE.fullmatch(title) else None
     if service is None:
@@ -159,23 +166,29 @@ def _block(title: str, text: str) -> tuple[Service, Block]:
     return service, blocks[0]
 
 
-def _entry(service: Service, item: Any) -> Entry:
+def _parse_entry(service: Service, item: Any) -> Entry:
     if not isinstance(item, dict):
         raise Refused("entries: one is not an object")
-    _only(item, ENTRY_FIELDS, "an entry")
-    name = _text(item, "path")
+    _refuse_unknown_fields(item, ENTRY_FIELDS, "an entry")
+    name = _parse_text(item, "path")
     path = str(files.below(Path(service.owns), name)) if service.owns else ""
-    mode, size = _text(item, "mode"), item.get("size")
+    mode, size = _parse_text(item, "mode"), item.get("size")
     if not re.fullmatch(r"[0-7]{4}", mode) or type(size) is not int or abs(size) >= 1 << 53:
         raise Refused(f"{quote_word(name)}: its mode or size is malformed")
     entry = Entry(
-        path, _text(item, "kind"), int(mode, 8), _text(item, "owner"), _text(item, "group"), size, _text(item, "digest")
+        path,
+        _parse_text(item, "kind"),
+        int(mode, 8),
+        _parse_text(item, "owner"),
+        _parse_text(item, "group"),
+        size,
+        _parse_text(item, "digest"),
     )
-    _acceptable(service, entry, name)
+    _require_acceptable(service, entry, name)
     return entry
 
 
-def _acceptable(service: Service, entry: Entry, name: str) -> None:
+def _require_acceptable(service: Service, entry: Entry, name: str) -> None:
     accounts = {"root", service.account.user}
     if entry.kind not in ("file", "dir"):
         kind = {"link": "a symbolic link"}.get(entry.kind, "neither file nor directory")
@@ -195,28 +208,28 @@ def _acceptable(service: Service, entry: Entry, name: str) -> None:
         raise Refused(f"{name}: its digest is malformed")
     if entry.kind == "dir" and (entry.digest or entry.size):
         raise Refused(f"{name}: a directory has neither digest nor size")
-    if not 0 <= entry.size <= MOST_BYTES:
-        raise Refused(f"{name}: {entry.size} bytes; at most {MOST_BYTES} are synced", SMALLER)
+    if not 0 <= entry.size <= MAX_FILE_BYTES:
+        raise Refused(f"{name}: {entry.size} bytes; at most {MAX_FILE_BYTES} are synced", SMALLER)
 
 
-def _limits(service: Service, entries: Mapping[str, Entry]) -> None:
+def _require_within_limits(service: Service, entries: Mapping[str, Entry]) -> None:
     if entries and not service.owns:
         raise Refused(f"service {service.name}: it owns no files")
-    if len(entries) > MOST_FILES:
-        raise Refused(f"service {service.name}: {len(entries)} files; at most {MOST_FILES} are synced", SMALLER)
+    if len(entries) > MAX_FILES:
+        raise Refused(f"service {service.name}: {len(entries)} files; at most {MAX_FILES} are synced", SMALLER)
     total = sum(entry.size for entry in entries.values())
-    if total > MOST_BYTES_IN_ALL:
-        raise Refused(f"service {service.name}: {total} bytes; at most {MOST_BYTES_IN_ALL} are synced", SMALLER)
+    if total > MAX_BYTES:
+        raise Refused(f"service {service.name}: {total} bytes; at most {MAX_BYTES} are synced", SMALLER)
 
 
-def _parents(service: Service, entries: Mapping[str, Entry]) -> None:
+def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:
     for path in entries:
         parent = str(PurePosixPath(path).parent)
         if parent != service.owns and (parent not in entries or entries[parent].kind != "dir"):
             raise Refused(f"{path}: its directory is not in the proposal")
 
 
-def _contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str, bytes]:
+def _parse_contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str, bytes]:
     sent = content.get("contents", {})
     if not isinstance(sent, dict):
         raise Refused("contents: not an object")
@@ -236,12 +249,12 @@ def _contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str
     return found
 
 
-def _only(content: Mapping[str, Any], known: set[str], what: str) -> None:
+def _refuse_unknown_fields(content: Mapping[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(set(content) - known):
         raise Refused(f"{what}: unknown field {quote_word(unknown[0])}")
 
 
-def _text(content: Mapping[str, Any], key: str, most: int = LONGEST) -> str:
+def _parse_text(content: Mapping[str, Any], key: str, most: int = MAX_TEXT) -> str:
     value = content.get(key)
     if not isinstance(value, str):
         raise Refused(f"{key}: missing, or not text")
@@ -250,7 +263,7 @@ def _text(content: Mapping[str, Any], key: str, most: int = LONGEST) -> str:
     return value
 
 
-def contents_of(entries: Mapping[str, Entry], top: Path, owns: str, digests: set[str]) -> dict[str, bytes]:
+def read_contents(entries: Mapping[str, Entry], top: Path, owns: str, digests: set[str]) -> dict[str, bytes]:
     """The bytes behind those digests, read from `top`, a copy of the directory `owns` that has these entries."""
     found: dict[str, bytes] = {}
     for entry in entries.values():

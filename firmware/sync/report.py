@@ -9,7 +9,7 @@ from typing import Any
 from firmware import files
 from firmware.services.definition import Outcome
 
-KEPT = Path("/run/firmware/received")
+REPORTS = Path("/run/firmware/received")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,26 @@ class Report:
     def json(self) -> dict[str, Any]:
         """As it travels."""
         return {
-            "result": self.result, "message": self.message, "hint": self.hint, "files": self.files,
-            "check": _words(self.check), "reload": _words(self.reload), "state": self.state, "sha256": list(self.sha256),
-            "lacking": self.lacking, "confirm": self.confirm,
-        }  # fmt: skip
+            "result": self.result,
+            "message": self.message,
+            "hint": self.hint,
+            "files": self.files,
+            "check": _outcome_json(self.check),
+            "reload": _outcome_json(self.reload),
+            "state": self.state,
+            "sha256": list(self.sha256),
+            "lacking": self.lacking,
+            "confirm": self.confirm,
+        }
 
 
-def remember(title: str, push: str, answer: Mapping[str, Any], top: Path = KEPT) -> None:
+def remember(title: str, push: str, answer: Mapping[str, Any], top: Path = REPORTS) -> None:
     """Keep the answer to that push, in the place of an earlier one's, for who asks the same again."""
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.write(top / title, json.dumps({"push": push, "answer": answer}).encode(), mode=0o600)
 
 
-def recall(title: str, push: str, top: Path = KEPT) -> Mapping[str, Any] | None:
+def recall(title: str, push: str, top: Path = REPORTS) -> Mapping[str, Any] | None:
     """The answer to that push, if it was the last one for that service; None otherwise."""
     try:
         kept = json.loads((top / title).read_bytes())
@@ -53,7 +60,7 @@ def recall(title: str, push: str, top: Path = KEPT) -> Mapping[str, Any] | None:
     return dict(kept["answer"]) if push and kept["push"] == push else None
 
 
-def trail(answer: Mapping[str, Any]) -> dict[str, Any]:
+def trail_details(answer: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit trail keeps of it: why, the digests before and after, the paths, and what checker and daemon said."""
     before, after = answer["sha256"]
     said = {key: (answer[key] or {}).get("output", "") for key in ("check", "reload")}
@@ -61,5 +68,5 @@ def trail(answer: Mapping[str, Any]) -> dict[str, Any]:
     return {"message": answer["message"], "before": before, "after": after, "files": paths, **said}
 
 
-def _words(outcome: Outcome | None) -> dict[str, Any] | None:
+def _outcome_json(outcome: Outcome | None) -> dict[str, Any] | None:
     return {"status": outcome.status, "output": outcome.output} if outcome else None

@@ -37,10 +37,10 @@ def node_name(number: int) -> str:
     return f"node-{number}"
 
 
-def read(path: Path = FILE, *, own: Collection[str] | None = None) -> Settings:
+def read(path: Path = FILE, *, local_addresses: Collection[str] | None = None) -> Settings:
     """Read and check csyncd.cfg; every error of the file in one Invalid.
 
-    `own` are the addresses of this node, where LOCAL_IP has to be one of them and REMOTE_IP none; None leaves that out.
+    `local_addresses` are the addresses of this node, of which LOCAL_IP has to be one and REMOTE_IP none; None leaves that out.
     """
     found, problems = _fields(path)
     where = {key: f"{path}:{line}" for key, (line, _) in found.items()}
@@ -53,7 +53,7 @@ def read(path: Path = FILE, *, own: Collection[str] | None = None) -> Settings:
         f"{where[key]}: {problem}" for key in values if values[key] and (problem := _value_problem(key, values[key]))
     ]
     if not problems:
-        problems = _pair_problems(values, where, own)
+        problems = _pair_problems(values, where, local_addresses)
     if problems:
         raise Invalid(f"{path}: {len(problems)} error{'s' * (len(problems) > 1)}", f"edit {path}", problems)
     return Settings(
@@ -109,7 +109,7 @@ def _value_problem(key: str, value: str) -> str:
     return ""
 
 
-def _pair_problems(values: dict[str, str], where: dict[str, str], own: Collection[str] | None) -> list[str]:
+def _pair_problems(values: dict[str, str], where: dict[str, str], local_addresses: Collection[str] | None) -> list[str]:
     problems = []
     if int(values["LOCAL_NODE"]) == int(values["REMOTE_NODE"]):
         problems.append(
@@ -118,12 +118,14 @@ def _pair_problems(values: dict[str, str], where: dict[str, str], own: Collectio
     local, remote = _address(values["LOCAL_IP"]), _address(values["REMOTE_IP"])
     if local == remote:
         problems.append(f"{where['REMOTE_IP']}: REMOTE_IP is {remote}, as LOCAL_IP is: they have to differ")
-    if own is not None and local not in own:
-        listed = ", ".join(sorted(address for address in own if not ipaddress.ip_address(address).is_loopback))
+    if local_addresses is not None and local not in local_addresses:
+        listed = ", ".join(
+            sorted(address for address in local_addresses if not ipaddress.ip_address(address).is_loopback)
+        )
         problems.append(
             f"{where['LOCAL_IP']}: LOCAL_IP {local} is on no interface of this node (there are: {listed or 'none'})"
         )
-    if own is not None and remote in own and local != remote:
+    if local_addresses is not None and remote in local_addresses and local != remote:
         problems.append(f"{where['REMOTE_IP']}: REMOTE_IP {remote} is an address of this node itself")
     return problems
 

@@ -24,7 +24,7 @@ from firmware.services import applied, content, directories
 from firmware.services.content import Content
 from firmware.services.definition import Service
 from firmware.sync.proposal import Proposal
-from firmware.sync.transaction import TOP, Transaction
+from firmware.sync.transaction import STAGING, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +33,37 @@ class Stage:
 
     service: Service
     title: str
-    place: Path
+    directory: Path
     owned: Path
     config: Path
 
     @property
     def tree(self) -> Path:
         """The staged directory; after the swap it holds what was there before."""
-        return self.place / "tree"
+        return self.directory / "tree"
 
     @property
-    def lent(self) -> Path:
+    def applied_copy(self) -> Path:
         """Where a copy of the applied files is made ready, when these are not what lies on disk."""
-        return self.place / "lent"
+        return self.directory / "lent"
 
     @property
     def journal(self) -> Path:
         """Where the transaction is noted by which an interrupted swap is undone, or completed."""
-        return self.place / "journal"
+        return self.directory / "journal"
 
 
-def stage_of(service: Service, title: str, *, top: Path = TOP, config: Path = Path(document.PATH)) -> Stage:
+def stage_for(service: Service, title: str, *, top: Path = STAGING, config: Path = Path(document.PATH)) -> Stage:
     """The stage of a service."""
     return Stage(service, title, top / title, Path(service.owns) if service.owns else top / title / "none", config)
 
 
 def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
     """Write the proposed files: those that came with it, and those that are here already; then prove that they are right."""
-    _exchangeable(stage)
-    clear(stage)
-    stage.place.parent.mkdir(mode=0o700, exist_ok=True)
-    stage.place.mkdir(mode=0o700)
+    _require_swappable(stage)
+    remove(stage)
+    stage.directory.parent.mkdir(mode=0o700, exist_ok=True)
+    stage.directory.mkdir(mode=0o700)
     stage.tree.mkdir(mode=0o700)
     here = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
     for entry in proposal.entries.values():
@@ -73,7 +73,7 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
         else:
             data = proposal.contents.get(entry.digest)
             _write(target, data if data is not None else Path(here[entry.digest]).read_bytes())
-    _dress(stage, proposal.entries)
+    _set_owners_and_modes(stage, proposal.entries)
     found = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
     if wrong := [*manifest.differing(proposal.entries, found)]:
         for paths in wrong:
@@ -81,7 +81,7 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
                 raise Failure(f"{paths[0]}: it could not be staged as it was sent")
 
 
-def _exchangeable(stage: Stage) -> None:
+def _require_swappable(stage: Stage) -> None:
     """Refused where what is swapped out could not be removed without harm, or not be swapped at all."""
     if os.path.lexists(stage.owned) and not stage.owned.is_dir():
         raise Refused(f"{stage.owned}: it is no directory on the receiving node", "remove it there")
@@ -97,7 +97,7 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def _dress(stage: Stage, entries: Mapping[str, Entry]) -> None:
+def _set_owners_and_modes(stage: Stage, entries: Mapping[str, Entry]) -> None:
     # Deepest first, so that a directory without write permission is not in the way of what lies in it.
     for entry in sorted(entries.values(), key=lambda entry: entry.path, reverse=True):
         target = stage.tree / PurePosixPath(entry.path).relative_to(stage.service.owns)
@@ -112,7 +112,7 @@ def _dress(stage: Stage, entries: Mapping[str, Entry]) -> None:
         stage.tree.chmod(0o750)
 
 
-def before(stage: Stage, now: Content, **known: Any) -> Transaction:
+def armed_transaction(stage: Stage, now: Content, **known: Any) -> Transaction:
     """The transaction that brings back what is here now."""
     return Transaction(
         "armed", stage.title, block=now.block, existed=stage.owned.exists(), inode=_inode(stage.owned),
@@ -127,10 +127,10 @@ def swap(stage: Stage, block: str) -> None:
     elif stage.service.owns:
         stage.tree.rename(stage.owned)
     at("receive.exchanged")
-    _put_block(stage, block)
+    _write_block(stage, block)
 
 
-def unchanged(stage: Stage, before: Content) -> None:
+def require_unchanged(stage: Stage, before: Content) -> None:
     """Refused if what was swapped out is not what was compared: somebody wrote there in the meantime."""
     if stage.service.owns:
         found = manifest.scan(stage.tree, named=Path(stage.service.owns))
@@ -138,37 +138,37 @@ def unchanged(stage: Stage, before: Content) -> None:
             raise Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
 
 
-def put_back(stage: Stage, old: Transaction) -> None:
+def swap_back(stage: Stage, old: Transaction) -> None:
     """Put in place what was there before the swap, wherever that is now; harmless where nothing was swapped."""
     if stage.service.owns and old.existed and _inode(stage.owned) != old.inode:
-        for aside in (stage.tree, stage.lent):
+        for aside in (stage.tree, stage.applied_copy):
             if _inode(aside) == old.inode:
                 native.exchange(aside, stage.owned)
     elif stage.service.owns and not old.existed and stage.owned.exists():
         shutil.rmtree(stage.owned)
     at("undo.exchanged")
-    _put_block(stage, old.block)
+    _write_block(stage, old.block)
 
 
 @contextmanager
-def lent(stage: Stage, files_of: Path) -> Iterator[None]:
+def applied_files_in_place(stage: Stage, files_of: Path) -> Iterator[None]:
     """Have a copy of these files where the service's own are, for as long as something is loaded from them."""
-    directories.remove(stage.lent)
-    directories.copy(files_of, stage.lent)
-    native.exchange(stage.lent, stage.owned)
+    directories.remove(stage.applied_copy)
+    directories.copy(files_of, stage.applied_copy)
+    native.exchange(stage.applied_copy, stage.owned)
     try:
         yield
     finally:
-        native.exchange(stage.lent, stage.owned)
+        native.exchange(stage.applied_copy, stage.owned)
 
 
-def clear(stage: Stage) -> None:
+def remove(stage: Stage) -> None:
     """Remove the stage; the journal first, for without it nothing is open."""
     stage.journal.unlink(missing_ok=True)
-    shutil.rmtree(stage.place, ignore_errors=True)
+    shutil.rmtree(stage.directory, ignore_errors=True)
 
 
-def _put_block(stage: Stage, text: str) -> None:
+def _write_block(stage: Stage, text: str) -> None:
     name, _, instance = stage.title.partition(".")
     with hold(CONFIG):
         before = document.read(stage.config)
@@ -181,7 +181,7 @@ def _inode(path: Path) -> int:
     return path.stat().st_ino if path.exists() else 0
 
 
-def current(stage: Stage) -> Content:
+def current_content(stage: Stage) -> Content:
     """What the service is now."""
     name, _, instance = stage.title.partition(".")
     block = document.read(stage.config).only(name, instance)

@@ -14,7 +14,7 @@ from typing import Any
 from firmware import files
 from firmware.sync.audit import Who
 
-TOP = Path("/etc/.staging")
+STAGING = Path("/etc/.staging")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Transaction:
     files: tuple[str, ...] = ()
 
     @property
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Seconds until it is undone unless it is confirmed; 0 when that time is over."""
-        return max(0.0, self.deadline - clock()) if self.phase == "waiting" else 0.0
+        return max(0.0, self.deadline - boot_clock()) if self.phase == "waiting" else 0.0
 
 
-def clock() -> float:
+def boot_clock() -> float:
     """Seconds since the machine started; nobody can set this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
@@ -63,17 +63,17 @@ def read(journal: Path) -> Transaction | None:
     return Transaction(**{**kept, "who": Who(**kept["who"]), "files": tuple(kept["files"])})
 
 
-def is_open(title: str, top: Path = TOP) -> bool:
+def is_open(title: str, top: Path = STAGING) -> bool:
     """Has the service an open transaction?"""
     return (top / title / "journal").exists()
 
 
-def titles(top: Path = TOP) -> list[str]:
+def open_titles(top: Path = STAGING) -> list[str]:
     """The services that have an open transaction."""
     return sorted(path.parent.name for path in top.glob("*/journal"))
 
 
-def waiting(top: Path = TOP) -> Transaction | None:
+def find_waiting(top: Path = STAGING) -> Transaction | None:
     """The one that waits to be confirmed; there is never more than one."""
     found = (read(path) for path in sorted(top.glob("*/journal")))
     return next((one for one in found if one and one.phase == "waiting"), None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 #: the versions of the peer API that this node speaks, oldest and newest
 SPOKEN = (1, 2)
 #: what each version can do that the one before could not
-CAN = {1: ("push", "save"), 2: ("confirm",)}
+CAPABILITIES = {1: ("push", "save"), 2: ("confirm",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,15 @@ class Versions:
     @property
     def can(self) -> tuple[str, ...]:
         """What a node of these versions can do."""
-        return tuple(word for number, words in CAN.items() if number <= self.spoken[1] for word in words)
+        return tuple(word for number, words in CAPABILITIES.items() if number <= self.spoken[1] for word in words)
 
 
-def common(ours: Versions, theirs: Versions) -> int:
+def common_version(ours: Versions, theirs: Versions) -> int:
     """The newest version that both speak; 0 if there is none."""
     newest = min(ours.spoken[1], theirs.spoken[1])
     return newest if newest >= max(ours.spoken[0], theirs.spoken[0]) else 0
 
 
-def unfit(ours: Versions, theirs: Versions) -> str:
+def version_mismatch(ours: Versions, theirs: Versions) -> str:
     """Why these two cannot sync, "" if they can."""
-    return "" if common(ours, theirs) else f"the versions do not fit: {ours} here, {theirs} on the peer"
+    return "" if common_version(ours, theirs) else f"the versions do not fit: {ours} here, {theirs} on the peer"

@@ -70,6 +70,6 @@ async def _answer(request: Request) -> Response:
         return Response(405, {"error": f"{request.method}: it can only be read"})
     try:
         found = settings.read()
-        return Response(200, keys.own(found.local_node).json())
+        return Response(200, keys.load(found.local_node).json())
     except Failure as error:
         return Response(404, {"error": str(error), "hint": error.hint})

@@ -515,19 +515,19 @@ def test_a_key_exchange_without_an_end_is_not_the_end_of_csyncd(stage: Stage) ->
 LOOK_OFTEN = """
 import asyncio
 from pathlib import Path
-from firmware.csyncd import unsettled
+from firmware.csyncd import recovery_timer
 from firmware.sync import transaction
-from firmware.sync.audit import NODE
+from firmware.sync.audit import THIS_NODE
 
 journal = Path("/etc/.staging/haproxy/journal")
 journal.parent.mkdir(parents=True, exist_ok=True)
-deadline = transaction.clock() + 600
-found = transaction.Transaction("waiting", "haproxy", "f", 1, NODE, "", True, 0, "", "", 600, deadline)
+deadline = transaction.boot_clock() + 600
+found = transaction.Transaction("waiting", "haproxy", "f", 1, THIS_NODE, "", True, 0, "", "", 600, deadline)
 transaction.write(found, journal)
 
 async def look():
     for _ in range(1000):
-        unsettled.see_to_it()
+        recovery_timer.schedule_recovery()
     return sum(not timer.cancelled() for timer in asyncio.get_running_loop()._scheduled)
 
 try:

@@ -295,11 +295,11 @@ def test_a_port_that_somebody_else_has_is_red_on_this_node_too(stage: Stage) -> 
 WARNED = """
 import asyncio
 from pathlib import Path
-from firmware.sync import gate, settings
-made = gate.configuration
-gate.configuration = lambda *given, **more: (made(*given, **more)[0] + "KeyRegenerationInterval 1\\n", made(*given, **more)[1])
+from firmware.sync import peer_sshd, settings
+made = peer_sshd.sshd_configuration
+peer_sshd.sshd_configuration = lambda *given, **more: (made(*given, **more)[0] + "KeyRegenerationInterval 1\\n", made(*given, **more)[1])
 async def main():
-    sshd = await gate.opened(settings.read(), [], Path("/run/warned"))
+    sshd = await peer_sshd.start(settings.read(), [], Path("/run/warned"))
     while line := (await sshd.stderr.readline()).decode():
         print(line, end="")
         if line.startswith("Server listening"):

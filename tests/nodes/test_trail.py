@@ -92,7 +92,7 @@ def test_it_is_bounded_and_keeps_the_newest(tmp_path: Path) -> None:
     for number in range(1500):
         audit.note("push", who=audit.Who("root"), result="applied", place=tmp_path, check="x" * 9000, number=number)
     sizes = [path.stat().st_size for path in tmp_path.iterdir()]
-    assert len(sizes) == 2 and max(sizes) < audit.MOST_BYTES + 10_000
+    assert len(sizes) == 2 and max(sizes) < audit.MAX_PART_BYTES + 10_000
     kept = audit.entries(tmp_path)
     numbers = [entry["number"] for entry in kept]
     assert numbers == list(range(numbers[0], 1500)) and len(numbers) > 100
@@ -113,4 +113,4 @@ def test_who_is_refused_as_often_as_it_likes_pushes_out_nothing_that_was_done(tm
     for _ in range(1000):
         audit.note("push received", who=audit.Who("node-2"), result="refused", place=tmp_path, message="x" * 4000)
     assert audit.entries(tmp_path)[0]["result"] == "applied"
-    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3 * audit.MOST_BYTES
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3 * audit.MAX_PART_BYTES

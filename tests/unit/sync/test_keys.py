@@ -30,38 +30,38 @@ def test_generated_keys_are_private_and_known_to_ssh_keygen(tmp_path: Path) -> N
 def test_trusted_keys_are_read_by_stock_openssh(tmp_path: Path) -> None:
     (tmp_path / "peer").mkdir()
     peer = keys.generate(2, tmp_path / "peer")
-    keys.trust(SETTINGS, peer, tmp_path)
+    keys.store_peer_keys(SETTINGS, peer, tmp_path)
     for name in ("10.32.0.12", "[10.32.0.12]:30022", "node-2"):
         assert peer.host.blob in keygen("-F", name, "-f", str(tmp_path / keys.KNOWN_HOSTS))
     assert peer.user.fingerprint in keygen("-l", "-f", str(tmp_path / keys.AUTHORIZED))
-    assert keys.trusted(SETTINGS, tmp_path) == (peer.host, peer.user)
+    assert keys.stored_peer_keys(SETTINGS, tmp_path) == (peer.host, peer.user)
 
 
 def test_new_keys_replace_the_peers_and_leave_others(tmp_path: Path) -> None:
     for number in (2, 3, 4):
         (tmp_path / str(number)).mkdir()
     first, other, second = (keys.generate(node, tmp_path / str(at)) for node, at in ((2, 2), (3, 3), (2, 4)))
-    keys.trust(SETTINGS, first, tmp_path)
-    keys.trust(Settings("10.32.0.11", "10.32.0.13", 1, 3), other, tmp_path)
-    keys.trust(SETTINGS, second, tmp_path)
-    assert keys.trusted(SETTINGS, tmp_path) == (second.host, second.user)
-    assert keys.authorized(tmp_path, 2) == [(other.user, "node-3"), (second.user, "node-2")]
+    keys.store_peer_keys(SETTINGS, first, tmp_path)
+    keys.store_peer_keys(Settings("10.32.0.11", "10.32.0.13", 1, 3), other, tmp_path)
+    keys.store_peer_keys(SETTINGS, second, tmp_path)
+    assert keys.stored_peer_keys(SETTINGS, tmp_path) == (second.host, second.user)
+    assert keys.authorized_keys(tmp_path, 2) == [(other.user, "node-3"), (second.user, "node-2")]
     assert first.host.blob not in (tmp_path / keys.KNOWN_HOSTS).read_text()
 
 
 def test_the_code_is_over_both_keys_and_forgives_how_it_is_read_aloud(tmp_path: Path) -> None:
     one = keys.generate(1, tmp_path)
-    two = keys.Pair(1, one.host, keys.generate(1, tmp_path).user)
-    three = keys.Pair(1, two.host, one.user)
+    two = keys.PublicKeys(1, one.host, keys.generate(1, tmp_path).user)
+    three = keys.PublicKeys(1, two.host, one.user)
     assert len({one.code, two.code}) == 2
     assert three.code == one.code
-    assert keys.Pair(1, one.user, one.host).code != one.code
+    assert keys.PublicKeys(1, one.user, one.host).code != one.code
     letters = one.code.replace("-", "")
     assert len(letters) * 5 >= 80
     assert set(letters) <= set(keys.CODE_LETTERS)
-    assert keys.same_code(one.code, one.code.lower().replace("-", " ").replace("0", "o").replace("1", "l"))
-    assert not keys.same_code(one.code, two.code)
-    assert not keys.same_code(one.code, one.code[:-1])
+    assert keys.is_same_code(one.code, one.code.lower().replace("-", " ").replace("0", "o").replace("1", "l"))
+    assert not keys.is_same_code(one.code, two.code)
+    assert not keys.is_same_code(one.code, one.code[:-1])
 
 
 def test_what_the_peer_says_of_its_keys_is_worked_out_anew(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def test_what_the_peer_says_of_its_keys_is_worked_out_anew(tmp_path: Path) -> No
     told = pair.json()
     told["code"] = "0000-0000-0000-0000"
     told["host"]["fingerprint"] = "SHA256:lies"
-    assert keys.parse_pair(told, 2) == pair
-    assert keys.parse_pair(told, 2).code == pair.code
+    assert keys.parse_public_keys(told, 2) == pair
+    assert keys.parse_public_keys(told, 2).code == pair.code
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_no_other_kind_of_key(key: str) -> None:
 
 def test_a_peer_with_another_number(tmp_path: Path) -> None:
     with pytest.raises(Failure, match="calls itself node 2, but REMOTE_NODE is 3"):
-        keys.parse_pair(keys.generate(2, tmp_path).json(), 3)
+        keys.parse_public_keys(keys.generate(2, tmp_path).json(), 3)
 
 
 @pytest.mark.parametrize(
@@ -92,10 +92,10 @@ def test_a_peer_with_another_number(tmp_path: Path) -> None:
 )
 def test_nonsense_from_the_peer(told: dict[str, object]) -> None:
     with pytest.raises(Failure):
-        keys.parse_pair(told, 2)
+        keys.parse_public_keys(told, 2)
 
 
 def test_options_before_a_key_in_csyncd_authorized(tmp_path: Path) -> None:
     pair = keys.generate(2, tmp_path)
     (tmp_path / keys.AUTHORIZED).write_text(f'# by hand\nno-pty,command="/bin/sh" {pair.user.line}\nrubbish\n')
-    assert keys.authorized(tmp_path, 2) == [(pair.user, "node-2")]
+    assert keys.authorized_keys(tmp_path, 2) == [(pair.user, "node-2")]

@@ -14,14 +14,14 @@ GOOD = "# the pair\nLOCAL_IP=10.32.0.11\nREMOTE_IP = 10.32.0.12 # the other\n\nL
 def problems(path: Path, text: str) -> list[str]:
     path.write_text(text)
     with pytest.raises(Invalid) as caught:
-        settings.read(path, own=OURS)
+        settings.read(path, local_addresses=OURS)
     return [problem.removeprefix(str(path)) for problem in caught.value.problems]
 
 
 def test_the_documents_example(tmp_path: Path) -> None:
     path = tmp_path / "csyncd.cfg"
     path.write_text(GOOD)
-    found = settings.read(path, own=OURS)
+    found = settings.read(path, local_addresses=OURS)
     assert found == settings.Settings("10.32.0.11", "10.32.0.12", 1, 2, 30022)
     assert found.peer == "node-2"
 

@@ -20,13 +20,13 @@ from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
 
 #: the most paths, and services, that a standing names
-MOST = 10_000
+MAX_LISTED = 10_000
 #: characters of a text of ours in it; a peer's may be twice as long
-LONGEST = 300
+MAX_TEXT = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Digests:
+class ServiceDigests:
     """Of one service: what lies on disk, what the live process last loaded successfully, what is on flash ("" for none)."""
 
     files: str
@@ -35,7 +35,7 @@ class Digests:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingPush:
     """A push that waits to be confirmed: which one, of which service, from which node, and for how many seconds yet."""
 
     service: str
@@ -45,7 +45,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class NodeState:
     """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them;
     `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo; `wrong`
     is why nothing can be pushed from or to it, however good the link is ("" for nothing)."""
@@ -58,8 +58,8 @@ class Standing:
     unsaved: tuple[str, ...]
     unapplied: tuple[str, ...]
     down: tuple[str, ...]
-    waiting: Waiting | None
-    services: Mapping[str, Digests]
+    waiting: WaitingPush | None
+    services: Mapping[str, ServiceDigests]
     wrong: str = ""
 
     def json(self) -> dict[str, Any]:
@@ -68,14 +68,14 @@ class Standing:
         del told["versions"]
         return told | {
             "version": self.versions.firmware, "protocols": list(self.versions.spoken),
-            "confirm_pending": self.waiting is not None, "unsaved": self.unsaved[:MOST],
+            "confirm_pending": self.waiting is not None, "unsaved": self.unsaved[:MAX_LISTED],
         }  # fmt: skip
 
 
-def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> Standing:
+def local_state(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> NodeState:
     """This node's standing at this moment; everything is hashed, nothing is remembered."""
     services, unapplied, down = {}, [], []
-    blocks, wrong = _blocks(config)
+    blocks, wrong = _readable_blocks(config)
     for block in blocks:
         service = catalog.find(block.name)
         if service is None or not block.enabled:
@@ -86,25 +86,25 @@ def own(settings: Settings, *, config: Path = Path(document.PATH), root: Path = 
         if _is_down(service, block):
             down.append(block.title)
         if not service.stays:
-            services[block.title] = Digests(now, loaded, saved_digest(block.title))
-    return Standing(
+            services[block.title] = ServiceDigests(now, loaded, saved_digest(block.title))
+    return NodeState(
         settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
-        changes.unsaved().paths, tuple(unapplied), tuple(down), _waiting(), services, wrong,
+        changes.unsaved().paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
     )  # fmt: skip
 
 
-def _blocks(config: Path) -> tuple[tuple[Block, ...], str]:
+def _readable_blocks(config: Path) -> tuple[tuple[Block, ...], str]:
     """The services that a config.rc names, as far as it can be read, and what is wrong with its form."""
     try:
         found, wrong = document.scan(document.load(config), str(config))
     except Failure as error:
-        return (), shorten(escape(str(error)), LONGEST)
-    return found.firsts, "".join(shorten(escape(f"{config}:{number}: {text}"), LONGEST) for number, text in wrong[:1])
+        return (), shorten(escape(str(error)), MAX_TEXT)
+    return found.firsts, "".join(shorten(escape(f"{config}:{number}: {text}"), MAX_TEXT) for number, text in wrong[:1])
 
 
-def _waiting() -> Waiting | None:
-    found = transaction.waiting()
-    return Waiting(found.title, found.push, found.peer, round(found.left)) if found else None
+def _waiting_push() -> WaitingPush | None:
+    found = transaction.find_waiting()
+    return WaitingPush(found.title, found.push, found.peer, round(found.seconds_left)) if found else None
 
 
 def _is_down(service: Service, block: Block) -> bool:
@@ -123,67 +123,80 @@ def saved_digest(title: str) -> str:
     return content.digest(block, kept)
 
 
-def parse(told: Mapping[str, Any]) -> Standing:
+def parse(told: Mapping[str, Any]) -> NodeState:
     """A peer's standing from the wire; Failure unless it is well-formed. Of longer lists the first MOST are taken."""
     try:
         services = {
-            _title(title): Digests(*(_word(item[key]) for key in ("files", "applied", "saved")))
-            for title, item in list(told["services"].items())[:MOST]
+            _parse_title(title): ServiceDigests(*(_parse_word(item[key]) for key in ("files", "applied", "saved")))
+            for title, item in list(told["services"].items())[:MAX_LISTED]
         }
-        low, high = (_number(number) for number in told["protocols"])
-        unapplied, down = (_each(told[key], _title) for key in ("unapplied", "down"))
-        return Standing(
-            _number(told["node"]), _word(told["address"]), _number(told["remote_node"]), _word(told["remote_address"]),
-            Versions(_word(told["version"]), (low, high)), _each(told["unsaved"], _path),
-            unapplied, down, _parse_waiting(told.get("waiting")), services, _text(told.get("wrong", "")),
-        )  # fmt: skip
+        low, high = (_parse_number(number) for number in told["protocols"])
+        unapplied, down = (_parse_list(told[key], _parse_title) for key in ("unapplied", "down"))
+        return NodeState(
+            _parse_number(told["node"]),
+            _parse_word(told["address"]),
+            _parse_number(told["remote_node"]),
+            _parse_word(told["remote_address"]),
+            Versions(_parse_word(told["version"]), (low, high)),
+            _parse_list(told["unsaved"], _parse_path),
+            unapplied,
+            down,
+            _parse_waiting_push(told.get("waiting")),
+            services,
+            _parse_text(told.get("wrong", "")),
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
 
 
-def _parse_waiting(told: Any) -> Waiting | None:
+def _parse_waiting_push(told: Any) -> WaitingPush | None:
     if told is None:  # nothing waits, or the peer's version knows no such thing
         return None
-    return Waiting(_title(told["service"]), _word(told["push"]), _number(told["node"]), _number(told["left"]))
+    return WaitingPush(
+        _parse_title(told["service"]),
+        _parse_word(told["push"]),
+        _parse_number(told["node"]),
+        _parse_number(told["left"]),
+    )
 
 
-def _number(value: Any) -> int:
+def _parse_number(value: Any) -> int:
     if type(value) is not int or not 0 <= value < 1 << 31:
         raise ValueError
     return value
 
 
-def _word(value: Any) -> str:
+def _parse_word(value: Any) -> str:
     if not isinstance(value, str) or not value.isprintable() or len(value) > 64:
         raise ValueError
     return value
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 2 * LONGEST:
+def _parse_text(value: Any) -> str:
+    if not isinstance(value, str) or not value.isprintable() or len(value) > 2 * MAX_TEXT:
         raise ValueError
     return value
 
 
-def _title(value: Any) -> str:
+def _parse_title(value: Any) -> str:
     if not TITLE.fullmatch(value):
         raise ValueError
     return str(value)
 
 
-def _path(value: Any) -> str:
+def _parse_path(value: Any) -> str:
     if not isinstance(value, str) or len(os.fsencode(value)) > 4096:
         raise ValueError
     return value
 
 
-def _each(values: Any, kind: Callable[[Any], str]) -> tuple[str, ...]:
+def _parse_list(values: Any, kind: Callable[[Any], str]) -> tuple[str, ...]:
     if not isinstance(values, list):
         raise TypeError
-    return tuple(kind(value) for value in values[:MOST])
+    return tuple(kind(value) for value in values[:MAX_LISTED])
 
 
-def mismatches(ours: Standing, theirs: Standing) -> list[str]:
+def mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
     """Why these two cannot sync: identities that do not mirror each other, versions that do not fit."""
     found = []
     if theirs.node != ours.remote_node:
@@ -202,25 +215,25 @@ def mismatches(ours: Standing, theirs: Standing) -> list[str]:
         found.append(
             f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
         )
-    if wrong := versions.unfit(ours.versions, theirs.versions):
+    if wrong := versions.version_mismatch(ours.versions, theirs.versions):
         found.append(wrong)
     return found
 
 
-def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple[str, list[str]]:
+def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -> tuple[str, list[str]]:
     """The state of the pair, red, orange or green, and the reasons, one line each. `why_not`: why theirs is missing."""
     broken = [f"node {one.node}: {one.wrong}" for one in (ours, theirs) if one and one.wrong]
     if ours is None or theirs is None:
         return "red", [why_not, *broken]
     if wrong := [*mismatches(ours, theirs), *broken]:
         return "red", wrong
-    reasons = [_waits(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
+    reasons = [_waiting_reason(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
     if theirs.down:
-        reasons.append(f"node {theirs.node}: does not run: {_some(theirs.down)}")
+        reasons.append(f"node {theirs.node}: does not run: {_list_briefly(theirs.down)}")
     if theirs.unapplied:
-        reasons.append(f"node {theirs.node}: not in effect yet: {_some(theirs.unapplied)}")
+        reasons.append(f"node {theirs.node}: not in effect yet: {_list_briefly(theirs.unapplied)}")
     if theirs.unsaved:
-        reasons.append(f"node {theirs.node}: not saved: {_some(theirs.unsaved)}")
+        reasons.append(f"node {theirs.node}: not saved: {_list_briefly(theirs.unsaved)}")
     reasons += [
         f"node {theirs.node}: what runs of service {title} is not what is saved"
         for title, digests in theirs.services.items()
@@ -229,14 +242,14 @@ def judge(ours: Standing | None, theirs: Standing | None, why_not: str) -> tuple
     return ("orange", reasons) if reasons else ("green", [])
 
 
-def _waits(node: int, found: Waiting) -> str:
+def _waiting_reason(node: int, found: WaitingPush) -> str:
     return (
         f"node {node}: service {found.service} waits to be confirmed (csync confirm on node {found.node}); "
         f"it is put back in {found.left} s"
     )
 
 
-def _some(words: tuple[str, ...], most: int = 6) -> str:
+def _list_briefly(words: tuple[str, ...], most: int = 6) -> str:
     """All of them, or how many there are and the first few."""
     first = ", ".join(shorten(quote_path(word), 200) for word in words[:most])
     return first if len(words) <= most else f"{len(words)}, such as {first}"

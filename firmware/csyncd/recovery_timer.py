@@ -10,18 +10,18 @@ from firmware.flows.recovery import recover
 from firmware.sync import transaction
 
 #: seconds until another attempt, where one failed
-AGAIN = 2.0
+RETRY_INTERVAL = 2.0
 
 _tasks: set[asyncio.Task[None]] = set()
 #: the next one, and never more than that: a peer can have us look as often as it likes
 _timers: list[asyncio.TimerHandle] = []
 
 
-def see_to_it() -> None:
+def schedule_recovery() -> None:
     """If a transaction is open, have it recovered in time. It does no harm to ask twice, nor if it is settled by then."""
-    if titles := transaction.titles():
-        found = transaction.waiting()
-        left = found.left if found and titles == [found.title] else 0.0
+    if titles := transaction.open_titles():
+        found = transaction.find_waiting()
+        left = found.seconds_left if found and titles == [found.title] else 0.0
         loop = asyncio.get_running_loop()
         when = loop.time() + left + 0.01
         if not _timers or when < _timers[0].when():
@@ -29,11 +29,11 @@ def see_to_it() -> None:
             _timers.append(loop.call_at(when, _begin))
 
 
-def leave_behind() -> None:
+def hand_over_recovery() -> None:
     """csyncd ends in good order: what it would have put back is put back by a process that stays behind."""
-    found = transaction.waiting()
+    found = transaction.find_waiting()
     if found is not None:
-        seconds = str(math.ceil(found.left) + 1)
+        seconds = str(math.ceil(found.seconds_left) + 1)
         run.leave("foreground { sleep $1 } $@", seconds, sys.executable, "-m", "firmware", "csyncd", "recover")
 
 
@@ -55,5 +55,5 @@ async def _recover() -> None:
             log.line(f"csyncd: {line}")
     except Exception as error:  # whatever it is, it is tried again
         log.line(f"csyncd: an open push could not be settled: {error}")
-        await asyncio.sleep(AGAIN)
-    see_to_it()
+        await asyncio.sleep(RETRY_INTERVAL)
+    schedule_recovery()

@@ -7,27 +7,27 @@ from pathlib import Path
 from firmware.sync import keys
 from firmware.sync.settings import Settings
 
-LOST_KEY = (
+LOST_KEY_REMEDY = (
     "config restore, if the saved one is whole: it takes back all that is not saved (config changes); "
     "else csync genkey while csyncd is stopped, and csync getkey on PEER"
 )
-CABLE = "check power, cable, addresses and routes of both nodes"
+CABLE_REMEDY = "check power, cable, addresses and routes of both nodes"
 
 #: a part of what ssh says; what it means (PEER: the other node); what to do
 CASES = (
     ("Host key verification failed", "PEER's host key is not known here", "csync getkey"),
     ("are too open", "others may read this node's user key, so it is not used", f"chmod 600 {keys.DIRECTORY / keys.USER}"),
-    ("Load key", "this node's user key cannot be used", LOST_KEY),
-    ("contents do not match public", "this node's user key is not the one that PEER knows", LOST_KEY),
+    ("Load key", "this node's user key cannot be used", LOST_KEY_REMEDY),
+    ("contents do not match public", "this node's user key is not the one that PEER knows", LOST_KEY_REMEDY),
     ("Permission denied (publickey)", "PEER does not know this node's user key", "csync getkey on PEER"),
     ("Connection refused", "csyncd does not run on PEER, or has not got its port there",
      "service csyncd start on PEER; where it runs, csync status there says what is wrong, or PORT differs"),
     ("open failed", "PEER's csyncd is not there for this node: it starts, or it knows this key for another node's",
      "if it lasts: LOCAL_NODE and REMOTE_NODE of both nodes, then csync getkey on PEER"),
-    ("not responding", "the connection is dead", CABLE),
-    ("timed out", "no answer", CABLE),
-    ("No route to host", "no route", CABLE),
-    ("Network is unreachable", "no route", CABLE),
+    ("not responding", "the connection is dead", CABLE_REMEDY),
+    ("timed out", "no answer", CABLE_REMEDY),
+    ("No route to host", "no route", CABLE_REMEDY),
+    ("Network is unreachable", "no route", CABLE_REMEDY),
     ("Connection closed by", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
     ("Connection reset by", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
     ("Cannot assign requested address", "LOCAL_IP is not on this node", "csyncd.cfg and the addresses of this node"),
@@ -35,38 +35,38 @@ CASES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class LinkProblem:
     """What is wrong, with ssh's words, and what to do; both "" if there is nothing to say."""
 
     text: str
     remedy: str = ""
 
 
-def explain(words: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> Trouble:
+def explain_ssh_output(words: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> LinkProblem:
     """What the lines that ssh wrote mean."""
     said = "; ".join(line for line in words if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
     peer = f"node {settings.remote_node}"
     if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in words):
-        old, new = keys.trusted(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
+        old, new = keys.stored_peer_keys(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
         shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
-        return Trouble(
+        return LinkProblem(
             f"{peer}'s host key has changed: {shown} (ssh: {words[-1]})", "csync getkey, and compare the code"
         )
     for mark, meaning, remedy in CASES:
         if mark in said:
-            return Trouble(f"{meaning.replace('PEER', peer)} (ssh: {said})", remedy.replace("PEER", peer))
-    return Trouble(said)
+            return LinkProblem(f"{meaning.replace('PEER', peer)} (ssh: {said})", remedy.replace("PEER", peer))
+    return LinkProblem(said)
 
 
-def missing_key(settings: Settings) -> Trouble:
+def missing_keys(settings: Settings) -> LinkProblem:
     """Why this node cannot even try to connect; nothing if it can."""
-    gone = keys.missing()
-    if 0 < len(gone) < len(keys.OWN):
-        remedy = LOST_KEY.replace("PEER", f"node {settings.remote_node}")
-        return Trouble(f"this node's keys are not whole: there is no {gone[0]}", remedy)
+    gone = keys.missing_files()
+    if 0 < len(gone) < len(keys.KEY_FILES):
+        remedy = LOST_KEY_REMEDY.replace("PEER", f"node {settings.remote_node}")
+        return LinkProblem(f"this node's keys are not whole: there is no {gone[0]}", remedy)
     if gone:
-        return Trouble("this node has no keys yet", "service csyncd stop, csync genkey, service csyncd start")
-    host, user = keys.trusted(settings)
+        return LinkProblem("this node has no keys yet", "service csyncd stop, csync genkey, service csyncd start")
+    host, user = keys.stored_peer_keys(settings)
     if host is None or user is None:
-        return Trouble(f"the keys of node {settings.remote_node} are not stored here", "csync getkey")
-    return Trouble("")
+        return LinkProblem(f"the keys of node {settings.remote_node} are not stored here", "csync getkey")
+    return LinkProblem("")

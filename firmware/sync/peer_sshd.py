@@ -21,14 +21,14 @@ SOCKETS = Path("/run/firmware/peer")
 ACCOUNT = "csync"
 SSHD = "/usr/sbin/sshd"
 #: sessions of one key at a time
-SESSIONS = 4
+MAX_SESSIONS = 4
 _ACCEPTED = re.compile(
     rf"Accepted publickey for {ACCOUNT} from (?P<address>\S+) port (?P<port>\d+) ssh2: \S+ (?P<key>\S+)"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class RemotePeer:
     """A peer that may come in: its node's name, its key, the socket at which csyncd hears it, the address from which it
     speaks ("" if that is not known), and whether it has gone before it was answered."""
 
@@ -36,7 +36,7 @@ class Visitor:
     key: keys.Key
     socket: Path
     address: str = ""
-    gone: Callable[[], bool] = field(default=lambda: False, compare=False)
+    has_gone: Callable[[], bool] = field(default=lambda: False, compare=False)
 
     @property
     def node(self) -> int:
@@ -49,26 +49,27 @@ class Visitor:
         return Who(self.name, self.address, self.key.fingerprint)
 
 
-def visitors(settings: Settings, directory: Path = keys.DIRECTORY, sockets: Path = SOCKETS) -> list[Visitor]:
+def authorized_peers(settings: Settings, directory: Path = keys.DIRECTORY, sockets: Path = SOCKETS) -> list[RemotePeer]:
     """Everyone in csyncd_authorized."""
     return [
-        Visitor(name, key, socket_of(name, sockets)) for key, name in keys.authorized(directory, settings.remote_node)
+        RemotePeer(name, key, peer_socket(name, sockets))
+        for key, name in keys.authorized_keys(directory, settings.remote_node)
     ]
 
 
-def socket_of(name: str, sockets: Path = SOCKETS) -> Path:
+def peer_socket(name: str, sockets: Path = SOCKETS) -> Path:
     """The socket that belongs to the node of that name; the same path on every node, so that its own ssh can name it."""
     return sockets / f"{name}.sock"
 
 
-def configuration(
-    settings: Settings, allowed: list[Visitor], directory: Path = keys.DIRECTORY, where: Path = RUN
+def sshd_configuration(
+    settings: Settings, allowed: list[RemotePeer], directory: Path = keys.DIRECTORY, where: Path = RUN
 ) -> tuple[str, str]:
     """The texts of sshd_config and of the authorized keys."""
-    opens = " ".join(f"[{visitor.socket}]:*" for visitor in allowed) or "none"
+    opens = " ".join(f"[{remote.socket}]:*" for remote in allowed) or "none"
     # Both ports: a forward in front of one node changes PORT on the other node alone.
     listen = "\n".join(
-        f"ListenAddress {_bracketed(settings.local_ip)}:{port}" for port in sorted({DEFAULT_PORT, settings.port})
+        f"ListenAddress {_bracket(settings.local_ip)}:{port}" for port in sorted({DEFAULT_PORT, settings.port})
     )
     config = f"""\
 {listen}
@@ -104,22 +105,22 @@ PrintMotd no
 LogLevel INFO
 """
     lines = [
-        f'restrict,port-forwarding,permitopen="[{visitor.socket}]:*",permitlisten="localhost:1",command="/bin/false" '
-        f"{visitor.key.line} {visitor.name}\n"
-        for visitor in allowed
+        f'restrict,port-forwarding,permitopen="[{remote.socket}]:*",permitlisten="localhost:1",command="/bin/false" '
+        f"{remote.key.line} {remote.name}\n"
+        for remote in allowed
     ]
     return config, "".join(lines)
 
 
-def _bracketed(address: str) -> str:
+def _bracket(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-async def opened(settings: Settings, allowed: list[Visitor], where: Path = RUN) -> asyncio.subprocess.Process:
+async def start(settings: Settings, allowed: list[RemotePeer], where: Path = RUN) -> asyncio.subprocess.Process:
     """Start the sshd for these visitors; whatever an earlier one left behind is ended first."""
-    close_leftovers(where)
+    end_leftovers(where)
     os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-    config, authorized = configuration(settings, allowed, where=where)
+    config, authorized = sshd_configuration(settings, allowed, where=where)
     files.write(where / "sshd_config", config.encode(), mode=0o600)
     files.write(where / "authorized", authorized.encode(), mode=0o644)
     # What it merely warns of, it says again when it runs, and that goes to the log.
@@ -127,14 +128,14 @@ async def opened(settings: Settings, allowed: list[Visitor], where: Path = RUN) 
     return await run.spawn([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
 
 
-def trouble(line: str, before: str) -> str:
+def bind_error(line: str, before: str) -> str:
     """Why nobody can come in, by what sshd has said; "" once it listens."""
     if line.startswith("Server listening on "):
         return ""
     return line if line.startswith("Bind to ") else before
 
 
-class Logins:
+class SessionLimit:
     """Who has come in how often. A peer needs one session; of more than a few the oldest is ended, for each is a process and
     a megabyte, and sshd itself bounds only those that have not proved yet who they are."""
 
@@ -148,11 +149,11 @@ class Logins:
             alive = processes.connected(self._sshd)
             ends = [end for end in self._ends.get(match["key"], []) if end in alive]
             ends.append((match["address"].partition("%")[0], int(match["port"])))
-            for end in ends[:-SESSIONS]:
+            for end in ends[:-MAX_SESSIONS]:
                 processes.end_each(alive[end])
-            self._ends[match["key"]] = ends[-SESSIONS:]
+            self._ends[match["key"]] = ends[-MAX_SESSIONS:]
 
 
-def close_leftovers(where: Path = RUN) -> None:
+def end_leftovers(where: Path = RUN) -> None:
     """End an sshd that outlived its csyncd, and every session of the peers' account: a key may have been taken away."""
     processes.end_all(account=ACCOUNT, command=f"{SSHD} -D -e -f {where / 'sshd_config'}")

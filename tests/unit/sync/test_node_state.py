@@ -9,44 +9,47 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.errors import Failure
-from firmware.sync import standing
-from firmware.sync.standing import Digests, Standing, Waiting
+from firmware.sync import node_state
+from firmware.sync.node_state import NodeState, ServiceDigests, WaitingPush
 from firmware.sync.versions import Versions
 
-SAME = {"haproxy": Digests("a", "a", "a")}
-ONE = Standing(1, "10.32.0.11", 2, "10.32.0.12", Versions("0.1.0", (1, 1)), (), (), (), None, SAME)
-TWO = Standing(2, "10.32.0.12", 1, "10.32.0.11", Versions("0.1.0", (1, 1)), (), (), (), None, SAME)
+SAME = {"haproxy": ServiceDigests("a", "a", "a")}
+ONE = NodeState(1, "10.32.0.11", 2, "10.32.0.12", Versions("0.1.0", (1, 1)), (), (), (), None, SAME)
+TWO = NodeState(2, "10.32.0.12", 1, "10.32.0.11", Versions("0.1.0", (1, 1)), (), (), (), None, SAME)
 
 
 def test_green_only_if_what_runs_there_is_what_is_saved_there() -> None:
-    assert standing.judge(ONE, TWO, "") == ("green", [])
+    assert node_state.pair_state(ONE, TWO, "") == ("green", [])
     for theirs, word in (
         (replace(TWO, unsaved=("/etc/x",)), "not saved: /etc/x"),
         (replace(TWO, unapplied=("haproxy",)), "not in effect yet: haproxy"),
         (replace(TWO, down=("haproxy",)), "does not run: haproxy"),
-        (replace(TWO, waiting=Waiting("haproxy", "f" * 32, 1, 23)), "service haproxy waits to be confirmed"),
-        (replace(TWO, services={"haproxy": Digests("a", "a", "b")}), "haproxy is not what is saved"),
+        (replace(TWO, waiting=WaitingPush("haproxy", "f" * 32, 1, 23)), "service haproxy waits to be confirmed"),
+        (replace(TWO, services={"haproxy": ServiceDigests("a", "a", "b")}), "haproxy is not what is saved"),
     ):
-        state, reasons = standing.judge(ONE, theirs, "")
+        state, reasons = node_state.pair_state(ONE, theirs, "")
         assert state == "orange" and word in reasons[0] and reasons[0].startswith("node 2: ")
 
 
 def test_nodes_may_differ_and_our_own_unsaved_changes_are_not_the_peers() -> None:
-    ours = replace(ONE, unsaved=("/etc/x",), services={"haproxy": Digests("z", "z", "y")})
-    assert standing.judge(ours, TWO, "") == ("green", [])
+    ours = replace(ONE, unsaved=("/etc/x",), services={"haproxy": ServiceDigests("z", "z", "y")})
+    assert node_state.pair_state(ours, TWO, "") == ("green", [])
 
 
 def test_nobody_to_ask_is_red_with_the_reason() -> None:
-    assert standing.judge(ONE, None, "no route") == ("red", ["no route"])
-    assert standing.judge(None, TWO, "csyncd is stopped") == ("red", ["csyncd is stopped"])
+    assert node_state.pair_state(ONE, None, "no route") == ("red", ["no route"])
+    assert node_state.pair_state(None, TWO, "csyncd is stopped") == ("red", ["csyncd is stopped"])
 
 
 def test_a_config_rc_that_nothing_can_be_pushed_by_is_red_on_both_nodes() -> None:
     broken = "/etc/config.rc:17: the quote is not closed"
     for ours, theirs, node in ((replace(ONE, wrong=broken), TWO, 1), (ONE, replace(TWO, wrong=broken), 2)):
-        assert standing.judge(ours, theirs, "") == ("red", [f"node {node}: {broken}"])
-    assert standing.judge(replace(ONE, wrong=broken), None, "no route") == ("red", ["no route", f"node 1: {broken}"])
-    assert standing.parse(json.loads(json.dumps(replace(ONE, wrong=broken).json()))).wrong == broken
+        assert node_state.pair_state(ours, theirs, "") == ("red", [f"node {node}: {broken}"])
+    assert node_state.pair_state(replace(ONE, wrong=broken), None, "no route") == (
+        "red",
+        ["no route", f"node 1: {broken}"],
+    )
+    assert node_state.parse(json.loads(json.dumps(replace(ONE, wrong=broken).json()))).wrong == broken
 
 
 @pytest.mark.parametrize(
@@ -60,21 +63,21 @@ def test_a_config_rc_that_nothing_can_be_pushed_by_is_red_on_both_nodes() -> Non
     ],
 )
 def test_what_does_not_mirror_or_fit_is_red(changes: dict[str, Any], word: str) -> None:
-    state, reasons = standing.judge(ONE, replace(TWO, **changes), "")
+    state, reasons = node_state.pair_state(ONE, replace(TWO, **changes), "")
     assert state == "red" and word in reasons[0]
 
 
 def test_versions_one_step_apart_fit() -> None:
     assert (
-        standing.judge(replace(ONE, versions=Versions("1", (1, 2))), replace(TWO, versions=Versions("2", (2, 3))), "")[
-            0
-        ]
+        node_state.pair_state(
+            replace(ONE, versions=Versions("1", (1, 2))), replace(TWO, versions=Versions("2", (2, 3))), ""
+        )[0]
         == "green"
     )
 
 
 def test_a_standing_survives_the_wire() -> None:
-    assert standing.parse(json.loads(json.dumps(TWO.json()))) == TWO
+    assert node_state.parse(json.loads(json.dumps(TWO.json()))) == TWO
 
 
 @given(
@@ -88,16 +91,16 @@ def test_a_standing_survives_the_wire() -> None:
 def test_a_malformed_standing_is_a_failure_or_a_sound_one(key: str, value: Any) -> None:
     told = {**json.loads(json.dumps(TWO.json())), key: value}
     try:
-        found = standing.parse(told)
+        found = node_state.parse(told)
     except Failure:
         return
     assert isinstance(found.node, int) and all(isinstance(path, str) for path in found.unsaved)
-    standing.judge(ONE, found, "")
+    node_state.pair_state(ONE, found, "")
 
 
 def test_many_paths_do_not_drown_the_reason() -> None:
     paths = tuple(f"/etc/{number}" for number in range(203))
-    (reason,) = standing.judge(ONE, replace(TWO, unsaved=paths), "")[1]
+    (reason,) = node_state.pair_state(ONE, replace(TWO, unsaved=paths), "")[1]
     assert "203, such as /etc/0, " in reason and len(reason) < 120
 
 
@@ -105,7 +108,7 @@ def test_a_hundred_thousand_paths_travel_as_ten_thousand() -> None:
     many = replace(TWO, unsaved=tuple(f"/etc/{number}" for number in range(100_000)))
     assert many.json()["unsaved"] == many.unsaved[:10_000]
     told = {**json.loads(json.dumps(TWO.json())), "unsaved": list(many.unsaved), "down": ["haproxy"] * 100_000}
-    found = standing.parse(told)
+    found = node_state.parse(told)
     assert len(found.unsaved) == len(found.down) == 10_000
 
 
@@ -121,9 +124,9 @@ def test_a_hundred_thousand_paths_travel_as_ten_thousand() -> None:
 )  # fmt: skip
 def test_what_a_node_cannot_say_of_itself_is_malformed(changes: dict[str, Any]) -> None:
     with pytest.raises(Failure, match="malformed"):
-        standing.parse({**json.loads(json.dumps(TWO.json())), **changes})
+        node_state.parse({**json.loads(json.dumps(TWO.json())), **changes})
 
 
 def test_strange_names_are_quoted_in_a_reason_and_long_ones_cut() -> None:
-    (reason,) = standing.judge(ONE, replace(TWO, unsaved=("/etc/a\x1b[2J\nb", "/etc/" + "x" * 4000)), "")[1]
+    (reason,) = node_state.pair_state(ONE, replace(TWO, unsaved=("/etc/a\x1b[2J\nb", "/etc/" + "x" * 4000)), "")[1]
     assert '"/etc/a\\033[2J\\012b"' in reason and len(reason) < 400

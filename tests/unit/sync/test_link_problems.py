@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.sync import trouble
+from firmware.sync import link_problems
 from firmware.sync.settings import Settings
 
 PAIR = Settings("10.0.32.11", "10.0.32.12", 1, 2)
@@ -28,10 +28,12 @@ SAID = {
 @pytest.mark.parametrize("words", SAID)
 def test_sshs_words_are_explained_and_kept(tmp_path: Path, words: str) -> None:
     meaning, remedy = SAID[words]
-    found = trouble.explain(words.split("; "), PAIR, tmp_path)
+    found = link_problems.explain_ssh_output(words.split("; "), PAIR, tmp_path)
     assert found.text.startswith(meaning) and words.removeprefix("ssh: ") in found.text
     assert remedy in found.remedy and "PEER" not in found.text + found.remedy
 
 
 def test_words_that_nobody_knows_are_said_as_they_are(tmp_path: Path) -> None:
-    assert trouble.explain(["@@@@@@@", "", "something new"], PAIR, tmp_path) == trouble.Trouble("something new")
+    assert link_problems.explain_ssh_output(
+        ["@@@@@@@", "", "something new"], PAIR, tmp_path
+    ) == link_problems.LinkProblem("something new")
