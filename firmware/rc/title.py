@@ -1,7 +1,6 @@
 """A title: how commands, files and messages name a service and its instance, such as `haproxy` or `network.eth0`."""
 
 from dataclasses import dataclass
-from typing import Self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -12,7 +11,7 @@ class Title:
     instance: str = ""
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str) -> "Title":
         """The title that `text` writes. What follows the first dot is the instance, further dots included."""
         service, _, instance = text.partition(".")
         return cls(service, instance)

@@ -1,0 +1,220 @@
+"""Reads and edits /etc/config.rc: what `config get|set|add|del|show|check` do.
+
+`config get` is called by scripts all the time, so what it does not need is imported where it is needed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from firmware.errors import Failure, Invalid, Usage, system_hint
+from firmware.rc import document as rc
+from firmware.rc.title import Title
+
+TYPE_CHECKING = False  # `typing` has it, too, but takes longer to load than all of our own modules here
+if TYPE_CHECKING:
+    from firmware.rc.check import Declaration
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedLine:
+    """A directive of a block: the number of its line, its key, its values, and whether it says `no`."""
+
+    line: int
+    key: str
+    values: tuple[str, ...]
+    negated: bool
+
+    def json(self) -> dict[str, object]:
+        """One of the `directives` that `config show --json` prints."""
+        return {"line": self.line, "key": self.key, "values": list(self.values), "negated": self.negated}
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedBlock:
+    """A block of config.rc: its service and instance, whether it says `service` or `no service`, its directives."""
+
+    service: str
+    instance: str
+    enabled: bool
+    line: int
+    directives: tuple[ParsedLine, ...]
+
+    def json(self) -> dict[str, object]:
+        """What `config show SERVICE --json` prints."""
+        return {
+            "service": self.service,
+            "instance": self.instance,
+            "enabled": self.enabled,
+            "line": self.line,
+            "directives": [one.json() for one in self.directives],
+        }
+
+
+def get_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH) -> list[tuple[str, ...]]:
+    """The values of the directive whose key `words` are, one tuple for each line that counts; of a flag, on or off.
+
+    Failure if config.rc has no such block, or the block no such directive.
+    """
+    block, key = rc.read(path).section(title.service, title.instance), " ".join(words)
+    if key == "autostart":
+        return [("on" if block.flag(key, True) else "off",)]
+    values = block.values(key)
+    is_flag = values[-1:] == [()] or (not values and block.matching(key) != [])
+    if len(values) > 1 or is_flag:
+        declared = _find_declaration(title.service, words)
+        if is_flag and declared is not None and not declared.value.problem(()):
+            values = [("on",) if values else ("off",)]
+        elif declared is not None and not declared.many:
+            values = values[-1:]
+    if not values:
+        raise Failure(f"{path}: {block.title}.{key}: No matching variable", f"config show {block.title}")
+    return values
+
+
+def set_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, lock: str = "") -> None:
+    """Give a directive other values: `words` are its key and its values. Invalid if the service would not take them."""
+    from firmware.rc import edit
+
+    def change(old: rc.Document) -> rc.Document:
+        block = old.section(title.service, title.instance)
+        key, values = _split_words(block, words)
+        if key == "autostart":
+            if not values:
+                raise Usage(f"{block.title}.autostart: a value is missing: on|off")
+            return edit.autostart(old, title.service, title.instance, rc.affirms(False, values))
+        return edit.assign(old, title.service, title.instance, key, values)
+
+    _edit(change, path, lock)
+
+
+def add_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, lock: str = "") -> None:
+    """Add one more directive; `no KEY` is one, too. Failure if it is there, or may not stand there twice."""
+    from firmware.rc import edit
+
+    negated, words = _split_no(words)
+
+    def change(old: rc.Document) -> rc.Document:
+        block = old.section(title.service, title.instance)
+        key, values = _split_words(block, words, negated)
+        if key == "autostart":
+            return edit.autostart(old, title.service, title.instance, rc.affirms(negated, values))
+        if not negated:
+            _require_addable(block, key, values)
+        return edit.add(old, title.service, title.instance, key, values, negated=negated)
+
+    _edit(change, path, lock)
+
+
+def delete_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, lock: str = "") -> None:
+    """Delete the lines of a directive with that value; without a value, all of its lines. Failure if there are none."""
+    from firmware.rc import edit
+
+    _, words = _split_no(words)
+    key, values = _split_key(title.service, words)
+    _edit(lambda old: edit.delete(old, title.service, title.instance, key, values), path, lock)
+
+
+def read_text(title: Title | None = None, *, path: str = rc.PATH) -> str:
+    """config.rc, or one block of it, to the byte."""
+    document = rc.read(path)
+    return document.text if title is None else document.section(title.service, title.instance).text
+
+
+def parse_block(title: Title, *, path: str = rc.PATH) -> ParsedBlock:
+    """What the block of a service says; Failure if there is none."""
+    return _parsed_block(rc.read(path).section(title.service, title.instance))
+
+
+def parse_blocks(*, path: str = rc.PATH) -> tuple[ParsedBlock, ...]:
+    """What config.rc says, in file order."""
+    return tuple(_parsed_block(block) for block in rc.read(path).blocks)
+
+
+def require_correct(path: str = rc.PATH) -> None:
+    """Invalid, with everything that is wrong, if config.rc or another file of its kind is."""
+    from firmware.rc.check import text_problems
+    from firmware.services import catalog
+
+    if problems := text_problems(rc.load(path), path, catalog.find, catalog.NAMES):
+        raise rc.invalid(path, problems)
+
+
+def _split_no(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    negated = words[0] == "no" and len(words) > 1
+    return negated, words[1:] if negated else words
+
+
+def _split_key(service: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """The key, as the service declares it, or else the first word, and the values after it."""
+    declared = _find_declaration(service, words)
+    count = len(declared.key.split()) if declared is not None else 1
+    return " ".join(words[:count]), words[count:]
+
+
+def _find_declaration(name: str, words: tuple[str, ...]) -> "Declaration | None":
+    from firmware.rc.check import index, lookup
+    from firmware.services import catalog
+
+    service = catalog.find(name)
+    return lookup(index(service), words) if service is not None else None
+
+
+def _split_words(block: rc.Block, words: tuple[str, ...], negated: bool = False) -> tuple[str, tuple[str, ...]]:
+    """The key and the values that `words` are; Invalid if the service would not accept them."""
+    from firmware.rc.check import index, lookup, unknown
+    from firmware.services import catalog
+
+    service = catalog.find(block.name)
+    if service is None:
+        raise Invalid(f"unknown service {block.name!r}: its directives are not known")
+    declared = lookup(index(service), words)
+    if declared is None:
+        raise Invalid(unknown(words, index(service), block.title))
+    values = words[len(declared.key.split()) :]
+    problem = declared.value.problem(values) if values or not negated else ""
+    if problem and not values:
+        raise Usage(f"{block.title}.{declared.key}: {problem}")
+    if problem:
+        raise Invalid(f"{declared.key!r} in service {block.title}: {problem}")
+    return declared.key, values
+
+
+def _require_addable(block: rc.Block, key: str, values: tuple[str, ...]) -> None:
+    """Failure if one more of it would mean nothing, or would silently replace the one that is there."""
+    declared = _find_declaration(block.name, tuple(key.split()))
+    present = block.values(key)
+    if values in present:
+        raise Failure(f"{block.title}.{key}: not added: it is there already")
+    if present and declared is not None and not declared.many:
+        raise Failure(f"{block.title}.{key}: not added: it has a value already", "config set gives it another one")
+
+
+def _edit(change: Callable[[rc.Document], rc.Document], path: str, lock: str) -> None:
+    """Replace the document by what `change` makes of it, under the lock that makes edits wait for each other."""
+    from pathlib import Path
+
+    from firmware.locks import CONFIG, hold
+    from firmware.rc import edit
+
+    lock_path = Path(lock) if lock else CONFIG
+    try:
+        with hold(lock_path):
+            old = rc.read(path)
+            new = change(old)
+            if new is not old:
+                edit.write(new, path)
+    except OSError as error:
+        why = f"{path}: not edited: {error.filename or lock_path}: {error.strerror}"
+        raise Failure(why, system_hint(error)) from None
+
+
+def _parsed_block(block: rc.Block) -> ParsedBlock:
+    directives = tuple(_parsed_line(block.name, line) for line in block.directives)
+    return ParsedBlock(block.name, block.instance, block.enabled, block.lines[0].number, directives)
+
+
+def _parsed_line(service: str, line: rc.Line) -> ParsedLine:
+    negated = line.words[0] == "no"
+    words: Sequence[str] = line.words[1:] if negated else line.words
+    key, values = _split_key(service, tuple(words))
+    return ParsedLine(line.number, key, values, negated)
