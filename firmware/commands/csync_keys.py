@@ -13,6 +13,7 @@ from firmware.errors import Failure, Lost, Refused
 from firmware.http11 import once
 from firmware.http11.wire import Response
 from firmware.rc import document
+from firmware.rc.title import Title
 from firmware.services.declared import wui
 from firmware.sync import audit, keys, settings
 from firmware.sync.keys import Key, PublicKeys
@@ -76,7 +77,7 @@ def getkey(argv: list[str]) -> int:
 def ask_web(found: Settings) -> tuple[str, Response]:
     """What the web UI of the peer answers for `GET /csyncd/keys`, whatever it is, after the page's address; Failure if there is
     no answer."""
-    where = wui.address(document.read().find("wui"))
+    where = wui.address(document.read().find(Title("wui")))
     scheme = "https" if where.tls else "http"
     page = f"{scheme}://{found.remote_ip}:{where.port}/csyncd/keys"
     try:

@@ -10,6 +10,7 @@ from firmware.errors import Refused
 from firmware.faults import at
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, service_lock
+from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.sync import ancestor, audit, report, staging, transaction
 from firmware.sync.audit import Who
@@ -45,7 +46,7 @@ async def confirm(link: Link, settings: Settings, theirs: NodeState, who: Who) -
 def receive_confirm(title: str, push: str, remote: RemotePeer) -> dict[str, Any]:
     """Keep what that peer pushed. Refused if its time was over, or if it never waited."""
     at("confirm.begun")
-    service = catalog.find(title.partition(".")[0])
+    service = catalog.find(Title.parse(title).service)
     if service is None or not push:
         raise Refused("it names no push")
     if transaction.is_open(title):

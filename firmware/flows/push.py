@@ -19,6 +19,7 @@ from firmware.flows import recovery
 from firmware.locks import hold, push_lock
 from firmware.rc import check, document
 from firmware.rc.document import Block
+from firmware.rc.title import Title
 from firmware.services import applied, catalog
 from firmware.services.definition import Service
 from firmware.sync import ancestor, audit, proposal, report, versions
@@ -112,8 +113,7 @@ def make_proposal(title: str, peer: int) -> Proposal:
 
 def require_pushable(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
-    name, _, instance = title.partition(".")
-    block, service = document.read().only(name, instance), catalog.find(name)
+    block, service = document.read().only(Title.parse(title)), catalog.find(Title.parse(title).service)
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
     if service.stays:

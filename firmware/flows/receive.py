@@ -15,6 +15,7 @@ from firmware.faults import at
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, push_lock, service_lock
 from firmware.rc import document
+from firmware.rc.title import Title
 from firmware.services import applied, content, lifecycle
 from firmware.services.content import Content
 from firmware.services.definition import Outcome
@@ -195,9 +196,8 @@ def _conflict(proposal: Proposal, now: Content, remote: RemotePeer) -> str:
 
 
 def _factory(proposal: Proposal, top: Path = Path("/usr/share/factory")) -> Content:
-    name, _, instance = proposal.title.partition(".")
     try:
-        block = document.read(top / "etc/config.rc").find(name, instance)
+        block = document.read(top / "etc/config.rc").find(Title.parse(proposal.title))
     except Failure:
         block = None
     return content.read(proposal.service, block, root=top)

@@ -9,6 +9,7 @@ from firmware.errors import Failure, Refused
 from firmware.faults import at
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc import document
+from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, directories, lifecycle
 from firmware.services.definition import Outcome
 from firmware.sync import ancestor, audit, report, staging, transaction
@@ -27,7 +28,7 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
     """
     said = []
     for title in transaction.open_titles():
-        service = catalog.find(title.partition(".")[0])
+        service = catalog.find(Title.parse(title).service)
         if service is None or only not in ("", title):
             continue
         with hold(service_lock(title)), hold(SWAP):
@@ -116,8 +117,7 @@ def _reload_applied(stage: Stage) -> Outcome:
     block = applied.block(stage.title)
     if block is None:
         return Outcome(0, "")
-    name, _, instance = stage.title.partition(".")
-    now = content.read(stage.service, document.read(stage.config).find(name, instance))
+    now = content.read(stage.service, document.read(stage.config).find(Title.parse(stage.title)))
     if now.digest == applied.digest(stage.title) or not applied.files_directory(stage.title).is_dir():
         return lifecycle.load_from_disk(stage.service, block)
     with staging.applied_files_in_place(stage, applied.files_directory(stage.title)):

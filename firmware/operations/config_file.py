@@ -55,7 +55,7 @@ def get_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH) -> 
 
     Failure if config.rc has no such block, or the block no such directive.
     """
-    block, key = rc.read(path).section(title.service, title.instance), " ".join(words)
+    block, key = rc.read(path).section(title), " ".join(words)
     if key == "autostart":
         return [("on" if block.flag(key, True) else "off",)]
     values = block.values(key)
@@ -76,13 +76,13 @@ def set_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, loc
     from firmware.rc import edit
 
     def change(old: rc.Document) -> rc.Document:
-        block = old.section(title.service, title.instance)
+        block = old.section(title)
         key, values = _split_words(block, words)
         if key == "autostart":
             if not values:
                 raise Usage(f"{block.title}.autostart: a value is missing: on|off")
-            return edit.autostart(old, title.service, title.instance, rc.affirms(False, values))
-        return edit.assign(old, title.service, title.instance, key, values)
+            return edit.autostart(old, title, rc.affirms(False, values))
+        return edit.assign(old, title, key, values)
 
     _edit(change, path, lock)
 
@@ -94,13 +94,13 @@ def add_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, loc
     negated, words = _split_no(words)
 
     def change(old: rc.Document) -> rc.Document:
-        block = old.section(title.service, title.instance)
+        block = old.section(title)
         key, values = _split_words(block, words, negated)
         if key == "autostart":
-            return edit.autostart(old, title.service, title.instance, rc.affirms(negated, values))
+            return edit.autostart(old, title, rc.affirms(negated, values))
         if not negated:
             _require_addable(block, key, values)
-        return edit.add(old, title.service, title.instance, key, values, negated=negated)
+        return edit.add(old, title, key, values, negated=negated)
 
     _edit(change, path, lock)
 
@@ -111,18 +111,18 @@ def delete_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, 
 
     _, words = _split_no(words)
     key, values = _split_key(title.service, words)
-    _edit(lambda old: edit.delete(old, title.service, title.instance, key, values), path, lock)
+    _edit(lambda old: edit.delete(old, title, key, values), path, lock)
 
 
 def read_text(title: Title | None = None, *, path: str = rc.PATH) -> str:
     """config.rc, or one block of it, to the byte."""
     document = rc.read(path)
-    return document.text if title is None else document.section(title.service, title.instance).text
+    return document.text if title is None else document.section(title).text
 
 
 def parse_block(title: Title, *, path: str = rc.PATH) -> ParsedBlock:
     """What the block of a service says; Failure if there is none."""
-    return _parsed_block(rc.read(path).section(title.service, title.instance))
+    return _parsed_block(rc.read(path).section(title))
 
 
 def parse_blocks(*, path: str = rc.PATH) -> tuple[ParsedBlock, ...]:

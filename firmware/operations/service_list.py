@@ -112,8 +112,7 @@ def require_block(title: str) -> Block:
 
 def find_block(title: str) -> Block | None:
     """Its block in config.rc, whatever is wrong with other lines there; None if there is none."""
-    name, _, instance = title.partition(".")
-    return document.scan(document.load())[0].only(name, instance)
+    return document.scan(document.load())[0].only(Title.parse(title))
 
 
 def missing_block(title: str) -> Failure:

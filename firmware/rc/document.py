@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from firmware.errors import Failure, Invalid
 from firmware.printable import quote_word
+from firmware.rc.title import Title
 from firmware.rc.words import explain, split
 
 PATH = "/etc/config.rc"
@@ -135,27 +136,26 @@ class Document:
         found = {block.title: block for block in reversed(self.blocks)}
         return tuple(reversed(found.values()))
 
-    def find(self, name: str, instance: str = "") -> Block | None:
+    def find(self, title: Title) -> Block | None:
         """The first block of that service and instance, switched off or not."""
         for block in self.blocks:
-            if block.name == name and block.instance == instance:
+            if (block.name, block.instance) == (title.service, title.instance):
                 return block
         return None
 
-    def only(self, name: str, instance: str = "") -> Block | None:
+    def only(self, title: Title) -> Block | None:
         """The same, where it matters that there is no other: Invalid if it stands again."""
-        found = [block for block in self.blocks if (block.name, block.instance) == (name, instance)]
+        found = [block for block in self.blocks if (block.name, block.instance) == (title.service, title.instance)]
         if len(found) > 1:
-            title, first = found[0].title, found[0].lines[0].number
+            first = found[0].lines[0].number
             again = [f"{self.path}:{block.lines[0].number}: service {title} stands here again" for block in found[1:]]
             raise Invalid(f"service {title}: it stands in line {first} already", f"edit {self.path}", again)
         return found[0] if found else None
 
-    def section(self, name: str, instance: str = "") -> Block:
+    def section(self, title: Title) -> Block:
         """The same, or Failure where it is missing."""
-        block = self.find(name, instance)
+        block = self.find(title)
         if block is None:
-            title = f"{name}.{instance}" if instance else name
             raise Failure(f"{self.path}: {title}: No matching section found", "service list")
         return block
 

@@ -10,18 +10,19 @@ from pathlib import Path
 from firmware import files
 from firmware.errors import Failure, Invalid, system_hint
 from firmware.rc.document import PATH, Block, Document, Line, affirms, heading, parse
+from firmware.rc.title import Title
 from firmware.rc.words import BOM, quote, spans
 
 INDENT = "\t"
 
 
-def assign(document: Document, name: str, instance: str, key: str, values: Sequence[str]) -> Document:
+def assign(document: Document, title: Title, key: str, values: Sequence[str]) -> Document:
     """Give the directive `key` these values; indentation, comment and line end stay. One that is not there is added, one
     that stands there several times is refused."""
-    block = document.section(name, instance)
+    block = document.section(title)
     found = block.matching(key)
     if not found:
-        return add(document, name, instance, key, values)
+        return add(document, title, key, values)
     if len(found) > 1:
         raise _failure(
             document, block, key, "Multiple matching variables", "config del and config add change one of them"
@@ -32,11 +33,9 @@ def assign(document: Document, name: str, instance: str, key: str, values: Seque
     return _changed(document, block, {line.number: _with(line, negated, key, values)})
 
 
-def add(
-    document: Document, name: str, instance: str, key: str, values: Sequence[str], *, negated: bool = False
-) -> Document:
+def add(document: Document, title: Title, key: str, values: Sequence[str], *, negated: bool = False) -> Document:
     """Add a directive (`no KEY …` if `negated`) after the last one of its key, or at the end of the block."""
-    block = document.section(name, instance)
+    block = document.section(title)
     same = block.matching(key)
     after = same[-1][0] if same else block.lines[-1]
     end = _line_end(after) or _line_end(document.lines[0]) or "\n"
@@ -46,9 +45,9 @@ def add(
     return _changed(document, block, {after.number: text + added})
 
 
-def delete(document: Document, name: str, instance: str, key: str, values: Sequence[str] = ()) -> Document:
+def delete(document: Document, title: Title, key: str, values: Sequence[str] = ()) -> Document:
     """Take away the lines of `key` (negated ones too) with just these values; without values, all of its lines."""
-    block = document.section(name, instance)
+    block = document.section(title)
     gone = [line for line, _, words in block.matching(key) if not values or words == tuple(values)]
     if not gone:
         wanted = f"{key} {' '.join(values)}".strip()
@@ -56,9 +55,9 @@ def delete(document: Document, name: str, instance: str, key: str, values: Seque
     return _changed(document, block, {line.number: "" for line in gone})
 
 
-def autostart(document: Document, name: str, instance: str, on: bool) -> Document:
+def autostart(document: Document, title: Title, on: bool) -> Document:
     """Have a service started at boot, or not: takes the `no autostart` line away, or puts it there."""
-    block = document.section(name, instance)
+    block = document.section(title)
     if block.flag("autostart", True) == on:
         return document
     found = block.matching("autostart")
@@ -67,25 +66,25 @@ def autostart(document: Document, name: str, instance: str, on: bool) -> Documen
             document, block, {line.number: "" for line, negated, words in found if not affirms(negated, words)}
         )
     if not found:
-        return add(document, name, instance, "autostart", (), negated=True)
+        return add(document, title, "autostart", (), negated=True)
     line, negated, _ = found[-1]
     return _changed(document, block, {line.number: _with(line, negated, "autostart", (), "no ")})
 
 
-def replace_block(document: Document, name: str, instance: str, text: str) -> Document:
+def replace_block(document: Document, title: Title, text: str) -> Document:
     """Put `text` in the place of a block, or at the end if there is none; a text without any words deletes it. Where the block
     stands there again, that goes.
 
     Invalid if the text is not just one block of that service and instance.
     """
-    title = f"{name}.{instance}" if instance else name
-    wanted = parse(text, title)
-    old = document.find(name, instance)
-    gone = {line.number: "" for block in document.blocks if block.title == title for line in block.lines}
+    name = str(title)
+    wanted = parse(text, name)
+    old = document.find(title)
+    gone = {line.number: "" for block in document.blocks if block.title == name for line in block.lines}
     if not wanted.blocks:
         return document if old is None else _changed(document, old, gone)
-    if [block.title for block in wanted.blocks] != [title]:
-        others = ", ".join(block.title for block in wanted.blocks if block.title != title) or "it twice"
+    if [block.title for block in wanted.blocks] != [name]:
+        others = ", ".join(block.title for block in wanted.blocks if block.title != name) or "it twice"
         raise Invalid(f"{title}: not replaced: the text is to be the one block of {title}, but holds {others}")
     headless = not heading(wanted.blocks[0].lines[0].words)
     if old is None:

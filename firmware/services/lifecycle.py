@@ -12,6 +12,7 @@ from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.document import Block
+from firmware.rc.title import Title
 from firmware.services import access, applied, checker, logs, setup, states, supervisor
 from firmware.services.definition import Outcome, Running, Service
 
@@ -81,10 +82,9 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
     """Put back what is applied: the block in config.rc, and the files. Refused if nothing is."""
     old = applied.block(title)
     applied.restore_files(service, title)
-    name, _, instance = title.partition(".")
     with hold(CONFIG):
         now = document.read(config)
-        new = edit.replace_block(now, name, instance, old.text if old else "")
+        new = edit.replace_block(now, Title.parse(title), old.text if old else "")
         if new is not now:
             edit.write(new, config)
     state = states.service_state(title, details=True)

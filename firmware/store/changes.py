@@ -7,6 +7,7 @@ from firmware import manifest
 from firmware.manifest import Entry
 from firmware.rc import document
 from firmware.rc.document import Block
+from firmware.rc.title import Title
 from firmware.store import flash, rules, state, tree
 from firmware.store.places import NODE, Places
 from firmware.store.rules import Rules
@@ -60,5 +61,4 @@ def saved_entries(*, places: Places = NODE) -> Mapping[str, Entry]:
 
 def saved_block(title: str, *, places: Places = NODE) -> Block | None:
     """The block of a service (`network.eth0`) as a reboot would bring it back; None if it would not."""
-    name, _, instance = title.partition(".")
-    return document.scan(state.load(places).config)[0].find(name, instance)
+    return document.scan(state.load(places).config)[0].find(Title.parse(title))

@@ -11,6 +11,7 @@ from firmware.errors import Failure, Invalid
 from firmware.printable import escape, quote_path, shorten
 from firmware.rc import document
 from firmware.rc.document import Block
+from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Service
 from firmware.store import changes
@@ -116,7 +117,7 @@ def _is_down(service: Service, block: Block) -> bool:
 def saved_digest(title: str) -> str:
     """The digest of a service as it would come back from flash; "" if it would not."""
     block = changes.saved_block(title)
-    service = catalog.find(title.partition(".")[0])
+    service = catalog.find(Title.parse(title).service)
     if block is None or service is None:
         return ""
     kept = manifest.under(changes.saved_entries(), service.owns)

@@ -18,6 +18,7 @@ from firmware.manifest import Entry
 from firmware.printable import quote_word
 from firmware.rc import check, document
 from firmware.rc.document import Block
+from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.services.definition import Service
 from firmware.sync import versions
@@ -151,7 +152,7 @@ def _parse_confirm(content: Mapping[str, Any]) -> int:
 
 
 def _parse_block(title: str, text: str) -> tuple[Service, Block]:
-    name = title.partition(".")[0]
+    name = Title.parse(title).service
     service = catalog.find(name) if name in catalog.NAMES and TITLE.fullmatch(title) else None
     if service is None:
         raise Refused(f"service {quote_word(title)}: this node knows no such service")

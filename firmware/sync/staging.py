@@ -20,6 +20,7 @@ from firmware.faults import at
 from firmware.locks import CONFIG, hold
 from firmware.manifest import Entry
 from firmware.rc import document, edit
+from firmware.rc.title import Title
 from firmware.services import applied, content, directories
 from firmware.services.content import Content
 from firmware.services.definition import Service
@@ -169,10 +170,9 @@ def remove(stage: Stage) -> None:
 
 
 def _write_block(stage: Stage, text: str) -> None:
-    name, _, instance = stage.title.partition(".")
     with hold(CONFIG):
         before = document.read(stage.config)
-        after = edit.replace_block(before, name, instance, text)
+        after = edit.replace_block(before, Title.parse(stage.title), text)
         if after.text != before.text:
             edit.write(after, stage.config)
 
@@ -183,6 +183,5 @@ def _inode(path: Path) -> int:
 
 def current_content(stage: Stage) -> Content:
     """What the service is now."""
-    name, _, instance = stage.title.partition(".")
-    block = document.read(stage.config).only(name, instance)
+    block = document.read(stage.config).only(Title.parse(stage.title))
     return content.read(stage.service, block)

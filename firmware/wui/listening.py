@@ -4,13 +4,14 @@ from typing import Any
 
 from firmware.errors import Failure
 from firmware.rc import document
+from firmware.rc.title import Title
 from firmware.services.declared.wui import CERTIFICATE, SCHEMES, Address, address
 
 
 def place(words: list[str]) -> Address:
     """What the words LISTEN PORT tls|plain say; without any, what config.rc says. Failure if they say no such thing."""
     if not words:
-        return address(document.read().find("wui"))
+        return address(document.read().find(Title("wui")))
     listen, port, scheme = words
     if not port.isdecimal() or scheme not in SCHEMES.values():
         raise Failure(f"{' '.join(words)}: not an address, a port, and {' or '.join(SCHEMES.values())}")

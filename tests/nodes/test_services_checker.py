@@ -14,10 +14,11 @@ MIB = 1 << 20
 #: checks haproxy as it lies on disk, with this time limit in seconds; tells how that went and the most memory that it took us
 CHECK = """
 import json, resource, sys
+from firmware.rc.title import Title
 from firmware.errors import Failure
 from firmware.rc import document
 from firmware.services import access, catalog, checker
-haproxy, block = catalog.find("haproxy"), document.read().find("haproxy")
+haproxy, block = catalog.find("haproxy"), document.read().find(Title("haproxy"))
 access.grant_read_access(haproxy)
 try:
     done = checker.run_checker(haproxy, haproxy.check(block), seconds=float(sys.argv[1]))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from firmware.errors import Failure, Invalid
 from firmware.rc.document import Block, parse, read, scan
+from firmware.rc.title import Title
 from firmware.rc.words import quote
 
 #: texts in which everything that means something stands close together
@@ -192,16 +193,16 @@ def test_the_same_service_with_other_instances() -> None:
     document = parse("service network eth0\n mtu 1\nservice network eth0.100\n mtu 2\nservice network\n mtu 3\n")
     assert [part.title for part in document.blocks] == ["network.eth0", "network.eth0.100", "network"]
     for instance, mtu in (("eth0", "1"), ("eth0.100", "2"), ("", "3")):
-        found = document.find("network", instance)
+        found = document.find(Title("network", instance))
         assert found is not None
         assert found.value("mtu") == mtu
-    assert document.find("network", "eth1") is None
+    assert document.find(Title("network", "eth1")) is None
     with pytest.raises(Failure, match=r"config\.rc: network\.eth1: No matching section found"):
-        document.section("network", "eth1")
+        document.section(Title("network", "eth1"))
 
 
 def test_of_two_blocks_with_one_title_the_first_is_found() -> None:
-    found = parse("service a\n x 1\nservice a\n x 2\n").find("a")
+    found = parse("service a\n x 1\nservice a\n x 2\n").find(Title("a"))
     assert found is not None
     assert found.value("x") == "1"
 

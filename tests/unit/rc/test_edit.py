@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from firmware.errors import Failure, Invalid
 from firmware.rc import edit
 from firmware.rc.document import Document, Line, parse, read
+from firmware.rc.title import Title
 
 VALUE = st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), max_size=12).filter(
     lambda word: not ("'" in word and '"' in word)
@@ -47,7 +48,7 @@ def documents(draw: st.DrawFn) -> Document:
 
 
 def single(document: Document, key: str) -> Line:
-    [(line, _, _)] = document.section("network", "eth0").matching(key)
+    [(line, _, _)] = document.section(Title("network", "eth0")).matching(key)
     return line
 
 
@@ -61,13 +62,13 @@ def without_end(text: str) -> str:
 
 @given(documents(), st.sampled_from(["ip address", "mtu"]), st.lists(VALUE))
 def test_assign_touches_its_line_only(document: Document, key: str, values: list[str]) -> None:
-    assume(len(document.section("network", "eth0").matching(key)) == 1)
+    assume(len(document.section(Title("network", "eth0")).matching(key)) == 1)
     old = single(document, key)
-    new = edit.assign(document, "network", "eth0", key, values)
+    new = edit.assign(document, Title("network", "eth0"), key, values)
     assert [line.text for line in new.lines if line.number != old.number] == [
         line.text for line in document.lines if line.number != old.number
     ]
-    assert new.section("network", "eth0").values(key) == [tuple(values)]
+    assert new.section(Title("network", "eth0")).values(key) == [tuple(values)]
     changed = single(new, key).text
     assert changed[: len(changed) - len(changed.lstrip())] == old.text[: len(old.text) - len(old.text.lstrip())]
     assert changed.endswith(
@@ -77,19 +78,19 @@ def test_assign_touches_its_line_only(document: Document, key: str, values: list
 
 @given(documents(), st.sampled_from(["ip address", "mtu", "other"]), st.lists(VALUE), st.booleans())
 def test_add_touches_no_other_line(document: Document, key: str, values: list[str], negated: bool) -> None:
-    new = edit.add(document, "network", "eth0", key, values, negated=negated)
+    new = edit.add(document, Title("network", "eth0"), key, values, negated=negated)
     old_texts, new_texts = texts(document), texts(new)
     [at] = [place for place in range(len(new_texts)) if _gone(new_texts, place) == [*map(without_end, old_texts)]][-1:]
     assert new.lines[at].words == (*(["no"] if negated else []), *key.split(), *values)
-    assert new.lines[at] in new.section("network", "eth0").lines
+    assert new.lines[at] in new.section(Title("network", "eth0")).lines
     assert "".join(new_texts[:at] + new_texts[at + 1 :]).startswith("".join(old_texts[:at]))
     if document.text.endswith("\n"):
         assert new_texts[:at] + new_texts[at + 1 :] == old_texts
         assert new_texts[at].endswith("\n")
     else:
         assert not new.text.endswith("\n")
-    same = document.section("network", "eth0").matching(key)
-    before = same[-1][0] if same else document.section("network", "eth0").lines[-1]
+    same = document.section(Title("network", "eth0")).matching(key)
+    before = same[-1][0] if same else document.section(Title("network", "eth0")).lines[-1]
     assert at == before.number
 
 
@@ -99,28 +100,28 @@ def _gone(parts: Sequence[str], place: int) -> list[str]:
 
 @given(documents(), st.sampled_from(["ip address", "mtu", "autostart"]))
 def test_delete_takes_all_lines_of_a_key_and_no_other(document: Document, key: str) -> None:
-    found = [line for line, _, _ in document.section("network", "eth0").matching(key)]
+    found = [line for line, _, _ in document.section(Title("network", "eth0")).matching(key)]
     assume(found)
-    new = edit.delete(document, "network", "eth0", key)
+    new = edit.delete(document, Title("network", "eth0"), key)
     assert texts(new) == [line.text for line in document.lines if line not in found]
-    assert new.section("network", "eth0").matching(key) == []
+    assert new.section(Title("network", "eth0")).matching(key) == []
 
 
 @given(documents(), st.sampled_from(["ip address", "mtu"]))
 def test_delete_of_a_value_takes_the_lines_with_that_value(document: Document, key: str) -> None:
-    found = [match for match in document.section("network", "eth0").matching(key) if match[2]]
+    found = [match for match in document.section(Title("network", "eth0")).matching(key) if match[2]]
     assume(found)
     value = found[0][2]
-    new = edit.delete(document, "network", "eth0", key, value)
+    new = edit.delete(document, Title("network", "eth0"), key, value)
     gone = [line for line, _, words in found if words == value]
     assert texts(new) == [line.text for line in document.lines if line not in gone]
 
 
 @given(documents(), st.booleans())
 def test_autostart_is_what_it_was_set_to(document: Document, on: bool) -> None:
-    old = document.section("network", "eth0")
-    new = edit.autostart(document, "network", "eth0", on)
-    assert new.section("network", "eth0").flag("autostart", True) is on
+    old = document.section(Title("network", "eth0"))
+    new = edit.autostart(document, Title("network", "eth0"), on)
+    assert new.section(Title("network", "eth0")).flag("autostart", True) is on
     if old.flag("autostart", True) is on:
         assert new is document
     assert _without_autostart(new) == _without_autostart(document)
@@ -130,30 +131,32 @@ def test_autostart_is_what_it_was_set_to(document: Document, on: bool) -> None:
 
 
 def _without_autostart(document: Document) -> list[str]:
-    own = [line for line, _, _ in document.section("network", "eth0").matching("autostart")]
+    own = [line for line, _, _ in document.section(Title("network", "eth0")).matching("autostart")]
     return [without_end(line.text) for line in document.lines if line not in own]
 
 
 @given(documents(), documents())
 def test_a_block_can_be_put_into_another_document(document: Document, other: Document) -> None:
-    wanted = other.section("network", "eth0")
-    new = edit.replace_block(document, "network", "eth0", wanted.text)
-    assert new.section("network", "eth0").statements == wanted.statements
+    wanted = other.section(Title("network", "eth0"))
+    new = edit.replace_block(document, Title("network", "eth0"), wanted.text)
+    assert new.section(Title("network", "eth0")).statements == wanted.statements
     assert _others(new) == _others(document)
-    assert new.text.startswith("".join(texts(document)[: document.section("network", "eth0").lines[0].number - 1]))
+    assert new.text.startswith(
+        "".join(texts(document)[: document.section(Title("network", "eth0")).lines[0].number - 1])
+    )
 
 
 @given(documents())
 def test_a_block_can_be_taken_away_and_put_at_the_end(document: Document) -> None:
-    old = document.section("network", "eth0")
-    gone = edit.replace_block(document, "network", "eth0", " \n# nothing\n")
-    assert gone.find("network", "eth0") is None
+    old = document.section(Title("network", "eth0"))
+    gone = edit.replace_block(document, Title("network", "eth0"), " \n# nothing\n")
+    assert gone.find(Title("network", "eth0")) is None
     assert texts(gone) == [line.text for line in document.lines if line not in old.lines]
-    back = edit.replace_block(gone, "network", "eth0", old.text)
+    back = edit.replace_block(gone, Title("network", "eth0"), old.text)
     assert back.blocks[-1].title == "network.eth0"
     assert back.blocks[-1].text == old.text
     assert _others(back) == _others(document)
-    assert edit.replace_block(gone, "network", "eth0", "") is gone
+    assert edit.replace_block(gone, Title("network", "eth0"), "") is gone
 
 
 def _others(document: Document) -> list[str]:
@@ -176,21 +179,21 @@ BEFORE = (
 @pytest.mark.parametrize(
     ("edited", "line", "text"),
     [
-        (lambda d: edit.assign(d, "network", "eth0", "ip address", ["10.0.0.2/8", "secondary"]), 3,
+        (lambda d: edit.assign(d, Title("network", "eth0"), "ip address", ["10.0.0.2/8", "secondary"]), 3,
          "\tip   address  10.0.0.2/8 secondary   # first\r\n"),
-        (lambda d: edit.assign(d, "network", "eth0", "mtu", ["9000"]), 4, "\tmtu 9000\n"),
-        (lambda d: edit.assign(d, "network", "eth0", "arp", ["on"]), 5, "  arp on # x\n"),
-        (lambda d: edit.assign(d, "network", "eth0", "mtu", []), 4, "\tmtu\n"),
-        (lambda d: edit.assign(d, "network", "eth0", "mtu", ["", "a b", "#", "it's", '"']), 4,
+        (lambda d: edit.assign(d, Title("network", "eth0"), "mtu", ["9000"]), 4, "\tmtu 9000\n"),
+        (lambda d: edit.assign(d, Title("network", "eth0"), "arp", ["on"]), 5, "  arp on # x\n"),
+        (lambda d: edit.assign(d, Title("network", "eth0"), "mtu", []), 4, "\tmtu\n"),
+        (lambda d: edit.assign(d, Title("network", "eth0"), "mtu", ["", "a b", "#", "it's", '"']), 4,
          "\tmtu \"\" \"a b\" \"#\" \"it's\" '\"'\n"),
-        (lambda d: edit.add(d, "network", "eth0", "ip address", ["10.0.0.2/24"]), 4, "\tip address 10.0.0.2/24\r\n"),
-        (lambda d: edit.add(d, "network", "eth0", "speed", ["1000"]), 6, "  speed 1000\n"),
-        (lambda d: edit.add(d, "haproxy", "", "config", ["/x"]), 10, "\tconfig /x\n"),
-        (lambda d: edit.delete(d, "network", "eth0", "arp"), 5, ""),
-        (lambda d: edit.delete(d, "network", "eth0", "ip address", ["10.0.0.1/24"]), 3, ""),
-        (lambda d: edit.autostart(d, "csyncd", "", True), 8, ""),
-        (lambda d: edit.autostart(d, "haproxy", "", False), 10, "\tno autostart\n"),
-        (lambda d: edit.autostart(d, "network", "eth0", False), 6, "  no autostart\n"),
+        (lambda d: edit.add(d, Title("network", "eth0"), "ip address", ["10.0.0.2/24"]), 4, "\tip address 10.0.0.2/24\r\n"),
+        (lambda d: edit.add(d, Title("network", "eth0"), "speed", ["1000"]), 6, "  speed 1000\n"),
+        (lambda d: edit.add(d, Title("haproxy"), "config", ["/x"]), 10, "\tconfig /x\n"),
+        (lambda d: edit.delete(d, Title("network", "eth0"), "arp"), 5, ""),
+        (lambda d: edit.delete(d, Title("network", "eth0"), "ip address", ["10.0.0.1/24"]), 3, ""),
+        (lambda d: edit.autostart(d, Title("csyncd"), True), 8, ""),
+        (lambda d: edit.autostart(d, Title("haproxy"), False), 10, "\tno autostart\n"),
+        (lambda d: edit.autostart(d, Title("network", "eth0"), False), 6, "  no autostart\n"),
     ],
 )  # fmt: skip
 def test_an_edit_by_example(edited: object, line: int, text: str) -> None:
@@ -203,56 +206,56 @@ def test_an_edit_by_example(edited: object, line: int, text: str) -> None:
 
 def test_a_flag_that_was_on_is_switched_off_in_its_place() -> None:
     document = parse("service a\n  autostart on # yes\n x\n")
-    off = edit.autostart(document, "a", "", False)
+    off = edit.autostart(document, Title("a"), False)
     assert off.text == "service a\n  no autostart # yes\n x\n"
-    assert edit.autostart(off, "a", "", True).text == "service a\n x\n"
+    assert edit.autostart(off, Title("a"), True).text == "service a\n x\n"
     both = parse("service a\n autostart on\n no autostart\n autostart off\n")
-    assert edit.autostart(both, "a", "", True).text == "service a\n autostart on\n"
+    assert edit.autostart(both, Title("a"), True).text == "service a\n autostart on\n"
 
 
 def test_the_same_value_changes_nothing_not_even_its_quotes() -> None:
     document = parse("service a\n x  'y'  z\n")
-    assert edit.assign(document, "a", "", "x", ["y", "z"]) is document
+    assert edit.assign(document, Title("a"), "x", ["y", "z"]) is document
 
 
 def test_an_edit_at_an_end_without_a_newline() -> None:
-    assert edit.add(parse("service a"), "a", "", "x", ["1"]).text == "service a\n\tx 1"
+    assert edit.add(parse("service a"), Title("a"), "x", ["1"]).text == "service a\n\tx 1"
     assert (
-        edit.add(parse("service b\r\nservice a\r\n\tx 1"), "a", "", "y", []).text
+        edit.add(parse("service b\r\nservice a\r\n\tx 1"), Title("a"), "y", []).text
         == "service b\r\nservice a\r\n\tx 1\r\n\ty"
     )
-    assert edit.assign(parse("service a\n x 1"), "a", "", "x", ["2"]).text == "service a\n x 2"
-    assert edit.delete(parse("service a\n x 1"), "a", "", "x").text == "service a\n"
+    assert edit.assign(parse("service a\n x 1"), Title("a"), "x", ["2"]).text == "service a\n x 2"
+    assert edit.delete(parse("service a\n x 1"), Title("a"), "x").text == "service a\n"
 
 
 def test_a_new_line_is_indented_like_its_neighbour() -> None:
     document = parse("service a\n\tx\nservice wg\n  interface wg0\nservice b\n")
-    assert edit.add(document, "wg", "", "keepalive", ["5"]).lines[4].text == "  keepalive 5\n"
-    assert edit.add(document, "b", "", "y", []).lines[5].text == "\ty\n"
+    assert edit.add(document, Title("wg"), "keepalive", ["5"]).lines[4].text == "  keepalive 5\n"
+    assert edit.add(document, Title("b"), "y", []).lines[5].text == "\ty\n"
 
 
 def test_a_byte_order_mark_stays_where_it_is() -> None:
     document = parse("\ufeffhostname a\n")
-    assert edit.assign(document, "system", "", "hostname", ["b"]).text == "\ufeffhostname b\n"
-    assert edit.add(document, "system", "", "rtc", ["utc"]).text == "\ufeffhostname a\nrtc utc\n"
+    assert edit.assign(document, Title("system"), "hostname", ["b"]).text == "\ufeffhostname b\n"
+    assert edit.add(document, Title("system"), "rtc", ["utc"]).text == "\ufeffhostname a\nrtc utc\n"
 
 
 @pytest.mark.parametrize(
     ("edited", "message"),
     [
-        (lambda d: edit.assign(d, "vrrp", "", "x", ["1"]), "FILE: vrrp: No matching section found"),
-        (lambda d: edit.add(d, "network", "eth1", "x", ["1"]), "FILE: network.eth1: No matching section found"),
-        (lambda d: edit.delete(d, "vrrp", "", "x"), "FILE: vrrp: No matching section found"),
-        (lambda d: edit.autostart(d, "vrrp", "", True), "FILE: vrrp: No matching section found"),
-        (lambda d: edit.assign(d, "a", "", "x", ["1"]), "FILE: a.x: Multiple matching variables"),
-        (lambda d: edit.delete(d, "a", "", "z"), "FILE: a.z: No matching variable"),
-        (lambda d: edit.delete(d, "a", "", "x", ["3"]), "FILE: a.x 3: No matching variable"),
-        (lambda d: edit.assign(d, "a", "", "y", ["a\nservice b"]), "is one line without NUL bytes"),
-        (lambda d: edit.assign(d, "a", "", "y", ["a\0"]), "is one line without NUL bytes"),
-        (lambda d: edit.assign(d, "a", "", "y", ["\udcff"]), "not UTF-8"),
-        (lambda d: edit.add(d, "a", "", "y", ["'\""]), "not both"),
-        (lambda d: edit.add(d, "a", "", "service", ["b"]), "other services would change with it"),
-        (lambda d: edit.add(d, "a", "", "interface", ["b"]), "other services would change with it"),
+        (lambda d: edit.assign(d, Title("vrrp"), "x", ["1"]), "FILE: vrrp: No matching section found"),
+        (lambda d: edit.add(d, Title("network", "eth1"), "x", ["1"]), "FILE: network.eth1: No matching section found"),
+        (lambda d: edit.delete(d, Title("vrrp"), "x"), "FILE: vrrp: No matching section found"),
+        (lambda d: edit.autostart(d, Title("vrrp"), True), "FILE: vrrp: No matching section found"),
+        (lambda d: edit.assign(d, Title("a"), "x", ["1"]), "FILE: a.x: Multiple matching variables"),
+        (lambda d: edit.delete(d, Title("a"), "z"), "FILE: a.z: No matching variable"),
+        (lambda d: edit.delete(d, Title("a"), "x", ["3"]), "FILE: a.x 3: No matching variable"),
+        (lambda d: edit.assign(d, Title("a"), "y", ["a\nservice b"]), "is one line without NUL bytes"),
+        (lambda d: edit.assign(d, Title("a"), "y", ["a\0"]), "is one line without NUL bytes"),
+        (lambda d: edit.assign(d, Title("a"), "y", ["\udcff"]), "not UTF-8"),
+        (lambda d: edit.add(d, Title("a"), "y", ["'\""]), "not both"),
+        (lambda d: edit.add(d, Title("a"), "service", ["b"]), "other services would change with it"),
+        (lambda d: edit.add(d, Title("a"), "interface", ["b"]), "other services would change with it"),
     ],
 )
 def test_what_cannot_be_done_is_refused(edited: object, message: str) -> None:
@@ -278,35 +281,38 @@ def test_what_cannot_be_done_is_refused(edited: object, message: str) -> None:
 )
 def test_a_block_is_replaced_by_itself_only(text: str, status: int, message: str) -> None:
     with pytest.raises(Invalid) as caught:
-        edit.replace_block(parse("service a\n"), "a", "", text)
+        edit.replace_block(parse("service a\n"), Title("a"), text)
     assert (caught.value.status, message in str(caught.value)) == (status, True)
 
 
 def test_a_block_that_stands_there_again_goes_when_it_is_replaced() -> None:
     document = parse("service a\n x\n\nservice b\nservice a\n y\n")
-    assert edit.replace_block(document, "a", "", "service a\n z\n").text == "service a\n z\n\nservice b\n"
-    assert edit.replace_block(document, "a", "", "").text == "\nservice b\n"
+    assert edit.replace_block(document, Title("a"), "service a\n z\n").text == "service a\n z\n\nservice b\n"
+    assert edit.replace_block(document, Title("a"), "").text == "\nservice b\n"
 
 
 def test_replacing_keeps_what_stands_around() -> None:
     document = parse("# 1\nservice a\n x\n\n# 2\nservice b\n y\n# 3")
     assert (
-        edit.replace_block(document, "a", "", "service a\n z").text == "# 1\nservice a\n z\n\n# 2\nservice b\n y\n# 3"
+        edit.replace_block(document, Title("a"), "service a\n z").text
+        == "# 1\nservice a\n z\n\n# 2\nservice b\n y\n# 3"
     )
-    assert edit.replace_block(document, "a", "", "").text == "# 1\n\n# 2\nservice b\n y\n# 3"
-    assert edit.replace_block(document, "c", "", "service c\n").text == document.text + "\nservice c\n"
-    assert edit.replace_block(parse("service b\n"), "c", "", "no service c").text == "service b\n\nno service c"
-    assert edit.replace_block(parse(""), "c", "", "service c").text == "service c"
+    assert edit.replace_block(document, Title("a"), "").text == "# 1\n\n# 2\nservice b\n y\n# 3"
+    assert edit.replace_block(document, Title("c"), "service c\n").text == document.text + "\nservice c\n"
+    assert edit.replace_block(parse("service b\n"), Title("c"), "no service c").text == "service b\n\nno service c"
+    assert edit.replace_block(parse(""), Title("c"), "service c").text == "service c"
 
 
 def test_the_system_can_be_replaced_with_and_without_header() -> None:
     implicit = parse("hostname a\nservice b\n")
-    assert edit.replace_block(implicit, "system", "", "hostname c\n").text == "hostname c\nservice b\n"
-    assert edit.replace_block(implicit, "system", "", "service system\n x\n").text == "service system\n x\nservice b\n"
-    assert edit.replace_block(parse("service b\n"), "system", "", "hostname c\n").text == (
+    assert edit.replace_block(implicit, Title("system"), "hostname c\n").text == "hostname c\nservice b\n"
+    assert (
+        edit.replace_block(implicit, Title("system"), "service system\n x\n").text == "service system\n x\nservice b\n"
+    )
+    assert edit.replace_block(parse("service b\n"), Title("system"), "hostname c\n").text == (
         "service b\n\nservice system\nhostname c\n"
     )
-    assert edit.replace_block(parse("service b\nservice system\n"), "system", "", "hostname c\n").text == (
+    assert edit.replace_block(parse("service b\nservice system\n"), Title("system"), "hostname c\n").text == (
         "service b\nservice system\nhostname c\n"
     )
 
@@ -314,9 +320,9 @@ def test_the_system_can_be_replaced_with_and_without_header() -> None:
 def test_no_edit_turns_a_header_into_a_directive() -> None:
     document = parse("service wg\nservice haproxy\ninterface eth0\n mtu 1500\n")
     with pytest.raises(Failure, match="haproxy: not changed: other services would change with it"):
-        edit.replace_block(document, "haproxy", "", "")
+        edit.replace_block(document, Title("haproxy"), "")
     with pytest.raises(Failure, match=r"network\.eth1: not changed"):
-        edit.replace_block(parse("service wg\n"), "network", "eth1", "interface eth1\n")
+        edit.replace_block(parse("service wg\n"), Title("network", "eth1"), "interface eth1\n")
 
 
 def test_writing_keeps_mode_and_owner(tmp_path: Path) -> None:
@@ -325,7 +331,7 @@ def test_writing_keeps_mode_and_owner(tmp_path: Path) -> None:
     path.chmod(0o640)
     owner = (1234, 4321) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     os.chown(path, *owner)
-    edit.write(edit.assign(read(path), "a", "", "x", ["ü"]), path)
+    edit.write(edit.assign(read(path), Title("a"), "x", ["ü"]), path)
     status = path.stat()
     assert path.read_bytes() == "service a\r\n x ü\n".encode()
     assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o640, *owner)
@@ -349,5 +355,6 @@ def test_a_full_disk_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.M
 def test_assign_adds_what_is_not_there() -> None:
     document = parse("service wui\n\ttls off\nservice sshd\n")
     assert (
-        edit.assign(document, "wui", "", "port", ["8443"]).text == "service wui\n\ttls off\n\tport 8443\nservice sshd\n"
+        edit.assign(document, Title("wui"), "port", ["8443"]).text
+        == "service wui\n\ttls off\n\tport 8443\nservice sshd\n"
     )

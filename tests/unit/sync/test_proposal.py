@@ -15,6 +15,7 @@ from firmware import manifest, native
 from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 from firmware.rc import document
+from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.sync import proposal
 from firmware.sync.proposal import Proposal
@@ -159,7 +160,7 @@ NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs"
 
 @given(st.dictionaries(NAMES, st.binary(max_size=50), max_size=8), st.integers(0, 0o777))
 def test_any_tree_survives_the_wire(files: dict[str, bytes], mode: int) -> None:
-    service, block = catalog.find("haproxy"), document.parse("service haproxy\n").find("haproxy")
+    service, block = catalog.find("haproxy"), document.parse("service haproxy\n").find(Title("haproxy"))
     assert service and block
     entries = {
         f"{TOP}/{name}": Entry(f"{TOP}/{name}", "file", mode, "root", "root", len(data), native.bytes_digest(data))
