@@ -26,6 +26,25 @@ hypothesis.settings.register_profile("busy", deadline=None, suppress_health_chec
 hypothesis.settings.load_profile("busy")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for tests whose outcome may depend on chance."""
+    parser.addoption("--times", type=int, default=1, help="run each test so many times, all on the same nodes")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test as often as `--times` says."""
+    times = metafunc.config.getoption("--times")
+    if times > 1:
+        metafunc.fixturenames.append("_repetition")
+        metafunc.parametrize("_repetition", range(times), indirect=True, ids=lambda number: f"{number + 1} of {times}")
+
+
+@pytest.fixture
+def _repetition(request: pytest.FixtureRequest) -> int:
+    """Which of the repetitions this is."""
+    return int(request.param)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Before there are any workers: what killed runs left goes."""
     config.addinivalue_line("markers", "alone: measures what tests of other workers would change; none runs beside it")

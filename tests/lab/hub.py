@@ -43,12 +43,14 @@ class Member(Protocol):
 
 @dataclass(slots=True)
 class Port:
-    """A node at the hub: the process that is it while it has power (else 0), its end of eth0 (else -1), whether the cable is in, and how
-    many bytes may still cross it before it is pulled (None: any number)."""
+    """A node at the hub: the process that is it while it has power (else 0), its end of eth0 (else -1), the directory of what it
+    wrote over its layers (else -1), whether the cable is in, and how many bytes may still cross it before it is pulled (None:
+    any number)."""
 
     node: Member
     pid: int = 0
     tap: int = -1
+    changes: int = -1
     linked: bool = True
     left: int | None = None
 
@@ -80,12 +82,15 @@ class Hub:
 
     def ended(self, port: Port) -> None:
         """A node's init has ended: let go of its eth0, and with it of its network."""
-        (port.node.home / "pid").unlink(missing_ok=True)
+        for name in ("pid", "changes"):
+            (port.node.home / name).unlink(missing_ok=True)
         port.pid = 0
         if port.tap >= 0:
             self.forget(port.tap)
             os.close(port.tap)
-            port.tap = -1
+        if port.changes >= 0:
+            os.close(port.changes)
+        port.tap = port.changes = -1
 
     def reap(self) -> None:
         """See to nodes that ended by themselves: one that asked for a reboot gets it (reboot(2) in a pid namespace
@@ -153,14 +158,18 @@ class Hub:
             self.poll.unregister(handle)
 
     def plug(self, port: Port, channel: socket.socket, pid: int) -> None:
-        """A node stands, and hands over the other end of its eth0; nothing comes if it failed."""
-        _, handles, _, _ = socket.recv_fds(channel, 16, 1)
+        """A node stands, and hands over the other end of its eth0, and of a lab node its changes; nothing comes if it failed."""
+        _, handles, _, _ = socket.recv_fds(channel, 16, 2)
         self.forget(channel.fileno())
         channel.close()
         if handles and pid != port.pid:  # it has been cut since
-            os.close(handles[0])
+            for handle in handles:
+                os.close(handle)
         elif handles:
             port.tap = handles[0]
+            if handles[1:]:
+                port.changes = handles[1]
+                (port.node.home / "changes").symlink_to(f"/proc/{os.getpid()}/fd/{port.changes}")
             if not port.linked:
                 self.link(port, False)
             self.listen(port.tap, "frames", port)

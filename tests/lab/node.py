@@ -55,7 +55,7 @@ class Node:
 
     @property
     def home(self) -> Path:
-        """What the host keeps of it: pid, console.log, and the places where the hub mounts its flash, and it its root."""
+        """What the host keeps of it: pid, changes, console.log, and the places where the hub mounts its flash, and it its root."""
         return self.state / str(self.number)
 
     @property
@@ -64,7 +64,8 @@ class Node:
         return f"node{self.number}"
 
     def spawn(self, cable: socket.socket) -> int:
-        """Power it on; returns the pid of its init. The other end of its eth0 goes into `cable` once everything stands."""
+        """Power it on; returns the pid of its init. Into `cable` go, once everything stands, the other end of its eth0 and the
+        directory of what is written over its layers."""
         host = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         kernel.unshare(kernel.NEWPID)
         pid = os.fork()
@@ -89,8 +90,8 @@ def _become_init(node: Node, cable: socket.socket) -> NoReturn:
         kernel.unshare(kernel.NODE)
         socket.sethostname(node.name)
         tap = _network(node)
-        _stack(node)
-        socket.send_fds(cable, [b"eth0"], [tap])
+        changes = _stack(node)
+        socket.send_fds(cable, [b"eth0"], [tap, changes])
         os.closerange(3, 1 << 16)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
@@ -120,11 +121,12 @@ def _network(node: Node) -> int:
     return tap
 
 
-def _stack(node: Node) -> None:
+def _stack(node: Node) -> int:
     base = node.home / "root"
     kernel.mount("ram", str(base), "tmpfs", data="mode=755")
     for name in ("upper", "work", "root"):
         (base / name).mkdir()
+    changes = os.open(base / "upper", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     lower = ":".join(layer.replace("\\", "\\\\").replace(":", "\\:") for layer in node.layers)
     os.chdir(base)
     kernel.mount("overlay", "root", "overlay", data=f"lowerdir={lower},upperdir=upper,workdir=work")
@@ -133,6 +135,7 @@ def _stack(node: Node) -> None:
     subprocess.run(["pivot_root", ".", "."], check=True, env={"PATH": inside.PATH})
     kernel.detach(".")
     os.chdir("/")
+    return changes
 
 
 def _mounts(node: Node) -> None:

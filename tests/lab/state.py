@@ -1,8 +1,8 @@
 """A lab's state directory, which is all that is known of it from outside.
 
 lab.lock (held by the hub as long as it lives; its pid is in it), kind (of what kind its nodes are), control (the hub's
-socket), hub.log, layers (a mount point), and for each node N/pid (its init, while it stands), N/console.log, N/flash and
-N/root (mount points).
+socket), hub.log, layers (a mount point), and for each node N/pid (its init, while it stands), N/changes (what was written over
+the layers of its root since it was powered on: a link, for root), N/console.log, N/flash and N/root (mount points).
 """
 
 import fcntl

@@ -40,6 +40,24 @@ def lab(stage: Stage) -> Iterator[Lab]:
     assert [line for node in (1, 2) for line in hostile_node.secrets(stage.lab, node) if line in words] == []
 
 
+#: what a push might have done to a node
+HARM = (
+    "echo x >/usr/bin/planted", "chmod 4755 /usr/bin/env", "ln -sf /etc/shadow /usr/sbin/haproxy", "rm /usr/bin/test", "mkdir /planted",
+    "echo x >>/usr/bin/false", "touch /tmp/planted", "chmod 644 /etc/shadow", "echo >>/etc/config.rc", "echo x >/flash/planted",
+)  # fmt: skip
+
+
+def test_what_is_compared_shows_harm(fresh_lab: Lab) -> None:
+    """The control of all tests here: what their fixture compares before and after them."""
+    before = surroundings(fresh_lab, 1)
+    for command in HARM:
+        assert surroundings(fresh_lab, 1) == before, "it is the same for as long as nothing is done"
+        fresh_lab.run(1, "sh", "-c", command)
+        after = surroundings(fresh_lab, 1)
+        assert after != before, command
+        before = after
+
+
 def harmless(lab: Lab, words: str) -> None:
     """Hold what a probe told to nothing that it should not have been able to do."""
     assert [line for line in hostile_node.secrets(lab) if line in words] == []

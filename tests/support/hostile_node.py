@@ -1,8 +1,9 @@
 """A hostile node: what one could send past its own commands, and what a node has to lose."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lab_driver import Lab
@@ -88,7 +89,15 @@ def secrets(lab: Lab, node: int = 2) -> list[str]:
 
 def surroundings(lab: Lab, node: int = 2) -> str:
     """All of the node that no push of haproxy has to do with: names, modes and owners, and what stands in /etc."""
-    return lab.run(node, "sh", "-c", _SURROUNDINGS).stdout
+    return lab.run(node, "sh", "-c", _SURROUNDINGS).stdout + "\n".join(_root_changes(lab.state / str(node) / "changes"))
+
+
+def _root_changes(layer: Path) -> Iterator[str]:
+    """What was written over the node's read-only root, wherever that was; below it lies the machine's, which may change at any
+    time."""
+    for path in sorted(layer.rglob("*")):
+        status = path.lstat()
+        yield f"{path.relative_to(layer)} {status.st_mode:o} {status.st_uid}:{status.st_gid} {status.st_size}"
 
 
 def everything(lab: Lab, node: int = 2) -> str:
@@ -102,7 +111,7 @@ find haproxy config.rc -type f -print0 | sort -z | xargs -0 sha256sum; cat /run/
 """
 
 _SURROUNDINGS = r"""
-find /etc /root /tmp /var /dev /run /flash /usr/bin /usr/sbin \( -path /etc/haproxy -o -path /run/haproxy -o -path /run/firmware/log \
+find /etc /root /tmp /var /dev /run /flash \( -path /etc/haproxy -o -path /run/haproxy -o -path /run/firmware/log \
   -o -path '/run/firmware/scan/*' -o -path '/run/firmware/applied/*haproxy*' -o -path '/var/log/*.d' -o -path /dev/pts \
   -o -path /etc/.staging -o -name '.firmware-*' -o -path /run/firmware/lock -o -path /run/firmware/received \
   -o -path '/var/log/csyncd/*' \) -prune -o -printf '%p %y %m %u:%g %l\n' | sort
