@@ -10,9 +10,9 @@ from firmware.commands import caller
 from firmware.commands.cli import parse_arguments
 from firmware.errors import Failure, Refused, Usage
 from firmware.printable import quote_path
-from firmware.store import archive, differences, flash, generations, restore, state
-from firmware.store import changes as unsaved
-from firmware.store.changes import Changes
+from firmware.store import archive, flash, generations, restore, saved_state
+from firmware.store.archive import Archive
+from firmware.store.changes import Changes, differences, unsaved_changes
 
 #: characters that a message may have
 LONGEST = 500
@@ -21,8 +21,8 @@ LONGEST = 500
 def changes(argv: list[str]) -> int:
     """The paths that a reboot would take away, one a line; with -q only the exit status: 0 none, 1 some."""
     _, options = parse_arguments(argv, "", flags=("-q", "--json"))
-    state.look()
-    found = unsaved.unsaved()
+    saved_state.refresh()
+    found = unsaved_changes()
     if "-q" in options:
         return 1 if found.paths else 0
     if "--json" in options:
@@ -38,12 +38,19 @@ def diff(argv: list[str]) -> int:
     """How /etc differs, as text, from the last save, the factory or a generation. Private keys are never shown."""
     positional, options = parse_arguments(argv, "[BASE]", flags=("--json",))
     base = positional[0] if positional else "saved"
-    found = differences.against(base if base in ("saved", "factory") else _number(base))
+    found = differences(_archive_of(base))
     if "--json" in options:
         print(json.dumps([one.json() for one in found], indent=2))
     else:
         print("".join(one.text for one in found), end="")
     return 0
+
+
+def _archive_of(base: str) -> Archive | None:
+    """The generation that is meant by "saved" or by a number; None if the factory is."""
+    if base in ("saved", "factory"):
+        return generations.load_current() if base == "saved" else None
+    return generations.load(_number(base))
 
 
 def save(argv: list[str]) -> int:
@@ -63,12 +70,14 @@ def history(argv: list[str]) -> int:
     _, options = parse_arguments(argv, "", flags=("--json",))
     found = generations.history()
     if "--json" in options:
-        print(json.dumps(found, indent=2))
+        print(json.dumps([entry.json() for entry in found], indent=2))
         return 0
-    for one in found:
-        mark = "*" if one["current"] else " "
-        about = f"{one['time']}  {one['version']}  {quote_path(one['message'])}".rstrip()
-        print(f"{mark} {one['generation']:>4}  {about if one['verified'] else 'damaged: ' + one['problem']}")
+    for entry in found:
+        one, mark = entry.generation, "*" if entry.current else " "
+        about = f"{one.time}  {one.version}  {quote_path(one.message)}".rstrip()
+        if one.problem:
+            about = one.problem if one.newer else f"damaged: {one.problem}"
+        print(f"{mark} {one.number:>4}  {about}")
     print("* comes back at a reboot" if found else "nothing is saved: a reboot gives the factory", file=sys.stderr)
     return 0
 
@@ -76,9 +85,9 @@ def history(argv: list[str]) -> int:
 def rollback(argv: list[str]) -> int:
     """Put a generation below /etc; it lasts once it is saved."""
     (number,), _ = parse_arguments(argv, "N")
-    lost = len(unsaved.unsaved().paths)
-    with _settled():
-        done = restore.rollback(_number(number), who=_who())
+    lost = len(unsaved_changes().paths)
+    with _pushes_kept_out():
+        done = restore.roll_back(_number(number), who=_who())
     print(f"generation {int(number)} is below /etc: {_counted(done.changes)}")
     _notes(done.lines)
     _warn_lost(lost)
@@ -89,8 +98,8 @@ def rollback(argv: list[str]) -> int:
 def restore_(argv: list[str]) -> int:
     """Put below /etc what is saved, as at boot."""
     parse_arguments(argv, "")
-    lost = len(unsaved.unsaved().paths)
-    with _settled():
+    lost = len(unsaved_changes().paths)
+    with _pushes_kept_out():
         done = restore.restore(live=True)
     print(done.lines[0])
     for line in done.lines[1:]:
@@ -104,19 +113,19 @@ def restore_(argv: list[str]) -> int:
 def export(argv: list[str]) -> int:
     """Write what is saved to a file, readable for its owner only: private keys are in it."""
     (name,), _ = parse_arguments(argv, "FILE|-")
-    found = generations.current()
+    found = generations.load_current()
     if found is None:
         raise Failure("nothing is saved: there is nothing to export", "config save")
     if Path(name).is_dir():
         raise Failure(f"{name}: it is a directory", "config export FILE")
-    waiting = len(unsaved.unsaved().paths)
+    waiting = len(unsaved_changes().paths)
     if name == "-":
         if sys.stdout.isatty():
             raise Refused("an archive is not for a terminal", "config export FILE, or redirect it")
         sys.stdout.buffer.write(found.data)
         sys.stdout.buffer.flush()
     else:
-        with flash.naming(Path(name)):
+        with flash.convert_os_errors(Path(name)):
             files.write(Path(name).absolute(), found.data, mode=0o600)
     _say(f"generation {found.label.generation} exported: {found.digest}")
     if waiting:
@@ -127,13 +136,13 @@ def export(argv: list[str]) -> int:
 def import_(argv: list[str]) -> int:
     """Make an exported archive a new generation. /etc is left alone until a restore or a reboot."""
     (name,), options = parse_arguments(argv, "FILE|-", flags=("--json",))
-    with flash.naming(Path(name)):
+    with flash.convert_os_errors(Path(name)):
         if name == "-":
             data = sys.stdin.buffer.read(archive.LIMIT + 1)
         else:
             with open(name, "rb") as file:
                 data = file.read(archive.LIMIT + 1)
-    _told(generations.take(data, who=_who()), "--json" in options)
+    _told(generations.import_archive(data, who=_who()), "--json" in options)
     _say("/etc is as it was; `config restore` or a reboot brings it into /etc")
     return 0
 
@@ -143,8 +152,8 @@ def reset(argv: list[str]) -> int:
     _, options = parse_arguments(argv, "", flags=("--yes",))
     if "--yes" not in options:
         _confirm()
-    with _settled():
-        done = restore.reset(who=_who())
+    with _pushes_kept_out():
+        done = restore.reset_to_factory(who=_who())
     number = done.generation.number if done.generation else 0
     print(f"/etc is as the factory made it: {_counted(done.changes)}; saved as generation {number}")
     _notes(done.lines)
@@ -162,14 +171,14 @@ def _confirm() -> None:
         raise Refused(f'{answer!r} is not "Yes": nothing was changed', hint)
 
 
-def _settled() -> AbstractContextManager[None]:
+def _pushes_kept_out() -> AbstractContextManager[None]:
     """All of /etc is ours for a while: no push is in the middle of it, and none waits to be confirmed."""
-    from firmware.flows.save import settled
+    from firmware.flows.save import pushes_kept_out
 
-    return settled()
+    return pushes_kept_out()
 
 
-def _told(done: generations.Save, as_json: bool) -> None:
+def _told(done: generations.SaveResult, as_json: bool) -> None:
     if as_json:
         print(json.dumps(done.json(), indent=2))
     elif done.fresh:

@@ -1,7 +1,7 @@
 """Save what is below /etc, never in the middle of a push: what may still be undone is not made to last."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from firmware.errors import Failure, Invalid, Refused
@@ -11,56 +11,27 @@ from firmware.printable import quote_path
 from firmware.rc import check, document
 from firmware.rc.document import Block
 from firmware.services import applied, catalog, lifecycle
-from firmware.services.definition import Service
-from firmware.store import generations, rules, tree
-from firmware.store.generations import Save
+from firmware.store import generations, rules, snapshot
+from firmware.store.generations import SaveResult
 from firmware.sync import transaction
 
 
-def save(message: str, *, who: str) -> Save:
+def save(message: str, *, who: str) -> SaveResult:
     """Make what runs a new generation on flash. Refused while a push waits to be confirmed here. Its notes also say what is
     not as it was meant: errors of config.rc, services with what was never applied, and what cannot be saved."""
-    with settled():
-        done = generations.save(message, who=who)
-    return replace(done, notes=(*done.notes, *_doubts()))
-
-
-def _doubts() -> Iterator[str]:
-    if wrong := check.text_problems(document.load(), document.PATH, catalog.find):
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        yield f"{wrong[0]}{more}: at a boot, what is wrong there may not start (config check)"
-    yield from _untried()
-    if odd := tree.unsavable(rules.own()):
-        more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
-        yield f"not saved: {quote_path(odd[0])}{more}: neither file, directory nor link"
-
-
-def _untried() -> Iterator[str]:
-    """The services that a boot starts, and that are saved with what has not been applied here: does it let them start?"""
-    for block in document.scan(document.load())[0].firsts:
-        service = catalog.find(block.name)
-        wanted = block.enabled and block.flag("autostart", True)
-        if service is not None and wanted and (doubt := _doubt(service, block)):
-            yield f"service {block.title}: saved with {doubt}"
-
-
-def _doubt(service: Service, block: Block) -> str:
-    """What is wrong with it, "" if it is applied. What cannot be found out does not make a failure of a save that is done."""
-    try:
-        if not applied.needs_apply(service, block):
-            return ""
-        with hold(service_lock(block.title), wait=False):
-            lifecycle.require_valid(service, block)
-    except Invalid as error:
-        first = error.problems[0] if error.problems else str(error)
-        return f"what is invalid: {first}: at a boot, it will not start (service {block.title} check)"
-    except (Failure, OSError):  # somebody is at work on it, or there is no room to check it
-        pass
-    return f"what has not been applied (service {block.title} apply)"
+    with pushes_kept_out():
+        result = generations.save(message, who=who)
+    notes = list(result.notes)
+    with suppress(Failure, OSError):  # what cannot be found out does not make a failure of a save that is done
+        text = document.load()
+        notes += _config_notes(text)
+        notes += filter(None, map(_unapplied_note, document.scan(text)[0].firsts))
+        notes += _unsavable_notes()
+    return replace(result, notes=tuple(notes))
 
 
 @contextmanager
-def settled() -> Iterator[None]:
+def pushes_kept_out() -> Iterator[None]:
     """Keep pushes out, for who deals with all of /etc; what an interrupted one left is seen to first. Refused while one
     waits to be confirmed."""
     recover()
@@ -69,3 +40,40 @@ def settled() -> Iterator[None]:
         if titles := transaction.open_titles():
             raise Refused(f"a push of {', '.join(titles)} was interrupted", "service csyncd restart sees to it")
         yield
+
+
+def _config_notes(text: str) -> list[str]:
+    """What is wrong with a config.rc that has been saved."""
+    problems = check.text_problems(text, document.PATH, catalog.find)
+    why = "at a boot, what is wrong there may not start (config check)"
+    return [f"{problems[0]}{_and_more(problems)}: {why}"] if problems else []
+
+
+def _unsavable_notes() -> list[str]:
+    """What a save leaves out because of its kind."""
+    paths = snapshot.unsavable_paths(rules.load_tolerant())
+    return [f"not saved: {quote_path(paths[0])}{_and_more(paths)}: neither file, directory nor link"] if paths else []
+
+
+def _unapplied_note(block: Block) -> str:
+    """What is to be said of a service that a boot starts and that was saved with what has not been applied here; "" for
+    any other."""
+    service = catalog.find(block.name)
+    if service is None or not block.enabled or not block.flag("autostart", True):
+        return ""
+    try:
+        if not applied.needs_apply(service, block):
+            return ""
+        with hold(service_lock(block.title), wait=False):
+            lifecycle.require_valid(service, block)
+    except Invalid as error:
+        first = error.problems[0] if error.problems else str(error)
+        why = f"{first}: at a boot, it will not start (service {block.title} check)"
+        return f"service {block.title}: saved with what is invalid: {why}"
+    except (Failure, OSError):  # somebody is at work on it, or there is no room to check it
+        pass
+    return f"service {block.title}: saved with what has not been applied (service {block.title} apply)"
+
+
+def _and_more(found: Sequence[str]) -> str:
+    return f" and {len(found) - 1} more" if len(found) > 1 else ""

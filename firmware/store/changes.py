@@ -1,16 +1,17 @@
-"""What differs below /etc from what a reboot would bring back. Quick: only /etc itself is read, never the flash."""
+"""What differs below /etc: from what a reboot would bring back, from the factory, from a generation; also as text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from firmware import manifest
 from firmware.manifest import Entry
-from firmware.rc import document
-from firmware.rc.document import Block
-from firmware.rc.title import Title
-from firmware.store import flash, rules, state, tree
-from firmware.store.places import NODE, Places
+from firmware.printable import quote_path
+from firmware.store import flash, rules, saved_state, snapshot, textdiff
+from firmware.store.archive import Archive
+from firmware.store.paths import NODE, Paths
 from firmware.store.rules import Rules
+from firmware.store.snapshot import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,44 +22,100 @@ class Changes:
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
 
+    @classmethod
+    def between(cls, old: Mapping[str, Entry], new: Mapping[str, Entry]) -> "Changes":
+        """What changed from one table of entries to another."""
+        added, changed, removed = manifest.differing(old, new)
+        return cls(tuple(added), tuple(changed), tuple(removed))
+
     @property
     def paths(self) -> tuple[str, ...]:
         """All of them, in order."""
         return tuple(sorted((*self.added, *self.changed, *self.removed)))
+
+    def without_quiet(self, node_rules: Rules) -> "Changes":
+        """Only those that are changes by themselves."""
+        groups = (self.added, self.changed, self.removed)
+        return Changes(*(tuple(path for path in group if not node_rules.is_quiet(path)) for group in groups))
 
     def json(self) -> dict[str, list[str]]:
         """As others read it."""
         return {"added": list(self.added), "changed": list(self.changed), "removed": list(self.removed)}
 
 
-def between(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Changes:
-    """What changed from one table of entries to another."""
-    added, changed, removed = manifest.differing(old, new)
-    return Changes(tuple(added), tuple(changed), tuple(removed))
+def unsaved_changes(*, live: Mapping[str, Entry] | None = None, paths: Paths = NODE) -> Changes:
+    """What a reboot would take away. Quiet paths don't count. `live`: the entries below /etc, for who has them already.
+
+    Quick: only /etc itself is read, never the flash, unless that was touched.
+    """
+    with flash.convert_os_errors(paths.etc):
+        node_rules = rules.load_tolerant(paths)
+        now = snapshot.savable(live, node_rules) if live is not None else snapshot.current_entries(node_rules, paths)
+        saved = snapshot.savable(saved_state.load(paths).entries, node_rules)
+        return Changes.between(saved, now).without_quiet(node_rules)
 
 
-def unsaved(*, live: Mapping[str, Entry] | None = None, places: Places = NODE) -> Changes:
-    """What a reboot would take away. Quiet paths don't count. `live`: the entries below /etc, for who has them already."""
-    with flash.naming(places.etc):
-        laws = rules.own(places)
-        now = tree.running(laws, places) if live is None else tree.clean(live, laws)
-        return without_quiet(between(tree.clean(state.load(places).entries, laws), now), laws)
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One path. `diff` is the unified difference of its content, None if that may not or cannot be shown; `about` says in
+    words what else is to be said."""
+
+    path: str
+    change: str
+    diff: str | None
+    about: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """As lines."""
+        return "".join(f"{line}\n" for line in self.about) + (self.diff or "")
+
+    def json(self) -> dict[str, Any]:
+        """As others read it."""
+        return {"path": self.path, "change": self.change, "diff": self.diff, "about": list(self.about)}
 
 
-def without_quiet(found: Changes, laws: Rules) -> Changes:
-    """Only those that are changes by themselves."""
-    loud = [
-        tuple(path for path in paths if not laws.is_quiet(path))
-        for paths in (found.added, found.changed, found.removed)
-    ]
-    return Changes(*loud)
+def differences(saved: Archive | None, *, paths: Paths = NODE) -> list[Difference]:
+    """How /etc differs from a generation, or from the factory if that is None. Quiet paths are left out."""
+    target = snapshot.compose(saved, paths)
+    with flash.convert_os_errors(paths.etc):
+        node_rules = rules.load_tolerant(paths)
+        now = snapshot.current_entries(node_rules, paths)
+        changes = Changes.between(snapshot.savable(target.entries, node_rules), now).without_quiet(node_rules)
+        kinds = {path: kind for kind, group in changes.json().items() for path in group}
+        return [_difference(path, kinds[path], target, now.get(path), paths) for path in changes.paths]
 
 
-def saved_entries(*, places: Places = NODE) -> Mapping[str, Entry]:
-    """The entries below /etc as a reboot would bring them back."""
-    return state.load(places).entries
+def _difference(path: str, change: str, target: Target, new: Entry | None, paths: Paths) -> Difference:
+    old = target.items[path].entry if path in target.items else None
+    before = target.content(path) if old is not None and old.kind == "file" else None
+    after = manifest.read(paths.in_etc(path))[0] if new is not None and new.kind == "file" else None
+    about = [f"{quote_path(path)}: {words}" for words in _attribute_changes(old, new)]
+    if before is None and after is None:
+        return Difference(path, change, None, tuple(about))
+    diff = textdiff.unified_diff(path, before, after)
+    if diff is None:
+        secret = textdiff.secret_kind(path, before, after)
+        about.append(f"{f'{secret}, not shown' if secret else 'binary files differ'}: {quote_path(path)}")
+    return Difference(path, change, diff, tuple(about))
 
 
-def saved_block(title: str, *, places: Places = NODE) -> Block | None:
-    """The block of a service (`network.eth0`) as a reboot would bring it back; None if it would not."""
-    return document.scan(state.load(places).config)[0].find(Title.parse(title))
+def _attribute_changes(old: Entry | None, new: Entry | None) -> list[str]:
+    """What differs besides a file's content."""
+    if old is None or new is None:
+        one, verb = (new, "added") if new else (old, "removed")
+        return [f"{verb}, a {_kind_name(one)}, mode {one.mode:04o}, owner {one.owner}:{one.group}"] if one else []
+    words = []
+    if old.kind != new.kind:
+        words.append(f"a {_kind_name(old)} before, now a {_kind_name(new)}")
+    elif old.kind == "link" and old.digest != new.digest:
+        words.append("the link points elsewhere")
+    if old.mode != new.mode and "link" not in (old.kind, new.kind):
+        words.append(f"mode {old.mode:04o} before, now {new.mode:04o}")
+    if (old.owner, old.group) != (new.owner, new.group):
+        words.append(f"owner {old.owner}:{old.group} before, now {new.owner}:{new.group}")
+    return words
+
+
+def _kind_name(entry: Entry) -> str:
+    return {"dir": "directory", "link": "symbolic link"}.get(entry.kind, entry.kind)

@@ -8,83 +8,68 @@ from pathlib import Path
 
 from firmware import files
 from firmware.errors import Failure, system_hint
-from firmware.locks import hold
 from firmware.run import run
-from firmware.store.places import NODE, Places
+from firmware.store.paths import NODE, Paths
 
 #: bytes that are left free by a save, for the journal and the file system's own use
 RESERVE = 256 * 1024
 _STEP = 4096
 
 
-@contextmanager
-def opened(*, write: bool, places: Places = NODE) -> Iterator[Path]:
-    """The directory of the saved generations, for one user at a time; it may not exist yet unless `write`.
-
-    A /flash that fstab names is mounted for the time, read-only but for a save; a directory, or what is mounted already,
-    is used as it is. Every OSError inside comes out as a Failure that names path and reason.
-    """
-    with naming(places.flash), hold(places.flash_lock), _mounted(write, places):
-        if write:
-            if not places.shelf.is_dir():
-                places.shelf.mkdir(mode=0o700)
-                files.sync_directory(places.flash)
-            places.shelf.chmod(0o700)
-        yield places.shelf
-
-
-def in_reach(places: Places = NODE) -> bool:
+def is_reachable(paths: Paths = NODE) -> bool:
     """Can one look at the flash without mounting anything?"""
-    return places.flash.is_dir() and (os.path.ismount(places.flash) or not _in_fstab(places))
+    return paths.flash.is_dir() and (os.path.ismount(paths.flash) or not _in_fstab(paths))
 
 
 @contextmanager
-def naming(what: Path) -> Iterator[None]:
-    """Turn an OSError into a Failure with the path that it names (else `what`) and the reason."""
+def convert_os_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into a Failure with the path that it names (else `path`) and the reason."""
     try:
         yield
     except OSError as error:
         hint = "make room: export and remove old generations" if error.errno == errno.ENOSPC else system_hint(error)
-        raise Failure(f"{error.filename or what}: {error.strerror or error}", hint) from None
+        raise Failure(f"{error.filename or path}: {error.strerror or error}", hint) from None
 
 
 @contextmanager
-def _mounted(write: bool, places: Places) -> Iterator[None]:
-    if not os.path.ismount(places.flash) and _in_fstab(places):
-        _mount("rw" if write else "ro", places)
+def mount(*, write: bool, paths: Paths = NODE) -> Iterator[None]:
+    """Have the flash mounted for the time: one that fstab names read-only, but for `write`; a directory, or what is
+    mounted already, is used as it is. Failure if it cannot be mounted."""
+    if not os.path.ismount(paths.flash) and _in_fstab(paths):
+        _mount("rw" if write else "ro", paths)
         try:
             yield
         finally:
             # Everything is synced; should somebody be in there, it stays mounted, but not writable.
-            if run(["umount", str(places.flash)], check=False).status:
-                run(["mount", "-o", "remount,ro", str(places.flash)], check=False)
-    elif write and os.statvfs(places.flash).f_flag & os.ST_RDONLY and os.path.ismount(places.flash):
-        run(["mount", "-o", "remount,rw", str(places.flash)])
+            if run(["umount", str(paths.flash)], check=False).status:
+                run(["mount", "-o", "remount,ro", str(paths.flash)], check=False)
+    elif write and os.statvfs(paths.flash).f_flag & os.ST_RDONLY and os.path.ismount(paths.flash):
+        run(["mount", "-o", "remount,rw", str(paths.flash)])
         try:
             yield
         finally:
-            run(["mount", "-o", "remount,ro", str(places.flash)], check=False)
+            run(["mount", "-o", "remount,ro", str(paths.flash)], check=False)
     else:
         yield
 
 
-def _mount(how: str, places: Places) -> None:
+def _mount(options: str, paths: Paths) -> None:
     try:
-        run(["mount", "-o", how, str(places.flash)])
+        run(["mount", "-o", options, str(paths.flash)])
     except Failure as error:
-        remedy = "reboot: it is then checked and repaired, or the console says how to make it anew"
-        raise Failure(f"{places.flash}: it cannot be mounted: {error}", remedy) from None
+        hint = "reboot: it is then checked and repaired, or the console says how to make it anew"
+        raise Failure(f"{paths.flash}: it cannot be mounted: {error}", hint) from None
 
 
-def _in_fstab(places: Places) -> bool:
+def _in_fstab(paths: Paths) -> bool:
     try:
-        lines = (places.etc / "fstab").read_text("utf-8", "replace").splitlines()
+        lines = (paths.etc / "fstab").read_text("utf-8", "replace").splitlines()
     except OSError:
         return False
-    return any(line.split()[1:2] == [str(places.flash)] for line in lines if not line.lstrip().startswith("#"))
+    return any(line.split()[1:2] == [str(paths.flash)] for line in lines if not line.lstrip().startswith("#"))
 
 
-def lacks(directory: Path, size: int) -> int:
+def missing_bytes(directory: Path, size: int) -> int:
     """How many bytes are missing for a new file of `size` bytes and the reserve; 0 if there is room."""
     space = os.statvfs(directory)
     if not space.f_blocks:
@@ -95,14 +80,14 @@ def lacks(directory: Path, size: int) -> int:
     return max(0, needed - space.f_bavail * space.f_frsize)
 
 
-def commit(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes) -> None:
     """Make `path` with this content, so that it is there for good when this returns, or not at all.
 
     Temporary file in place, fsync, read back and compared, rename, fsync of the directory, in this order: with any other a
     power cut can lose an acknowledged save. Whatever goes wrong, nothing is left of the attempt.
     """
     temporary = path.parent / f".{path.name}.new"
-    with naming(path):
+    with convert_os_errors(path):
         try:
             _write(temporary, data)
             if _read_back(temporary) != data:
@@ -119,7 +104,7 @@ def commit(path: Path, data: bytes) -> None:
             raise
 
 
-def sweep(directory: Path) -> None:
+def remove_leftovers(directory: Path) -> None:
     """Remove what interrupted writers left."""
     for path in directory.glob(".*.new"):
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Saving: what differs from the factory becomes a new generation on flash. `save` is the whole story."""
+"""Generations: what differs from the factory becomes a new one on flash. `save` is the whole story."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from firmware import __version__
-from firmware.errors import Failure, Refused
-from firmware.store import archive, changes, flash, journal, rules, shelf, state, tree
+from firmware.errors import Failure, NewerFormat, Refused
+from firmware.store import archive, flash, repository, rules, saved_state, snapshot
 from firmware.store.archive import Archive, Draft, Label
 from firmware.store.changes import Changes
-from firmware.store.places import NODE, Places
-from firmware.store.shelf import Generation
-from firmware.store.tree import Target
+from firmware.store.paths import NODE, Paths
+from firmware.store.repository import Generation
+from firmware.store.saved_state import SavedState
+from firmware.store.snapshot import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Save:
+class SaveResult:
     """What a save did: the generation that now holds everything, and what had not been saved before (but for quiet
     paths). Not `fresh`: there was nothing to save. `notes`: what went wrong once the save itself was safe."""
 
@@ -33,28 +34,41 @@ class Save:
 
     def json(self) -> dict[str, Any]:
         """As others read it."""
-        return {**describe(self.generation), "fresh": self.fresh, **self.changes.json(), "notes": self.notes}
+        return {**self.generation.json(), "fresh": self.fresh, **self.changes.json(), "notes": self.notes}
 
 
-def save(message: str = "", *, who: str, places: Places = NODE) -> Save:
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """A generation, verified now. The `current` one is what a reboot would bring back."""
+
+    generation: Generation
+    current: bool
+
+    def json(self) -> dict[str, Any]:
+        """As others read it."""
+        one = self.generation
+        return {**one.json(), "current": self.current, "verified": one.verified, "problem": one.problem}
+
+
+def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
     """Save what is below /etc. It is on flash, verified, when this returns; if it fails, nothing that was saved is touched.
 
     Failure says what stood in the way; Refused or Invalid, if a node could not start from what is there.
     """
-    with flash.naming(places.etc):
-        draft = tree.draft(rules.load(places), places)
-    with flash.opened(write=True, places=places) as directory:
-        before = state.best(directory, places)
-        label = _label(directory, message, who)
-        ready, target = _prepared(label, draft, places)
-        found = changes.between(before.entries, target.entries)
-        if before.generation and before.generation.number == label.generation - 1 and not found.paths:
-            state.write(before, places)
-            return Save(before.generation, found, fresh=False)
-        return _commit("save", ready, target, found, directory, places)
+    with flash.convert_os_errors(paths.etc):
+        draft = snapshot.capture(rules.load(paths), paths)
+    with repository.open_directory(write=True, paths=paths) as directory:
+        before = saved_state.find_newest(directory, paths)
+        label = _new_label(directory, message, who)
+        ready, target = _build(label, draft, paths)
+        changes = Changes.between(before.entries, target.entries)
+        if before.generation and before.generation.number == label.generation - 1 and not changes.paths:
+            saved_state.write(before, paths)
+            return SaveResult(before.generation, changes, fresh=False)
+        return _add("save", ready, target, changes, directory, paths)
 
 
-def take(data: bytes, *, who: str, places: Places = NODE) -> Save:
+def import_archive(data: bytes, *, who: str, paths: Paths = NODE) -> SaveResult:
     """Make an exported archive a generation of this node. Refused, whole, if there is anything wrong with it."""
     try:
         foreign = archive.parse(data)
@@ -64,100 +78,89 @@ def take(data: bytes, *, who: str, places: Places = NODE) -> Save:
     contents = {path: foreign.content(path) for path in foreign.offsets}
     draft = Draft(foreign.items, contents, foreign.removed)
     origin = f"imported: generation {foreign.label.generation} of {foreign.label.time}"
-    with flash.opened(write=True, places=places) as directory:
-        before = state.best(directory, places)
-        label = _label(directory, f"{origin}: {foreign.label.message}".removesuffix(": "), who)
-        ready, target = _prepared(label, draft, places)
-        return _commit("import", ready, target, changes.between(before.entries, target.entries), directory, places)
+    with repository.open_directory(write=True, paths=paths) as directory:
+        before = saved_state.find_newest(directory, paths)
+        label = _new_label(directory, f"{origin}: {foreign.label.message}".removesuffix(": "), who)
+        ready, target = _build(label, draft, paths)
+        return _add("import", ready, target, Changes.between(before.entries, target.entries), directory, paths)
 
 
-def factory(*, who: str, places: Places = NODE) -> tuple[Save, Target]:
+def save_factory(*, who: str, paths: Paths = NODE) -> tuple[SaveResult, Target]:
     """Save the factory's own state, so that the next boot gives it; also the tree that it is."""
-    with flash.opened(write=True, places=places) as directory:
-        before = state.best(directory, places)
-        ready, target = _prepared(_label(directory, "factory reset", who), Draft({}, {}, ()), places)
-        return _commit(
-            "reset", ready, target, changes.between(before.entries, target.entries), directory, places
-        ), target
+    with repository.open_directory(write=True, paths=paths) as directory:
+        before = saved_state.find_newest(directory, paths)
+        ready, target = _build(_new_label(directory, "factory reset", who), Draft({}, {}, ()), paths)
+        changes = Changes.between(before.entries, target.entries)
+        return _add("reset", ready, target, changes, directory, paths), target
 
 
-def history(*, places: Places = NODE) -> list[dict[str, Any]]:
-    """All generations, newest first, each verified now. The current one is what a reboot would bring back."""
-    with flash.opened(write=False, places=places) as directory:
-        best = state.best(directory, places).generation
-        found = [shelf.describe(directory, number) for number in shelf.numbers(directory)]
-    return [
-        {
-            **describe(one), "current": best is not None and one.number == best.number,
-            "verified": one.verified, "problem": one.problem,
-        }
-        for one in found
-    ]  # fmt: skip
+def history(*, paths: Paths = NODE) -> list[HistoryEntry]:
+    """All generations, newest first, each verified now."""
+    with repository.open_directory(write=False, paths=paths) as directory:
+        current = saved_state.find_newest(directory, paths).generation
+        found = [repository.summarize(directory, number) for number in repository.numbers(directory)]
+    return [HistoryEntry(one, current is not None and one.number == current.number) for one in found]
 
 
-def load(number: int, *, places: Places = NODE) -> Archive:
-    """A generation, verified; Failure if it is damaged or not there."""
-    with flash.opened(write=False, places=places) as directory:
+def load(number: int, *, paths: Paths = NODE) -> Archive:
+    """A generation, verified; Failure if it is damaged or not there, NewerFormat if a newer firmware wrote it."""
+    with repository.open_directory(write=False, paths=paths) as directory:
         try:
-            return shelf.load(directory, number)
+            return repository.load(directory, number)
+        except NewerFormat:
+            raise
         except Failure as error:
             raise Failure(f"generation {number}: {error}", error.hint or "config history") from None
 
 
-def current(*, places: Places = NODE) -> Archive | None:
+def load_current(*, paths: Paths = NODE) -> Archive | None:
     """The generation that a reboot would bring back; None if that is the factory."""
-    with flash.opened(write=False, places=places) as directory:
-        one = state.best(directory, places).generation
-        return shelf.load(directory, one.number) if one else None
+    with repository.open_directory(write=False, paths=paths) as directory:
+        one = saved_state.find_newest(directory, paths).generation
+        return repository.load(directory, one.number) if one else None
 
 
-def describe(one: Generation) -> dict[str, Any]:
-    """A generation as others read it."""
-    return {
-        "generation": one.number, "digest": one.digest, "time": one.time, "message": one.message, "version": one.version,
-        "who": one.who,
-    }  # fmt: skip
-
-
-def noted(what: str, *, generation: int, who: str, places: Places = NODE) -> tuple[str, ...]:
-    """Write to the journal that something was done; what went wrong with that, if anything did."""
+def note_in_journal(what: str, *, generation: int, who: str, paths: Paths = NODE) -> tuple[str, ...]:
+    """Write to the journal that something was done; returns what went wrong with that, if anything did."""
     notes: list[str] = []
-    with _noting(notes.append), flash.opened(write=True, places=places) as directory:
-        journal.note(directory, what, generation=generation, who=who)
+    with _failures_noted(notes.append), repository.open_directory(write=True, paths=paths) as directory:
+        repository.append_journal(directory, what, generation=generation, who=who)
     return tuple(notes)
 
 
-def _label(directory: Path, message: str, who: str) -> Label:
-    number = max(shelf.numbers(directory), default=0) + 1
-    return Label(number, journal.stamp(), message, __version__, who)
+def _new_label(directory: Path, message: str, who: str) -> Label:
+    number = max(repository.numbers(directory), default=0) + 1
+    return Label(number, repository.utc_now(), message, __version__, who)
 
 
-def _prepared(label: Label, draft: Draft, places: Places) -> tuple[Archive, Target]:
+def _build(label: Label, draft: Draft, paths: Paths) -> tuple[Archive, Target]:
     """The archive, and the tree that a restore of just its bytes gives, which a node can start from."""
     ready = archive.parse(archive.build(label, draft))
-    target = tree.compose(ready, places)
-    tree.check_config(target.config())
+    target = snapshot.compose(ready, paths)
+    snapshot.require_bootable_config(target.config())
     return ready, target
 
 
-def _commit(what: str, ready: Archive, target: Target, found: Changes, directory: Path, places: Places) -> Save:
-    one = shelf.generation(ready.label.generation, ready)
-    flash.sweep(directory)
-    shelf.make_room(directory, len(ready.data))
+def _add(what: str, ready: Archive, target: Target, changes: Changes, directory: Path, paths: Paths) -> SaveResult:
+    """Put the archive on flash; from the rename on it is what a reboot brings back."""
+    one = Generation.from_archive(ready.label.generation, ready)
+    flash.remove_leftovers(directory)
+    repository.make_room(directory, len(ready.data))
     # From the rename on, what is remembered of the last save would be wrong; should we die there, nobody believes it.
-    state.forget(places)
-    flash.commit(shelf.path_of(directory, one.number), ready.data)
-    state.write(state.of(one, target, shelf.identity(directory, one.number)), places)
+    saved_state.forget(paths)
+    flash.write_durably(repository.path_of(directory, one.number), ready.data)
+    identity = repository.file_identity(directory, one.number)
+    saved_state.write(SavedState.from_target(one, target, identity), paths)
     notes: list[str] = []
-    with _noting(notes.append):
-        journal.note(directory, what, generation=one.number, who=one.who, message=one.message)
-    with _noting(notes.append):
-        shelf.prune(directory)
-    return Save(one, changes.without_quiet(found, target.rules), fresh=True, notes=tuple(notes))
+    with _failures_noted(notes.append):
+        repository.append_journal(directory, what, generation=one.number, who=one.who, message=one.message)
+    with _failures_noted(notes.append):
+        repository.prune(directory)
+    return SaveResult(one, changes.without_quiet(target.rules), fresh=True, notes=tuple(notes))
 
 
 @contextmanager
-def _noting(note: Callable[[str], None]) -> Iterator[None]:
+def _failures_noted(note: Callable[[str], None]) -> Iterator[None]:
     """For what may fail without making a save less safe."""
     try:
         yield

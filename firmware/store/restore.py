@@ -4,16 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.errors import Failure
-from firmware.store import flash, generations, place, rules, shelf, state, tree
+from firmware.errors import Failure, NewerFormat
+from firmware.store import flash, generations, repository, rules, saved_state, snapshot
+from firmware.store.apply import apply_target, keep_nothing
 from firmware.store.changes import Changes
-from firmware.store.places import NODE, Places
-from firmware.store.shelf import Generation
-from firmware.store.tree import Target
+from firmware.store.paths import NODE, Paths
+from firmware.store.repository import Generation
+from firmware.store.saved_state import SavedState
+from firmware.store.snapshot import Target
 
 
 @dataclass(frozen=True, slots=True)
-class Restored:
+class RestoreResult:
     """What a restore did: the generation (None: the factory), the paths below /etc that it changed, and in words for the
     console what it chose and why."""
 
@@ -22,73 +24,76 @@ class Restored:
     lines: tuple[str, ...]
 
 
-def restore(*, live: bool = False, places: Places = NODE) -> Restored:
+def restore(*, live: bool = False, paths: Paths = NODE) -> RestoreResult:
     """Put the newest generation that verifies below /etc, else the one before, and so on; else the factory.
 
     Without `live`, at boot, it makes the best of whatever it finds. With `live`, on a node that runs, the quiet
-    paths that there are stay as they are (see `_quiet`), and a flash that cannot be reached is a Failure.
+    paths that there are stay as they are (see `_keep_quiet`), and a flash that cannot be reached is a Failure.
     """
     problems: list[str] = []
+    result = None
     try:
-        with flash.opened(write=False, places=places) as directory:
-            done = _newest(directory, live, problems, places)
+        with repository.open_directory(write=False, paths=paths) as directory:
+            result = _restore_newest(directory, live, problems, paths)
     except Failure as error:
         if live:
             raise
         problems.append(str(error))
-        done = None
-    return done or _factory(live, problems, places)
+    return result or _restore_factory(live, problems, paths)
 
 
-def _newest(directory: Path, live: bool, problems: list[str], places: Places) -> Restored | None:
-    for number in shelf.numbers(directory):
-        seen = shelf.identity(directory, number)
+def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Paths) -> RestoreResult | None:
+    for number in repository.numbers(directory):
+        identity = repository.file_identity(directory, number)
         try:
-            found = shelf.load(directory, number)
+            saved = repository.load(directory, number)
+        except NewerFormat as error:
+            problems.append(str(error))
+            continue
         except Failure as error:
             problems.append(f"generation {number} is damaged: {error}")
             continue
-        target, one = tree.compose(found, places), shelf.generation(number, found)
+        target, one = snapshot.compose(saved, paths), Generation.from_archive(number, saved)
         try:
-            changed = place.put(target, keep=_quiet(target, places) if live else place.nothing, places=places)
+            changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
         except Failure as error:
             problems.append(f"generation {number} could not be restored: {error}")
             continue
-        state.write(state.of(one, target, seen), places)
-        return Restored(one, changed, (f"restored generation {number} of {one.time}", *problems))
+        saved_state.write(SavedState.from_target(one, target, identity), paths)
+        return RestoreResult(one, changes, (f"restored generation {number} of {one.time}", *problems))
     return None
 
 
-def _factory(live: bool, problems: list[str], places: Places) -> Restored:
-    with flash.naming(places.factory):
-        target = tree.compose(None, places)
-        changed = place.put(target, keep=_quiet(target, places) if live else place.nothing, places=places)
-        state.write(state.of(None, target), places)
-    return Restored(None, changed, ("restored the factory configuration", *(problems or ["nothing is saved"])))
+def _restore_factory(live: bool, problems: list[str], paths: Paths) -> RestoreResult:
+    with flash.convert_os_errors(paths.factory):
+        target = snapshot.compose(None, paths)
+        changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
+        saved_state.write(SavedState.from_target(None, target), paths)
+    return RestoreResult(None, changes, ("restored the factory configuration", *(problems or ["nothing is saved"])))
 
 
-def rollback(number: int, *, who: str, places: Places = NODE) -> Restored:
+def roll_back(number: int, *, who: str, paths: Paths = NODE) -> RestoreResult:
     """Put one generation below /etc. It is not saved by that, and the quiet paths that there are stay as they are."""
-    found = generations.load(number, places=places)
-    target = tree.compose(found, places)
-    changed = place.put(target, keep=_quiet(target, places), places=places)
-    notes = generations.noted("rollback", generation=number, who=who, places=places)
-    return Restored(shelf.generation(number, found), changed, notes)
+    saved = generations.load(number, paths=paths)
+    target = snapshot.compose(saved, paths)
+    changes = apply_target(target, keep=_keep_quiet(target, paths), paths=paths)
+    notes = generations.note_in_journal("rollback", generation=number, who=who, paths=paths)
+    return RestoreResult(Generation.from_archive(number, saved), changes, notes)
 
 
-def reset(*, who: str, places: Places = NODE) -> Restored:
+def reset_to_factory(*, who: str, paths: Paths = NODE) -> RestoreResult:
     """Back to the factory's /etc, for good: it is saved first. The generations before stay.
 
     The quiet paths that there are stay as they are until the next boot.
     """
-    saved, target = generations.factory(who=who, places=places)
-    changed = place.put(target, keep=_quiet(target, places), places=places)
-    return Restored(saved.generation, changed, saved.notes)
+    saved, target = generations.save_factory(who=who, paths=paths)
+    changes = apply_target(target, keep=_keep_quiet(target, paths), paths=paths)
+    return RestoreResult(saved.generation, changes, saved.notes)
 
 
-def _quiet(target: Target, places: Places) -> Callable[[str], bool]:
+def _keep_quiet(target: Target, paths: Paths) -> Callable[[str], bool]:
     """What a node that runs keeps: its identity, and what it remembers of its syncs. An old memory would let the peer
     overwrite what was just put back; so what the rules say now counts as well as what they will say.
     """
-    laws = (rules.own(places), target.rules)
-    return lambda path: any(law.is_quiet(path) for law in laws)
+    both = (rules.load_tolerant(paths), target.rules)
+    return lambda path: any(one.is_quiet(path) for one in both)

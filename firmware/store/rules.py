@@ -11,16 +11,18 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from firmware import files
-from firmware.errors import Invalid
-from firmware.store.places import NODE, Places
+from firmware.errors import Failure, Invalid, system_hint
+from firmware.store.paths import NODE, Paths
 
 FILE = "/etc/firmware/save.rules"
 
-#: our own half-written files and staged pushes: no rule of anybody's can make these worth saving
-_OURS = (f"{files.TEMPORARY}????????", "/etc/.staging")
-_WILD = {"*": "[^/]*", "?": "[^/]"}
+#: half-written files of the firmware and staged pushes: no rule can make these worth saving
+_ALWAYS_IGNORED = (f"{files.TEMPORARY}????????", "/etc/.staging")
+_REMEDY = f"put the factory's there: cp /usr/share/factory{FILE} {FILE}"
+_WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +41,37 @@ class Rules:
         return self.quiet.fullmatch(path) is not None
 
 
-def load(places: Places = NODE) -> Rules:
+def load(paths: Paths = NODE) -> Rules:
     """This node's rules: its own file, or the factory's where there is none. Invalid, with FILE:LINE, if it has errors."""
-    for path in (places.on_disk(FILE), places.in_factory(FILE)):
-        if path.is_file():
-            return parse(path.read_text("utf-8", "surrogateescape"), str(path))
-    return parse("", FILE)
+    for path in (paths.in_etc(FILE), paths.in_factory(FILE)):
+        text = _read(path)
+        if text is not None:
+            return parse(text, str(path))
+    return parse("")
 
 
-def own(places: Places = NODE) -> Rules:
-    """This node's rules for who only looks: in place of broken ones, the factory's."""
-    path = places.on_disk(FILE)
-    return sane(path.read_bytes() if path.is_file() else None, places)
+def load_tolerant(paths: Paths = NODE) -> Rules:
+    """This node's rules for whoever only compares: where its file has errors or cannot be read, the factory's."""
+    try:
+        text = _read(paths.in_etc(FILE))
+    except Failure:
+        text = None
+    return parse_tolerant(text, paths)
 
 
-def sane(text: bytes | None, places: Places = NODE) -> Rules:
+def parse_tolerant(text: str | None, paths: Paths = NODE) -> Rules:
     """The rules in `text`, or the factory's where there is none or it has errors: a restore has to work regardless."""
-    path = places.in_factory(FILE)
-    for candidate in (text, path.read_bytes() if path.is_file() else None):
-        with suppress(Invalid):
-            if candidate is not None:
-                return parse(candidate.decode("utf-8", "surrogateescape"))
+    with suppress(Invalid):
+        if text is not None:
+            return parse(text)
+    with suppress(Failure):
+        return parse(_read(paths.in_factory(FILE)) or "")
     return parse("")
 
 
 def parse(text: str, name: str = FILE) -> Rules:
     """The rules in a text; `name` stands in messages."""
-    patterns: dict[str, list[str]] = {"ignore": [*_OURS], "quiet": []}
+    patterns: dict[str, list[str]] = {"ignore": [*_ALWAYS_IGNORED], "quiet": []}
     problems = []
     for number, line in enumerate(text.split("\n"), 1):
         words = line.split(maxsplit=1)
@@ -77,13 +83,26 @@ def parse(text: str, name: str = FILE) -> Rules:
             patterns[words[0]].append(words[1].strip())
     if problems:
         raise Invalid(f"{name}: not understood", problems=problems)
-    return Rules(_union(patterns["ignore"]), _union(patterns["quiet"]))
+    return Rules(_any_of(patterns["ignore"]), _any_of(patterns["quiet"]))
 
 
-def _union(patterns: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(_translated, patterns)) or r"(?!)", re.DOTALL)
+def _read(path: Path) -> str | None:
+    """The text of a rules file, None if there is none. Failure if it cannot be read."""
+    try:
+        if path.is_file():
+            return path.read_bytes().decode("utf-8", "surrogateescape")
+        if not path.exists():
+            return None
+        reason, hint = "it is not a file", _REMEDY
+    except OSError as error:
+        reason, hint = error.strerror or str(error), system_hint(error) or _REMEDY
+    raise Failure(f"{path}: {reason}", hint)
 
 
-def _translated(pattern: str) -> str:
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_regular_expression, patterns)) or r"(?!)", re.DOTALL)
+
+
+def _regular_expression(pattern: str) -> str:
     start = "" if pattern.startswith("/") else ".*/"
-    return start + "".join(_WILD.get(char, re.escape(char)) for char in pattern.rstrip("/")) + "(?:/.*)?"
+    return start + "".join(_WILDCARDS.get(char, re.escape(char)) for char in pattern.rstrip("/")) + "(?:/.*)?"

@@ -53,7 +53,7 @@ def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, A
 
 
 def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any]:
-    from firmware.textdiff import text_diff
+    from firmware.store.textdiff import unified_diff
 
     old, new = now.block.encode(), proposal.block.text.encode()
     here = manifest.look(Path(CONFIG))
@@ -63,7 +63,7 @@ def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any
     )
     return {
         "path": CONFIG, "change": "changed" if old else "added", "before": before, "after": after,
-        "diff": text_diff(CONFIG, old, new) if diff else None,
+        "diff": unified_diff(CONFIG, old, new) if diff else None,
     }  # fmt: skip
 
 
@@ -89,14 +89,14 @@ class _Differences:
 
     def between(self, old: Entry | None, new: Entry | None) -> str | None:
         """The difference of two versions of a file, None where it is not to be shown."""
-        from firmware.textdiff import text_diff
+        from firmware.store.textdiff import unified_diff
 
         if self._characters <= 0:
             return "... not shown: there is more than enough before it\n"
         before, after = self._bytes(old), self._bytes(new)
         self._lines -= sum(data.count(b"\n") for data in (before, after) if data)
         path = new.path if new else old.path if old else ""
-        text = text_diff(path, before, after, coarse=self._lines < 0)
+        text = unified_diff(path, before, after, coarse=self._lines < 0)
         self._characters -= len(text or "")
         return text
 

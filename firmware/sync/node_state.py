@@ -14,7 +14,7 @@ from firmware.rc.document import Block
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Service
-from firmware.store import changes
+from firmware.store import changes, saved_state
 from firmware.sync import transaction, versions
 from firmware.sync.proposal import TITLE
 from firmware.sync.settings import Settings
@@ -90,7 +90,7 @@ def local_state(settings: Settings, *, config: Path = Path(document.PATH), root:
             services[block.title] = ServiceDigests(now, loaded, saved_digest(block.title))
     return NodeState(
         settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
-        changes.unsaved().paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
+        changes.unsaved_changes().paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
     )  # fmt: skip
 
 
@@ -116,11 +116,12 @@ def _is_down(service: Service, block: Block) -> bool:
 
 def saved_digest(title: str) -> str:
     """The digest of a service as it would come back from flash; "" if it would not."""
-    block = changes.saved_block(title)
+    saved = saved_state.load()
+    block = saved.block(Title.parse(title))
     service = catalog.find(Title.parse(title).service)
     if block is None or service is None:
         return ""
-    kept = manifest.under(changes.saved_entries(), service.owns)
+    kept = manifest.under(saved.entries, service.owns)
     return content.digest(block, kept)
 
 

@@ -316,7 +316,7 @@ def test_changes_is_quick(node: Node) -> None:
     """It is asked after every change; hashing a thousand files must not be felt."""
     node.sh("mkdir /etc/many; for i in $(seq 1000); do echo $i >/etc/many/$i; done")
     node.config("save")
-    script = "import time; from firmware.store import changes; s = time.process_time(); changes.unsaved(); print(time.process_time() - s)"
+    script = "import time; from firmware.store import changes; s = time.process_time(); changes.unsaved_changes(); print(time.process_time() - s)"
     assert float(node.lab.run(1, "python3", "-c", script).stdout) < 0.5
 
 
@@ -333,7 +333,7 @@ def test_what_is_too_large_is_refused_before_it_lies_in_memory(node: Node) -> No
 
 
 def test_a_save_that_memory_is_too_small_for_is_refused_with_the_largest_file(node: Node) -> None:
-    small = "from firmware.store import tree; tree._memory = lambda: 100 << 20; from firmware.__main__ import main; main(['config', 'save'])"
+    small = "from firmware.store import snapshot; snapshot._available_memory = lambda: 100 << 20; from firmware.__main__ import main; main(['config', 'save'])"
     node.sh("truncate -s 30M /etc/haproxy/core")
     try:
         said = node.lab.run(1, "python3", "-c", small, check=False).stderr

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from firmware import manifest
 from firmware.manifest import Entry
-from firmware.store import restore, rules, tree
-from firmware.store.places import Places
-from firmware.store.restore import Restored
+from firmware.store import restore, rules, snapshot
+from firmware.store.paths import Paths
+from firmware.store.restore import RestoreResult
 
 TOP = Path(__file__).resolve().parents[2]
 RULES = TOP / "overlay/etc/firmware/save.rules"
@@ -17,9 +17,9 @@ PASSWD = "root:x:0:0:root:/root:/bin/sh\nhaproxy:x:101:101::/:/bin/false\n"
 CONFIG = "service haproxy\n"
 
 
-def make(top: Path) -> Places:
+def make(top: Path) -> Paths:
     """A node as the factory made it, booted for the first time."""
-    places = Places(top / "etc", top / "factory", top / "flash", top / "run")
+    places = Paths(top / "etc", top / "factory", top / "flash", top / "run")
     for name, text in {
         "config.rc": CONFIG, "passwd": PASSWD, "group": "root:x:0:\nhaproxy:x:101:\n", "hosts": "127.0.0.1 localhost\n",
         "haproxy/haproxy.cfg": "global\n", "haproxy/errors/503.http": "HTTP/1.1 503 no\n",
@@ -33,12 +33,12 @@ def make(top: Path) -> Places:
     return places
 
 
-def reboot(places: Places) -> Restored:
+def reboot(places: Paths) -> RestoreResult:
     """Everything in RAM is gone; the factory's /etc is unpacked; what was saved is restored."""
     shutil.rmtree(places.etc, ignore_errors=True)
     shutil.rmtree(places.run, ignore_errors=True)
     copy(places.factory, places.etc)
-    return restore.restore(places=places)
+    return restore.restore(paths=places)
 
 
 def copy(source: Path, target: Path) -> None:
@@ -59,17 +59,17 @@ def write(path: Path, text: str | bytes, mode: int | None = None) -> None:
         path.chmod(mode)
 
 
-def entries(places: Places) -> Mapping[str, Entry]:
+def entries(places: Paths) -> Mapping[str, Entry]:
     """Everything below /etc that is the store's business."""
-    return tree.running(rules.own(places), places)
+    return snapshot.current_entries(rules.load_tolerant(places), places)
 
 
-def whole(places: Places) -> Mapping[str, Entry]:
+def whole(places: Paths) -> Mapping[str, Entry]:
     """Everything below /etc, without exception."""
     return manifest.scan(places.etc, named=Path("/etc"))
 
 
-def owners(places: Places) -> Mapping[str, tuple[int, int]]:
+def owners(places: Paths) -> Mapping[str, tuple[int, int]]:
     """The owners of everything below /etc, by number."""
     found = {}
     for path in places.etc.rglob("*"):

@@ -13,7 +13,7 @@ TOP = Path(__file__).parents[2] / "firmware"
 #: from the ground up; a module may import from its own floor and from those below
 FLOORS = (
     ("firmware.errors", "firmware.printable", "firmware"),
-    ("firmware.run", "firmware.files", "firmware.textdiff", "firmware.log"),
+    ("firmware.run", "firmware.files", "firmware.log"),
     (
         "firmware.native",
         "firmware.processes",

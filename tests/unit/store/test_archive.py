@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from firmware import manifest, native
 from firmware.errors import Failure
 from firmware.manifest import Entry
-from firmware.store import archive, tar
-from firmware.store.archive import Archive, Draft, Item, Label
+from firmware.store import archive
+from firmware.store.archive import Archive, Draft, Label, tar
+from firmware.store.archive.item import Item, to_row
 
 LABEL = Label(7, "2026-01-31T23:59:59Z", "before the upgrade", "1.2.3", "root at ttyS0")
 ODD = "trailing blank \n\udcff\t\u00e9"
@@ -173,7 +174,7 @@ def header(row: dict[str, Any]) -> bytes:
 
 
 def row(item: Item, **other: Any) -> dict[str, Any]:
-    return {**archive._row(item), **other}
+    return {**to_row(item), **other}
 
 
 GOOD = file("/etc/config.rc", b"service x\n")

@@ -20,18 +20,18 @@ import pytest
 
 from firmware import files
 from firmware.errors import Failure
-from firmware.store import changes, flash, generations, shelf
-from firmware.store.places import Places
+from firmware.store import changes, flash, generations, repository
+from firmware.store.paths import Paths
 
 SAVER = """
 import sys
 from pathlib import Path
 from firmware.commands.cli import complain
 from firmware.store import generations
-from firmware.store.places import Places
+from firmware.store.paths import Paths
 top = Path(sys.argv[1])
 try:
-    done = generations.save("", who="tester", places=Places(top / "etc", top / "factory", top / "flash", top / "run"))
+    done = generations.save("", who="tester", paths=Paths(top / "etc", top / "factory", top / "flash", top / "run"))
 except generations.Failure as error:
     sys.exit(complain("config save", error))
 print("saved", done.generation.number, *done.notes, flush=True)
@@ -40,51 +40,51 @@ print("saved", done.generation.number, *done.notes, flush=True)
 #: what is done to the file that is being written and to its directory, in this order and no other
 ORDER = [
     "open new", "write new", "fsync new", "dontneed new", "close new", "open new", "read new", "close new",
-    "rename", "open shelf", "fsync shelf", "close shelf",
+    "rename", "open directory", "fsync directory", "close directory",
 ]  # fmt: skip
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Places:
+def node(tmp_path: Path) -> Paths:
     """A node with one generation, and something new to save as the second."""
     places = directory_node.make(tmp_path)
     directory_node.write(places.etc / "config.rc", "service haproxy\n# 1\n")
-    generations.save("", who="tester", places=places)
+    generations.save("", who="tester", paths=places)
     directory_node.write(places.etc / "config.rc", "service haproxy\n# 2\n")
     return places
 
 
-def save(node: Places, *before: str, python: str = SAVER) -> "subprocess.CompletedProcess[str]":
+def save(node: Paths, *before: str, python: str = SAVER) -> "subprocess.CompletedProcess[str]":
     """Save in a process of its own."""
     argv = [*before, sys.executable, "-c", python, str(node.flash.parent)]
     return subprocess.run(argv, capture_output=True, text=True, cwd=directory_node.TOP, timeout=60)
 
 
-def new_file(node: Places) -> Path:
-    return node.shelf / ".000002.tar.new"
+def new_file(node: Paths) -> Path:
+    return node.repository / ".000002.tar.new"
 
 
-def traced(node: Places, log: Path, *inject: str) -> list[str]:
+def traced(node: Paths, log: Path, *inject: str) -> list[str]:
     """strace for a save: it sees only the calls on the new file, its final name and the directory."""
-    paths = [new_file(node), shelf.path_of(node.shelf, 2), node.shelf]
+    paths = [new_file(node), repository.path_of(node.repository, 2), node.repository]
     chosen = [word for path in paths for word in ("-P", str(path))]
     return ["strace", "-f", "-qq", "-y", "-o", str(log), *chosen, *inject]
 
 
-def calls(node: Places, log: Path) -> list[str]:
+def calls(node: Paths, log: Path) -> list[str]:
     """The traced calls as words, such as "fsync new"; repeated writes and reads are one."""
     found: list[str] = []
     for line in log.read_text().splitlines():
         match = re.match(r"\d+ +(\w+)\(", line)
         name = {"openat": "open", "fadvise64": "dontneed"}.get(match[1], match[1]) if match else ""
-        what = "new" if str(new_file(node)) in line else "shelf"
+        what = "new" if str(new_file(node)) in line else "directory"
         word = "rename" if name.startswith("rename") else f"{name} {what}"
         if word in ORDER and (not found or found[-1] != word):
             found.append(word)
     return found
 
 
-def test_the_order_of_the_system_calls(node: Places, tmp_path: Path) -> None:
+def test_the_order_of_the_system_calls(node: Paths, tmp_path: Path) -> None:
     log = tmp_path / "log"
     done = save(node, *traced(node, log))
     assert done.stdout == "saved 2\n"
@@ -97,11 +97,11 @@ def test_the_order_of_the_system_calls(node: Places, tmp_path: Path) -> None:
     assert "O_EXCL" in next(line for line in text.splitlines() if "O_CREAT" in line and ".new" in line)
 
 
-def test_the_order_is_seen_from_outside(node: Places, tmp_path: Path) -> None:
+def test_the_order_is_seen_from_outside(node: Paths, tmp_path: Path) -> None:
     """The test above would notice the classic mistakes: no fsync, no fsync of the directory, the rename first."""
     wrong = {
         "os.fsync = lambda handle: None": "fsync new",
-        "files.sync_directory = lambda path: None": "fsync shelf",
+        "files.sync_directory = lambda path: None": "fsync directory",
         "flash._read_back = lambda path: path": "read new",
     }
     for mutation, lost in wrong.items():
@@ -112,9 +112,9 @@ def test_the_order_is_seen_from_outside(node: Places, tmp_path: Path) -> None:
             python=f"import os\nfrom firmware import files\nfrom firmware.store import flash\n{mutation}\n{SAVER}",
         )
         assert lost not in calls(node, log)
-        for path in node.shelf.glob("000002.tar"):
+        for path in node.repository.glob("000002.tar"):
             path.unlink()
-        node.state.unlink(missing_ok=True)
+        node.saved_state.unlink(missing_ok=True)
 
 
 FAULTS = [
@@ -125,7 +125,7 @@ WORDS = {"EIO": "Input/output error", "ENOSPC": "No space left on device", "EROF
 
 
 @pytest.mark.parametrize(("call", "error", "when"), FAULTS)
-def test_every_call_on_the_new_file_may_fail(node: Places, tmp_path: Path, call: str, error: str, when: int) -> None:
+def test_every_call_on_the_new_file_may_fail(node: Paths, tmp_path: Path, call: str, error: str, when: int) -> None:
     log = tmp_path / "log"
     only_new = ["strace", "-f", "-qq", "-o", str(log), "-P", str(new_file(node))]
     done = save(node, *only_new, "-e", f"inject={call}:error={error}:when={when}")
@@ -134,26 +134,35 @@ def test_every_call_on_the_new_file_may_fail(node: Places, tmp_path: Path, call:
 
 
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
-def test_the_fsync_of_the_directory_may_fail(node: Places, tmp_path: Path, error: str) -> None:
+def test_the_fsync_of_the_directory_may_fail(node: Paths, tmp_path: Path, error: str) -> None:
     log = tmp_path / "log"
     done = save(
-        node, "strace", "-f", "-qq", "-o", str(log), "-P", str(node.shelf), "-e", f"inject=fsync:error={error}:when=1"
+        node,
+        "strace",
+        "-f",
+        "-qq",
+        "-o",
+        str(log),
+        "-P",
+        str(node.repository),
+        "-e",
+        f"inject=fsync:error={error}:when=1",
     )
     assert "INJECTED" in log.read_text()
     failed(node, done, WORDS[error])
 
 
-def failed(node: Places, done: "subprocess.CompletedProcess[str]", reason: str) -> None:
+def failed(node: Paths, done: "subprocess.CompletedProcess[str]", reason: str) -> None:
     """The save said so, naming path and reason; nothing is left of it; the good one is untouched; a later one works."""
     assert (done.returncode, done.stdout) == (1, "")
     assert re.match(rf"config save: {node.flash}[^ ]*: {reason}\n", done.stderr)
-    assert sorted(path.name for path in node.shelf.iterdir()) == ["000001.tar", "journal"]
-    assert changes.unsaved(places=node).changed == ("/etc/config.rc",)
+    assert sorted(path.name for path in node.repository.iterdir()) == ["000001.tar", "journal"]
+    assert changes.unsaved_changes(paths=node).changed == ("/etc/config.rc",)
     kept = directory_node.entries(node)
     assert directory_node.reboot(node).lines[0].startswith("restored generation 1 ")
     assert directory_node.entries(node) != kept
     directory_node.write(node.etc / "config.rc", "service haproxy\n# 2\n")
-    assert generations.save("", who="tester", places=node).generation.number == 2
+    assert generations.save("", who="tester", paths=node).generation.number == 2
 
 
 RESTORER = SAVER.replace('generations.save("", who="tester", ', "restore.restore(").replace(
@@ -161,9 +170,9 @@ RESTORER = SAVER.replace('generations.save("", who="tester", ', "restore.restore
 )
 
 
-def test_a_generation_that_the_device_does_not_give_back(node: Places, tmp_path: Path) -> None:
-    generations.save("", who="tester", places=node)
-    newest = shelf.path_of(node.shelf, 2)
+def test_a_generation_that_the_device_does_not_give_back(node: Paths, tmp_path: Path) -> None:
+    generations.save("", who="tester", paths=node)
+    newest = repository.path_of(node.repository, 2)
     fault = ["strace", "-f", "-qq", "-o", str(tmp_path / "log"), "-P", str(newest), "-e", "inject=read:error=EIO"]
     done = save(node, *fault, python=RESTORER.replace("print(", "print(*done.lines, sep='\\n') #"))
     assert done.stdout.splitlines()[0].startswith("restored generation 1 of 20")
@@ -171,16 +180,16 @@ def test_a_generation_that_the_device_does_not_give_back(node: Places, tmp_path:
     assert (node.etc / "config.rc").read_text() == "service haproxy\n# 1\n"
 
 
-def test_what_is_read_back_is_compared(node: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_read_back_is_compared(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = flash._read_back
     monkeypatch.setattr(flash, "_read_back", lambda path: genuine(path)[:-1] + b"!")
     with pytest.raises(Failure, match="what was read back is not what was written"):
-        generations.save("", who="tester", places=node)
-    assert sorted(path.name for path in node.shelf.iterdir()) == ["000001.tar", "journal"]
+        generations.save("", who="tester", paths=node)
+    assert sorted(path.name for path in node.repository.iterdir()) == ["000001.tar", "journal"]
 
 
-def test_a_full_journal_does_not_make_a_save_fail(node: Places, tmp_path: Path) -> None:
-    journal = node.shelf / "journal"
+def test_a_full_journal_does_not_make_a_save_fail(node: Paths, tmp_path: Path) -> None:
+    journal = node.repository / "journal"
     done = save(
         node, "strace", "-f", "-qq", "-o", str(tmp_path / "log"), "-P", str(journal), "-e", "inject=openat:error=ENOSPC"
     )
@@ -190,19 +199,19 @@ def test_a_full_journal_does_not_make_a_save_fail(node: Places, tmp_path: Path) 
     assert directory_node.entries(node)["/etc/config.rc"].size == len("service haproxy\n# 2\n")
 
 
-def test_killed_at_every_system_call(node: Places, tmp_path: Path) -> None:
+def test_killed_at_every_system_call(node: Paths, tmp_path: Path) -> None:
     """kill -9 on the way into each call that touches the flash: afterwards there is the old state or the new one."""
     log, results = tmp_path / "log", list[str]()
     # Fresh bytecode must not change the number of calls.
     save(node)
-    shelf.path_of(node.shelf, 2).unlink()
+    repository.path_of(node.repository, 2).unlink()
     directory_node.reboot(node)
     directory_node.write(node.etc / "config.rc", "service haproxy\n# 2\n")
     assert save(node, *traced(node, log)).returncode == 0
     # strace counts the calls of each name by themselves
     names = re.findall(r"^\d+ +(\w+)\(", log.read_text(), re.MULTILINE)
     for place, name in enumerate(names):
-        for path in {*node.shelf.glob("*2.tar*"), *node.shelf.glob(".*")}:
+        for path in {*node.repository.glob("*2.tar*"), *node.repository.glob(".*")}:
             path.unlink()
         directory_node.reboot(node)
         directory_node.write(node.etc / "config.rc", "service haproxy\n# 2\n")
@@ -214,14 +223,14 @@ def test_killed_at_every_system_call(node: Places, tmp_path: Path) -> None:
         text = (node.etc / "config.rc").read_text()
         assert now.generation is not None
         assert text == f"service haproxy\n# {now.generation.number}\n"
-        assert changes.unsaved(places=node).paths == ()
+        assert changes.unsaved_changes(paths=node).paths == ()
         assert now.generation.number == 2 or "saved" not in done.stdout
         results.append(f"{now.generation.number}")
         # and the next save works, and removes what was left
         directory_node.write(node.etc / "config.rc", "service haproxy\n# 3\n")
-        generations.save("", who="tester", places=node)
-        assert list(node.shelf.glob(".*")) == []
-        shelf.path_of(node.shelf, now.generation.number + 1).unlink()
+        generations.save("", who="tester", paths=node)
+        assert list(node.repository.glob(".*")) == []
+        repository.path_of(node.repository, now.generation.number + 1).unlink()
     # every call on the file that is being written leaves the old state, those after the rename the new one
     assert results.index("2") >= names.index("rename")
     assert results.count("1") > 8
@@ -233,11 +242,11 @@ LOOP = """
 import sys
 from pathlib import Path
 from firmware.store import generations
-from firmware.store.places import Places
+from firmware.store.paths import Paths
 top = Path(sys.argv[1])
 for number in range(1, 10**6):
     (top / "etc/counter").write_text(f"{number}\\n" * 2000)
-    generations.save(str(number), who="tester", places=Places(top / "etc", top / "factory", top / "flash", top / "run"))
+    generations.save(str(number), who="tester", paths=Paths(top / "etc", top / "factory", top / "flash", top / "run"))
     print(number, flush=True)
 """
 
@@ -266,28 +275,28 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         assert text == f"{found}\n" * 2000
         assert found in (acknowledged, acknowledged + 1)
         assert done.lines[1:] == ()
-    assert len(shelf.numbers(node.shelf)) <= shelf.KEPT + 1
+    assert len(repository.numbers(node.repository)) <= repository.KEPT + 1
 
 
-def test_what_an_interrupted_save_left_is_ignored_and_removed(node: Places) -> None:
+def test_what_an_interrupted_save_left_is_ignored_and_removed(node: Paths) -> None:
     new_file(node).write_bytes(b"half")
-    (node.shelf / f"{files.TEMPORARY}abcdefgh").write_bytes(b"half")
+    (node.repository / f"{files.TEMPORARY}abcdefgh").write_bytes(b"half")
     assert directory_node.reboot(node).lines[1:] == ()
     directory_node.write(node.etc / "config.rc", "service other\n")
-    generations.save("", who="tester", places=node)
-    assert sorted(path.name for path in node.shelf.iterdir()) == ["000001.tar", "000002.tar", "journal"]
+    generations.save("", who="tester", paths=node)
+    assert sorted(path.name for path in node.repository.iterdir()) == ["000001.tar", "000002.tar", "journal"]
 
 
-def test_what_the_kernel_takes_in_pieces_is_written_whole(node: Places, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_kernel_takes_in_pieces_is_written_whole(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = os.write
     monkeypatch.setattr(os, "write", lambda handle, data: genuine(handle, bytes(data)[:700]))
-    generations.save("", who="tester", places=node)
+    generations.save("", who="tester", paths=node)
     monkeypatch.undo()
     assert directory_node.reboot(node).lines[0].startswith("restored generation 2 ")
 
 
-def test_two_saves_at_once_wait_for_each_other(node: Places) -> None:
-    with flash.opened(write=True, places=node):
+def test_two_saves_at_once_wait_for_each_other(node: Paths) -> None:
+    with repository.open_directory(write=True, paths=node):
         process = subprocess.Popen(
             [sys.executable, "-c", SAVER, str(node.flash.parent)],
             stdout=subprocess.PIPE,
@@ -307,15 +316,15 @@ sys.path[:0] = [sys.argv[2] + "/tests/support", sys.argv[2]]
 from pathlib import Path
 import directory_node
 from firmware.errors import Failure
-from firmware.store import changes, flash, generations, restore, shelf
-from firmware.store.places import Places
+from firmware.store import changes, flash, generations, repository, restore
+from firmware.store.paths import Paths
 top = Path(sys.argv[1])
-node = Places(top / "etc", top / "factory", top / "flash", top / "run")
+node = Paths(top / "etc", top / "factory", top / "flash", top / "run")
 def sh(line): subprocess.run(line, shell=True, check=True, cwd=top)
 def save(text, extra=b""):
     directory_node.write(node.etc / "config.rc", f"service haproxy\\n# {text}\\n")
     directory_node.write(node.etc / "extra", extra)
-    return generations.save(text, who="tester", places=node).generation.number
+    return generations.save(text, who="tester", paths=node).generation.number
 def refused(text, extra=b""):
     try:
         save(text, extra)
@@ -350,10 +359,10 @@ def test_a_full_file_system_is_noticed_before_anything_is_written(tmp_path: Path
     inside(tmp_path, """
 sh("mount -t tmpfs -o size=2m none flash")
 assert save("1") == 1
-before = sorted(path.name for path in node.shelf.iterdir())
+before = sorted(path.name for path in node.repository.iterdir())
 said = refused("2", os.urandom(3 << 20))
-assert "no room" in said and str(node.shelf) in said, said
-assert sorted(path.name for path in node.shelf.iterdir()) == before
+assert "no room" in said and str(node.repository) in said, said
+assert sorted(path.name for path in node.repository.iterdir()) == before
 lines, text = restored()
 assert text.endswith("# 1\\n"), text
 """)  # fmt: skip
@@ -364,13 +373,13 @@ def test_the_oldest_generations_make_room_but_never_the_last_two_good_ones(tmp_p
 sh("mount -t tmpfs -o size=2m none flash")
 for number in range(1, 12):
     assert save(str(number), os.urandom(400 << 10)) == number
-    assert len(shelf.numbers(node.shelf)) <= 4
-    found = shelf.numbers(node.shelf)
+    assert len(repository.numbers(node.repository)) <= 4
+    found = repository.numbers(node.repository)
     assert found == list(range(number, number - len(found), -1)) and len(found) >= min(number, 2), found
-shelf.path_of(node.shelf, 11).write_bytes(b"damaged")
+repository.path_of(node.repository, 11).write_bytes(b"damaged")
 said = refused("12", os.urandom(1400 << 10))
 assert "no room" in said, said
-assert shelf.numbers(node.shelf) == [10, 9], shelf.numbers(node.shelf)
+assert repository.numbers(node.repository) == [10, 9], repository.numbers(node.repository)
 lines, text = restored()
 assert text.endswith("# 10\\n"), text
 """)  # fmt: skip
@@ -383,8 +392,8 @@ def test_the_oldest_generations_make_room_where_inodes_are_scarce(tmp_path: Path
 sh("mount -t tmpfs -o size=2m,nr_inodes=6 none flash")
 for number in range(1, 7):
     assert save(str(number)) == number
-assert shelf.numbers(node.shelf) == [6, 5, 4], shelf.numbers(node.shelf)
-shelf.path_of(node.shelf, 4).unlink()
+assert repository.numbers(node.repository) == [6, 5, 4], repository.numbers(node.repository)
+repository.path_of(node.repository, 4).unlink()
 (node.flash / "one").touch()
 said = refused("7")
 assert "no room" in said, said
@@ -401,7 +410,7 @@ sh("mount -o loop thin/image flash")
 try:
     assert save("1") == 1
     said = refused("2", os.urandom(6 << 20))
-    assert said.startswith(str(node.shelf)), said
+    assert said.startswith(str(node.repository)), said
     assert "No space left" in said or "Input/output" in said, said
     sh("echo 3 >/proc/sys/vm/drop_caches")
     lines, text = restored()
@@ -426,9 +435,9 @@ flash._read_back = looking
 mounted = lambda: os.path.ismount(node.flash)
 assert save("1") == 1 and not mounted()
 assert options[0].split(",")[0] == "rw", options
-assert not node.shelf.exists()
-assert len(generations.history(places=node)) == 1 and not mounted()
-with flash.opened(write=False, places=node) as directory:
+assert not node.repository.exists()
+assert len([one.json() for one in generations.history(paths=node)]) == 1 and not mounted()
+with repository.open_directory(write=False, paths=node) as directory:
     try:
         (directory / "x").touch()
         raise AssertionError("it is writable")
@@ -444,7 +453,7 @@ assert [one.split(",")[0] for one in options] == ["rw", "rw"], options
 assert flash.os.statvfs(node.flash).f_flag & os.ST_RDONLY
 # somebody has a file open in there: the save works all the same, and the flash does not stay writable
 sh("umount flash")
-with flash.opened(write=True, places=node) as directory:
+with repository.open_directory(write=True, paths=node) as directory:
     held = open(directory / "000002.tar")
 assert mounted() and flash.os.statvfs(node.flash).f_flag & os.ST_RDONLY
 held.close()
@@ -464,16 +473,16 @@ save("1"); save("2")
 sh(f"mount {node.flash} && printf x >>flash/config/000002.tar && umount flash")
 genuine, ran = flash.run, []
 flash.run = lambda argv, **words: (ran.append(argv), genuine(argv, **words))[1]
-before = node.state.read_bytes()
-assert changes.unsaved(places=node).paths == () and ran == [] and node.state.read_bytes() == before
+before = node.saved_state.read_bytes()
+assert changes.unsaved_changes(paths=node).paths == () and ran == [] and node.saved_state.read_bytes() == before
 sh(f"mount {node.flash}")
-assert changes.unsaved(places=node).changed == ("/etc/config.rc",) and ran == []
+assert changes.unsaved_changes(paths=node).changed == ("/etc/config.rc",) and ran == []
 # the same file, whenever it is mounted, is the same
 sh("umount flash && rm flash -r && mkdir flash")
 save("3")
-before = node.state.read_bytes()
+before = node.saved_state.read_bytes()
 sh(f"mount {node.flash}")
-assert changes.unsaved(places=node).paths == () and node.state.read_bytes() == before
+assert changes.unsaved_changes(paths=node).paths == () and node.saved_state.read_bytes() == before
 sh("umount flash")
 print("done")
 """)  # fmt: skip
@@ -483,11 +492,11 @@ print("done")
 def test_errors_of_the_system_name_path_and_reason() -> None:
     with (
         pytest.raises(Failure, match=r"^/flash/config/x: No space left on device$") as error,
-        flash.naming(Path("/flash")),
+        flash.convert_os_errors(Path("/flash")),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/flash/config/x")
     assert error.value.hint
-    with pytest.raises(Failure, match=r"^/flash: Input/output error$"), flash.naming(Path("/flash")):
+    with pytest.raises(Failure, match=r"^/flash: Input/output error$"), flash.convert_os_errors(Path("/flash")):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from firmware import native
 from firmware.manifest import Entry
-from firmware.store import archive, generations, shelf, state
-from firmware.store.archive import Draft, Item, Label
-from firmware.store.places import Places
+from firmware.store import archive, generations, repository, saved_state
+from firmware.store.archive import Draft, Label
+from firmware.store.archive.item import Item
+from firmware.store.paths import Paths
 
 GOLDEN = Path(__file__).parent / "golden"
 LABEL = Label(7, "2026-01-31T23:59:59Z", 'before the "upgrade"\n\u00e9\udcff', "1.2.3", "root at ttyS0")
@@ -75,26 +76,26 @@ def test_an_archive_of_released_firmware_reads_back(name: str) -> None:
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> Places:
+def node(tmp_path: Path) -> Paths:
     """With the flash, the state file and the factory of a node of released firmware; none of it can be written."""
     for name in ("flash", "factory"):
         shutil.copytree(GOLDEN / name, tmp_path / name)
-    return Places(tmp_path / "etc", tmp_path / "factory", tmp_path / "flash", tmp_path / "run")
+    return Paths(tmp_path / "etc", tmp_path / "factory", tmp_path / "flash", tmp_path / "run")
 
 
-def test_the_generations_of_released_firmware_are_there(node: Places) -> None:
-    found = generations.history(places=node)
+def test_the_generations_of_released_firmware_are_there(node: Paths) -> None:
+    found = [one.json() for one in generations.history(paths=node)]
     assert [(one["generation"], one["message"], one["current"], one["verified"]) for one in found] == [
         (2, "the second", True, True), (1, "", False, True),
     ]  # fmt: skip
-    assert generations.load(2, places=node).content("/etc/config.rc") == b"service haproxy\n# two\n"
+    assert generations.load(2, paths=node).content("/etc/config.rc") == b"service haproxy\n# two\n"
 
 
-def test_the_state_file_of_released_firmware_is_read(node: Places) -> None:
-    node.state.parent.mkdir(parents=True)
-    shutil.copy(GOLDEN / "state.json", node.state)
+def test_the_state_file_of_released_firmware_is_read(node: Paths) -> None:
+    node.saved_state.parent.mkdir(parents=True)
+    shutil.copy(GOLDEN / "state.json", node.saved_state)
     shutil.rmtree(node.flash)  # so that nothing can be looked up there instead
-    found = state.load(node)
+    found = saved_state.load(node)
     assert found.generation is not None
     assert (found.generation.number, found.generation.message, found.generation.digest) == (
         2, "the second", generations_digest(),
@@ -104,4 +105,4 @@ def test_the_state_file_of_released_firmware_is_read(node: Places) -> None:
 
 
 def generations_digest() -> str:
-    return archive.parse(shelf.path_of(GOLDEN / "flash/config", 2).read_bytes()).digest
+    return archive.parse(repository.path_of(GOLDEN / "flash/config", 2).read_bytes()).digest

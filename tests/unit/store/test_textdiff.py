@@ -8,31 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware import textdiff
-from firmware.textdiff import holds_private_key, secret, text_diff
+from firmware.store import textdiff
+from firmware.store.textdiff import holds_private_key, secret_kind, unified_diff
 
 
 def test_a_changed_line() -> None:
     assert (
-        text_diff("/etc/x", b"a\nb\nc\n", b"a\nB\nc\n") == "--- a/etc/x\n+++ b/etc/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
+        unified_diff("/etc/x", b"a\nb\nc\n", b"a\nB\nc\n")
+        == "--- a/etc/x\n+++ b/etc/x\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"
     )
 
 
 def test_added_removed_and_equal() -> None:
-    assert text_diff("/etc/x", None, b"a\n") == "--- /dev/null\n+++ b/etc/x\n@@ -0,0 +1 @@\n+a\n"
-    assert text_diff("/etc/x", b"a\n", None) == "--- a/etc/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n"
-    assert text_diff("/etc/x", b"a\n", b"a\n") == ""
+    assert unified_diff("/etc/x", None, b"a\n") == "--- /dev/null\n+++ b/etc/x\n@@ -0,0 +1 @@\n+a\n"
+    assert unified_diff("/etc/x", b"a\n", None) == "--- a/etc/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n"
+    assert unified_diff("/etc/x", b"a\n", b"a\n") == ""
 
 
 def test_the_missing_end_of_a_line_is_said() -> None:
-    found = text_diff("/etc/x", b"a\n", b"a")
+    found = unified_diff("/etc/x", b"a\n", b"a")
     assert found == "--- a/etc/x\n+++ b/etc/x\n@@ -1 +1 @@\n-a\n+a\n\\ No newline at end of file\n"
 
 
 @pytest.mark.parametrize("data", [b"\0", b"text\0text", b"\xff\xfe", b"latin \xe9\n"])
 def test_what_is_no_text_is_not_shown(data: bytes) -> None:
-    assert text_diff("/etc/x", data, b"text\n") is None
-    assert text_diff("/etc/x", b"text\n", data) is None
+    assert unified_diff("/etc/x", data, b"text\n") is None
+    assert unified_diff("/etc/x", b"text\n", data) is None
 
 
 KINDS = [
@@ -50,7 +51,7 @@ def test_private_keys_are_never_shown(kind: str) -> None:
     key = f"-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n-----BEGIN {kind}-----\nc2VjcmV0\n".encode()
     assert holds_private_key(key)
     for old, new in ((key, None), (None, key), (key, key + b"x"), (key, b"public\n"), (b"public\n", key)):
-        assert text_diff("/etc/haproxy/cert.pem", old, new) is None
+        assert unified_diff("/etc/haproxy/cert.pem", old, new) is None
 
 
 def test_real_keys_are_recognised(tmp_path: Path) -> None:
@@ -83,16 +84,16 @@ def test_public_things_are_no_private_keys(data: bytes) -> None:
 )
 def test_keys_within_a_line_are_hidden_but_a_change_is_seen(line: str) -> None:
     one, other = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg="
-    found = text_diff("/etc/config.rc", f"a\n{line.format(one)}\n".encode(), f"a\n{line.format(other)}\n".encode())
+    found = unified_diff("/etc/config.rc", f"a\n{line.format(one)}\n".encode(), f"a\n{line.format(other)}\n".encode())
     assert found is not None
     assert one not in found
     assert other not in found
     assert found.count("not shown") == 2
-    assert text_diff("/etc/config.rc", line.format(one).encode(), line.format(one).encode()) == ""
+    assert unified_diff("/etc/config.rc", line.format(one).encode(), line.format(one).encode()) == ""
 
 
 def test_public_keys_within_a_line_are_shown() -> None:
-    assert "PEER" in (text_diff("/etc/config.rc", b"", b"  public_key PEER\n") or "")
+    assert "PEER" in (unified_diff("/etc/config.rc", b"", b"  public_key PEER\n") or "")
 
 
 texts = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n", "long line\r\n"]), max_size=30).map("".join)
@@ -104,7 +105,7 @@ def test_patch_makes_the_new_from_the_old(old: str, new: str, limit: int, ends: 
     old, new = old + "x" * ends, new
     before, textdiff._MANY = textdiff._MANY, limit
     try:
-        found = text_diff("/etc/x", old.encode(), new.encode())
+        found = unified_diff("/etc/x", old.encode(), new.encode())
     finally:
         textdiff._MANY = before
     assert found is not None
@@ -140,14 +141,14 @@ def applied(old: str, diff: str) -> str:
 def test_password_hashes_are_not_shown(path: str) -> None:
     line = b"root:$6$salt$hash:20000:0:99999:7:::\n"
     for old, new in ((line, b""), (None, line), (line, None)):
-        assert text_diff(path, old, new) is None
-    assert secret(path, line) == "password hashes"
+        assert unified_diff(path, old, new) is None
+    assert secret_kind(path, line) == "password hashes"
 
 
 def test_other_names_are_shown() -> None:
     for path in ("/etc/shadow/x", "/etc/shadows", "/etc/passwd"):
-        assert text_diff(path, b"a\n", b"b\n")
-        assert secret(path, b"a\n", None) == ""
+        assert unified_diff(path, b"a\n", b"b\n")
+        assert secret_kind(path, b"a\n", None) == ""
 
 
 @pytest.mark.parametrize(("limit", "count"), [(10_000, 30_000), (0, 30_000), (10_000, 1)])
@@ -156,7 +157,7 @@ def test_a_difference_is_bounded_and_says_what_is_missing(
 ) -> None:
     monkeypatch.setattr(textdiff, "_MANY", limit)
     new = b"x" * (300_000 // count)
-    found = text_diff("/etc/x", b"", (new + b"\n") * count)
+    found = unified_diff("/etc/x", b"", (new + b"\n") * count)
     assert found is not None
     *lines, last = found.splitlines()
     assert sum(len(line) + 1 for line in lines) <= textdiff.LIMIT
@@ -165,7 +166,7 @@ def test_a_difference_is_bounded_and_says_what_is_missing(
 
 
 def test_a_difference_that_fits_is_whole() -> None:
-    found = text_diff("/etc/x", b"", b"x" * (textdiff.LIMIT - 100) + b"\n")
+    found = unified_diff("/etc/x", b"", b"x" * (textdiff.LIMIT - 100) + b"\n")
     assert found is not None
     assert "not shown" not in found
 
@@ -174,7 +175,7 @@ def test_large_files_take_no_forever() -> None:
     old = b"".join(b"%d\n" % number for number in range(20_000))
     new = b"".join(b"%d\n" % (number * 2) for number in range(20_000))
     start = time.monotonic()
-    assert text_diff("/etc/x", old, new)
+    assert unified_diff("/etc/x", old, new)
     assert time.monotonic() - start < 5
 
 
@@ -184,7 +185,7 @@ def test_patch_itself_agrees(tmp_path: Path) -> None:
         "".join(f"{number}\n" for number in range(1, 60) if number != 30),
     )
     (tmp_path / "x").write_text(old)
-    ours = (text_diff("/x", old.encode(), new.encode()) or "").splitlines()
+    ours = (unified_diff("/x", old.encode(), new.encode()) or "").splitlines()
     (tmp_path / "y").write_text(new)
     theirs = subprocess.run(
         ["diff", "-u", tmp_path / "x", tmp_path / "y"], capture_output=True, text=True

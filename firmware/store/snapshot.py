@@ -1,4 +1,4 @@
-"""Trees below /etc: the one that runs, and the one that a saved generation and the factory's files make together."""
+"""What lies below /etc at one moment, and the tree that a saved generation and the factory's files make together."""
 
 import os
 from collections.abc import Mapping
@@ -10,9 +10,10 @@ from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
 from firmware.printable import quote_path
 from firmware.rc import document
-from firmware.store import rules
-from firmware.store.archive import Archive, Draft, Item, refuse_excess
-from firmware.store.places import CONFIG, ETC, NODE, Places
+from firmware.store import archive, flash, rules
+from firmware.store.archive import Archive, Draft
+from firmware.store.archive.item import Item, ancestry
+from firmware.store.paths import CONFIG, ETC, NODE, Paths
 from firmware.store.rules import Rules
 
 SAVED_KINDS = ("file", "dir", "link")
@@ -28,7 +29,7 @@ class Target:
     items: Mapping[str, Item]
     archive: Archive | None
     rules: Rules
-    places: Places
+    paths: Paths
 
     @property
     def entries(self) -> dict[str, Entry]:
@@ -39,7 +40,7 @@ class Target:
         """The bytes of a file in it."""
         if self.archive is not None and path in self.archive.offsets:
             return self.archive.content(path)
-        return manifest.read(self.places.in_factory(path))[0]
+        return manifest.read(self.paths.in_factory(path))[0]
 
     def config(self) -> bytes:
         """The bytes of its config.rc; none if it has no such file."""
@@ -47,85 +48,89 @@ class Target:
         return self.content(CONFIG) if item is not None and item.entry.kind == "file" else b""
 
 
-def running(laws: Rules, places: Places = NODE) -> dict[str, Entry]:
+def current_entries(node_rules: Rules, paths: Paths = NODE) -> dict[str, Entry]:
     """The entries below /etc as it is now, without what is never saved."""
-    return clean(manifest.scan(places.etc, named=ETC, skip=laws.ignores), laws)
+    return savable(manifest.scan(paths.etc, named=ETC, skip=node_rules.ignores), node_rules)
 
 
-def unsavable(laws: Rules, places: Places = NODE) -> list[str]:
-    """The paths of sockets, pipes and devices, which are not saved."""
-    found = manifest.scan(places.etc, named=ETC, skip=laws.ignores)
+def unsavable_paths(node_rules: Rules, paths: Paths = NODE) -> list[str]:
+    """The paths of sockets, pipes and devices below /etc, which are not saved."""
+    found = manifest.scan(paths.etc, named=ETC, skip=node_rules.ignores)
     return [path for path, entry in found.items() if entry.kind not in SAVED_KINDS]
 
 
-def clean(entries: Mapping[str, Entry], laws: Rules) -> dict[str, Entry]:
+def savable(entries: Mapping[str, Entry], node_rules: Rules) -> dict[str, Entry]:
     """`entries` without what is never saved: by the rules, and sockets, pipes and devices."""
-    return {path: entry for path, entry in entries.items() if entry.kind in SAVED_KINDS and not laws.ignores(path)}
+    return {
+        path: entry for path, entry in entries.items() if entry.kind in SAVED_KINDS and not node_rules.ignores(path)
+    }
 
 
-def factory(laws: Rules, places: Places = NODE) -> dict[str, Item]:
+def factory_items(node_rules: Rules, paths: Paths = NODE) -> dict[str, Item]:
     """The factory's /etc. Its owners are meant by number: its own passwd goes with it."""
-    found = clean(manifest.scan(places.factory, named=ETC, skip=laws.ignores), laws)
-    return {path: _item(entry, places.in_factory(path)) for path, entry in found.items()}
+    found = savable(manifest.scan(paths.factory, named=ETC, skip=node_rules.ignores), node_rules)
+    return {path: _item(entry, paths.in_factory(path)) for path, entry in found.items()}
 
 
-def compose(archive: Archive | None, places: Places = NODE) -> Target:
+def compose(saved: Archive | None, paths: Paths = NODE) -> Target:
     """The factory's tree with an archive over it; the firmware may be another one than that which saved it.
 
-    What it ignores is up to the rules that it has itself: those in the archive, or else the factory's.
+    What it ignores is up to the rules that it has itself: those in the archive, or else the factory's. Failure if the
+    factory's files cannot be read.
     """
-    own = archive.content(rules.FILE) if archive and rules.FILE in archive.offsets else None
-    laws = rules.sane(own, places)
-    items = factory(laws, places)
-    if archive is not None:
-        _lay_over(items, archive, laws)
-    return Target(items, archive, laws, places)
+    text = saved.content(rules.FILE) if saved and rules.FILE in saved.offsets else None
+    target_rules = rules.parse_tolerant(text.decode("utf-8", "surrogateescape") if text is not None else None, paths)
+    with flash.convert_os_errors(paths.factory):
+        items = factory_items(target_rules, paths)
+    if saved is not None:
+        _lay_over(items, saved, target_rules)
+    return Target(items, saved, target_rules, paths)
 
 
-def _lay_over(items: dict[str, Item], archive: Archive, laws: Rules) -> None:
-    covered = {path for path, item in archive.items.items() if item.entry.kind != "dir"} | set(archive.removed)
-    for path in [path for path in items if any(parent in covered for parent in and_parents(path))]:
+def _lay_over(items: dict[str, Item], saved: Archive, target_rules: Rules) -> None:
+    covered = {path for path, item in saved.items.items() if item.entry.kind != "dir"} | set(saved.removed)
+    for path in [path for path in items if any(parent in covered for parent in ancestry(path))]:
         del items[path]
-    for path, item in archive.items.items():
-        if laws.ignores(path):
+    for path, item in saved.items.items():
+        if target_rules.ignores(path):
             continue
-        for parent in and_parents(path)[1:]:
-            if parent not in items or items[parent].entry.kind != "dir":
+        for parent in ancestry(path):
+            if parent != path and (parent not in items or items[parent].entry.kind != "dir"):
                 items[parent] = _plain_directory(parent)
         items[path] = item
 
 
-def draft(laws: Rules, places: Places = NODE) -> Draft:
+def capture(node_rules: Rules, paths: Paths = NODE) -> Draft:
     """What differs from the factory at one moment.
 
     Nothing is locked. Instead the whole tree is looked at again once everything has been read, and if anything has
     moved meanwhile, it is read anew: so what is saved is one state, not a mixture.
     """
-    base = {path: item.entry for path, item in factory(laws, places).items()}
-    before, moving = running(laws, places), ""
+    base = {path: item.entry for path, item in factory_items(node_rules, paths).items()}
+    before, moving = current_entries(node_rules, paths), ""
     for _ in range(TRIES):
-        found = _take(base, before, places)
-        after = running(laws, places)
-        if found is not None and after == before:
-            return found
-        moving = next((path for paths in manifest.differing(before, after) for path in paths), str(ETC))
+        draft = _read_differing(base, before, paths)
+        after = current_entries(node_rules, paths)
+        if draft is not None and after == before:
+            return draft
+        moving = next((path for group in manifest.differing(before, after) for path in group), str(ETC))
         before = after
     raise Failure(f"{moving}: it keeps changing while it is being read", "try again when nobody writes there")
 
 
-def _take(base: Mapping[str, Entry], now: Mapping[str, Entry], places: Places) -> Draft | None:
-    """What differs, with its contents; None if something has moved since `now`."""
+def _read_differing(base: Mapping[str, Entry], now: Mapping[str, Entry], paths: Paths) -> Draft | None:
+    """What differs from `base`, with its contents; None if something has moved since `now`."""
     added, changed, removed = manifest.differing(base, now)
     # Before it lies in memory: somebody may have put 12 GB there.
-    kept = [now[path] for path in added + changed]
-    refuse_excess(len(kept) + len(removed), sum(entry.size for entry in kept))
-    _refuse_unaffordable(kept, _memory())
+    entries = [now[path] for path in added + changed]
+    archive.refuse_excess(len(entries) + len(removed), sum(entry.size for entry in entries))
+    _refuse_unaffordable(entries, _available_memory())
     items, contents = {}, {}
     try:
         for path in added + changed:
-            items[path] = _item(now[path], places.on_disk(path))
+            items[path] = _item(now[path], paths.in_etc(path))
             if now[path].kind == "file":
-                contents[path], digest = manifest.read(places.on_disk(path))
+                contents[path], digest = manifest.read(paths.in_etc(path))
                 if digest != now[path].digest:
                     return None
     except (FileNotFoundError, NotADirectoryError):
@@ -133,11 +138,11 @@ def _take(base: Mapping[str, Entry], now: Mapping[str, Entry], places: Places) -
     return Draft(items, contents, tuple(removed))
 
 
-def _refuse_unaffordable(kept: list[Entry], memory: int) -> None:
+def _refuse_unaffordable(entries: list[Entry], memory: int) -> None:
     """Failure, with the largest file, if there is no room in memory for COPIES of what is saved: the kernel would kill us."""
-    size = sum(entry.size for entry in kept)
+    size = sum(entry.size for entry in entries)
     if COPIES * size > memory:
-        largest = max(kept, key=lambda entry: entry.size)
+        largest = max(entries, key=lambda entry: entry.size)
         raise Failure(
             f"too much to be saved: {size / 2**20:.1f} MiB take {COPIES} times as much memory, and {memory >> 20} MiB are "
             f"free; the largest is {quote_path(largest.path)}, {largest.size / 2**20:.1f} MiB",
@@ -145,13 +150,13 @@ def _refuse_unaffordable(kept: list[Entry], memory: int) -> None:
         )
 
 
-def _memory(path: Path = Path("/proc/meminfo")) -> int:
+def _available_memory(path: Path = Path("/proc/meminfo")) -> int:
     """The bytes of memory that can be had without pushing anything out, as the kernel reckons."""
-    found = dict(line.split(":", 1) for line in path.read_text().splitlines())
-    return int(found["MemAvailable"].split()[0]) * 1024
+    lines = dict(line.split(":", 1) for line in path.read_text().splitlines())
+    return int(lines["MemAvailable"].split()[0]) * 1024
 
 
-def check_config(data: bytes) -> None:
+def require_bootable_config(data: bytes) -> None:
     """Refuse a config.rc with which a node could not start: Refused if it is empty, Invalid if it cannot be parsed."""
     if not data.strip():
         raise Refused(f"{CONFIG}: it is missing or empty", "config diff factory, or config restore")
@@ -171,11 +176,3 @@ def _item(entry: Entry, path: Path) -> Item:
 
 def _plain_directory(path: str) -> Item:
     return Item(Entry(path, "dir", 0o755, "root", "root", 0, ""), 0, 0, 0, "")
-
-
-def and_parents(path: str) -> list[str]:
-    """`path` and the directories above it, below /etc."""
-    found = [path]
-    while (path := path.rpartition("/")[0]) != str(ETC):
-        found.append(path)
-    return found

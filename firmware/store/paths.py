@@ -5,13 +5,13 @@ from pathlib import Path
 
 from firmware import locks
 
-#: the name under which every path below `Places.etc` is known, wherever that lies
+#: the name under which every path below `Paths.etc` is known, wherever that lies
 ETC = Path("/etc")
 CONFIG = "/etc/config.rc"
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Paths:
     """The running configuration, the factory's, the flash partition, and what is known until the next boot."""
 
     etc: Path = ETC
@@ -20,12 +20,12 @@ class Places:
     run: Path = Path("/run/firmware")
 
     @property
-    def shelf(self) -> Path:
+    def repository(self) -> Path:
         """The directory of the saved generations."""
         return self.flash / "config"
 
     @property
-    def state(self) -> Path:
+    def saved_state(self) -> Path:
         """What a reboot would bring back, so that nobody needs the flash to know. It has a directory to be watched in."""
         return self.run / "saved" / "state.json"
 
@@ -39,7 +39,7 @@ class Places:
         """Held by whoever edits config.rc."""
         return self.run / "lock" / locks.CONFIG.name
 
-    def on_disk(self, path: str) -> Path:
+    def in_etc(self, path: str) -> Path:
         """Where the path `/etc/…` lies."""
         return self.etc / path[len("/etc/") :]
 
@@ -48,4 +48,4 @@ class Places:
         return self.factory / path[len("/etc/") :]
 
 
-NODE = Places()
+NODE = Paths()

@@ -11,43 +11,22 @@ the headers is written down here, not left to a library, because archives have t
 
 import hashlib
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
-from firmware import files, native
-from firmware.errors import Failure
-from firmware.manifest import Entry
-from firmware.store import tar
-from firmware.store.places import ETC
+from firmware import native
+from firmware.errors import Damaged, Failure, NewerFormat
+from firmware.store.archive import tar
+from firmware.store.archive.item import LIMIT, Item, ancestry, from_row, require_path, require_type, to_row
 
 FORMAT = 1
-#: bytes that an archive may have, bytes of its manifest, and rows in it
-LIMIT, MANIFEST_LIMIT, ROWS = 64 * 2**20, 8 * 2**20, 20_000
+#: bytes of an archive's manifest, and rows in it
+MANIFEST_LIMIT, ROWS = 8 * 2**20, 20_000
 MANIFEST, TRAILER = b"manifest.json", b"SHA256"
 #: the bytes of the last member and of the end of the tar
 TRAILER_SIZE = 4 * tar.BLOCK
 
-_NAME = re.compile(r"[^\0/:\n]{1,64}")
-_DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A path with all that is saved of it besides a file's bytes: its entry, the numbers of its owners, the time of a
-    file's last change (whole seconds since 1970), a link's target."""
-
-    entry: Entry
-    uid: int
-    gid: int
-    mtime: int
-    target: str
-
-    @property
-    def path(self) -> str:
-        """Its path, `/etc/…`."""
-        return self.entry.path
+__all__ = ["LIMIT", "ROWS", "Archive", "Draft", "Label", "build", "parse", "refuse_excess", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +68,7 @@ class Draft:
 
 def build(label: Label, draft: Draft) -> bytes:
     """The archive. Failure if it would be too large to be read again."""
-    rows = [_row(draft.items[path]) for path in sorted(draft.items)]
+    rows = [to_row(draft.items[path]) for path in sorted(draft.items)]
     head = {"format": FORMAT, **asdict(label), "removed": sorted(draft.removed), "entries": rows}
     # ASCII only: names that are not UTF-8 stay what they are, as escaped surrogates.
     manifest = json.dumps(head, indent=1).encode("ascii") + b"\n"
@@ -112,28 +91,29 @@ def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
         raise Failure(f"too much to be saved: {found}; at most {ROWS} paths, {LIMIT >> 20} MiB", "config changes")
 
 
-def parse(data: bytes) -> Archive:
-    """The archive in `data`, if it is whole and nothing but what `build` makes; Failure, saying why, if not."""
+def parse(data: bytes, name: str = "the archive") -> Archive:
+    """The archive in `data`, if it is whole and nothing but what `build` makes. Damaged, saying why, if not; NewerFormat,
+    naming it, if it is whole and a newer firmware made it."""
     digest = verify(data)
     try:
-        return _parse(data, digest)
+        return _parse(data, digest, name)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
-        raise Failure(f"its manifest is malformed: {error}") from None
+        raise Damaged(f"its manifest is malformed: {error}") from None
 
 
 def verify(data: bytes) -> str:
-    """The SHA-256 in hex of a whole archive; Failure if a byte is wrong or missing."""
+    """The SHA-256 in hex of a whole archive; Damaged if a byte is wrong or missing."""
     if len(data) > LIMIT:
-        raise Failure(f"it is larger than {LIMIT >> 20} MiB")
+        raise Damaged(f"it is larger than {LIMIT >> 20} MiB")
     if len(data) < TRAILER_SIZE + 2 * tar.BLOCK or len(data) % tar.BLOCK:
-        raise Failure(f"it is not whole: {len(data)} bytes")
+        raise Damaged(f"it is not whole: {len(data)} bytes")
     digest = hashlib.sha256(memoryview(data)[:-TRAILER_SIZE]).hexdigest()
     if data[-TRAILER_SIZE:] != _trailer(digest):
-        raise Failure("its SHA-256 does not match")
+        raise Damaged("its SHA-256 does not match")
     return digest
 
 
-def _parse(data: bytes, digest: str) -> Archive:
+def _parse(data: bytes, digest: str, name: str) -> Archive:
     size = tar.size(data[: tar.BLOCK])
     if not 0 < size <= MANIFEST_LIMIT:
         raise ValueError(f"it has {size} bytes")
@@ -141,14 +121,16 @@ def _parse(data: bytes, digest: str) -> Archive:
     reader.expect(tar.header(tar.Member(MANIFEST, size=size, mode=0o600)), "manifest.json")
     start = reader.skip(size, "manifest.json")
     head = json.loads(data[start : start + size])
-    if head["format"] != FORMAT:
-        raise Failure(f"it has format {head['format']!r}, this firmware knows {FORMAT}", "upgrade this node")
-    label = Label(**{field.name: _typed(head[field.name], field.type) for field in fields(Label)})
+    if require_type(head["format"], int) > FORMAT:
+        raise NewerFormat(name, head["format"], FORMAT)
+    if head["format"] < FORMAT:
+        raise ValueError(f"it has format {head['format']}")
+    label = Label(**{field.name: require_type(head[field.name], field.type) for field in fields(Label)})
     if len(head["entries"]) + len(head["removed"]) > ROWS:
         raise ValueError(f"more than {ROWS} paths")
-    items = {item.path: item for item in map(_item, head["entries"])}
-    removed = tuple(_path(path) for path in head["removed"])
-    _check_order(items, [row["path"] for row in head["entries"]], removed)
+    items = {item.path: item for item in map(from_row, head["entries"])}
+    removed = tuple(require_path(path) for path in head["removed"])
+    _require_order(items, [row["path"] for row in head["entries"]], removed)
     return Archive(label, items, removed, "sha256:" + digest, data, _offsets(reader, items))
 
 
@@ -188,68 +170,16 @@ class _Reader:
         return start
 
 
-def _row(item: Item) -> dict[str, Any]:
-    return {**asdict(item.entry), "uid": item.uid, "gid": item.gid, "mtime": item.mtime, "target": item.target}
-
-
-def _item(row: dict[str, Any]) -> Item:
-    if row.keys() != _COLUMNS.keys():
-        raise ValueError(f"a row has the columns {', '.join(sorted(map(str, row)))}")
-    told = {name: _typed(row[name], kind) for name, kind in _COLUMNS.items()}
-    item = Item(Entry(**{field.name: told[field.name] for field in fields(Entry)}), *(told[name] for name in _NUMBERS))
-    problem = _problem(item)
-    if problem:
-        raise ValueError(f"{item.path!r}: {problem}")
-    return item
-
-
-def _problem(item: Item) -> str:
-    """What is wrong with a row by itself; "" if nothing is."""
-    entry, target = item.entry, item.target.encode("utf-8", "surrogateescape")
-    _path(entry.path)
-    if entry.kind not in ("file", "dir", "link"):
-        return f"a {entry.kind} cannot be saved"
-    if not (
-        0 <= entry.mode <= 0o7777
-        and 0 <= item.uid < 2**32 - 1
-        and 0 <= item.gid < 2**32 - 1
-        and 0 <= item.mtime < 2**33
-    ):
-        return "a number is out of range"
-    if not (_NAME.fullmatch(entry.owner) and _NAME.fullmatch(entry.group)):
-        return "an owner's name is malformed"
-    if (entry.kind == "link") != bool(target) or b"\0" in target or len(target) > 4095:
-        return "the target of a link is malformed"
-    if entry.kind == "link":
-        return "" if (entry.size, entry.digest) == (len(target), native.bytes_digest(target)) else "it is another link"
-    if entry.kind == "dir":
-        return "" if (entry.size, entry.digest) == (0, "") else "a directory has no size"
-    return "" if 0 <= entry.size <= LIMIT and _DIGEST.fullmatch(entry.digest) else "size or digest is malformed"
-
-
-def _check_order(items: Mapping[str, Item], listed: list[str], removed: tuple[str, ...]) -> None:
+def _require_order(items: Mapping[str, Item], listed: list[str], removed: tuple[str, ...]) -> None:
     """Every path once and in order, and nothing below something that is no directory."""
     for paths in (listed, list(removed)):
         if paths != sorted(set(paths)):
             raise ValueError("the paths are not in order, or one is there twice")
     gone = set(removed)
     for path in items:
-        for parent in _and_parents(path):
+        for parent in ancestry(path):
             if parent in gone or (parent != path and parent in items and items[parent].entry.kind != "dir"):
                 raise ValueError(f"{path!r}: it is below {parent!r}")
-
-
-def _and_parents(path: str) -> Iterator[str]:
-    while path != str(ETC):
-        yield path
-        path = path.rpartition("/")[0]
-
-
-def _path(path: str) -> str:
-    """`path`, if it is a path below /etc in its plain form."""
-    if not _typed(path, str).startswith(f"{ETC}/"):
-        raise ValueError(f"{path[:60]!r}: not a path below {ETC}")
-    return str(files.below(ETC, path[len(f"{ETC}/") :]))
 
 
 def _header(item: Item) -> bytes:
@@ -257,8 +187,8 @@ def _header(item: Item) -> bytes:
     name = entry.path[1:] + ("/" if entry.kind == "dir" else "")
     return tar.header(
         tar.Member(
-            _raw(name), kind, entry.size if entry.kind == "file" else 0, entry.mode, item.mtime,
-            (item.uid, item.gid), (_raw(entry.owner), _raw(entry.group)), _raw(item.target),
+            _encode(name), kind, entry.size if entry.kind == "file" else 0, entry.mode, item.mtime,
+            (item.uid, item.gid), (_encode(entry.owner), _encode(entry.group)), _encode(item.target),
         )
     )  # fmt: skip
 
@@ -268,15 +198,5 @@ def _trailer(digest: str) -> bytes:
     return tar.header(tar.Member(TRAILER, size=len(line), mode=0o600)) + tar.padded(line) + bytes(2 * tar.BLOCK)
 
 
-def _raw(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _typed(value: Any, kind: Any) -> Any:
-    if type(value) is not kind:
-        raise TypeError(f"{value!r:.60} is not a {kind.__name__}")
-    return value
-
-
-_NUMBERS = {"uid": int, "gid": int, "mtime": int, "target": str}
-_COLUMNS: dict[str, Any] = {**{field.name: field.type for field in fields(Entry)}, **_NUMBERS}

@@ -1,0 +1,196 @@
+"""The repository: the saved generations, one file each below /flash/config, and the journal of what was done to them.
+
+A generation that a newer firmware wrote is whole, but not ours to read: it is passed over, said as what it is, and never
+removed, for the other slot may need it.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from firmware import files, locks, records
+from firmware.errors import Damaged, Failure, NewerFormat
+from firmware.store import archive, flash
+from firmware.store.archive import Archive
+from firmware.store.paths import NODE, Paths
+
+#: how many generations are kept, and how many that verify are never removed, however scarce room is
+KEPT, ALWAYS_KEPT = 10, 2
+#: the format of a line of the journal, and the bytes that it may have: a longer journal loses its older half
+JOURNAL_FORMAT, JOURNAL_LIMIT = 1, 256 * 1024
+
+_NAME = re.compile(r"([0-9]{6,9})\.tar")
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One generation. `problem` says why it cannot be used: it is damaged, or it is `newer` than this firmware can read;
+    what is not known of it then is ""."""
+
+    number: int
+    time: str
+    message: str
+    version: str
+    who: str
+    digest: str
+    problem: str = ""
+    newer: bool = False
+
+    @classmethod
+    def from_archive(cls, number: int, saved: Archive) -> "Generation":
+        """The number is the file's, whatever the archive calls itself."""
+        label = saved.label
+        return cls(number, label.time, label.message, label.version, label.who, saved.digest)
+
+    @property
+    def verified(self) -> bool:
+        """Can it be used: is it whole, and of a format that this firmware reads?"""
+        return not self.problem
+
+    def json(self) -> dict[str, Any]:
+        """As others read it."""
+        return {
+            "generation": self.number, "digest": self.digest, "time": self.time, "message": self.message,
+            "version": self.version, "who": self.who,
+        }  # fmt: skip
+
+
+@contextmanager
+def open_directory(*, write: bool, paths: Paths = NODE) -> Iterator[Path]:
+    """The directory of the generations, for one user at a time; it may not exist yet unless `write`.
+
+    The flash is mounted for the time. Every OSError inside comes out as a Failure that names path and reason.
+    """
+    with flash.convert_os_errors(paths.flash), locks.hold(paths.flash_lock), flash.mount(write=write, paths=paths):
+        if write:
+            if not paths.repository.is_dir():
+                paths.repository.mkdir(mode=0o700)
+                files.sync_directory(paths.flash)
+            paths.repository.chmod(0o700)
+        yield paths.repository
+
+
+def numbers(directory: Path) -> list[int]:
+    """The numbers of the generations that there are, whole or not, newest first."""
+    if not directory.is_dir():
+        return []
+    found = [int(match[1]) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))]
+    return sorted((number for number in found if path_of(directory, number).exists()), reverse=True)
+
+
+def path_of(directory: Path, number: int) -> Path:
+    """The file of a generation."""
+    return directory / f"{number:06d}.tar"
+
+
+def file_identity(directory: Path, number: int) -> tuple[int, ...]:
+    """What is another one once somebody touched the generation's file or put another in its place; () if there is none."""
+    try:
+        status = path_of(directory, number).stat()
+    except OSError:
+        return ()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def load(directory: Path, number: int) -> Archive:
+    """A generation that has been verified. Failure, saying why, if it is not there or cannot be read; Damaged if it is not
+    whole; NewerFormat if a newer firmware wrote it."""
+    try:
+        with path_of(directory, number).open("rb") as file:
+            data = file.read(archive.LIMIT + 1)
+    except FileNotFoundError:
+        raise Failure("there is none", "config history") from None
+    except OSError as error:
+        raise Failure(f"it cannot be read: {error.strerror}") from None
+    return archive.parse(data, f"generation {number}")
+
+
+def usable(directory: Path) -> Iterator[tuple[int, Archive]]:
+    """The generations that verify and that this firmware reads, newest first."""
+    for number in numbers(directory):
+        try:
+            saved = load(directory, number)
+        except Failure:
+            continue
+        yield number, saved
+
+
+def summarize(directory: Path, number: int) -> Generation:
+    """What is known of a generation, whatever became of it."""
+    try:
+        return Generation.from_archive(number, load(directory, number))
+    except NewerFormat as error:
+        return Generation(number, "", "", "", "", "", str(error).removeprefix(f"generation {number}: "), newer=True)
+    except Failure as error:
+        return Generation(number, "", "", "", "", "", str(error))
+
+
+def make_room(directory: Path, size: int) -> None:
+    """See to it that a file of `size` bytes fits; the oldest generations go for it, but none that is always kept."""
+    if not flash.missing_bytes(directory, size):
+        return
+    for number in reversed(_removable(directory, numbers(directory))):
+        path_of(directory, number).unlink()
+        if not flash.missing_bytes(directory, size):
+            return
+    missing = -(-flash.missing_bytes(directory, size) // 1024)
+    raise Failure(
+        f"{directory}: no room: {missing} KiB are missing, and the last good generations are kept",
+        "remove other files from the flash, or save less",
+    )
+
+
+def prune(directory: Path) -> None:
+    """Remove what is older than the newest generations that are kept, but none that is always kept."""
+    for number in _removable(directory, numbers(directory)[KEPT:]):
+        path_of(directory, number).unlink()
+
+
+def _removable(directory: Path, candidates: list[int]) -> list[int]:
+    """The candidates but for the last usable generations, and for what a newer firmware wrote."""
+    if not candidates:
+        return []
+    last = {number for number, _ in islice(usable(directory), ALWAYS_KEPT)}
+    return [number for number in candidates if number not in last and not summarize(directory, number).newer]
+
+
+def append_journal(directory: Path, what: str, *, generation: int, who: str, message: str = "") -> None:
+    """Append a line to the journal, for good: what was done to which generation, when, and by whom."""
+    path = directory / "journal"
+    body = {"time": utc_now(), "who": who, "what": what, "generation": generation, "message": message}
+    line = records.dump(body, JOURNAL_FORMAT)
+    if path.exists() and path.stat().st_size > JOURNAL_LIMIT:
+        newer_half = path.read_bytes()[-JOURNAL_LIMIT // 2 :].partition(b"\n")[2]
+        files.write(path, newer_half, mode=0o600)
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        # A power cut may have left half a line.
+        torn = size and os.pread(handle, 1, size - 1) != b"\n"
+        os.write(handle, b"\n" * bool(torn) + line + b"\n")
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_journal(directory: Path) -> list[dict[str, Any]]:
+    """The lines of the journal that this firmware reads, oldest first; half a line or a newer one's is left out."""
+    path = directory / "journal"
+    found = []
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
+        try:
+            found.append(records.load(line, JOURNAL_FORMAT, str(path), unmarked=1))
+        except (Damaged, NewerFormat):
+            continue
+    return found
+
+
+def utc_now() -> str:
+    """The time now, in UTC: 2026-01-31T23:59:59Z."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

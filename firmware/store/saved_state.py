@@ -1,0 +1,135 @@
+"""What a reboot would bring back, kept below /run so that nobody needs the flash to know: the state file.
+
+It is written by every restore and every save, and worked out from flash and factory where it is missing or cannot be read,
+or where the generation's file is not the one any more that it was written for. Nothing is lost with it.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from firmware import files, records
+from firmware.errors import Damaged, Failure, NewerFormat
+from firmware.manifest import Entry
+from firmware.rc import document
+from firmware.rc.document import Block
+from firmware.rc.title import Title
+from firmware.store import flash, repository, snapshot
+from firmware.store.paths import NODE, Paths
+from firmware.store.repository import Generation
+from firmware.store.snapshot import Target
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """`generation` is None while nothing is saved and a reboot gives the factory. `config` is config.rc's text; `identity`
+    is the one that the generation's file had before it was read."""
+
+    generation: Generation | None
+    config: str
+    entries: Mapping[str, Entry]
+    identity: tuple[int, ...]
+
+    @classmethod
+    def from_target(cls, generation: Generation | None, target: Target, identity: tuple[int, ...] = ()) -> "SavedState":
+        """The state that a generation makes, which gives this target."""
+        return cls(generation, target.config().decode("utf-8", "surrogateescape"), target.entries, identity)
+
+    def block(self, title: Title) -> Block | None:
+        """The block of a service in it; None if there is none."""
+        return document.scan(self.config)[0].find(title)
+
+
+def load(paths: Paths = NODE) -> SavedState:
+    """The state, from its file or else from the flash."""
+    return _load_trusted(paths) or refresh(paths)
+
+
+def write(state: SavedState, paths: Paths = NODE) -> None:
+    """Keep the state. It may hold secrets of config.rc, so only root reads it."""
+    body = {
+        "generation": state.generation and astuple(state.generation), "config": state.config,
+        "entries": [astuple(entry) for entry in state.entries.values()], "seen": state.identity,
+    }  # fmt: skip
+    try:
+        paths.saved_state.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        files.write(paths.saved_state, records.dump(body, FORMAT), mode=0o600)
+    except OSError:
+        # It can be worked out again; an old one would be wrong.
+        forget(paths)
+
+
+def forget(paths: Paths = NODE) -> None:
+    """Let the next one who asks look at the flash."""
+    with suppress(OSError):
+        paths.saved_state.unlink(missing_ok=True)
+
+
+def refresh(paths: Paths = NODE) -> SavedState:
+    """The state, after a look at the flash: whatever became of it meanwhile. Failure if it cannot be mounted."""
+    with repository.open_directory(write=False, paths=paths) as directory:
+        # Whoever held the flash until now may have written it meanwhile.
+        state = _load_trusted(paths)
+        if state is None:
+            state = find_newest(directory, paths)
+            write(state, paths)
+        return state
+
+
+def find_newest(directory: Path, paths: Paths = NODE) -> SavedState:
+    """The state that the newest usable generation makes, or else the factory."""
+    for number in repository.numbers(directory):
+        identity = repository.file_identity(directory, number)
+        try:
+            saved = repository.load(directory, number)
+        except Failure:
+            continue
+        target = snapshot.compose(saved, paths)
+        if target.config().strip():
+            return SavedState.from_target(Generation.from_archive(number, saved), target, identity)
+    return SavedState.from_target(None, snapshot.compose(None, paths))
+
+
+def _load_trusted(paths: Paths) -> SavedState | None:
+    """The state from its file, unless the generation's file was touched since. One stat tells that it was not; nothing is
+    mounted to find out.
+    """
+    state = _read(paths.saved_state)
+    if state is None or state.generation is None:
+        return state
+    now = repository.file_identity(paths.repository, state.generation.number)
+    return state if (now and now == state.identity) or not flash.is_reachable(paths) else None
+
+
+def _read(path: Path) -> SavedState | None:
+    """The state in a file; None if there is none, or if it is damaged or a newer firmware's: it is worked out anew."""
+    try:
+        body = records.load(path.read_bytes(), FORMAT, str(path))
+        with records.interpreting(str(path)):
+            return _from_body(body)
+    except (OSError, Damaged, NewerFormat):
+        return None
+
+
+def _from_body(body: Mapping[str, Any]) -> SavedState:
+    """KeyError, TypeError or ValueError if it is not what `write` makes."""
+    entries = [Entry(*row) for row in records.value(body, "entries", list)]
+    generation = records.value(body, "generation", list, type(None))
+    identity = tuple(records.value(body, "seen", list))
+    for part in (*entries, *([Generation(*generation)] if generation else ())):
+        _require_types(part)
+    return SavedState(
+        Generation(*generation) if generation else None,
+        records.value(body, "config", str), {entry.path: entry for entry in entries}, identity,
+    )  # fmt: skip
+
+
+def _require_types(part: Entry | Generation) -> None:
+    """TypeError if a value is of another type than its field."""
+    for field in fields(part):
+        if type(getattr(part, field.name)) is not field.type:
+            raise TypeError(f"{field.name} is not a {field.type}")
