@@ -10,7 +10,7 @@ from firmware import addresses
 from firmware.commands.caller import who
 from firmware.commands.cli import parse_arguments
 from firmware.errors import Failure, Lost, Refused
-from firmware.http11 import once
+from firmware.http11 import blocking
 from firmware.http11.wire import Response
 from firmware.rc import document
 from firmware.rc.title import Title
@@ -99,9 +99,9 @@ def read(page: str, answer: Response) -> Mapping[str, Any]:
 def _answer(address: str, where: wui.Address) -> Response:
     with socket.create_connection((address, where.port), timeout=TIME) as plain:
         if not where.tls:
-            return once.request(plain, "GET", "/csyncd/keys", timeout=TIME)
+            return blocking.request(plain, "GET", "/csyncd/keys", timeout=TIME)
         with _tls(plain) as connection:
-            return once.request(connection, "GET", "/csyncd/keys", timeout=TIME)
+            return blocking.request(connection, "GET", "/csyncd/keys", timeout=TIME)
 
 
 def _tls(plain: socket.socket) -> socket.socket:

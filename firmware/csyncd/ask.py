@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.errors import Failure, Lost, from_status
-from firmware.http11 import once
+from firmware.http11 import blocking
 from firmware.services import states
 
 CONTROL = Path("/run/firmware/csyncd.sock")
@@ -29,7 +29,7 @@ def ask(verb: str, content: dict[str, Any], waits: Callable[[], None] | None = N
 
     try:
         with _connected() as connection:
-            answer = once.request(connection, "POST", f"/{verb}", content, timeout=TIME, slow=slow)
+            answer = blocking.request(connection, "POST", f"/{verb}", content, timeout=TIME, on_slow=slow)
     except Lost as lost:
         said = f"csyncd: {lost}: whether it was done is not known; nothing is half done"
         raise Failure(said, "csync status; csync log on the other node, too") from None
@@ -56,7 +56,7 @@ def _lives() -> bool:
     """Whether csyncd answers anything; what, makes no difference."""
     try:
         with _connected() as connection:
-            once.request(connection, "GET", "/", timeout=ALIVE)
+            blocking.request(connection, "GET", "/", timeout=ALIVE)
     except Lost:
         return False
     return True

@@ -22,9 +22,9 @@ from firmware.csyncd.ask import CONTROL
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, report
 from firmware.flows.recovery import recover
+from firmware.http11.quota import Quota
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
-from firmware.quota import Quota
 from firmware.sync import peer_sshd, settings
 from firmware.sync.link_problems import missing_keys
 from firmware.sync.peer_sshd import RemotePeer

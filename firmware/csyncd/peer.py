@@ -39,7 +39,7 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
     try:
         told = await request.json()
         if verb is not _standing:
-            remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.gone)
+            remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.has_gone)
         return Response(200, await verb(pair, remote, told))
     except Failure as error:
         return Response(409, {"error": shorten(full_text(error)), "hint": shorten(error.hint), "exit": error.status})

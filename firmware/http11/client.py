@@ -8,12 +8,11 @@ from typing import Any
 
 import h11
 
-from firmware import messages
 from firmware.errors import Lost
 from firmware.http11 import wire
-from firmware.http11.wire import READ, Response
-from firmware.messages import Json
-from firmware.quota import LARGE
+from firmware.http11.json_body import Json, parse_body
+from firmware.http11.quota import LARGE_BODY
+from firmware.http11.wire import READ_SIZE, Response
 
 
 @dataclass(slots=True)
@@ -36,27 +35,27 @@ class Client:
             except TimeoutError:
                 self.close()
                 raise Lost(f"no answer within {timeout:g} s") from None
-            except wire.BROKEN as error:
+            except wire.CONNECTION_ERRORS as error:
                 self.close()
-                raise Lost(wire.broken(error)) from None
+                raise Lost(wire.connection_error_text(error)) from None
             except BaseException:
                 self.close()
                 raise
 
     async def _exchange(self, method: str, path: str, content: Mapping[str, Any] | None) -> Response:
-        self.writer.write(wire.question(self.protocol, method, path, content))
+        self.writer.write(wire.encode_request(self.protocol, method, path, content))
         await self.writer.drain()
-        answer = wire.Answer(self.protocol)
-        while not answer.take(await self.reader.read(READ)):
+        answer = wire.ResponseReader(self.protocol)
+        while not answer.feed(await self.reader.read(READ_SIZE)):
             pass
         if self.protocol.their_state is h11.DONE:
             self.protocol.start_next_cycle()
         else:
             self.close()
-        return Response(answer.status, await parsed(answer.body))
+        return Response(answer.status, await parse_without_blocking(answer.body))
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         """Whether another request can be sent."""
         return not self.writer.is_closing() and not self.reader.at_eof()
 
@@ -68,18 +67,18 @@ class Client:
 async def connect_unix(path: Path) -> Client:
     """A connection to a server's Unix socket; OSError if nobody listens there."""
     try:
-        return _client(*await asyncio.open_unix_connection(str(path)))
+        return _new_client(*await asyncio.open_unix_connection(str(path)))
     except OSError as error:
         error.filename = str(path)
         raise
 
 
-def _client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Client:
-    return Client(reader, writer, wire.speaker(), asyncio.Lock())
+def _new_client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Client:
+    return Client(reader, writer, wire.client_protocol(), asyncio.Lock())
 
 
-async def parsed(body: bytearray) -> Json:
-    """A large one in a thread, and without the bytes, once its text is there."""
-    if len(body) <= LARGE:
-        return messages.parse(body)
-    return await asyncio.to_thread(messages.parse, body)
+async def parse_without_blocking(body: bytearray) -> Json:
+    """Parse a body as `parse_body` does; a large one in a thread, so that the loop goes on meanwhile."""
+    if len(body) <= LARGE_BODY:
+        return parse_body(body)
+    return await asyncio.to_thread(parse_body, body)

@@ -12,32 +12,32 @@ from typing import Any
 
 import h11
 
-from firmware.http11.client import parsed
-from firmware.http11.wire import BODY_LIMIT, READ, Response
-from firmware.messages import Json
+from firmware.http11.client import parse_without_blocking
+from firmware.http11.json_body import Json
+from firmware.http11.quota import HttpRefusal, Quota, refuse_after
+from firmware.http11.wire import BODY_LIMIT, READ_SIZE, Response
 from firmware.printable import shorten
-from firmware.quota import Quota, Turned, within
 
 #: bytes of a request's line and headers that are taken
 HEAD_LIMIT = 8192
 #: seconds that a client may take to send a head, once it has begun one, to send a body, and to read its answer
-HEAD_TIME, BODY_TIME, ANSWER_TIME = 10.0, 60.0, 60.0
+HEAD_SECONDS, BODY_SECONDS, ANSWER_SECONDS = 10.0, 60.0, 60.0
 #: seconds that are left to a connection which is about to be closed
-LEAVE_TIME = 2.0
+LEAVE_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked: the method, the path, the body as it came, and whether the client has gone since."""
+    """What a client asked: the method, the path, the body as it came, and a question: has the client gone since?"""
 
     method: str
     path: str
     body: bytearray
-    gone: Callable[[], bool]
+    has_gone: Callable[[], bool]
 
     async def json(self) -> Json:
         """The body as a JSON object, once: the bytes are given up for it. Anything else is a Failure."""
-        return await parsed(self.body)
+        return await parse_without_blocking(self.body)
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -55,86 +55,86 @@ async def serve(
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
     stream = _Stream(connection, reader, writer)
     try:
-        with quota.connection():
-            await _served(stream, handler, limit, quota)
-    except Turned as turned:
-        writer.write(_wire(stream, Response(turned.http, {"error": str(turned)}), last=True))
+        with quota.hold_connection():
+            await _serve_requests(stream, handler, limit, quota)
+    except HttpRefusal as refusal:
+        writer.write(_encode_response(stream, Response(refusal.http_status, {"error": str(refusal)}), last=True))
         writer.close()
 
 
 @dataclass(slots=True)
 class _Stream:
-    """A connection; `bare`: what is asked for is an answer without its body."""
+    """A connection. `head_only` says that the request was HEAD: its answer has no body."""
 
     connection: h11.Connection
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    bare: bool = False
+    head_only: bool = False
 
 
-async def _served(stream: _Stream, handler: Handler, limit: int, quota: Quota) -> None:
+async def _serve_requests(stream: _Stream, handler: Handler, limit: int, quota: Quota) -> None:
     try:
-        while (head := await _head(stream)) is not None:
-            await _respond(stream, await _answered(stream, head, handler, limit, quota))
+        while (head := await _read_head(stream)) is not None:
+            await _respond(stream, await _answer_request(stream, head, handler, limit, quota))
             if stream.connection.our_state is h11.MUST_CLOSE:
                 break
             stream.connection.start_next_cycle()
             await asyncio.sleep(0)  # others first, even if the next request is here already
-    except Turned as turned:
-        await _turn_away(stream, turned.http, str(turned))
+    except HttpRefusal as refusal:
+        await _refuse(stream, refusal.http_status, str(refusal))
     except (h11.RemoteProtocolError, ValueError) as error:  # h11 leaves it to int() to refuse the hugest lengths
-        await _turn_away(stream, getattr(error, "error_status_hint", 400), f"the request: it is not HTTP: {error}")
+        await _refuse(stream, getattr(error, "error_status_hint", 400), f"the request: it is not HTTP: {error}")
     except (h11.LocalProtocolError, OSError):
         pass
     finally:
         await _close(stream.writer)
 
 
-async def _answered(stream: _Stream, head: h11.Request, handler: Handler, limit: int, quota: Quota) -> Response:
+async def _answer_request(stream: _Stream, head: h11.Request, handler: Handler, limit: int, quota: Quota) -> Response:
     """Read a request's body and answer it. Only here is the body held: not while the client takes the answer, nor after."""
-    length = _length(head, limit)
-    async with quota.place(length):
-        body = await _body(stream, length)
+    length = _body_length(head, limit)
+    async with quota.hold_body(length):
+        body = await _read_body(stream, length)
         async with quota.answers:
-            gone = stream.reader.at_eof
-            return await _handled(handler, Request(head.method.decode(), head.target.decode(), body, gone))
+            has_gone = stream.reader.at_eof
+            return await _call_handler(handler, Request(head.method.decode(), head.target.decode(), body, has_gone))
 
 
-async def _head(stream: _Stream) -> h11.Request | None:
+async def _read_head(stream: _Stream) -> h11.Request | None:
     """The head of the next request; None if the client has ended. It may take its time until it begins one."""
     if not stream.connection.trailing_data[0]:
         stream.connection.receive_data(await stream.reader.read(HEAD_LIMIT))
-    async with within(HEAD_TIME, 408, f"the request: its head is not complete after {HEAD_TIME:g} s"):
-        event = await _event(stream.connection, stream.reader, HEAD_LIMIT)
+    async with refuse_after(HEAD_SECONDS, 408, f"the request: its head is not complete after {HEAD_SECONDS:g} s"):
+        event = await _next_event(stream.connection, stream.reader, HEAD_LIMIT)
     if not isinstance(event, h11.Request):
         return None
-    stream.bare = event.method == b"HEAD"
+    stream.head_only = event.method == b"HEAD"
     return event
 
 
-def _length(head: h11.Request, limit: int) -> int:
+def _body_length(head: h11.Request, limit: int) -> int:
     headers = dict(head.headers)
     if b"transfer-encoding" in headers:
-        raise Turned(411, "the request: Transfer-Encoding is not taken: say with Content-Length how long it is")
+        raise HttpRefusal(411, "the request: Transfer-Encoding is not taken: say with Content-Length how long it is")
     length = int(headers.get(b"content-length", b"0"))
     if length > limit:
-        raise Turned(413, f"the message: larger than {limit} bytes")
+        raise HttpRefusal(413, f"the message: larger than {limit} bytes")
     return length
 
 
-async def _body(stream: _Stream, length: int) -> bytearray:
+async def _read_body(stream: _Stream, length: int) -> bytearray:
     connection, body = stream.connection, bytearray()
     if connection.they_are_waiting_for_100_continue:
         stream.writer.write(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-    async with within(BODY_TIME, 408, f"the request: its body is not complete after {BODY_TIME:g} s"):
+    async with refuse_after(BODY_SECONDS, 408, f"the request: its body is not complete after {BODY_SECONDS:g} s"):
         while True:
-            event = await _event(connection, stream.reader, min(READ, length - len(body)))
+            event = await _next_event(connection, stream.reader, min(READ_SIZE, length - len(body)))
             if not isinstance(event, h11.Data):
                 return body
             body += event.data
 
 
-async def _handled(handler: Handler, request: Request) -> Response:
+async def _call_handler(handler: Handler, request: Request) -> Response:
     try:
         return await handler(request)
     except Exception as error:  # a bug in one answer is said, to us with its place, and ends no other
@@ -142,38 +142,41 @@ async def _handled(handler: Handler, request: Request) -> Response:
         return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {shorten(str(error))}"})
 
 
-async def _event(connection: h11.Connection, reader: asyncio.StreamReader, most: int) -> Any:
+async def _next_event(connection: h11.Connection, reader: asyncio.StreamReader, most: int) -> Any:
     while (event := connection.next_event()) is h11.NEED_DATA:
         connection.receive_data(await reader.read(most))
     return event
 
 
-def _wire(stream: _Stream, response: Response, *, last: bool = False) -> bytes:
+def _encode_response(stream: _Stream, response: Response, *, last: bool = False) -> bytes:
     body = json.dumps(response.content).encode() + b"\n"
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     headers += [("Connection", "close")] * last
-    events = [h11.Response(status_code=response.status, headers=headers), h11.Data(data=b"" if stream.bare else body)]
+    events = [
+        h11.Response(status_code=response.status, headers=headers),
+        h11.Data(data=b"" if stream.head_only else body),
+    ]
     return b"".join(stream.connection.send(event) or b"" for event in (*events, h11.EndOfMessage()))
 
 
 async def _respond(stream: _Stream, response: Response, *, last: bool = False) -> None:
-    stream.writer.write(_wire(stream, response, last=last))
+    stream.writer.write(_encode_response(stream, response, last=last))
     try:
-        async with asyncio.timeout(ANSWER_TIME):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await stream.writer.drain()
     except TimeoutError:
         stream.writer.transport.abort()
         raise
 
 
-async def _turn_away(stream: _Stream, status: int, why: str) -> None:
+async def _refuse(stream: _Stream, status: int, why: str) -> None:
     with contextlib.suppress(h11.LocalProtocolError, OSError):
         await _respond(stream, Response(status, {"error": why}), last=True)
         if stream.writer.can_write_eof():
             stream.writer.write_eof()
         # What is still on its way is read for a moment: a client that cannot send on might not look for an answer.
-        async with asyncio.timeout(LEAVE_TIME):
-            while await stream.reader.read(READ):
+        async with asyncio.timeout(LEAVE_SECONDS):
+            while await stream.reader.read(READ_SIZE):
                 pass
 
 
@@ -181,7 +184,7 @@ async def _close(writer: asyncio.StreamWriter) -> None:
     """Close it; for good, also if the client does not take what is left for it."""
     writer.close()
     try:
-        async with asyncio.timeout(LEAVE_TIME):
+        async with asyncio.timeout(LEAVE_SECONDS):
             await writer.wait_closed()
     except OSError:  # TimeoutError is one
         writer.transport.abort()

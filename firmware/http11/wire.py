@@ -1,6 +1,4 @@
-"""HTTP/1.1 as bytes, a question put into them, an answer taken out of them. How they are read and written is the caller's
-business.
-"""
+"""HTTP/1.1 as bytes: requests encoded, responses decoded. How the bytes are read and written is the caller's business."""
 
 import json
 from collections.abc import Mapping
@@ -11,11 +9,11 @@ import h11
 
 from firmware.errors import Failure
 
-READ = 65536
+READ_SIZE = 65536
 #: bytes of a body that are taken; a service of 16 MiB in base64 fits
 BODY_LIMIT = 24 << 20
 #: what breaks a connection, as who reads and writes sees it
-BROKEN = (OSError, h11.ProtocolError, EOFError)
+CONNECTION_ERRORS = (OSError, h11.ProtocolError, EOFError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +24,12 @@ class Response:
     content: Mapping[str, Any]
 
 
-def speaker() -> h11.Connection:
-    """A client's side of a connection."""
-    return h11.Connection(h11.CLIENT, max_incomplete_event_size=READ)
+def client_protocol() -> h11.Connection:
+    """A new connection, as the client sees it."""
+    return h11.Connection(h11.CLIENT, max_incomplete_event_size=READ_SIZE)
 
 
-def question(protocol: h11.Connection, method: str, path: str, content: Mapping[str, Any] | None) -> bytes:
+def encode_request(protocol: h11.Connection, method: str, path: str, content: Mapping[str, Any] | None) -> bytes:
     """A request, with a JSON object as its body unless that is None."""
     body = b"" if content is None else json.dumps(content).encode()
     headers = [("Host", "csyncd"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
@@ -40,16 +38,16 @@ def question(protocol: h11.Connection, method: str, path: str, content: Mapping[
 
 
 @dataclass(slots=True)
-class Answer:
-    """An answer on its way in: the status and the body as they have come so far."""
+class ResponseReader:
+    """A response on its way in: its status and its body, as far as they have come."""
 
     protocol: h11.Connection
     status: int = 0
     body: bytearray = field(default_factory=bytearray)
 
-    def take(self, data: bytes) -> bool:
-        """Take what was read (nothing: the connection has ended). Is that all of it? One of BROKEN if nothing more can come,
-        Failure if it is too large."""
+    def feed(self, data: bytes) -> bool:
+        """Take what was read (nothing: the connection has ended). Is that all of it? One of
+        CONNECTION_ERRORS if nothing more can come, Failure if it is too large."""
         self.protocol.receive_data(data)
         while (event := self.protocol.next_event()) is not h11.NEED_DATA:
             if isinstance(event, h11.Response):
@@ -65,6 +63,6 @@ class Answer:
         return False
 
 
-def broken(error: Exception) -> str:
-    """Why a connection gave no answer, from one of BROKEN."""
+def connection_error_text(error: Exception) -> str:
+    """Why a connection gave no answer, from one of CONNECTION_ERRORS."""
     return f"the connection broke: {getattr(error, 'strerror', None) or 'it ended before the answer'}"

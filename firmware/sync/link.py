@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from firmware import files, run
 from firmware.errors import Failure, Invalid, Lost, Refused, from_status
 from firmware.http11.client import Client, connect_unix
-from firmware.messages import Json
+from firmware.http11.json_body import Json
 from firmware.printable import shorten
 from firmware.sync import keys
 from firmware.sync.link_problems import explain_ssh_output, missing_keys
@@ -115,7 +115,7 @@ class Link:
         if self.reason:
             raise Failure(f"the peer cannot be reached: {self.reason}", self.remedy or "csync check")
         client = self._clients.get(lane)
-        if client is None or not client.open:
+        if client is None or not client.is_open:
             client = self._clients[lane] = await self._client()
         answer = await client.request("POST", path, content, timeout=timeout)
         if answer.status != 200:

@@ -20,8 +20,6 @@ FLOORS = (
         "firmware.addresses",
         "firmware.watch",
         "firmware.http11",
-        "firmware.messages",
-        "firmware.quota",
         "firmware.faults",
         "firmware.locks",
         "firmware.records",

@@ -12,13 +12,12 @@ from threading import Thread
 
 import pytest
 
-from firmware import quota
 from firmware.errors import Failure, Lost
-from firmware.http11 import once, server
+from firmware.http11 import blocking, quota, server
 from firmware.http11.client import Client, connect_unix
+from firmware.http11.quota import Quota
 from firmware.http11.server import Handler, Request, serve
 from firmware.http11.wire import Response
-from firmware.quota import Quota
 
 
 async def echo(request: Request) -> Response:
@@ -51,7 +50,7 @@ def test_one_connection_many_requests(tmp_path: Path) -> None:
             content = {"x": "y" * size}
             answer = await client.request("POST", "/p", content)
             assert answer == Response(200, {"method": "POST", "path": "/p", "size": len(json.dumps(content))})
-        assert client.open
+        assert client.is_open
         answers = await asyncio.gather(*(client.request("GET", f"/{number}") for number in range(5)))
         assert [answer.content["path"] for answer in answers] == [f"/{number}" for number in range(5)]
 
@@ -77,7 +76,7 @@ def test_a_request_that_nobody_read_is_not_kept_while_the_next_one_is_waited_for
             left, _ = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert answer.content["size"] > 5_000_000 and client.open
+        assert answer.content["size"] > 5_000_000 and client.is_open
         assert left < 1_000_000
 
     against_server(tmp_path, story, limit=6_000_000)
@@ -108,7 +107,7 @@ def test_time_limit_and_broken_connection_are_failures(tmp_path: Path) -> None:
         client = await connect_unix(socket)
         with pytest.raises(Failure, match=r"no answer within 0\.1 s"):
             await client.request("GET", "/slow", timeout=0.1)
-        assert not client.open
+        assert not client.is_open
         with pytest.raises(Failure):
             await client.request("GET", "/")
 
@@ -147,8 +146,8 @@ async def said(socket: Path, *sent: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("name", "sent", "status", "says"),
     [
-        ("HEAD_TIME", b"POST / HT", b" 408 ", b"its head is not complete after 0.2 s"),
-        ("BODY_TIME", HEAD + b"Content-Length: 9\r\n\r\n{", b" 408 ", b"its body is not complete after 0.2 s"),
+        ("HEAD_SECONDS", b"POST / HT", b" 408 ", b"its head is not complete after 0.2 s"),
+        ("BODY_SECONDS", HEAD + b"Content-Length: 9\r\n\r\n{", b" 408 ", b"its body is not complete after 0.2 s"),
     ],
 )
 def test_a_request_that_does_not_end_is_turned_away_with_the_reason(
@@ -166,7 +165,7 @@ def test_a_request_that_does_not_end_is_turned_away_with_the_reason(
 def test_a_connection_that_has_not_begun_a_request_may_take_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "HEAD_TIME", 0.1)
+    monkeypatch.setattr(server, "HEAD_SECONDS", 0.1)
 
     async def story(socket: Path) -> None:
         client = await connect_unix(socket)
@@ -178,7 +177,7 @@ def test_a_connection_that_has_not_begun_a_request_may_take_its_time(
 
 
 def test_who_does_not_read_its_answers_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "ANSWER_TIME", 0.3)
+    monkeypatch.setattr(server, "ANSWER_SECONDS", 0.3)
 
     async def much(request: Request) -> Response:
         return Response(200, {"much": "x" * 1_000_000})
@@ -248,7 +247,7 @@ def test_a_client_gets_so_many_answers_at_a_time(tmp_path: Path) -> None:
 
 
 def test_one_large_body_at_a_time_and_small_ones_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quota, "PATIENCE", 0.3)
+    monkeypatch.setattr(quota, "LARGE_BODY_SECONDS", 0.3)
     large = HEAD + b"Content-Length: 100000\r\n\r\n"
 
     async def story(socket: Path) -> None:
@@ -329,7 +328,7 @@ def test_an_answer_without_end_is_a_failure_and_not_all_our_memory(tmp_path: Pat
         client = await connect_unix(tmp_path / "s")
         with pytest.raises(Failure, match="the answer: larger than"):
             await client.request("GET", "/")
-        assert not client.open
+        assert not client.is_open
         server.close()
 
     asyncio.run(play())
@@ -352,7 +351,7 @@ def test_a_question_that_gets_no_answer_says_why(said: bytes | None, why: str) -
             theirs.sendall(said)
             theirs.shutdown(SHUT_WR)
         with pytest.raises(Lost, match=why):
-            once.request(ours, "GET", "/", timeout=0.3)
+            blocking.request(ours, "GET", "/", timeout=0.3)
 
 
 def test_a_question_waits_no_longer_than_it_was_told_however_the_answer_drips() -> None:
@@ -369,7 +368,7 @@ def test_a_question_waits_no_longer_than_it_was_told_however_the_answer_drips() 
         dripping.start()
         start = time.monotonic()
         with pytest.raises(Lost, match="no answer within"):
-            once.request(ours, "GET", "/", timeout=0.5)
+            blocking.request(ours, "GET", "/", timeout=0.5)
         assert time.monotonic() - start < 5
 
 
@@ -377,7 +376,7 @@ def test_one_question_without_asyncio(tmp_path: Path) -> None:
     def ask(path: Path) -> Response:
         with socket(AF_UNIX) as connection:
             connection.connect(str(path))
-            return once.request(connection, "POST", "/p", {"x": "y" * 900}, timeout=5)
+            return blocking.request(connection, "POST", "/p", {"x": "y" * 900}, timeout=5)
 
     async def story(path: Path) -> None:
         assert await asyncio.to_thread(ask, path) == Response(200, {"method": "POST", "path": "/p", "size": 909})

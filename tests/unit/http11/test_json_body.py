@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware import messages
 from firmware.errors import Failure
+from firmware.http11.json_body import parse_body
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -20,7 +20,7 @@ JSON = st.recursive(
 
 
 def parse(text: bytes) -> Any:
-    return messages.parse(bytearray(text))
+    return parse_body(bytearray(text))
 
 
 @given(st.dictionaries(st.text(), JSON.filter(lambda value: "Infinity" not in json.dumps(value)), max_size=4))
@@ -94,7 +94,7 @@ def test_what_it_becomes_is_at_most_twice_what_it_is(text: bytes) -> None:
     try:
         found = None
         with suppress(Failure):
-            found = messages.parse(body)
+            found = parse_body(body)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -1,0 +1,45 @@
+"""One request over a plain, blocking socket: how a command asks csyncd, or a web UI. It does without asyncio, which takes
+longer to load than most answers take to come.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from firmware.errors import Lost
+from firmware.http11 import wire
+from firmware.http11.json_body import parse_body
+from firmware.http11.wire import Response
+
+#: seconds after which an answer is slow
+SLOW_SECONDS = 5.0
+
+
+def request(
+    connection: socket.socket,
+    method: str,
+    path: str,
+    content: Mapping[str, Any] | None = None,
+    *,
+    timeout: float,
+    on_slow: Callable[[], None] | None = None,
+) -> Response:
+    """Ask, and wait for the answer; `on_slow` is called once if it is not there after SLOW_SECONDS. Lost if the connection
+    breaks or `timeout` (seconds) passes before it is there."""
+    end, protocol = time.monotonic() + timeout, wire.client_protocol()
+    answer = wire.ResponseReader(protocol)
+    try:
+        connection.settimeout(timeout)
+        connection.sendall(wire.encode_request(protocol, method, path, content))
+        if on_slow and not select.select([connection], [], [], SLOW_SECONDS)[0]:
+            on_slow()
+        connection.settimeout(max(0.001, end - time.monotonic()))
+        while not answer.feed(connection.recv(wire.READ_SIZE)):
+            connection.settimeout(max(0.001, end - time.monotonic()))
+    except TimeoutError:
+        raise Lost(f"no answer within {timeout:g} s") from None
+    except wire.CONNECTION_ERRORS as error:
+        raise Lost(wire.connection_error_text(error)) from None
+    return Response(answer.status, parse_body(answer.body))

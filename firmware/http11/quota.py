@@ -1,0 +1,64 @@
+"""Quotas: what all connections of one client may have of a server, so that it delays nobody but itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from firmware.errors import Failure
+
+#: bytes of a body beyond which it counts as large
+LARGE_BODY = 65536
+#: seconds that a large body waits for the one before it
+LARGE_BODY_SECONDS = 60.0
+
+
+class HttpRefusal(Failure):
+    """A request that is refused before it is read; the connection ends with the answer, whose status is `http_status`."""
+
+    def __init__(self, http_status: int, message: str) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+
+
+class Quota:
+    """What all connections of one client have together: so many of them, so many answers that are worked out at a time, and
+    one large body. A connection too many is refused; for an answer or a large body it waits, behind nobody but itself."""
+
+    def __init__(self, connections: int = 64, answers: int = 16) -> None:
+        self._connections = self._free_connections = connections
+        self.answers = asyncio.Semaphore(answers)
+        self._large_body = asyncio.Lock()
+
+    @contextmanager
+    def hold_connection(self) -> Iterator[None]:
+        """Held by each connection while it is served."""
+        if not self._free_connections:
+            raise HttpRefusal(503, f"more than {self._connections} connections at a time")
+        self._free_connections -= 1
+        try:
+            yield
+        finally:
+            self._free_connections += 1
+
+    @asynccontextmanager
+    async def hold_body(self, length: int) -> AsyncIterator[None]:
+        """Held from the first byte of a body of that length to its answer; a large one has a place to itself."""
+        if length <= LARGE_BODY:
+            yield
+            return
+        async with refuse_after(LARGE_BODY_SECONDS, 503, "the message: another large one is still being dealt with"):
+            await self._large_body.acquire()
+        try:
+            yield
+        finally:
+            self._large_body.release()
+
+
+@asynccontextmanager
+async def refuse_after(seconds: float, status: int, why: str) -> AsyncIterator[None]:
+    """HttpRefusal with that status and reason, unless it is done by then."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise HttpRefusal(status, why) from None
