@@ -6,7 +6,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
-.PHONY: help run run-console image buildroot sizes lock env lab test test-buildroot bench soak clean root lab-packages image-packages always
+.PHONY: help run run-console image buildroot sizes lock env lab test test-all test-buildroot bench soak clean root
+.PHONY: unit-packages lab-packages image-packages unit-env lab-env always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -19,13 +20,13 @@ OUTPUT ?= build/buildroot
 BUILDROOT_BUILD = buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)"
 BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=%,$(MAKEOVERRIDES))
 
-# what builds the firmware · the image, and boots it · what runs on a node of the lab · what tests and benchmark use
+# what builds the firmware · the image, and boots it · what unit tests use · what runs on a node of the lab · what its tests use
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
 IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod openssh-client qemu-system-x86 squashfs-tools
-LAB_PACKAGES := $(FIRMWARE_PACKAGES) busybox execline haproxy iproute2 libxxhash0 netbase openssh-client openssh-server openssl \
-	procps s6 tcpdump util-linux wireguard-tools python3-cffi-backend python3-h11 python3-netifaces python3-psutil \
-	python3-pyinotify python3-serial python3-venv
-TEST_PACKAGES := curl mount rsync shellcheck strace
+UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
+	python3-psutil python3-pyinotify python3-serial python3-venv shellcheck strace util-linux
+LAB_PACKAGES := $(UNIT_PACKAGES) execline haproxy iproute2 netbase openssh-server openssl procps s6 tcpdump wireguard-tools
+TEST_PACKAGES := curl mount rsync
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image
 SOURCES := pyproject.toml setup.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
@@ -59,9 +60,22 @@ env: root image lab-env ## whatever the nodes of both kinds and the tests need
 lab: lab-env ## two nodes play the story: pair, push, save, reboot
 	$(PYTHON) tests/support/story.py
 
+# What the tests need is told from their paths in ARGS. Unit tests need no nodes, and so no root. The image is built by the first
+# test that asks for it, and only its tests need its tools.
+ASKED := $(filter tests tests/%,$(ARGS))
+NEEDED := $(if $(ASKED),$(if $(filter-out tests/unit tests/unit/%,$(ASKED)),lab-env,unit-env),lab-env)
+NEEDED += $(if $(or $(filter tests tests/image tests/image/%,$(ASKED)),$(if $(ASKED),,all)),image-packages)
+
 # Most tests wait for nodes, so there are more workers than two cores; a module's tests share nodes and stay together.
-test: env ## all tests, in three workers (ARGS=… goes to pytest; IMAGE=… is the image under test)
-	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+WORKERS ?= 4
+PYTEST = IMAGE=$(if $(filter-out build/image/disk.img,$(IMAGE)),$(abspath $(IMAGE))) \
+	$(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=20
+
+test: $(NEEDED) ## every behaviour once, in minutes (ARGS=tests/… or others of pytest; IMAGE=… is the image under test)
+	$(PYTEST) $(ARGS)
+
+test-all: $(NEEDED) ## everything: each step, each case, each test of the image
+	$(PYTEST) --all $(ARGS)
 
 test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
 	@buildroot/install-packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
@@ -90,18 +104,27 @@ image-packages:
 lab-packages:
 	@buildroot/install-packages $(LAB_PACKAGES) $(TEST_PACKAGES)
 
-lab-env: root lab-packages $(VENV)/made build/layer.made
+unit-packages:
+	@buildroot/install-packages $(UNIT_PACKAGES)
 
-$(VENV)/made: tests/requirements.txt | lab-packages
+unit-env: unit-packages $(VENV)/made build/native.made
+
+lab-env: root lab-packages unit-env build/layer.made
+
+$(VENV)/made: tests/requirements.txt | unit-packages
 	$(PYTHON) -m venv --clear --system-site-packages $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# The C module goes into the source tree, too, for tests that import the package from there.
+# The C module in the source tree, for tests that import the package from there.
+build/native.made: $(wildcard native/*.[ch]) native/build.py $(VENV)/made
+	rm -f firmware/_native*
+	$(PYTHON) native/build.py >build/native.log
+	rm -f firmware/_native.c firmware/_native.o native/native.o
+	touch $@
+
 build/layer.made: $(LAYER_SOURCES) build/sources | lab-packages
 	PYTHONPATH=buildroot/board:buildroot/quick $(PYTHON) tests/lab/layer.py
-	rm -f firmware/_native*
-	cp build/layer/usr/lib/python3/dist-packages/firmware/_native*.so firmware/
 	touch $@
 
 build/image/disk.img: build/image/base.made $(IMAGE_SOURCES) build/sources | image-packages

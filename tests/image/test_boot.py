@@ -1,6 +1,7 @@
 """The image's first boot, and what comes back at later ones: of an unconfigured unit, after a reboot, after a panic.
 
-One unit goes through three boots in this order; what each showed is asked by several tests.
+One unit goes through three boots in this order; what each showed is asked by several tests, all of them for test-all. What a
+new unit is like without that is told by the first test, of the units that all tests share.
 """
 
 import json
@@ -23,7 +24,7 @@ FLASH = "mount -o {} /flash && {{ {}; status=$?; umount /flash; exit $status; }}
 
 
 @pytest.fixture(scope="module")
-def unit(worker_labs: Path) -> Iterator[Lab]:
+def unit(image: Path, worker_labs: Path) -> Iterator[Lab]:
     """One unit that has been powered on for the first time."""
     lab = Lab(worker_labs / "first", kind="qemu", cold=True)
     try:
@@ -38,9 +39,9 @@ def on_flash(unit: Lab, command: str, how: str = "ro") -> str:
     return unit.run(1, "sh", "-c", FLASH.format(how, command)).stdout
 
 
-def services(unit: Lab) -> dict[str, str]:
+def services(unit: Lab, node: int = 1) -> dict[str, str]:
     """The state of each service, by its title."""
-    rows = json.loads(unit.run(1, "service", "list", "--json").stdout)
+    rows = json.loads(unit.run(node, "service", "list", "--json").stdout)
     return {f"{row['name']}.{row['instance']}".rstrip("."): row["state"] for row in rows}
 
 
@@ -48,9 +49,23 @@ def clock(unit: Lab) -> float:
     return float(unit.run(1, "/usr/bin/python3", "-c", "import time; print(time.time())").stdout)
 
 
+def test_new_units_are_as_the_factory_made_them(units: Lab) -> None:
+    """What the tests of the first boot find, asked of units that may have been woken."""
+    for node in (1, 2):
+        running = {"system", "network.eth0", "syslogd", "sshd", "haproxy", "wui"}
+        assert services(units, node) == {name: "running" for name in running} | {"csyncd": "stopped"}
+        assert units.run(node, "cat", "/run/firmware/booted").stdout == "", "nothing failed"
+    assert units.run(1, "config", "changes", "-q", check=False).status == 0
+    shown = units.run(1, "sh", "-c", "hostname; stat -c %a /etc/shadow; cut -d: -f2 /etc/shadow | sort -u")
+    assert shown.stdout == "node1\n600\n*\n"
+    assert "192.168.0.200/24" in units.run(1, "ip", "-brief", "address", "show", "eth0").stdout
+    assert not units.run(1, "sh", "-c", "dmesg | grep -iE 'oops|call trace|BUG:'", check=False).stdout
+
+
 # The first boot
 
 
+@pytest.mark.all
 def test_a_new_unit_starts_what_the_factory_has(unit: Lab) -> None:
     """csyncd off, wui on, and the console tells which configuration was chosen."""
     running = {"system", "network.eth0", "syslogd", "sshd", "haproxy", "wui"}
@@ -63,10 +78,12 @@ def test_a_new_unit_starts_what_the_factory_has(unit: Lab) -> None:
     assert unit.run(1, "config", "changes", "-q", check=False).status == 0
 
 
+@pytest.mark.all
 def test_a_new_unit_has_the_factorys_address(unit: Lab) -> None:
     assert "192.168.0.200/24" in unit.run(1, "ip", "-brief", "address", "show", "eth0").stdout
 
 
+@pytest.mark.all
 def test_a_new_unit_answers_on_the_web_uis_port(unit: Lab) -> None:
     """Over HTTPS, without a login, only what concerns public keys: here that there are none yet."""
     port = json.loads(unit.nodes("ports", "1").stdout)["wui"]
@@ -77,6 +94,7 @@ def test_a_new_unit_answers_on_the_web_uis_port(unit: Lab) -> None:
     assert "csyncd.cfg" in json.load(answer.value)["error"]
 
 
+@pytest.mark.all
 def test_a_new_unit_has_no_usable_password(unit: Lab) -> None:
     accounts = [line.split(":")[:2] for line in unit.read(1, "/etc/shadow").splitlines()]
     assert accounts[0] == ["root", "*"]
@@ -84,10 +102,12 @@ def test_a_new_unit_has_no_usable_password(unit: Lab) -> None:
     assert unit.run(1, "stat", "-c", "%a", "/etc/shadow").stdout == "600\n"
 
 
+@pytest.mark.all
 def test_a_name_is_given_to_a_new_unit(unit: Lab) -> None:
     assert unit.run(1, "hostname").stdout == "node1\n"
 
 
+@pytest.mark.all
 def test_the_first_login_sets_roots_password(unit: Lab) -> None:
     """At the console; from then on it asks for that one. Nobody else gets in without one."""
     with console(unit, 1) as line:
@@ -142,12 +162,14 @@ def rebooted(unit: Lab) -> Before:
     return before
 
 
+@pytest.mark.all
 def test_a_reboot_restores_what_is_saved_and_says_so(unit: Lab, rebooted: Before) -> None:
     assert "restored generation 1 of " in rebooted.said(unit)
     assert "192.0.2.7 first" in unit.read(1, "/etc/hosts")
     assert unit.run(1, "config", "changes", "-q", check=False).status == 0
 
 
+@pytest.mark.all
 def test_the_password_outlives_a_reboot(unit: Lab, rebooted: Before) -> None:
     with console(unit, 1) as line:
         assert line.login(OTHER) == "refused"
@@ -155,6 +177,7 @@ def test_the_password_outlives_a_reboot(unit: Lab, rebooted: Before) -> None:
         line.logout()
 
 
+@pytest.mark.all
 def test_the_saved_host_name_comes_back(unit: Lab, rebooted: Before) -> None:
     """For the kernel, and for a shell at the console."""
     assert unit.run(1, "hostname").stdout == "lb1\n"
@@ -164,6 +187,7 @@ def test_the_saved_host_name_comes_back(unit: Lab, rebooted: Before) -> None:
         line.logout()
 
 
+@pytest.mark.all
 def test_the_clock_is_right(unit: Lab, rebooted: Before) -> None:
     """As right as a hardware clock can keep it. QEMU starts it at a whole second, hwclock writes whole ones and the kernel adds
     half a one to what it reads: 3 s may be lost by the first reboot, and a moment of a busy machine."""
@@ -171,6 +195,7 @@ def test_the_clock_is_right(unit: Lab, rebooted: Before) -> None:
     assert asked - 5 <= clock(unit) <= time.time() + 5
 
 
+@pytest.mark.all
 def test_random_numbers_are_there_at_once(unit: Lab, rebooted: Before) -> None:
     """The generator is ready before flash is looked at; nobody waits for it; no seed is used twice."""
     words = unit.run(1, "dmesg").stdout
@@ -198,11 +223,13 @@ def panicked(unit: Lab, rebooted: Before) -> Before:
     return before
 
 
+@pytest.mark.all
 def test_a_panicked_unit_comes_back_by_itself(unit: Lab, panicked: Before) -> None:
     assert "Kernel panic" in panicked.said(unit)
     assert services(unit)["haproxy"] == "running"
 
 
+@pytest.mark.all
 def test_a_damaged_save_falls_back_to_the_one_before_and_says_so(unit: Lab, panicked: Before) -> None:
     words = panicked.said(unit)
     assert "restored generation 1 of " in words
@@ -212,11 +239,13 @@ def test_a_damaged_save_falls_back_to_the_one_before_and_says_so(unit: Lab, pani
     assert "192.0.2.8 second" not in hosts
 
 
+@pytest.mark.all
 def test_the_clock_is_never_before_the_image(unit: Lab, panicked: Before) -> None:
     built = float(unit.run(1, "stat", "-c", "%Y", "/usr/lib/os-release").stdout)
     assert 1700000000 < built <= clock(unit) < built + 3600
 
 
+@pytest.mark.all
 def test_a_panic_leaves_no_seed_to_be_used_twice(unit: Lab, panicked: Before) -> None:
     assert seed(unit) != panicked.seed
 
@@ -224,6 +253,7 @@ def test_a_panic_leaves_no_seed_to_be_used_twice(unit: Lab, panicked: Before) ->
 # The cable
 
 
+@pytest.mark.all
 def test_a_cable_that_is_pulled_shows(unit: Lab) -> None:
     def carrier() -> str:
         return unit.run(1, "cat", "/sys/class/net/eth0/carrier").stdout

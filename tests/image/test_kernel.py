@@ -40,6 +40,14 @@ print("\\n".join(name for name in sys.argv[1:] if not re.search(rb"/" + name.rep
 """
 
 
+def test_what_the_list_names_is_there_before_anything_is_loaded(units: Lab) -> None:
+    """All of it at once; test-all goes through it line by line."""
+    missing = [f"({proof}) >/dev/null 2>&1 || echo {option}" for option, proof in PROOFS.items()]
+    assert units.run(1, "sh", "-c", "\n".join(missing)).stdout == ""
+    assert set(PROOFS) == {option for _, option, module in LINES if module == "-"}
+
+
+@pytest.mark.all
 def test_every_module_can_be_loaded_or_is_built_in(units: Lab) -> None:
     assert len(MODULES) > 40
     assert units.run(1, "sh", "-c", LOAD, "sh", *(module for _, module in MODULES), timeout=300).stdout == ""
@@ -51,6 +59,7 @@ def test_what_is_needed_before_the_slot_is_mounted_is_there_then(units: Lab) -> 
     assert units.run(1, "/usr/bin/python3", "-c", EARLY, *early).stdout.strip() == ""
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("option", [option for _, option, module in LINES if module == "-"])
 def test_what_is_no_module_is_there(units: Lab, option: str) -> None:
     assert units.run(1, "sh", "-c", PROOFS[option], check=False).status == 0

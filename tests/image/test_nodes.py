@@ -27,6 +27,7 @@ def test_streams_pass_through(units: Lab) -> None:
     assert got.stderr == "words\n"
 
 
+@pytest.mark.all(but=["3"])
 @pytest.mark.parametrize("status", [0, 1, 3, 126, 255])
 def test_the_exit_status_passes_through(units: Lab, status: int) -> None:
     assert units.run(1, "sh", "-c", f"exit {status}", check=False).status == status
@@ -45,6 +46,7 @@ def test_what_cannot_be_run(units: Lab) -> None:
     assert units.run(3, "true", check=False).status == 125
 
 
+@pytest.mark.all
 def test_a_connection_that_has_ended_is_opened_again(units: Lab) -> None:
     """As it ends when a unit starts anew by itself."""
     subprocess.run(["ssh", "-F", "1/ssh_config", "-O", "exit", "unit"], cwd=units.state, check=True)
@@ -63,6 +65,7 @@ def reaches(units: Lab) -> bool:
     return units.run(1, "ping", "-c", "1", "-W", "2", "10.32.0.12", check=False).status == 0
 
 
+@pytest.mark.all
 def test_delay(units: Lab) -> None:
     def round_trip() -> float:
         said = units.run(1, "ping", "-c", "5", "-i", "0.2", "10.32.0.12").stdout
@@ -75,7 +78,9 @@ def test_delay(units: Lab) -> None:
     assert round_trip() < 100
 
 
-def test_only_flash_outlives_a_cut_and_the_cable_stays_as_it_was(units: Lab) -> None:
+@pytest.mark.all
+def test_only_flash_outlives_a_cut_and_the_cable_stays_as_it_was(fresh_units: Lab) -> None:
+    units = fresh_units
     assert reaches(units)
     places = "for where in /etc /run /var /tmp /root; do echo gone >$where/mark; done"
     units.run(2, "sh", "-c", f"{places}; mount -o rw /flash && echo kept >/flash/mark && umount /flash")
@@ -108,8 +113,9 @@ def alive(pids: set[int]) -> bool:
     return any(stat.exists() and stat.read_text().rpartition(")")[2].split()[0] not in "XZ" for stat in stats)
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("killed", [False, True])
-def test_down_leaves_nothing(worker_labs: Path, killed: bool) -> None:
+def test_down_leaves_nothing(image: Path, worker_labs: Path, killed: bool) -> None:
     """Also where the hub was killed before."""
     lab = Lab(worker_labs / "passing", kind="qemu")
     lab.up(1)
@@ -145,7 +151,8 @@ def test_an_accelerator_counts_only_if_the_image_boots_with_it(tmp_path: Path, m
     assert machine.accelerator(tmp_path / "good/disk.img") == "tcg"
 
 
-def test_whether_an_image_boots_is_tried_and_ends_in_time(tmp_path: Path) -> None:
+@pytest.mark.all
+def test_whether_an_image_boots_is_tried_and_ends_in_time(image: Path, tmp_path: Path) -> None:
     disk = tmp_path / "disk.img"
     disk.write_bytes(bytes(1 << 20))
     began = time.monotonic()

@@ -27,7 +27,8 @@ def alive(state: Path) -> list[str]:
     return found
 
 
-def test_the_story_holds_on_virtual_units(worker_labs: Path) -> None:
+@pytest.mark.all
+def test_the_story_holds_on_virtual_units(image: Path, worker_labs: Path) -> None:
     """It begins where power-on has led to already (`test_image_boot`), and reboots both."""
     stage = Stage(Lab(worker_labs / "run", kind="qemu"), tell=print)
     try:
@@ -49,9 +50,10 @@ def test_cold_has_the_units_powered_on(words: list[str], cold: bool) -> None:
     assert told.split()[-1] == ("--cold" if cold else "--short")
 
 
+@pytest.mark.all(but=["4.0-SIGINT"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: signal.Signals(number).name)
 @pytest.mark.parametrize("seconds", [0.3, 4.0])
-def test_interrupted_it_leaves_nothing(worker_labs: Path, number: int, seconds: float) -> None:
+def test_interrupted_it_leaves_nothing(image: Path, worker_labs: Path, number: int, seconds: float) -> None:
     state = worker_labs / "interrupted"
     argv = [
         sys.executable,
@@ -84,6 +86,7 @@ def test_ports_are_free_ones_and_lead_to_the_units(units: Lab) -> None:
         assert subprocess.run(login, capture_output=True, text=True).stdout == f"node{node}\n"
 
 
+@pytest.mark.all
 def test_a_later_run_says_that_its_units_wake(units: Lab, worker_labs: Path) -> None:
     """`units` has had one of them booted from this image before."""
     told: list[str] = []
@@ -97,7 +100,7 @@ def test_a_later_run_says_that_its_units_wake(units: Lab, worker_labs: Path) -> 
     ]
 
 
-def test_a_second_run_in_the_same_place_is_refused(worker_labs: Path) -> None:
+def test_a_second_run_in_the_same_place_is_refused(image: Path, worker_labs: Path) -> None:
     state = worker_labs / "taken"
     argv = [sys.executable, str(NODES.parents[1] / "support" / "story.py"), "--kind", "qemu", "--state", str(state)]
     with story.alone(state):
@@ -112,7 +115,9 @@ def test_a_second_run_in_the_same_place_is_refused(worker_labs: Path) -> None:
     assert not state.exists()
 
 
-def test_what_is_asked_of_a_unit_that_is_off_or_not_there_fails_with_a_reason(units: Lab) -> None:
+@pytest.mark.all
+def test_what_is_asked_of_a_unit_that_is_off_or_not_there_fails_with_a_reason(fresh_units: Lab) -> None:
+    units = fresh_units
     assert units.nodes("console", "9", check=False).stderr == "nodes: there is no node 9: the lab has 1, 2\n"
     assert units.nodes("exec", "9", "true", check=False).stderr == "nodes: there is no node 9\n"
     units.run(2, "sh", "-c", "(sleep 1; poweroff) >/dev/null 2>&1 </dev/null &")

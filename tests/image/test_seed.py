@@ -145,6 +145,7 @@ def test_sync_other_services(units: Lab) -> None:
     assert not color(units, 1, "green")["services"]["haproxy"]["in_sync"]
 
 
+@pytest.mark.all
 def test_it_outlives_a_reboot_of_the_receiver(units: Lab) -> None:
     """What was pushed and saved by the procedures above is there afterwards. The story reboots both."""
     units.run(1, "config", "save")

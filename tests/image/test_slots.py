@@ -12,11 +12,12 @@ import pytest
 from lab_driver import Lab
 from serial_console import said
 
+pytestmark = pytest.mark.all
 HANG = ("sh", "-c", "kill -STOP $(pidof watchdog)")
 
 
 @pytest.fixture(scope="module")
-def unit(worker_labs: Path) -> Iterator[Lab]:
+def unit(image: Path, worker_labs: Path) -> Iterator[Lab]:
     """One unit."""
     lab = Lab(worker_labs / "slots", kind="qemu")
     try:

@@ -7,7 +7,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-IMAGE = Path(os.environ.get("IMAGE") or Path(__file__).resolve().parents[2] / "build" / "image" / "disk.img")
+PROJECT = Path(__file__).resolve().parents[2]
+IMAGE = Path(os.environ.get("IMAGE") or PROJECT / "build" / "image" / "disk.img")
 SLOTS = ("slot-a", "slot-b")
 _SECTOR = 512
 

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,3 +102,12 @@ class Lab:
         image = ["--image", str(self.image)] if self.image else []
         kind = ["--kind", self.kind] if self.kind else []
         return [*kind, "--state", str(self.state), *image, *(["--cold"] if self.cold else [])]
+
+
+def held(lab: Lab) -> Iterator[Lab]:
+    """Two fresh nodes, for as long as a fixture has them."""
+    try:
+        lab.up(2)
+        yield lab
+    finally:
+        lab.down()

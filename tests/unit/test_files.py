@@ -23,6 +23,7 @@ def test_a_write_keeps_mode_and_leaves_nothing_else(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["f", "g"]
 
 
+@pytest.mark.root
 def test_owner_is_kept_and_can_be_given(tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.touch()

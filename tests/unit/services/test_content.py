@@ -93,6 +93,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.root
 def test_every_change_of_an_own_file_needs_apply_until_it_is_restored(root: Path, top: Path, change: str) -> None:
     assert needs(root, top, block())  # nothing is applied yet
     applied.mark_applied(SERVICE, block(), top=top, root=root)
@@ -157,6 +158,7 @@ def test_restore_without_anything_applied_is_refused(root: Path, top: Path) -> N
         applied.restore_files(SERVICE, "haproxy", top=top, root=root)
 
 
+@pytest.mark.root
 def test_a_copy_is_exact(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir(mode=0o751)
@@ -240,6 +242,7 @@ def test_a_kill_at_any_moment_leaves_what_is_applied_whole(tmp_path: Path) -> No
         assert len(list(owned.iterdir())) == 30
 
 
+@pytest.mark.root
 def test_another_owner_of_the_directory_itself_survives_restore(root: Path, top: Path) -> None:
     os.chown(root / "etc/haproxy", 12, 34)
     (root / "etc/haproxy").chmod(0o750)

@@ -81,6 +81,7 @@ def test_the_trailer_is_the_sha256_of_all_before_it() -> None:
 
 
 @pytest.mark.parametrize("stock", [["tar", "--numeric-owner"], ["busybox", "tar"]], ids=["GNU", "busybox"])
+@pytest.mark.root
 def test_stock_tar_unpacks_it(tmp_path: Path, stock: list[str]) -> None:
     subprocess.run([*stock, "-xpf", "-", "-C", str(tmp_path)], input=DATA, check=True)
     found = manifest.scan(tmp_path / "etc", named=Path("/etc"))

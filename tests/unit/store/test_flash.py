@@ -355,6 +355,7 @@ def inside(top: Path, script: str) -> str:
     return done.stdout
 
 
+@pytest.mark.root
 def test_a_full_file_system_is_noticed_before_anything_is_written(tmp_path: Path) -> None:
     inside(tmp_path, """
 sh("mount -t tmpfs -o size=2m none flash")
@@ -368,6 +369,7 @@ assert text.endswith("# 1\\n"), text
 """)  # fmt: skip
 
 
+@pytest.mark.root
 def test_the_oldest_generations_make_room_but_never_the_last_two_good_ones(tmp_path: Path) -> None:
     inside(tmp_path, """
 sh("mount -t tmpfs -o size=2m none flash")
@@ -385,6 +387,7 @@ assert text.endswith("# 10\\n"), text
 """)  # fmt: skip
 
 
+@pytest.mark.root
 def test_the_oldest_generations_make_room_where_inodes_are_scarce(tmp_path: Path) -> None:
     inside(
         tmp_path,
@@ -402,6 +405,7 @@ assert restored()[1].endswith("# 6\\n")
     )
 
 
+@pytest.mark.root
 def test_a_device_that_lies_about_its_room(tmp_path: Path) -> None:
     """The file system believes that there is room, and learns from the device that there is none when it syncs."""
     inside(tmp_path, """
@@ -420,6 +424,7 @@ finally:
 """)  # fmt: skip
 
 
+@pytest.mark.root
 def test_a_flash_in_fstab_is_mounted_only_while_needed(tmp_path: Path) -> None:
     said = inside(tmp_path, """
 sh("truncate -s 16m image && mkfs.ext4 -q image")
@@ -463,6 +468,7 @@ print("done")
     assert said == "done\n"
 
 
+@pytest.mark.root
 def test_a_damaged_generation_is_noticed_where_nothing_has_to_be_mounted_for_it(tmp_path: Path) -> None:
     said = inside(tmp_path, """
 sh("truncate -s 16m image && mkfs.ext4 -q image")

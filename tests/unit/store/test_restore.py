@@ -42,6 +42,7 @@ def config(node: Paths) -> str:
     return node.in_etc("/etc/config.rc").read_text()
 
 
+@pytest.mark.root
 def test_what_was_saved_comes_back_and_what_was_not_is_gone(node: Paths) -> None:
     directory_node.write(node.etc / "haproxy/haproxy.cfg", "global\n  maxconn 7\n", 0o640)
     directory_node.write(node.etc / "haproxy/certs/site.pem", "-----BEGIN PRIVATE KEY-----\n", 0o600)
@@ -104,6 +105,7 @@ def replant(top: Path, tree: Tree) -> None:
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(factory=trees, saved=trees, live=trees, later=trees)
+@pytest.mark.root
 def test_any_tree_comes_back(
     tmp_path_factory: pytest.TempPathFactory, factory: Tree, saved: Tree, live: Tree, later: Tree
 ) -> None:
@@ -376,6 +378,7 @@ def by_hand(node: Paths) -> list[Callable[[], restore.RestoreResult]]:
 
 @pytest.mark.parametrize("way", range(3))
 @pytest.mark.parametrize("quiet_then", [True, False])
+@pytest.mark.root
 def test_what_the_node_remembers_of_its_syncs_is_not_put_back_by_hand(node: Paths, way: int, quiet_then: bool) -> None:
     """Else a rollback by hand would look to the peer like what both had agreed on."""
     ancestors, laws = node.etc / "firmware/ancestors.json", node.in_etc(rules.FILE)
@@ -446,6 +449,7 @@ def test_a_directory_with_something_ignored_in_it_stays(node: Paths) -> None:
     assert changes.unsaved_changes(paths=node).added == ("/etc/new", "/etc/new/below")
 
 
+@pytest.mark.root
 def test_sockets_and_devices_are_never_saved_nor_removed(node: Paths) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(node.etc / "control"))
@@ -459,6 +463,7 @@ def test_sockets_and_devices_are_never_saved_nor_removed(node: Paths) -> None:
     assert not (node.etc / "pipe").exists()
 
 
+@pytest.mark.root
 def test_owners_go_by_name_where_the_restored_passwd_knows_it(node: Paths) -> None:
     directory_node.write(node.etc / "passwd", directory_node.PASSWD.replace("101:101", "555:555"))
     directory_node.write(node.etc / "theirs", "x")
@@ -474,6 +479,7 @@ def test_owners_go_by_name_where_the_restored_passwd_knows_it(node: Paths) -> No
     assert accounts.numbers(item) == (0, 0)
 
 
+@pytest.mark.root
 def test_the_factorys_owners_go_by_number(node: Paths) -> None:
     directory_node.write(node.etc / "passwd", directory_node.PASSWD.replace("root:x:0", "root:x:77"))
     save(node)
@@ -483,6 +489,7 @@ def test_the_factorys_owners_go_by_number(node: Paths) -> None:
 
 
 @pytest.mark.parametrize("there", ["nothing", "file", "link", "directory"])
+@pytest.mark.root
 def test_a_later_firmware_may_lack_the_directory_of_a_saved_file(node: Paths, there: str) -> None:
     (node.factory / "opt").mkdir(mode=0o700)
     directory_node.reboot(node)
@@ -518,6 +525,7 @@ def test_a_link_to_a_directory_is_replaced_itself(node: Paths) -> None:
     assert changes.unsaved_changes(paths=node).paths == ()
 
 
+@pytest.mark.root
 def test_a_set_uid_bit_survives_a_change_of_owner(node: Paths) -> None:
     directory_node.write(node.etc / "shell", "x", 0o4755)
     save(node)
@@ -538,6 +546,7 @@ def test_only_what_differs_is_touched(node: Paths) -> None:
     assert {path for path in before if before[path] != after[path]} == {node.etc / "hosts"}
 
 
+@pytest.mark.root
 def test_modes_alone_are_restored(node: Paths) -> None:
     save(node)
     (node.etc / "haproxy").chmod(0o700)
