@@ -7,17 +7,19 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from firmware import native
 from firmware.errors import Failure
+from firmware.patterns import PathPatterns
 
 READ_TRIES = 5
 #: what was a file a moment ago may be a link or a pipe by now
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NO_PATTERNS = PathPatterns()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +40,16 @@ class Entry:
         return f"{self.path!r} {self.kind} {self.mode:04o} {self.owner} {self.group} {self.size} {self.digest}"
 
 
-def scan(top: Path, *, named: Path | None = None, skip: Callable[[str], bool] | None = None) -> dict[str, Entry]:
+def scan(top: Path, *, named: Path | None = None, leave_out: PathPatterns = _NO_PATTERNS) -> dict[str, Entry]:
     """Everything below `top` (not `top` itself), by path, in sorted order; nothing if it is not there.
 
-    `named` is the path under which the entries are listed, where `top` is a copy that lies elsewhere. Paths that `skip`
-    picks out are left out, and nothing below them is looked at.
+    `named` is the path under which the entries are listed, where `top` is a copy that lies elsewhere. Paths that
+    `leave_out` matches, as they are listed, are left out, and nothing below them is looked at.
     """
     forget_names()
     found = {}
-    for name, path in _walk(top, str(top if named is None else named).rstrip("/"), skip):
-        entry = look(path, name)
+    for name, path in _walk(top, str(top if named is None else named).rstrip("/"), leave_out):
+        entry = entry_at(path, name)
         if entry is not None:
             found[name] = entry
     return dict(sorted(found.items()))
@@ -59,11 +61,11 @@ def forget_names() -> None:
     group_name.cache_clear()
 
 
-def look(path: Path, name: str = "") -> Entry | None:
+def entry_at(path: Path, name: str = "") -> Entry | None:
     """The entry of one path, or None where there is nothing (any more)."""
     try:
         status = path.lstat()
-        kind, size, digest = _content(path, status)
+        kind, size, digest = _kind_size_and_digest(path, status)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Entry(
@@ -77,26 +79,40 @@ def look(path: Path, name: str = "") -> Entry | None:
     )
 
 
-def read(path: Path) -> tuple[bytes, str]:
+def read_with_digest(path: Path) -> tuple[bytes, str]:
     """A file's bytes and their digest; the bytes are one consistent reading even while somebody writes."""
     for _ in range(READ_TRIES):
         with os.fdopen(os.open(path, _READING), "rb") as file:
             before = os.fstat(file.fileno())
             data = file.read()
             after = os.fstat(file.fileno())
-        if _unmoved(before, after) and len(data) == after.st_size:
+        if _is_unchanged(before, after) and len(data) == after.st_size:
             return data, native.bytes_digest(data)
     raise Failure(f"{path}: it changes while it is being read", "try again when nobody writes it")
 
 
-def differing(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> tuple[list[str], list[str], list[str]]:
-    """The paths that were added, changed and removed from `old` to `new`, each list sorted."""
-    added = sorted(new.keys() - old.keys())
-    removed = sorted(old.keys() - new.keys())
-    return added, sorted(path for path in old.keys() & new.keys() if old[path].key != new[path].key), removed
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The paths that were added, changed and removed from one table of entries to another, each sorted."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All of them: the added ones first, then the changed ones, then the removed ones."""
+        return self.added + self.changed + self.removed
 
 
-def under(entries: Mapping[str, Entry], top: str) -> dict[str, Entry]:
+def compare(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Comparison:
+    """What differs between two tables of entries, which are keyed by path."""
+    changed = (path for path in old.keys() & new.keys() if old[path].key != new[path].key)
+    added, removed = new.keys() - old.keys(), old.keys() - new.keys()
+    return Comparison(tuple(sorted(added)), tuple(sorted(changed)), tuple(sorted(removed)))
+
+
+def entries_below(entries: Mapping[str, Entry], top: str) -> dict[str, Entry]:
     """Those entries that lie below `top` (an absolute path; none for "")."""
     return {path: entry for path, entry in entries.items() if top and path.startswith(top + "/")}
 
@@ -119,7 +135,7 @@ def group_name(gid: int) -> str:
         return str(gid)
 
 
-def _walk(top: Path, named: str, skip: Callable[[str], bool] | None) -> Iterator[tuple[str, Path]]:
+def _walk(top: Path, named: str, leave_out: PathPatterns) -> Iterator[tuple[str, Path]]:
     try:
         with os.scandir(top) as listing:
             found = list(listing)
@@ -127,13 +143,13 @@ def _walk(top: Path, named: str, skip: Callable[[str], bool] | None) -> Iterator
         return
     for one in found:
         name, path = f"{named}/{one.name}", top / one.name
-        if skip is None or not skip(name):
+        if not leave_out.match(name):
             yield name, path
             if one.is_dir(follow_symlinks=False):
-                yield from _walk(path, name, skip)
+                yield from _walk(path, name, leave_out)
 
 
-def _content(path: Path, status: os.stat_result) -> tuple[str, int, str]:
+def _kind_size_and_digest(path: Path, status: os.stat_result) -> tuple[str, int, str]:
     if stat.S_ISREG(status.st_mode):
         digest, size = _file_digest(path)
         return "file", size, digest
@@ -149,14 +165,14 @@ def _file_digest(path: Path) -> tuple[str, int]:
         try:
             before = os.fstat(handle)
             digest, size = native.file_digest(handle)
-            if _unmoved(before, os.fstat(handle)):
+            if _is_unchanged(before, os.fstat(handle)):
                 return digest, size
         finally:
             os.close(handle)
     raise Failure(f"{path}: it changes while it is being read", "try again when nobody writes it")
 
 
-def _unmoved(before: os.stat_result, after: os.stat_result) -> bool:
+def _is_unchanged(before: os.stat_result, after: os.stat_result) -> bool:
     return (before.st_mtime_ns, before.st_ctime_ns, before.st_size) == (
         after.st_mtime_ns,
         after.st_ctime_ns,

@@ -41,7 +41,7 @@ def apply_target(target: Target, *, keep: Callable[[str], bool] = keep_nothing, 
         if not target.config().strip():
             raise Failure(f"{CONFIG} would be missing or empty")
         owners = Owners.from_target(target)
-        live = manifest.scan(paths.etc, named=ETC, skip=target.rules.ignores)
+        live = manifest.scan(paths.etc, named=ETC, leave_out=target.rules.ignored)
         removed = _remove_extra(target, live, keep, paths)
         added, changed = list[str](), list[str]()
         for path in _paths_to_apply(target, live, keep):

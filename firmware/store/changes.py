@@ -25,8 +25,8 @@ class Changes:
     @classmethod
     def between(cls, old: Mapping[str, Entry], new: Mapping[str, Entry]) -> "Changes":
         """What changed from one table of entries to another."""
-        added, changed, removed = manifest.differing(old, new)
-        return cls(tuple(added), tuple(changed), tuple(removed))
+        found = manifest.compare(old, new)
+        return cls(found.added, found.changed, found.removed)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def differences(saved: Archive | None, *, paths: Paths = NODE) -> list[Differenc
 def _difference(path: str, change: str, target: Target, new: Entry | None, paths: Paths) -> Difference:
     old = target.items[path].entry if path in target.items else None
     before = target.content(path) if old is not None and old.kind == "file" else None
-    after = manifest.read(paths.in_etc(path))[0] if new is not None and new.kind == "file" else None
+    after = manifest.read_with_digest(paths.in_etc(path))[0] if new is not None and new.kind == "file" else None
     about = [f"{quote_path(path)}: {words}" for words in _attribute_changes(old, new)]
     if before is None and after is None:
         return Difference(path, change, None, tuple(about))

@@ -7,14 +7,13 @@
 other one a name in any directory. What lies below a path that fits, fits too.
 """
 
-import re
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware import files
 from firmware.errors import Failure, Invalid, system_hint
+from firmware.patterns import PathPatterns
 from firmware.store.paths import NODE, Paths
 
 FILE = "/etc/firmware/save.rules"
@@ -22,23 +21,22 @@ FILE = "/etc/firmware/save.rules"
 #: half-written files of the firmware and staged pushes: no rule can make these worth saving
 _ALWAYS_IGNORED = (f"{files.TEMPORARY}????????", "/etc/.staging")
 _REMEDY = f"put the factory's there: cp /usr/share/factory{FILE} {FILE}"
-_WILDCARDS = {"*": "[^/]*", "?": "[^/]"}
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules, ready to be asked about paths."""
 
-    ignored: re.Pattern[str]
-    quiet: re.Pattern[str]
+    ignored: PathPatterns
+    quiet: PathPatterns
 
     def ignores(self, path: str) -> bool:
         """Is the path none of the store's business?"""
-        return self.ignored.fullmatch(path) is not None
+        return self.ignored.match(path)
 
     def is_quiet(self, path: str) -> bool:
         """Is a difference there no change by itself?"""
-        return self.quiet.fullmatch(path) is not None
+        return self.quiet.match(path)
 
 
 def load(paths: Paths = NODE) -> Rules:
@@ -83,7 +81,7 @@ def parse(text: str, name: str = FILE) -> Rules:
             patterns[words[0]].append(words[1].strip())
     if problems:
         raise Invalid(f"{name}: not understood", problems=problems)
-    return Rules(_any_of(patterns["ignore"]), _any_of(patterns["quiet"]))
+    return Rules(PathPatterns(tuple(patterns["ignore"])), PathPatterns(tuple(patterns["quiet"])))
 
 
 def _read(path: Path) -> str | None:
@@ -97,12 +95,3 @@ def _read(path: Path) -> str | None:
     except OSError as error:
         reason, hint = error.strerror or str(error), system_hint(error) or _REMEDY
     raise Failure(f"{path}: {reason}", hint)
-
-
-def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(map(_regular_expression, patterns)) or r"(?!)", re.DOTALL)
-
-
-def _regular_expression(pattern: str) -> str:
-    start = "" if pattern.startswith("/") else ".*/"
-    return start + "".join(_WILDCARDS.get(char, re.escape(char)) for char in pattern.rstrip("/")) + "(?:/.*)?"

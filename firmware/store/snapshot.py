@@ -40,7 +40,7 @@ class Target:
         """The bytes of a file in it."""
         if self.archive is not None and path in self.archive.offsets:
             return self.archive.content(path)
-        return manifest.read(self.paths.in_factory(path))[0]
+        return manifest.read_with_digest(self.paths.in_factory(path))[0]
 
     def config(self) -> bytes:
         """The bytes of its config.rc; none if it has no such file."""
@@ -50,12 +50,12 @@ class Target:
 
 def current_entries(node_rules: Rules, paths: Paths = NODE) -> dict[str, Entry]:
     """The entries below /etc as it is now, without what is never saved."""
-    return savable(manifest.scan(paths.etc, named=ETC, skip=node_rules.ignores), node_rules)
+    return savable(manifest.scan(paths.etc, named=ETC, leave_out=node_rules.ignored), node_rules)
 
 
 def unsavable_paths(node_rules: Rules, paths: Paths = NODE) -> list[str]:
     """The paths of sockets, pipes and devices below /etc, which are not saved."""
-    found = manifest.scan(paths.etc, named=ETC, skip=node_rules.ignores)
+    found = manifest.scan(paths.etc, named=ETC, leave_out=node_rules.ignored)
     return [path for path, entry in found.items() if entry.kind not in SAVED_KINDS]
 
 
@@ -68,7 +68,7 @@ def savable(entries: Mapping[str, Entry], node_rules: Rules) -> dict[str, Entry]
 
 def factory_items(node_rules: Rules, paths: Paths = NODE) -> dict[str, Item]:
     """The factory's /etc. Its owners are meant by number: its own passwd goes with it."""
-    found = savable(manifest.scan(paths.factory, named=ETC, skip=node_rules.ignores), node_rules)
+    found = savable(manifest.scan(paths.factory, named=ETC, leave_out=node_rules.ignored), node_rules)
     return {path: _item(entry, paths.in_factory(path)) for path, entry in found.items()}
 
 
@@ -113,29 +113,30 @@ def capture(node_rules: Rules, paths: Paths = NODE) -> Draft:
         after = current_entries(node_rules, paths)
         if draft is not None and after == before:
             return draft
-        moving = next((path for group in manifest.differing(before, after) for path in group), str(ETC))
+        moving = next(iter(manifest.compare(before, after).paths), str(ETC))
         before = after
     raise Failure(f"{moving}: it keeps changing while it is being read", "try again when nobody writes there")
 
 
 def _read_differing(base: Mapping[str, Entry], now: Mapping[str, Entry], paths: Paths) -> Draft | None:
     """What differs from `base`, with its contents; None if something has moved since `now`."""
-    added, changed, removed = manifest.differing(base, now)
+    found = manifest.compare(base, now)
+    kept = found.added + found.changed
     # Before it lies in memory: somebody may have put 12 GB there.
-    entries = [now[path] for path in added + changed]
-    archive.refuse_excess(len(entries) + len(removed), sum(entry.size for entry in entries))
+    entries = [now[path] for path in kept]
+    archive.refuse_excess(len(entries) + len(found.removed), sum(entry.size for entry in entries))
     _refuse_unaffordable(entries, _available_memory())
     items, contents = {}, {}
     try:
-        for path in added + changed:
+        for path in kept:
             items[path] = _item(now[path], paths.in_etc(path))
             if now[path].kind == "file":
-                contents[path], digest = manifest.read(paths.in_etc(path))
+                contents[path], digest = manifest.read_with_digest(paths.in_etc(path))
                 if digest != now[path].digest:
                     return None
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return Draft(items, contents, tuple(removed))
+    return Draft(items, contents, found.removed)
 
 
 def _refuse_unaffordable(entries: list[Entry], memory: int) -> None:

@@ -38,9 +38,9 @@ def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, A
     may be shown."""
     differences = _Differences(proposal, now) if diff else None
     found: list[dict[str, Any]] = []
-    for change, paths in zip(
-        ("added", "changed", "removed"), manifest.differing(now.entries, proposal.entries), strict=True
-    ):
+    differing = manifest.compare(now.entries, proposal.entries)
+    kinds = (("added", differing.added), ("changed", differing.changed), ("removed", differing.removed))
+    for change, paths in kinds:
         for path in paths:
             old, new = now.entries.get(path), proposal.entries.get(path)
             shape = {"before": _entry_json(old), "after": _entry_json(new)}
@@ -56,7 +56,7 @@ def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any
     from firmware.store.textdiff import unified_diff
 
     old, new = now.block.encode(), proposal.block.text.encode()
-    here = manifest.look(Path(CONFIG))
+    here = manifest.entry_at(Path(CONFIG))
     before, after = (
         _entry_json(replace(here, digest=native.bytes_digest(text), size=len(text))) if here and text else None
         for text in (old, new)
@@ -104,4 +104,4 @@ class _Differences:
         if entry is None or entry.kind != "file":
             return None
         data = self._sent.get(entry.digest)
-        return data if data is not None else manifest.read(Path(self._here[entry.digest].path))[0]
+        return data if data is not None else manifest.read_with_digest(Path(self._here[entry.digest].path))[0]

@@ -121,7 +121,7 @@ def saved_digest(title: str) -> str:
     service = catalog.find(Title.parse(title).service)
     if block is None or service is None:
         return ""
-    kept = manifest.under(saved.entries, service.owns)
+    kept = manifest.entries_below(saved.entries, service.owns)
     return content.digest(block, kept)
 
 

@@ -269,7 +269,7 @@ def read_contents(entries: Mapping[str, Entry], top: Path, owns: str, digests: s
     found: dict[str, bytes] = {}
     for entry in entries.values():
         if entry.kind == "file" and entry.digest in digests and entry.digest not in found:
-            data, digest = manifest.read(top / PurePosixPath(entry.path).relative_to(owns))
+            data, digest = manifest.read_with_digest(top / PurePosixPath(entry.path).relative_to(owns))
             if digest != entry.digest:
                 raise Failure(f"{entry.path}: it changed while it was being sent", "push again")
             found[digest] = data

@@ -76,10 +76,8 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
             _write(target, data if data is not None else Path(here[entry.digest]).read_bytes())
     _set_owners_and_modes(stage, proposal.entries)
     found = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
-    if wrong := [*manifest.differing(proposal.entries, found)]:
-        for paths in wrong:
-            if paths:
-                raise Failure(f"{paths[0]}: it could not be staged as it was sent")
+    for path in manifest.compare(proposal.entries, found).paths:
+        raise Failure(f"{path}: it could not be staged as it was sent")
 
 
 def _require_swappable(stage: Stage) -> None:
@@ -135,7 +133,7 @@ def require_unchanged(stage: Stage, before: Content) -> None:
     """Refused if what was swapped out is not what was compared: somebody wrote there in the meantime."""
     if stage.service.owns:
         found = manifest.scan(stage.tree, named=Path(stage.service.owns))
-        if any(manifest.differing(before.entries, found)):
+        if manifest.compare(before.entries, found).paths:
             raise Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
 
 

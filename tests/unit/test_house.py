@@ -16,6 +16,7 @@ FLOORS = (
     ("firmware.run", "firmware.files", "firmware.log"),
     (
         "firmware.native",
+        "firmware.patterns",
         "firmware.processes",
         "firmware.addresses",
         "firmware.watch",

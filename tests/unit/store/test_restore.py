@@ -607,14 +607,14 @@ def test_a_file_that_keeps_changing_is_not_saved_as_a_mixture(node: Paths, monke
 
 
 def test_a_file_that_changes_there_and_back_is_read_again(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine, calls = manifest.read, list[Path]()
+    genuine, calls = manifest.read_with_digest, list[Path]()
 
     def fleeting(path: Path) -> tuple[bytes, str]:
         calls.append(path)
         return (b"fleeting", native.bytes_digest(b"fleeting")) if calls == [node.etc / "hosts"] else genuine(path)
 
     directory_node.write(node.etc / "hosts", "lasting")
-    monkeypatch.setattr(manifest, "read", fleeting)
+    monkeypatch.setattr(manifest, "read_with_digest", fleeting)
     save(node)
     assert len(calls) >= 2
     assert generations.load(1, paths=node).content("/etc/hosts") == b"lasting"

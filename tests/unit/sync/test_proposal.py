@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from firmware import manifest, native
 from firmware.errors import Failure, Refused
-from firmware.manifest import Entry
+from firmware.manifest import Comparison, Entry
 from firmware.rc import document
 from firmware.rc.title import Title
 from firmware.services import catalog
@@ -178,16 +178,16 @@ def test_a_manifest_tells_every_difference(tmp_path_factory: pytest.TempPathFact
         (top / name).write_bytes(data)
     before = manifest.scan(top)
     assert {os.path.basename(path) for path in before} == set(files)
-    assert manifest.differing(before, manifest.scan(top)) == ([], [], [])
+    assert manifest.compare(before, manifest.scan(top)) == Comparison((), (), ())
     for name, data in files.items():
         (top / name).write_bytes(bytes(byte ^ 1 for byte in data) or b"x")
-        assert manifest.differing(before, manifest.scan(top)) == ([], [str(top / name)], [])
+        assert manifest.compare(before, manifest.scan(top)) == Comparison((), (str(top / name),), ())
         (top / name).write_bytes(data)
         (top / name).chmod(0o600 if before[str(top / name)].mode != 0o600 else 0o644)
-        assert manifest.differing(before, manifest.scan(top))[1] == [str(top / name)]
+        assert manifest.compare(before, manifest.scan(top)).changed == (str(top / name),)
         (top / name).chmod(before[str(top / name)].mode)
         (top / name).unlink()
-        assert manifest.differing(before, manifest.scan(top)) == ([], [], [str(top / name)])
+        assert manifest.compare(before, manifest.scan(top)) == Comparison((), (), (str(top / name),))
         (top / name).write_bytes(data)
 
 
