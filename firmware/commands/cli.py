@@ -134,6 +134,13 @@ def _help(program: str, verbs: Verbs, about: str, later: Verbs) -> str:
     return f"usage: {program} VERB …\n\n" + "\n".join(lines) + f"\n\n{_STATUSES}"
 
 
+def local_time(seconds: float | None) -> str:
+    """A point in time (seconds since the epoch) for people; "" for none."""
+    import time
+
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
+
+
 def parse_arguments(
     argv: list[str], usage: str, *, flags: tuple[str, ...] = (), values: tuple[str, ...] = ()
 ) -> tuple[list[str], dict[str, str]]:

@@ -1,43 +1,43 @@
 """`csync log`: the audit trail, for people an entry with its details below it."""
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from firmware.commands.cli import parse_arguments
-from firmware.commands.csync_peer import moment
+from firmware.commands.cli import local_time, parse_arguments
+from firmware.operations import trail
+from firmware.operations.trail import TrailEntry
 from firmware.printable import escape
-from firmware.sync import audit
 
-#: what the first line of an entry says
-_HEAD = ("time", "event", "result", "service", "to", "who", "from", "key")
-#: what is said without its name
+#: details that the first line of an entry says
+_HEAD = ("service", "to")
+#: details that are said without their names
 _PLAIN = ("message", "files")
 
 
 def log(argv: list[str]) -> int:
     """Print the audit trail, oldest first."""
     _, options = parse_arguments(argv, "", flags=("--json",))
-    trail = audit.entries()
+    entries = trail.entries()
     if "--json" in options:
-        print(json.dumps(trail, indent=2))
+        print(json.dumps([entry.json() for entry in entries], indent=2))
         return 0
-    for entry in trail:
+    for entry in entries:
         print(_head(entry))
-        for line in _details(entry):
+        for line in _detail_lines(entry):
             print(f"    {escape(line)}")
     return 0
 
 
-def _head(entry: Mapping[str, Any]) -> str:
-    about = [entry.get("service", ""), entry.get("to") and f"to {entry['to']}", f"by {entry['who']}"]
-    about += [entry["from"] and f"at {entry['from']}", entry["key"] and f"with {entry['key']}"]
+def _head(entry: TrailEntry) -> str:
+    who, to = entry.who, entry.details.get("to")
+    about = [entry.details.get("service", ""), to and f"to {to}", f"by {who.account}"]
+    about += [who.origin and f"at {who.origin}", who.key and f"with {who.key}"]
     rest = escape(" ".join(word for word in about if word))
-    return f"{moment(entry['time'])}  {entry['event']:<16}  {entry['result']:<11}  {rest}"
+    return f"{local_time(entry.time)}  {entry.event:<16}  {entry.result:<11}  {rest}"
 
 
-def _details(entry: Mapping[str, Any]) -> Iterator[str]:
-    rest = {key: value for key, value in entry.items() if key not in _HEAD and value}
+def _detail_lines(entry: TrailEntry) -> Iterator[str]:
+    rest = {key: value for key, value in entry.details.items() if key not in _HEAD and value}
     before, after = rest.pop("before", ""), rest.pop("after", "")
     for key, value in rest.items():
         lines = value if isinstance(value, list) else str(value).splitlines()

@@ -1,8 +1,6 @@
 """`service list|boot|shutdown`: all services at once."""
 
-import time
-
-from firmware.commands.cli import parse_arguments
+from firmware.commands.cli import local_time, parse_arguments
 from firmware.operations.service_list import ServiceRow, list_services
 
 
@@ -36,11 +34,6 @@ def shutdown(argv: list[str]) -> int:
 
     parse_arguments(argv, "")
     return 1 if service_actions.shutdown() else 0
-
-
-def local_time(seconds: float | None) -> str:
-    """A point in time for people; "" for none."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else ""
 
 
 def _cells(row: ServiceRow) -> tuple[str, str, str, str, str, str]:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from firmware.commands.cli import complain, parse_arguments
+from firmware.commands.cli import complain, local_time, parse_arguments
 from firmware.errors import Failure
 from firmware.operations import service_actions, service_list
 from firmware.operations.service_list import ServiceStatus
@@ -77,8 +77,6 @@ def status(argv: list[str]) -> int:
 
 
 def _print_status(found: ServiceStatus) -> None:
-    from firmware.commands.service_all import local_time
-
     parts = [found.state, *([f"pid {found.pid}"] if found.pid else [])]
     parts += [f"since {local_time(found.since)}"] if found.since else []
     parts += ["needs apply"] if found.needs_apply else []

@@ -17,8 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from firmware import addresses, log, processes, run
-from firmware.csyncd import operator, peer, recovery_timer
-from firmware.csyncd.ask import CONTROL
+from firmware.csyncd import CONTROL, operator, peer, recovery_timer
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, report
 from firmware.flows.recovery import recover
@@ -72,7 +71,7 @@ async def _live(found: Settings) -> None:
     for place in (*WATCHED, peer_sshd.RUN):
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _later(doors.changed()))
-    server = await _listen(CONTROL, lambda request, _: operator.answer(pair, request), mode=0o600)
+    server = await _listen(Path(CONTROL), lambda request, _: operator.answer(pair, request), mode=0o600)
     recovery_timer.schedule_recovery()
     work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), pair.link.stay_connected())]
     try:
@@ -85,7 +84,7 @@ async def _live(found: Settings) -> None:
         for part in work:
             part.cancel()
         await asyncio.gather(*work, return_exceptions=True)
-        CONTROL.unlink(missing_ok=True)
+        Path(CONTROL).unlink(missing_ok=True)
         recovery_timer.hand_over_recovery()
 
 

@@ -1,0 +1,120 @@
+"""The troubleshooting list of `csync check`, item by item: passed or failed, what was found, what to do."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from typing import Any
+
+from firmware import addresses
+from firmware.errors import Failure
+from firmware.operations.csyncd_client import ask_csyncd
+from firmware.operations.peer_web_ui import WebUiAnswer, ask_peer_web_ui, peer_keys
+from firmware.rc import document
+from firmware.rc.check import text_problems
+from firmware.run import run
+from firmware.services import catalog, states
+from firmware.sync import keys, node_state, settings
+from firmware.sync.link_problems import missing_keys
+from firmware.sync.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of the list: what was looked at, whether it is as it should be, what was found, what to do."""
+
+    item: str
+    passed: bool
+    found: str = ""
+    remedy: str = ""
+
+    def json(self) -> dict[str, Any]:
+        """One element of what `csync check --json` prints."""
+        return asdict(self)
+
+
+def check_pair() -> tuple[Item, ...]:
+    """Go through the list; what cannot be looked at because of an item that failed is left out."""
+    return tuple(_items())
+
+
+def _items() -> Iterator[Item]:
+    yield _try("config.rc is correct", _require_correct_config, "config check")
+    try:
+        found = settings.read(local_addresses=addresses.own())
+    except Failure as error:
+        yield Item(
+            "csyncd.cfg is complete and correct",
+            False,
+            "; ".join(node_state.settings_problems(error)),
+            f"edit {settings.FILE}",
+        )
+        return
+    yield Item("csyncd.cfg is complete and correct", True)
+    yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
+    yield from _key_items(found)
+    report = cache(partial(ask_csyncd, "status", {}))
+    yield (runs := _try("csyncd runs on this node", lambda: str(report() and "")))
+    if runs.passed:
+        yield _try(
+            "sync works", lambda: _require_working(report()), "service csyncd start on the peer; what it says above"
+        )
+
+
+def _key_items(found: Settings) -> Iterator[Item]:
+    """The peer's keys come from its web UI, which is asked once: one that is silent takes all the time that it may."""
+    web = cache(partial(_ask_both_web_uis, found))
+    yield (listens := _try("both web UIs listen on the same port, with the same scheme", lambda: web().url))
+    if listens.passed:
+        yield _try("the peer has keys", lambda: str(peer_keys(web(), found.remote_node) and ""))
+    trouble = missing_keys(found)
+    yield Item("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
+    if listens.passed and not trouble.text:
+        yield _try(
+            "the stored keys are the peer's",
+            lambda: _require_stored_keys(found, web()),
+            "csync getkey, and compare the code",
+        )
+
+
+def _try(item: str, attempt: Callable[[], str], remedy: str = "") -> Item:
+    try:
+        return Item(item, True, attempt())
+    except Failure as error:
+        return Item(item, False, str(error), error.hint or remedy)
+
+
+def _require_correct_config() -> str:
+    if wrong := text_problems(document.load(), document.PATH, catalog.find):
+        raise Failure(f"{len(wrong)} error{'s' * (len(wrong) > 1)}, the first one {wrong[0]}")
+    return ""
+
+
+def _ping(found: Settings) -> str:
+    answer = run(["ping", "-c", "1", "-W", "2", found.remote_ip], timeout=5, check=False)
+    if answer.status:
+        raise Failure(f"{found.remote_ip} does not answer")
+    return found.remote_ip
+
+
+def _ask_both_web_uis(found: Settings) -> WebUiAnswer:
+    if states.service_state("wui").state != "running":
+        raise Failure("it does not run on this node", "service wui start")
+    return ask_peer_web_ui(found)
+
+
+def _require_stored_keys(found: Settings, answer: WebUiAnswer) -> str:
+    theirs = peer_keys(answer, found.remote_node)
+    stored = keys.stored_peer_keys(found)
+    for what, old, new in (("host", stored[0], theirs.host), ("user", stored[1], theirs.user)):
+        if old is not None and old != new:
+            raise Failure(
+                f"its {what} key is {new.fingerprint}, stored is {old.fingerprint}",
+                "csync getkey, and compare the code",
+            )
+    return f"pairing code {theirs.code}"
+
+
+def _require_working(report: Mapping[str, Any]) -> str:
+    if report["state"] == "red":
+        raise Failure("; ".join(report["reasons"]), report["remedy"])
+    return str(report["state"])
