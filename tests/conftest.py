@@ -16,11 +16,10 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("all"), max_examples=25)
 
-pytest_addoption = tiers.add_option
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """An option for tests whose outcome may depend on chance."""
+    """Which tests run, and, for those whose outcome may depend on chance, how often."""
+    tiers.add_option(parser)
     parser.addoption("--times", type=int, default=1, help="run each test so many times, all on the same nodes")
 
 

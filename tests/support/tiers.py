@@ -5,6 +5,7 @@ but those: they stand for their kind. A test that is named (`MODULE::NAME`) runs
 """
 
 import os
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -37,8 +38,9 @@ def _is_left_to_all(item: pytest.Item) -> bool:
 
 
 def _case(item: pytest.Item) -> str:
-    """The id of a test's parameters, as it stands in brackets after its name."""
-    return item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
+    """The id of a test's parameters, as it stands in brackets after its name, whichever of its `--times` this is."""
+    found = item.callspec.id if isinstance(item, pytest.Function) and hasattr(item, "callspec") else ""
+    return re.sub(r"-?\d+ of \d+-?", "", found)
 
 
 def _require_known_cases(items: Iterable[pytest.Item]) -> None:
