@@ -1,7 +1,7 @@
 """Boot and shutdown: what init asks for once the node is up, and before it goes down."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,9 +12,9 @@ from firmware import log
 from firmware.errors import Failure, Invalid
 from firmware.locks import hold, service_lock
 from firmware.rc import document
-from firmware.rc.document import Block
+from firmware.rc.document import Block, Document
 from firmware.services import applied, catalog, lifecycle, states, supervisor
-from firmware.services.definition import Service
+from firmware.services.definition import Context, Service
 
 BOOTED = Path("/run/firmware/booted")
 
@@ -36,9 +36,9 @@ def boot() -> list[str]:
 
     failed: list[str] = []
     if not BOOTED.exists():
-        failed += _tried("restore", lambda: _say(*restore().lines))
-        failed += _tried("recovery", lambda: _say(*recover(booting=True)))
-    failed += _tried("supervisor", await_supervisor)
+        failed += _attempt_and_log("restore", lambda: _log_lines(restore().lines))
+        failed += _attempt_and_log("recovery", lambda: _log_lines(recover(booting=True)))
+    failed += _attempt_and_log("supervisor", await_supervisor)
     failed += start_all()
     BOOTED.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     BOOTED.write_text("".join(f"{line}\n" for line in failed))
@@ -51,50 +51,54 @@ def start_all() -> list[str]:
     A daemon is checked and launched as soon as the one before it has been, whether that answers yet or not; what has no
     process waits until all before it stands.
     """
-    turn = _Turn()
-    turn.end()
+    config = document.scan(document.load())[0]
+    progress = _Progress()
+    progress.finish()
     with ThreadPoolExecutor() as pool:
         begun = []
-        for block in document.scan(document.load())[0].blocks:
-            before, turn = turn, _Turn()
-            begun.append(pool.submit(_take_turn, block, before, turn))
+        for block in config.blocks:
+            before, progress = progress, _Progress()
+            begun.append(pool.submit(_start_in_turn, block, config, before, progress))
     return [line for each in begun for line in each.result()]
 
 
 @dataclass(frozen=True, slots=True)
-class _Turn:
+class _Progress:
     """How far a service is on its way up: launched, and done, which means that it runs or has failed."""
 
     launched: Event = field(default_factory=Event)
     done: Event = field(default_factory=Event)
 
-    def end(self) -> None:
+    def finish(self) -> None:
         self.launched.set()
         self.done.set()
 
 
-def _take_turn(block: Block, before: _Turn, ours: _Turn) -> list[str]:
-    """See to one service when its turn has come; returns what went wrong. What is said comes in file order."""
+def _start_in_turn(block: Block, config: Document, before: _Progress, ours: _Progress) -> list[str]:
+    """Start one service when its turn has come; returns what went wrong. What is said comes in file order."""
     service = catalog.find(block.name)
     before.launched.wait()
     if service is None or service.daemon is None:
         before.done.wait()
     try:
-        failed, said = _seen_to(service, block, ours.launched.set)
+        failed, started = _start_or_record(service, block, config, ours.launched.set)
         before.done.wait()
-        _say(*failed, *said)
+        _log_lines([*failed, *started])
         return failed
     finally:
-        ours.end()
+        ours.finish()
 
 
-def _seen_to(service: Service | None, block: Block, launched: Callable[[], None]) -> tuple[list[str], list[str]]:
+def _start_or_record(
+    service: Service | None, block: Block, config: Document, launched: Callable[[], None]
+) -> tuple[list[str], list[str]]:
     """Start a service, if it is to be started; returns what went wrong, and what else there is to say."""
     if service is None:
         return [f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})"], []
+    context = Context.of(service, block, config)
     if not block.enabled or not block.flag("autostart", True):
-        return _attempt(f"service {block.title}", partial(_note, service, block)), []
-    failed = _attempt(f"service {block.title}", partial(_start, service, block, launched))
+        return _attempt(f"service {block.title}", partial(_record_unstarted, service, context)), []
+    failed = _attempt(f"service {block.title}", partial(_start, service, context, launched))
     return failed, [] if failed else [f"service {block.title}: started"]
 
 
@@ -104,7 +108,7 @@ def shutdown() -> list[str]:
     others = [title for title in states.started_titles() if title not in titles]
     failed: list[str] = []
     for title in [*reversed(titles), *others]:
-        failed += _tried(f"service {title}", partial(_stop, title))
+        failed += _attempt_and_log(f"service {title}", partial(_stop, title))
     return failed
 
 
@@ -117,21 +121,21 @@ def await_supervisor(seconds: float = SUPERVISOR_SECONDS) -> None:
         time.sleep(0.05)
 
 
-def _start(service: Service, block: Block, launched: Callable[[], None]) -> None:
+def _start(service: Service, context: Context, launched: Callable[[], None]) -> None:
     """Start it. What is invalid has failed then, and says why whenever it is asked: nobody was there to read it."""
-    with hold(service_lock(block.title)):
+    with hold(service_lock(context.title)):
         try:
-            lifecycle.start(service, block, launched, checked=not service.checks_itself, wait=UP_SECONDS)
+            lifecycle.start(service, context, launched, checked=not service.checks_itself, wait=UP_SECONDS)
         except Invalid as error:
-            lifecycle.mark_failed(service, block, "\n".join(("its configuration is invalid", *error.problems)))
+            lifecycle.mark_failed(service, context, "\n".join(("its configuration is invalid", *error.problems)))
             raise
 
 
-def _note(service: Service, block: Block) -> None:
+def _record_unstarted(service: Service, context: Context) -> None:
     """What is not started has not changed since boot: that is what its applied content says then."""
-    with hold(service_lock(block.title)):
-        if states.service_state(block.title).is_stopped:
-            applied.mark_applied(service, block)
+    with hold(service_lock(context.title)):
+        if states.service_state(context.title).is_stopped:
+            applied.mark_applied(service, context)
 
 
 def _stop(title: str) -> None:
@@ -139,10 +143,10 @@ def _stop(title: str) -> None:
         lifecycle.stop(title)
 
 
-def _tried(what: str, act: Callable[[], object]) -> list[str]:
-    """The same, said at once."""
+def _attempt_and_log(what: str, act: Callable[[], object]) -> list[str]:
+    """Do it; returns what went wrong, which is logged at once."""
     failed = _attempt(what, act)
-    _say(*failed)
+    _log_lines(failed)
     return failed
 
 
@@ -157,6 +161,6 @@ def _attempt(what: str, act: Callable[[], object]) -> list[str]:
     return []
 
 
-def _say(*lines: str) -> None:
+def _log_lines(lines: Sequence[str]) -> None:
     for line in lines:
         log.line(line)

@@ -21,7 +21,7 @@ from firmware.rc import check, document
 from firmware.rc.document import Block
 from firmware.rc.title import Title
 from firmware.services import applied, catalog
-from firmware.services.definition import Service
+from firmware.services.definition import Context, Service
 from firmware.sync import ancestor, audit, proposal, report, versions
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
@@ -113,14 +113,15 @@ def make_proposal(title: str, peer: int) -> Proposal:
 
 def require_pushable(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
-    block, service = document.read().only(Title.parse(title)), catalog.find(Title.parse(title).service)
+    config, service = document.read(), catalog.find(Title.parse(title).service)
+    block = config.only(Title.parse(title))
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
     if service.stays:
         raise Refused(f"service {title}: it stays on this node: {service.stays}")
     if peers_own := check.peer_problems(block, service):
         raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY")
-    if applied.needs_apply(service, block):
+    if applied.needs_apply(service, Context.of(service, block, config)):
         raise Refused(f"service {title}: it has changes that are not applied here", f"service {title} apply")
     return service, block
 

@@ -18,7 +18,7 @@ from firmware.rc import document
 from firmware.rc.title import Title
 from firmware.services import applied, content, lifecycle
 from firmware.services.content import Content
-from firmware.services.definition import Outcome
+from firmware.services.definition import Context, Outcome
 from firmware.sync import ancestor, audit, compare, report, staging, transaction
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.proposal import Proposal
@@ -65,9 +65,10 @@ def _considered(proposal: Proposal, remote: RemotePeer) -> Answer:
     _refuse_late(remote)
     if why:
         return _audited(proposal, remote, Report("refused", why, FORCE, changes, state=now.digest))
-    if not changes and applied.digest(proposal.title) == now.digest:
+    context = Context.of(proposal.service, proposal.block, staging.proposed_document(stage, proposal))
+    if not changes and applied.is_applied(proposal.service, context, now.digest):
         return _agreed(proposal, remote, now)
-    return _applied(proposal, remote, stage, now, changes)
+    return _applied(proposal, context, remote, stage, now, changes)
 
 
 def _settled(stage: Stage) -> None:
@@ -93,25 +94,32 @@ def _asked_before(proposal: Proposal, stage: Stage) -> Answer | None:
 
 
 def _applied(
-    proposal: Proposal, remote: RemotePeer, stage: Stage, now: Content, changes: list[dict[str, Any]]
+    proposal: Proposal,
+    context: Context,
+    remote: RemotePeer,
+    stage: Stage,
+    now: Content,
+    changes: list[dict[str, Any]],
 ) -> Answer:
     try:
         staging.fill(stage, proposal, now)
         at("receive.staged")
-        checked = lifecycle.check(proposal.service, proposal.block, staged=stage.tree)
+        checked = lifecycle.check(proposal.service, context, staged=stage.tree)
         at("receive.checked")
         if checked.status:
             failed = Report("failed", "the checker says no", "", changes, checked, state=now.digest)
             return _audited(proposal, remote, failed)
         with hold(SWAP):
             _refuse_late(remote)
-            return _exchanged(proposal, remote, stage, now, Report("applied", files=changes, check=checked))
+            return _exchanged(proposal, context, remote, stage, now, Report("applied", files=changes, check=checked))
     finally:
         if not stage.journal.exists():
             staging.remove(stage)
 
 
-def _exchanged(proposal: Proposal, remote: RemotePeer, stage: Stage, now: Content, so_far: Report) -> Answer:
+def _exchanged(
+    proposal: Proposal, context: Context, remote: RemotePeer, stage: Stage, now: Content, so_far: Report
+) -> Answer:
     armed = staging.armed_transaction(
         stage, now, push=proposal.push, peer=remote.node, who=remote.who, confirm=proposal.confirm
     )
@@ -121,8 +129,8 @@ def _exchanged(proposal: Proposal, remote: RemotePeer, stage: Stage, now: Conten
         staging.swap(stage, proposal.block.text)
         at("receive.swapped")
         staging.require_unchanged(stage, now)
-        applied.take_snapshot(proposal.service, proposal.block)
-        reloaded = lifecycle.load_from_disk(proposal.service, proposal.block)
+        applied.take_snapshot(proposal.service, context)
+        reloaded = lifecycle.load_from_disk(proposal.service, context)
         at("receive.reloaded")
         if not reloaded.status:
             decided = _decided(stage, armed, replace(so_far, reload=reloaded))

@@ -74,7 +74,7 @@ def roll_back(stage: Stage, old: Transaction) -> str:
 
 def hold_for_confirmation(stage: Stage, found: Transaction) -> None:
     """The service has loaded what was pushed; keep what brings the old state back."""
-    if applied.digest(stage.title) == found.applied:
+    if applied.context_digest(stage.title) == found.applied:
         applied.set_aside(stage.title)
     applied.promote_snapshot(stage.title)
     at("receive.kept")
@@ -114,14 +114,15 @@ def refuse_while_waiting() -> None:
 
 def _reload_applied(stage: Stage) -> Outcome:
     """Have the service load what is applied. Edits that were not applied stay where they lie, and are not loaded."""
-    block = applied.block(stage.title)
-    if block is None:
+    config = document.read(stage.config)
+    context = applied.context(stage.service, stage.title, config)
+    if context is None:
         return Outcome(0, "")
-    now = content.read(stage.service, document.read(stage.config).find(Title.parse(stage.title)))
+    now = content.read(stage.service, config.find(Title.parse(stage.title)))
     if now.digest == applied.digest(stage.title) or not applied.files_directory(stage.title).is_dir():
-        return lifecycle.load_from_disk(stage.service, block)
+        return lifecycle.load_from_disk(stage.service, context)
     with staging.applied_files_in_place(stage, applied.files_directory(stage.title)):
-        return lifecycle.load_from_disk(stage.service, block)
+        return lifecycle.load_from_disk(stage.service, context)
 
 
 def _keep_edits(stage: Stage, found: Transaction) -> str:

@@ -9,8 +9,9 @@ from firmware.flows.recovery import recover, refuse_while_waiting
 from firmware.locks import SWAP, hold, service_lock
 from firmware.printable import quote_path
 from firmware.rc import check, document
-from firmware.rc.document import Block
+from firmware.rc.document import Block, Document
 from firmware.services import applied, catalog, lifecycle
+from firmware.services.definition import Context
 from firmware.store import generations, rules, snapshot
 from firmware.store.generations import SaveResult
 from firmware.sync import transaction
@@ -25,7 +26,8 @@ def save(message: str, *, who: str) -> SaveResult:
     with suppress(Failure, OSError):  # what cannot be found out does not make a failure of a save that is done
         text = document.load()
         notes += _config_notes(text)
-        notes += filter(None, map(_unapplied_note, document.scan(text)[0].firsts))
+        config = document.scan(text)[0]
+        notes += filter(None, (_unapplied_note(block, config) for block in config.firsts))
         notes += _unsavable_notes()
     return replace(result, notes=tuple(notes))
 
@@ -55,17 +57,18 @@ def _unsavable_notes() -> list[str]:
     return [f"not saved: {quote_path(paths[0])}{_and_more(paths)}: neither file, directory nor link"] if paths else []
 
 
-def _unapplied_note(block: Block) -> str:
+def _unapplied_note(block: Block, config: Document) -> str:
     """What is to be said of a service that a boot starts and that was saved with what has not been applied here; "" for
     any other."""
     service = catalog.find(block.name)
     if service is None or not block.enabled or not block.flag("autostart", True):
         return ""
+    context = Context.of(service, block, config)
     try:
-        if not applied.needs_apply(service, block):
+        if not applied.needs_apply(service, context):
             return ""
         with hold(service_lock(block.title), wait=False):
-            lifecycle.require_valid(service, block)
+            lifecycle.require_valid(service, context)
     except Invalid as error:
         first = error.problems[0] if error.problems else str(error)
         why = f"{first}: at a boot, it will not start (service {block.title} check)"

@@ -135,7 +135,7 @@ def require_correct(path: str = rc.PATH) -> None:
     from firmware.rc.check import text_problems
     from firmware.services import catalog
 
-    if problems := text_problems(rc.load(path), path, catalog.find, catalog.NAMES):
+    if problems := text_problems(rc.load(path), path, catalog.find, catalog.names()):
         raise rc.invalid(path, problems)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from firmware import log
 from firmware.locks import hold, service_lock
-from firmware.operations.service_list import find_block, missing_block, require_block, require_service
+from firmware.operations.service_list import find_context, missing_block, require_context, require_service
 from firmware.services import applied, lifecycle, states
 from firmware.services.definition import Outcome
 from firmware.sync import transaction
@@ -18,7 +18,7 @@ from firmware.sync import transaction
 def start(title: str) -> None:
     """Check its configuration and start it; nothing if it runs. Invalid if its configuration is."""
     with _exclusively(title):
-        lifecycle.start(require_service(title), require_block(title))
+        lifecycle.start(require_service(title), require_context(title))
 
 
 def stop(title: str) -> None:
@@ -30,29 +30,29 @@ def stop(title: str) -> None:
 def restart(title: str) -> None:
     """Check its configuration, then stop and start it."""
     with _exclusively(title):
-        lifecycle.restart(require_service(title), require_block(title))
+        lifecycle.restart(require_service(title), require_context(title))
 
 
 def reload(title: str) -> Outcome:
     """Have it load its configuration; the outcome says how that went."""
     with _exclusively(title):
-        done: Outcome = lifecycle.reload(require_service(title), require_block(title))
+        done: Outcome = lifecycle.reload(require_service(title), require_context(title))
     return done
 
 
 def check(title: str) -> None:
     """Check its configuration as it lies on disk; Invalid with every problem if it is."""
     with _exclusively(title):
-        lifecycle.require_valid(require_service(title), require_block(title))
+        lifecycle.require_valid(require_service(title), require_context(title))
 
 
 def apply(title: str) -> None:
     """Make its configuration count: checked, and loaded if it runs. What has left config.rc is stopped."""
     with _exclusively(title):
-        service, block = require_service(title), find_block(title)
-        if block is not None:
-            lifecycle.apply(service, block)
-        elif applied.digest(title) or states.service_state(title).state != "stopped":
+        service, context = require_service(title), find_context(title)
+        if context is not None:
+            lifecycle.apply(service, context)
+        elif applied.digest(title) or not states.service_state(title).is_stopped:
             lifecycle.dismiss(title)
         else:
             raise missing_block(title)

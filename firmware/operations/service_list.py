@@ -5,10 +5,10 @@ from typing import Any
 
 from firmware.errors import Failure, Usage
 from firmware.rc import document
-from firmware.rc.document import Block
+from firmware.rc.document import Block, Document
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, states
-from firmware.services.definition import Service
+from firmware.services.definition import Context, Service
 from firmware.services.states import ServiceState
 
 
@@ -68,18 +68,20 @@ class ServiceStatus:
 def list_services() -> tuple[ServiceRow, ...]:
     """Every service in file order, then what runs without a block in config.rc."""
     # A config.rc with errors must not hide what runs: `config check` is there to name them.
-    blocks = document.scan(document.load())[0].firsts
-    rows = {block.title: _row(block, states.service_state(block.title)) for block in blocks if block.name}
+    config = document.scan(document.load())[0]
+    blocks = [block for block in config.firsts if block.name]
+    rows = {block.title: _row(block, config, states.service_state(block.title)) for block in blocks}
     return (*rows.values(), *_rows_without_block(set(rows)))
 
 
 def service_status(title: str) -> ServiceStatus:
     """How a service is. Usage if there is no such service, Failure if it is not in config.rc and does not run."""
     require_service(title)
-    block, state = find_block(title), states.service_state(title, details=True)
-    if block is None and state.state == "stopped":
+    config, state = document.scan(document.load())[0], states.service_state(title, details=True)
+    block = config.only(Title.parse(title))
+    if block is None and state.is_stopped:
         raise missing_block(title)
-    row = _row(block, state) if block else None
+    row = _row(block, config, state) if block else None
     return ServiceStatus(
         title,
         row.state if row else state.state,
@@ -97,22 +99,24 @@ def require_service(title: str) -> Service:
     service = catalog.find(Title.parse(title).service)
     named = document.scan(f"service {title.replace('.', ' ', 1)}\n")[0].blocks
     if service is None or [block.title for block in named] != [title]:
-        hint = _did_you_mean(title, catalog.NAMES) or "service list"
+        hint = _did_you_mean(title, catalog.names()) or "service list"
         raise Usage(f"{title or repr(title)}: there is no such service", hint)
     return service
 
 
-def require_block(title: str) -> Block:
-    """Its block in config.rc; Failure if there is none."""
-    block = find_block(title)
-    if block is None:
+def require_context(title: str) -> Context:
+    """Its block in config.rc and all that it may read; Failure if there is no block."""
+    context = find_context(title)
+    if context is None:
         raise missing_block(title)
-    return block
+    return context
 
 
-def find_block(title: str) -> Block | None:
-    """Its block in config.rc, whatever is wrong with other lines there; None if there is none."""
-    return document.scan(document.load())[0].only(Title.parse(title))
+def find_context(title: str) -> Context | None:
+    """Its block in config.rc and all that it may read, whatever is wrong with other lines there; None if there is no block."""
+    config = document.scan(document.load())[0]
+    block = config.only(Title.parse(title))
+    return Context.of(require_service(title), block, config) if block else None
 
 
 def missing_block(title: str) -> Failure:
@@ -121,16 +125,16 @@ def missing_block(title: str) -> Failure:
     return Failure(f"{title}: it is not in {document.PATH}", _did_you_mean(title, known))
 
 
-def _row(block: Block, state: ServiceState) -> ServiceRow:
+def _row(block: Block, config: Document, state: ServiceState) -> ServiceRow:
     service = catalog.find(block.name)
     return ServiceRow(
         block.name,
         block.instance,
         block.flag("autostart", True),
-        "disabled" if state.state == "stopped" and not block.enabled else state.state,
+        "disabled" if state.is_stopped and not block.enabled else state.state,
         state.pid or None,
         state.since or None,
-        service is not None and applied.needs_apply(service, block),
+        service is not None and applied.needs_apply(service, Context.of(service, block, config)),
     )
 
 
@@ -138,7 +142,7 @@ def _rows_without_block(known: set[str]) -> list[ServiceRow]:
     rows = []
     for title in states.started_titles():
         state, named = states.service_state(title), Title.parse(title)
-        if title not in known and state.state != "stopped":
+        if title not in known and not state.is_stopped:
             pid, since = state.pid or None, state.since or None
             rows.append(ServiceRow(named.service, named.instance, False, state.state, pid, since, True))
     return rows

@@ -1,8 +1,9 @@
 """Applied: the content that a service's live process last loaded successfully, kept whole in /run/firmware/applied.
 
-/run/firmware/applied/TITLE holds `block` (its text), `digest` and `files` (a copy of the owned directory). A snapshot
-is taken before the process loads it and kept once it has: an edit in between is then seen as not applied, never the
-other way round. All who change it hold the service's lock.
+/run/firmware/applied/TITLE holds `block` (its text), `digest` and `files` (a copy of the owned directory). For a service that
+reads other blocks or generates files there are `context` (the whole config.rc) and `context-digest`, too: what is applied
+covers those, though they are no part of the content. A snapshot is taken before the process loads it and kept once it has: an
+edit in between is then seen as not applied, never the other way round. All who change it hold the service's lock.
 """
 
 import os
@@ -10,12 +11,12 @@ from pathlib import Path
 
 from firmware.errors import Refused
 from firmware.manifest import Entry
-from firmware.rc import document
-from firmware.rc.document import Block
+from firmware.rc import document, edit
+from firmware.rc.document import Block, Document
+from firmware.rc.title import Title
 from firmware.services import content
-from firmware.services.definition import Service
+from firmware.services.definition import APPLIED, Context, Service
 
-APPLIED = Path("/run/firmware/applied")
 STAGING = Path("/etc/.staging")
 
 
@@ -27,9 +28,35 @@ def digest(title: str, *, top: Path = APPLIED) -> str:
         return ""
 
 
-def needs_apply(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> bool:
-    """Does what lies on disk differ from what is applied?"""
-    return digest(block.title, top=top) != content.read(service, block, root=root).digest
+def context_digest(title: str, *, top: Path = APPLIED) -> str:
+    """The digest of the applied content together with all that its load depended on; "" if nothing is applied."""
+    try:
+        return (top / title / "context-digest").read_text()
+    except FileNotFoundError:
+        return digest(title, top=top)
+
+
+def needs_apply(service: Service, context: Context, *, top: Path = APPLIED, root: Path = Path("/")) -> bool:
+    """Does what lies on disk, or what it depends on, differ from what is applied?"""
+    return not is_applied(service, context, content.read(service, context.block, root=root).digest, top=top)
+
+
+def is_applied(service: Service, context: Context, digest: str, *, top: Path = APPLIED) -> bool:
+    """Is the content with that digest applied, and in this context?"""
+    return context_digest(context.title, top=top) == content.context_digest(service, context, digest)
+
+
+def context(service: Service, title: str, now: Document, *, top: Path = APPLIED) -> Context | None:
+    """The context that is applied; None if nothing is. The document is the one of that time where the service depends on more
+    than its content, and `now` with the applied block elsewhere."""
+    old = block(title, top=top)
+    if old is None:
+        return None
+    try:
+        then = document.scan((top / title / "context").read_bytes().decode(), str(top / title / "context"))[0]
+    except FileNotFoundError:
+        then = edit.replace_block(now, Title(old.name, old.instance), old.text)
+    return Context.of(service, old, then)
 
 
 def block(title: str, *, top: Path = APPLIED) -> Block | None:
@@ -52,17 +79,17 @@ def files_directory(title: str, *, top: Path = APPLIED) -> Path:
     return top / title / "files"
 
 
-def mark_applied(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
+def mark_applied(service: Service, context: Context, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
     """Note that what lies on disk now is applied; for who knows that nothing can have changed since it was loaded."""
-    take_snapshot(service, block, top=top, root=root)
-    promote_snapshot(block.title, top=top)
+    take_snapshot(service, context, top=top, root=root)
+    promote_snapshot(context.title, top=top)
 
 
-def take_snapshot(service: Service, block: Block, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
+def take_snapshot(service: Service, context: Context, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
     """Copy what lies on disk now, without calling it applied yet."""
     from firmware.services import directories
 
-    new = _snapshot_of(block.title, top)
+    block, new = context.block, _snapshot_of(context.title, top)
     directories.remove(new)
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
     new.mkdir(mode=0o700)
@@ -70,7 +97,11 @@ def take_snapshot(service: Service, block: Block, *, top: Path = APPLIED, root: 
     if service.owns and source.is_dir():
         directories.copy(source, new / "files")
     (new / "block").write_bytes(block.text.encode())
-    (new / "digest").write_text(content.digest(block, content.owned_entries(service, new / "files")))
+    digest = content.digest(block, content.owned_entries(service, new / "files"))
+    (new / "digest").write_text(digest)
+    if service.reads or service.generates:
+        (new / "context").write_bytes(context.document.text.encode("utf-8", "surrogateescape"))
+        (new / "context-digest").write_text(content.context_digest(service, context, digest))
 
 
 def promote_snapshot(title: str, *, top: Path = APPLIED) -> None:
@@ -91,12 +122,13 @@ def set_aside(title: str, *, top: Path = APPLIED) -> None:
 
 
 def restore_set_aside(title: str, wanted: str, *, top: Path = APPLIED) -> None:
-    """What was set aside is applied again, if it has that digest and something else is applied now ("": nothing was)."""
+    """What was set aside is applied again, if something else than `wanted`, a context digest, is applied now ("": nothing
+    was)."""
     from firmware.services import directories
 
     if not wanted:
         forget(title, top=top)
-    elif digest(title, top=top) != wanted and _set_aside_of(title, top).exists():
+    elif context_digest(title, top=top) != wanted and _set_aside_of(title, top).exists():
         directories.put_in_place(_set_aside_of(title, top), top / title)
     directories.remove(_snapshot_of(title, top))
 

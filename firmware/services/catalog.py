@@ -1,17 +1,14 @@
-"""All services that this firmware knows; each is declared in a file of its own and loaded when it is asked for."""
+"""All services that this firmware knows: each module of services/declared/ declares one, and is loaded when it is asked for."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
 from firmware.rc.values import COMMAND, CPUS, FLAG, PATH, PROCESS, SECONDS
+from firmware.services import declared
 from firmware.services.definition import Directive, Service
-
-NAMES = (
-    "system", "network", "wg", "vrrp", "firewall", "ntp", "syslogd", "snmpd", "sshd",
-    "haproxy", "ipvsd", "dataplaneapi", "wui", "csyncd",
-)  # fmt: skip
 
 #: what every service understands besides its own
 FRAMEWORK = (
@@ -26,17 +23,24 @@ FRAMEWORK = (
 
 
 @cache
+def names() -> tuple[str, ...]:
+    """The names of all services, sorted."""
+    (directory,) = declared.__path__
+    return tuple(sorted({name.partition(".")[0] for name in os.listdir(directory) if name[0].isalpha()}))
+
+
+@cache
 def find(name: str) -> Service | None:
     """The service of that name with all its directives, or None if there is no such service."""
-    if name not in NAMES:
+    if name not in names():
         return None
     service: Service = import_module(f"firmware.services.declared.{name}").SERVICE
     return replace(service, directives=(*service.directives, *FRAMEWORK))
 
 
 def services() -> Iterator[Service]:
-    """All services, in the order of NAMES."""
-    for name in NAMES:
+    """All services, sorted by name."""
+    for name in names():
         service = find(name)
         if service is not None:
             yield service

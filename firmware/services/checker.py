@@ -5,7 +5,7 @@ It is the service's account without any capability, confined (see `confinement`)
 directories of the daemon's sockets are empty, and a staged directory lies where the service's own is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from signal import valid_signals
@@ -21,16 +21,17 @@ SECONDS = 50.0
 LONGEST = 65536
 
 
-def run_checker(service: Service, argv: Argv, staged: Path | None = None, *, seconds: float = SECONDS) -> Outcome:
-    """The checker's exit status and words. Failure if it cannot be run, or has not ended after so many seconds."""
+def run_checker(
+    service: Service, argv: Argv, laid: Mapping[Path, Path] | None = None, *, seconds: float = SECONDS
+) -> Outcome:
+    """The checker's exit status and words. It sees the directories `laid` (where to → which) in the place of others. Failure if
+    it cannot be run, or has not ended after so many seconds."""
     command = scripts.command_as_account(service.account, argv, capabilities=False)
-    confined = staged is not None or service.account.user != "root"
+    confined = bool(laid) or service.account.user != "root"
     try:
-        with _mount_point(service, staged):
+        with _mount_points(*(laid or ())):
             if confined:
-                command = confinement.checker_command(
-                    command, service.owns, staged, service.runtime_directories, seconds
-                )
+                command = confinement.checker_command(command, laid or {}, service.runtime_directories, seconds)
             done = run(command, timeout=seconds, check=False)
     except Failure as error:
         raise Failure(f"service {service.name}: its checker: {error}") from None
@@ -43,14 +44,13 @@ def run_checker(service: Service, argv: Argv, staged: Path | None = None, *, sec
 
 
 @contextmanager
-def _mount_point(service: Service, staged: Path | None) -> Iterator[None]:
-    """The service's directory, if only for the time of the check; one that is not there equals an empty one."""
-    place = Path(service.owns)
-    made = staged is not None and not place.exists()
-    if made:
-        place.mkdir(mode=0o755)
+def _mount_points(*wanted: Path) -> Iterator[None]:
+    """These directories, if only for the time of the check; one that is not there equals an empty one."""
+    made = [directory for directory in wanted if not directory.exists()]
+    for directory in made:
+        directory.mkdir(mode=0o755)
     try:
         yield
     finally:
-        if made:
-            place.rmdir()
+        for directory in made:
+            directory.rmdir()

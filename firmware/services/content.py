@@ -9,7 +9,7 @@ from pathlib import Path
 from firmware import manifest, native
 from firmware.manifest import Entry
 from firmware.rc.document import Block
-from firmware.services.definition import Service
+from firmware.services.definition import Context, Service
 
 Statements = tuple[tuple[str, ...], ...]
 
@@ -39,6 +39,18 @@ def owned_entries(service: Service, top: Path) -> dict[str, Entry]:
     """The entries below `top`, by the paths that they have, or will have, where the service owns them."""
     found = manifest.scan(top, named=Path(service.owns)) if service.owns else {}
     return {path: entry for path, entry in found.items() if path not in service.follows} if service.follows else found
+
+
+def context_digest(service: Service, context: Context, digest: str) -> str:
+    """The digest of all that a load depends on: the content with that digest, the blocks that the service reads, and what it
+    generates. The content's own digest for a service that does neither."""
+    if not service.reads and service.generates is None:
+        return digest
+    from firmware.services import generated
+
+    read = [repr((words, [block.statements for block in blocks])) for words, blocks in context.reads.items()]
+    lines = [digest, *read, *generated.digests(service, context)]
+    return native.bytes_digest("\n".join(lines).encode("utf-8", "surrogateescape"))
 
 
 def sha256(of: Content, service: Service, *, top: Path | None = None) -> str:

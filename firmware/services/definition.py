@@ -1,16 +1,23 @@
 """What a service is: the type that each small file in `firmware/services/declared/` fills in.
 
-A definition says which directives its block in config.rc may hold, which directory below /etc it owns, how its
-configuration is checked, and how its daemon runs. It holds no behaviour of its own beyond building argument lists.
+A declaration says which directives its block in config.rc may hold, which other services' blocks it reads, which directory
+below /etc it owns, how its configuration is checked, and how its daemon runs. It holds no behaviour of its own beyond
+building argument lists. Its callbacks get a `Context`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from firmware.rc.document import Block
+from firmware.rc.document import Block, Document
 from firmware.rc.values import Value
 
 Argv = list[str]
+
+#: below it, the files of the applied content of each service
+APPLIED = Path("/run/firmware/applied")
+#: below it, the files that each service generates
+GENERATED = Path("/run/firmware/generated")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +43,47 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class Packages:
+    """The packages that bring a service's programs: in buildroot/quick/packages, and in the package csyncd-firmware as
+    `select BR2_PACKAGE_…`."""
+
+    debian: tuple[str, ...] = ()
+    buildroot: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a checker or a reload said: its exit status (0: it worked) and its own words."""
 
     status: int
     output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the callbacks of a service see: its block, and the whole config.rc that the block stands in.
+
+    `reads` has the blocks of other services, by each word of `Service.reads`, in file order; those that are switched off are
+    not among them. `generated` is the directory in which the files that it generates lie, `applied` that of a copy of the
+    files that its live process has loaded.
+    """
+
+    block: Block
+    document: Document
+    reads: Mapping[str, tuple[Block, ...]]
+    generated: Path
+    applied: Path
+
+    @property
+    def title(self) -> str:
+        """The service's name with its instance."""
+        return self.block.title
+
+    @staticmethod
+    def of(service: "Service", block: Block, document: Document) -> "Context":
+        """The context of a service whose block is `block`, in this document."""
+        reads = {words: _blocks_read(words, document) for words in service.reads}
+        return Context(block, document, reads, GENERATED / block.title, APPLIED / block.title / "files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +99,40 @@ class Service:
     owns: str = ""
     #: files in it that the running daemon takes up by itself: a change of them needs no apply
     follows: tuple[str, ...] = ()
+    #: services whose blocks it reads, too: a name (`wg`), or a name and the directives of that name that it reads
+    #: (`network vrrp`). A change there makes it need an apply; a push takes along nothing of them
+    reads: tuple[str, ...] = ()
+    #: the files that it makes of its context, by their paths below `Context.generated`; its account may read them. They are
+    #: written before its check and before it starts, and go when it is stopped. The same context always gives the same
+    generates: Callable[[Context], Mapping[str, str]] | None = None
+    #: files in it that the node makes by itself (`quiet` in save.rules)
+    makes: tuple[str, ...] = ()
     #: why it is never pushed to another node; "" if it may be
     stays: str = ""
     account: Account = Account("root")
+    #: further accounts that its programs want in /etc/passwd
+    more_accounts: tuple[str, ...] = ()
+    packages: Packages = Packages()
     #: the checker's argv, on the final paths; it runs as `account` too
-    check: Callable[[Block], Argv] | None = None
+    check: Callable[[Context], Argv] | None = None
     #: does the daemon itself refuse to start for whatever its checker would say? Then a boot asks only once
     checks_itself: bool = False
     #: the daemon's argv, in the foreground, words to stderr; None for a service without a process
-    daemon: Callable[[Block], Argv] | None = None
+    daemon: Callable[[Context], Argv] | None = None
     #: the words with which the daemon's arguments begin, to know its process by ("haproxy"); "" for the first of argv
     procname: str = ""
     #: directories below /run that are made for it before it starts, owned by its account
     runtime_directories: tuple[str, ...] = ()
     #: commands that set it up, or take it down, for a service without a process or before its daemon starts and its
     #: check; they may be run again and again, and one after the word `-` may fail
-    setup: Callable[[Block], list[Argv]] | None = None
-    teardown: Callable[[Block], list[Argv]] | None = None
+    setup: Callable[[Context], list[Argv]] | None = None
+    teardown: Callable[[Context], list[Argv]] | None = None
     #: "" once the daemon with that pid answers, until then what is missing; None: it is enough that it lives
-    ready: Callable[[Block, int], str] | None = None
+    ready: Callable[[Context, int], str] | None = None
     #: makes the running daemon load its configuration and proves that it did; None: it is restarted instead
     reload: Callable[["Running"], Outcome] | None = None
     #: words for s6-log that sort what it says into further logs; a bounded log of everything is kept anyway
-    sorts: Callable[[Block], Argv] | None = None
+    sorts: Callable[[Context], Argv] | None = None
     #: extra environment of the daemon
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -88,7 +142,22 @@ class Running:
     """A service that runs: what a reload gets to work with. `signal(name)` goes to the daemon through its supervisor,
     `words()` gives what the daemon has written to its log since the reload began."""
 
-    block: Block
+    context: Context
     pid: int
     signal: Callable[[str], None]
     words: Callable[[], str]
+
+
+def _blocks_read(words: str, document: Document) -> tuple[Block, ...]:
+    """The blocks that are switched on of the service in `words`; with a directive there, those that have it, and only it."""
+    name, _, key = words.partition(" ")
+    blocks = [block for block in document.firsts if block.name == name and block.enabled]
+    if not key:
+        return tuple(blocks)
+    return tuple(_with_only(key, block) for block in blocks if block.matching(key))
+
+
+def _with_only(key: str, block: Block) -> Block:
+    kept = {line.number for line, _, _ in block.matching(key)}
+    dropped = {line.number for line in block.directives} - kept
+    return replace(block, lines=tuple(line for line in block.lines if line.number not in dropped))

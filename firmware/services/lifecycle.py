@@ -11,15 +11,14 @@ from firmware.errors import Failure, Invalid, Refused
 from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
-from firmware.rc.document import Block
 from firmware.rc.title import Title
-from firmware.services import access, applied, checker, logs, setup, states, supervisor
-from firmware.services.definition import Outcome, Running, Service
+from firmware.services import access, applied, checker, generated, logs, setup, states, supervisor
+from firmware.services.definition import Context, Outcome, Running, Service
 
 
 def start(
     service: Service,
-    block: Block,
+    context: Context,
     launched: Callable[[], None] = supervisor.do_nothing,
     *,
     checked: bool = True,
@@ -30,10 +29,10 @@ def start(
     `launched` is called when the daemon has been started and only its answer is waited for, `wait` seconds at most. Without
     `checked`, its own checker is left out.
     """
-    if not states.service_state(block.title).is_running:
-        _require_startable(service, block)
-        require_valid(service, block, checked=checked)
-        _start_and_record(service, block, launched, wait)
+    if not states.service_state(context.title).is_running:
+        _require_startable(service, context)
+        require_valid(service, context, checked=checked)
+        _start_and_record(service, context, launched, wait)
 
 
 def stop(title: str) -> None:
@@ -41,35 +40,35 @@ def stop(title: str) -> None:
     supervisor.stop(title)
 
 
-def restart(service: Service, block: Block) -> None:
+def restart(service: Service, context: Context) -> None:
     """Stop and start it. What runs is not touched if the new configuration is invalid."""
-    _require_startable(service, block)
-    require_valid(service, block)
+    _require_startable(service, context)
+    require_valid(service, context)
     if service.daemon is not None:
-        supervisor.stop(block.title)
-    _start_and_record(service, block)
+        supervisor.stop(context.title)
+    _start_and_record(service, context)
 
 
-def reload(service: Service, block: Block) -> Outcome:
+def reload(service: Service, context: Context) -> Outcome:
     """Have the running daemon load what lies on disk. Refused if it does not run, Invalid, or Failure with its words."""
-    if states.service_state(block.title).is_stopped:
-        raise Refused(f"service {block.title} does not run", f"service {block.title} start")
-    require_valid(service, block)
-    return _load_and_record(service, block)
+    if states.service_state(context.title).is_stopped:
+        raise Refused(f"service {context.title} does not run", f"service {context.title} start")
+    require_valid(service, context)
+    return _load_and_record(service, context)
 
 
-def apply(service: Service, block: Block) -> None:
+def apply(service: Service, context: Context) -> None:
     """Make what lies on disk count: checked, loaded by the daemon if it runs, and noted as applied.
 
     What is switched off in config.rc is stopped.
     """
-    require_valid(service, block)
-    if not block.enabled:
-        supervisor.stop(block.title)
-    if states.service_state(block.title).is_stopped:
-        applied.mark_applied(service, block)
+    require_valid(service, context)
+    if not context.block.enabled:
+        supervisor.stop(context.title)
+    if states.service_state(context.title).is_stopped:
+        applied.mark_applied(service, context)
     else:
-        _load_and_record(service, block)
+        _load_and_record(service, context)
 
 
 def dismiss(title: str) -> None:
@@ -80,102 +79,114 @@ def dismiss(title: str) -> None:
 
 def revert(service: Service, title: str, *, config: str = document.PATH) -> None:
     """Put back what is applied: the block in config.rc, and the files. Refused if nothing is."""
-    old = applied.block(title)
     applied.restore_files(service, title)
     with hold(CONFIG):
         now = document.read(config)
-        new = edit.replace_block(now, Title.parse(title), old.text if old else "")
+        old = applied.context(service, title, now)
+        new = edit.replace_block(now, Title.parse(title), old.block.text if old else "")
         if new is not now:
             edit.write(new, config)
     state = states.service_state(title, details=True)
     if old and (state.crashes or state.has_failed):
         # It came back by itself, and took what lay on disk then; or it could not be started with that.
         _load_and_record(service, old, remedy=f"service {title} status")
+    elif old and not state.is_stopped:
+        generated.write(service, old)
 
 
-def mark_failed(service: Service, block: Block, words: str) -> None:
+def mark_failed(service: Service, context: Context, words: str) -> None:
     """Note that a service which does not run was to be started and was not, and why: it is failed then, not stopped."""
-    (setup if service.daemon is None else supervisor).mark_failed(block.title, words)
+    (setup if service.daemon is None else supervisor).mark_failed(context.title, words)
 
 
-def require_valid(service: Service, block: Block, *, checked: bool = True) -> None:
+def require_valid(service: Service, context: Context, *, checked: bool = True) -> None:
     """Check what lies on disk; Invalid, with the checker's words, if it is. Without `checked` only the block in config.rc is
     looked at."""
-    found = check(service if checked else replace(service, check=None), block)
+    found = check(service if checked else replace(service, check=None), context)
     if found.status:
-        raise Invalid(f"service {block.title}: its configuration is invalid", problems=found.output.splitlines())
+        raise Invalid(f"service {context.title}: its configuration is invalid", problems=found.output.splitlines())
 
 
-def check(service: Service, block: Block, *, staged: Path | None = None, path: str = document.PATH) -> Outcome:
+def check(service: Service, context: Context, *, staged: Path | None = None, path: str = document.PATH) -> Outcome:
     """What is wrong with a service: its block's directives first, then its own checker; status 0 if nothing is.
 
     What is there is made ready before, and readable for its account. With `staged`, the checker sees that directory in the
-    place of the one that the service owns.
+    place of the one that the service owns. It sees the files that are generated of this context in any case.
     """
-    if problems := rc_check.block_problems(block, service, path):
+    problems = rc_check.block_problems(context.block, service, path)
+    if service.generates is not None:
+        problems += generated.problems_read(context)
+    if problems:
         return Outcome(Invalid.status, "\n".join(problems))
     access.make_runtime_directories(service)
-    setup.prepare_daemon(service, block)
+    setup.prepare_daemon(service, context)
     if staged is None:
         access.grant_read_access(service)
-    return checker.run_checker(service, service.check(block), staged) if service.check else Outcome(0, "")
+    with generated.staged(service, context) as made:
+        laid = {Path(service.owns): staged, context.generated: made}
+        laid_out = {target: source for target, source in laid.items() if source}
+        return checker.run_checker(service, service.check(context), laid_out) if service.check else Outcome(0, "")
 
 
-def load_from_disk(service: Service, block: Block) -> Outcome:
+def load_from_disk(service: Service, context: Context) -> Outcome:
     """Have a running service load what lies on disk, unchecked; one that had failed is started, one that was stopped is
     left alone, one that is switched off is stopped. It says how that went, and notes nothing as applied."""
-    state = states.service_state(block.title)
-    if not block.enabled:
-        supervisor.stop(block.title)
+    state = states.service_state(context.title)
+    if not context.block.enabled:
+        supervisor.stop(context.title)
         return Outcome(0, "it is switched off")
     if state.is_stopped:
         return Outcome(0, "it does not run")
     try:
-        if state.pid and service.reload is not None and supervisor.runs_as_wanted(service, block):
-            return _reload_in_place(service, block, state.pid)
+        if state.pid and service.reload is not None and supervisor.runs_as_wanted(service, context):
+            generated.write(service, context)
+            return _reload_in_place(service, context, state.pid)
         if service.daemon is not None:
-            supervisor.stop(block.title)
-        supervisor.start(service, block)
+            supervisor.stop(context.title)
+        supervisor.start(service, context)
     except Failure as error:
         return Outcome(1, str(error))
     return Outcome(0, "it was started again")
 
 
-def _require_startable(service: Service, block: Block) -> None:
+def _require_startable(service: Service, context: Context) -> None:
     if service.daemon is None and service.setup is None:
-        raise Refused(f"service {block.title}: this firmware has nothing to run for it")
-    if not block.enabled:
+        raise Refused(f"service {context.title}: this firmware has nothing to run for it")
+    if not context.block.enabled:
+        line = context.block.lines[0].number
         raise Refused(
-            f"service {block.title} is switched off in config.rc, line {block.lines[0].number}: no service {block.name}"
+            f"service {context.title} is switched off in config.rc, line {line}: no service {context.block.name}"
         )
 
 
 def _start_and_record(
     service: Service,
-    block: Block,
+    context: Context,
     launched: Callable[[], None] = supervisor.do_nothing,
     wait: float = supervisor.UP_SECONDS,
 ) -> None:
-    applied.take_snapshot(service, block)
-    supervisor.start(service, block, launched=launched, wait=wait)
-    applied.promote_snapshot(block.title)
+    applied.take_snapshot(service, context)
+    supervisor.start(service, context, launched=launched, wait=wait)
+    applied.promote_snapshot(context.title)
 
 
-def _load_and_record(service: Service, block: Block, *, remedy: str = "") -> Outcome:
-    applied.take_snapshot(service, block)
-    done = load_from_disk(service, block)
+def _load_and_record(service: Service, context: Context, *, remedy: str = "") -> Outcome:
+    applied.take_snapshot(service, context)
+    done = load_from_disk(service, context)
     if done.status:
-        raise Failure(f"service {block.title}: not loaded: {done.output}", remedy or f"service {block.title} revert")
-    applied.promote_snapshot(block.title)
+        raise Failure(
+            f"service {context.title}: not loaded: {done.output}", remedy or f"service {context.title} revert"
+        )
+    applied.promote_snapshot(context.title)
     return done
 
 
-def _reload_in_place(service: Service, block: Block, pid: int) -> Outcome:
+def _reload_in_place(service: Service, context: Context, pid: int) -> Outcome:
     """Reload by the service's own means. A daemon that died of it stays down: it would do so again every second."""
     assert service.reload is not None
-    title, start = block.title, logs.end_of_log(block.title)
+    title, start = context.title, logs.end_of_log(context.title)
     done = service.reload(
-        Running(block, pid, lambda name: supervisor.send_signal(title, name), lambda: logs.text_since(title, start))
+        Running(context, pid, lambda name: supervisor.send_signal(title, name), lambda: logs.text_since(title, start))
     )
     if done.status and states.service_state(title).pid != pid:
         supervisor.mark_failed(title, done.output)

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from firmware.errors import Failure
-from firmware.rc.document import Block
 from firmware.run import PATH
 from firmware.services import access, confinement
-from firmware.services.definition import Account, Argv, Service
+from firmware.services.definition import Account, Argv, Context, Service
 
 #: how many files a daemon may open if it asks for them; haproxy derives from it how many connections it takes
 OPEN_FILES = 131072
@@ -30,22 +29,25 @@ exit 0
 _REST = "for again in 1 2 3; do pkill -KILL -u {account} || break; done\n"
 
 
-def daemon_arguments(service: Service, block: Block) -> Argv:
+def daemon_arguments(service: Service, context: Context) -> Argv:
     """The daemon's arguments, with the framework directives bin, cmdline and cpumask. Failure if it has no daemon."""
     if service.daemon is None:
-        raise Failure(f"service {block.title} has no process")
-    argv = block.value("cmdline").split() or service.daemon(block)
-    if program := block.value("bin"):
+        raise Failure(f"service {context.title} has no process")
+    argv = context.block.value("cmdline").split() or service.daemon(context)
+    if program := context.block.value("bin"):
         argv = [program, *argv[1:]]
-    cpus = block.value("cpumask")
+    cpus = context.block.value("cpumask")
     return [*_affinity_command(cpus), *argv] if cpus else argv
 
 
-def process_name(service: Service, block: Block) -> str:
+def process_name(service: Service, context: Context) -> str:
     """The words by which its process is known."""
-    replaced = block.value("bin") or block.value("cmdline").partition(" ")[0]
+    replaced = context.block.value("bin") or context.block.value("cmdline").partition(" ")[0]
     return (
-        block.value("procname") or replaced or service.procname or (service.daemon(block)[0] if service.daemon else "")
+        context.block.value("procname")
+        or replaced
+        or service.procname
+        or (service.daemon(context)[0] if service.daemon else "")
     )
 
 
@@ -63,17 +65,17 @@ def command_as_account(account: Account, argv: Argv, *, capabilities: bool = Tru
     ]  # fmt: skip
 
 
-def service_files(service: Service, block: Block, log: Path) -> dict[str, str]:
+def service_files(service: Service, context: Context, log: Path) -> dict[str, str]:
     """The files of the two s6 service directories, of the daemon and of its logger, by their paths in the scan directory.
 
     Between them is a FIFO with a name, held open for both ways by both: neither notices when the other, or one of their
     supervisors, is gone for a moment.
     """
-    title, logger = block.title, logger_name(block.title)
-    sorts = [*service.sorts(block), "+"] if service.sorts else []
+    title, logger = context.title, logger_name(context.title)
+    sorts = [*service.sorts(context), "+"] if service.sorts else []
     keep = [*_environment_command({}), "s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
     return {
-        f"{title}/run": _run_script(service, block, f"../{logger}/fifo"),
+        f"{title}/run": _run_script(service, context, f"../{logger}/fifo"),
         f"{title}/finish": _finish_script(service.account, f"../{logger}/fifo"),
         f"{title}/timeout-kill": "5000\n",
         f"{logger}/run": f"#!/bin/sh\numask 077\nexec {shlex.join(keep)} 0<>fifo\n",
@@ -85,12 +87,12 @@ def logger_name(title: str) -> str:
     return f"{title}~log"
 
 
-def _run_script(service: Service, block: Block, fifo: str) -> str:
-    account = command_as_account(service.account, daemon_arguments(service, block), signal="TERM")
+def _run_script(service: Service, context: Context, fifo: str) -> str:
+    account = command_as_account(service.account, daemon_arguments(service, context), signal="TERM")
     command = _environment_command(service.environment) + account
     if service.account.user != "root":
         command = confinement.daemon_command(command)
-    pidfile = block.value("pidfile")
+    pidfile = context.block.value("pidfile")
     lines = [
         "#!/bin/sh",
         f"exec 1<>{shlex.quote(fifo)} 2>&1",

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.errors import Failure
-from firmware.rc.document import Block
-from firmware.services.definition import Argv, Service
+from firmware.services.definition import Argv, Context, Service
 
 SETUP = Path("/run/firmware/setup")
 
@@ -40,31 +39,31 @@ def read_record(title: str, *, top: Path = SETUP) -> SetupRecord | None:
         return None
 
 
-def prepare_daemon(service: Service, block: Block) -> None:
+def prepare_daemon(service: Service, context: Context) -> None:
     """Run the commands that come before a daemon's start and its check; they may be run again and again. Each builds on
     the one before it: Failure with what the first that failed said."""
     if service.daemon is None or service.setup is None:
         return
-    for argv in service.setup(block):
+    for argv in service.setup(context):
         if words := _run_command(argv):
-            raise Failure(f"service {block.title}: not prepared: {words}")
+            raise Failure(f"service {context.title}: not prepared: {words}")
 
 
-def set_up(service: Service, block: Block, *, top: Path = SETUP) -> None:
+def set_up(service: Service, context: Context, *, top: Path = SETUP) -> None:
     """Run its commands, and undo what an earlier block set up and this one does not.
 
     All commands are run even if some fail, and nothing that worked is taken back: an appliance with one bad route must
     stay within reach. Failure with all that went wrong.
     """
-    before = read_record(block.title, top=top)
-    undo = service.teardown(block) if service.teardown else []
+    before = read_record(context.title, top=top)
+    undo = service.teardown(context) if service.teardown else []
     old = before.undo if before else []
-    _write_record(block.title, top, "interrupted", [*undo, *(argv for argv in old if argv not in undo)])
-    words = _run_all(service.setup(block) if service.setup else [])
+    _write_record(context.title, top, "interrupted", [*undo, *(argv for argv in old if argv not in undo)])
+    words = _run_all(service.setup(context) if service.setup else [])
     _run_all([argv for argv in old if argv not in undo])
-    _write_record(block.title, top, words, undo)
+    _write_record(context.title, top, words, undo)
     if words:
-        raise Failure(f"service {block.title}: not all of it is set up: {words}")
+        raise Failure(f"service {context.title}: not all of it is set up: {words}")
 
 
 def mark_failed(title: str, words: str, *, top: Path = SETUP) -> None:

@@ -14,9 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware.errors import Failure
-from firmware.rc.document import Block
-from firmware.services import access, logs, s6, scripts, setup, states
-from firmware.services.definition import Service
+from firmware.services import access, generated, logs, s6, scripts, setup, states
+from firmware.services.definition import GENERATED, Context, Service
 from firmware.services.states import SCAN
 
 #: seconds that a daemon has until it answers
@@ -37,7 +36,7 @@ def is_alive(*, scan: Path = SCAN) -> bool:
 
 def start(
     service: Service,
-    block: Block,
+    context: Context,
     *,
     launched: Callable[[], None] = do_nothing,
     wait: float = UP_SECONDS,
@@ -46,19 +45,20 @@ def start(
     """Start it and wait until it answers; `launched` is called in between. Failure, with its last words, if it dies or is
     silent; it is then down."""
     access.make_runtime_directories(service)
+    generated.write(service, context)
     if service.daemon is None:
-        setup.set_up(service, block)
+        setup.set_up(service, context)
         return
-    setup.prepare_daemon(service, block)
-    title, directory = block.title, scan / block.title
-    _install_directories(title, scripts.service_files(service, block, logs.log_directory(title)), scan)
+    setup.prepare_daemon(service, context)
+    title, directory = context.title, scan / context.title
+    _install_directories(title, scripts.service_files(service, context, logs.log_directory(title)), scan)
     start = logs.end_of_log(title)
     for mark in ("failed", "down"):
         (directory / mark).unlink(missing_ok=True)
     s6.start_daemon(directory)
     launched()
     try:
-        _await_answer(service, block, directory, wait)
+        _await_answer(service, context, directory, wait)
     except Failure as error:
         words = _failure_text(title, start, str(error))
         mark_failed(title, words, scan=scan)
@@ -72,6 +72,7 @@ def stop(title: str, *, scan: Path = SCAN) -> None:
         _order_down(directory)
         (directory / "failed").unlink(missing_ok=True)
     setup.tear_down(title)
+    generated.remove(GENERATED / title)
 
 
 def mark_failed(title: str, words: str, *, scan: Path = SCAN) -> None:
@@ -87,9 +88,9 @@ def send_signal(title: str, name: str, *, scan: Path = SCAN) -> None:
     s6.send_signal(scan / title, name)
 
 
-def runs_as_wanted(service: Service, block: Block, *, scan: Path = SCAN) -> bool:
+def runs_as_wanted(service: Service, context: Context, *, scan: Path = SCAN) -> bool:
     """Was the daemon that runs started with the same arguments, account and environment as the block wants now?"""
-    wanted = scripts.service_files(service, block, logs.log_directory(block.title))
+    wanted = scripts.service_files(service, context, logs.log_directory(context.title))
     return not any(_differs(scan / name, text) for name, text in wanted.items())
 
 
@@ -136,16 +137,16 @@ def _replace_files(directory: Path, name: str, files: dict[str, str]) -> bool:
     return bool(turned)
 
 
-def _await_answer(service: Service, block: Block, directory: Path, wait: float) -> None:
+def _await_answer(service: Service, context: Context, directory: Path, wait: float) -> None:
     from firmware import processes
 
-    name, deadline = scripts.process_name(service, block), time.monotonic() + wait
+    name, deadline = scripts.process_name(service, context), time.monotonic() + wait
     missing = f"{name} does not run"
     while time.monotonic() < deadline:
         pid = states.daemon_pid(directory)
         if not pid and s6.count_deaths(directory):
             raise Failure("it ended at once")
-        if pid and processes.runs(pid, name) and not (missing := service.ready(block, pid) if service.ready else ""):
+        if pid and processes.runs(pid, name) and not (missing := service.ready(context, pid) if service.ready else ""):
             time.sleep(_SETTLE)
             if states.daemon_pid(directory) == pid:
                 return

@@ -10,10 +10,10 @@ from firmware import __version__, manifest
 from firmware.errors import Failure, Invalid
 from firmware.printable import escape, quote_path, shorten
 from firmware.rc import document
-from firmware.rc.document import Block
+from firmware.rc.document import Block, Document
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, states
-from firmware.services.definition import Service
+from firmware.services.definition import Context, Service
 from firmware.store import changes, saved_state
 from firmware.sync import transaction, versions
 from firmware.sync.proposal import TITLE
@@ -76,13 +76,13 @@ class NodeState:
 def local_state(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> NodeState:
     """This node's standing at this moment; everything is hashed, nothing is remembered."""
     services, unapplied, down = {}, [], []
-    blocks, wrong = _readable_blocks(config)
-    for block in blocks:
+    readable, wrong = _readable_document(config)
+    for block in readable.firsts:
         service = catalog.find(block.name)
         if service is None or not block.enabled:
             continue
         now, loaded = content.read(service, block, root=root).digest, applied.digest(block.title)
-        if now != loaded:
+        if not applied.is_applied(service, Context.of(service, block, readable), now):
             unapplied.append(block.title)
         if _is_down(service, block):
             down.append(block.title)
@@ -94,13 +94,13 @@ def local_state(settings: Settings, *, config: Path = Path(document.PATH), root:
     )  # fmt: skip
 
 
-def _readable_blocks(config: Path) -> tuple[tuple[Block, ...], str]:
-    """The services that a config.rc names, as far as it can be read, and what is wrong with its form."""
+def _readable_document(config: Path) -> tuple[Document, str]:
+    """A config.rc, as far as it can be read, and what is wrong with its form."""
     try:
         found, wrong = document.scan(document.load(config), str(config))
     except Failure as error:
-        return (), shorten(escape(str(error)), MAX_TEXT)
-    return found.firsts, "".join(shorten(escape(f"{config}:{number}: {text}"), MAX_TEXT) for number, text in wrong[:1])
+        return Document(str(config), (), ()), shorten(escape(str(error)), MAX_TEXT)
+    return found, "".join(shorten(escape(f"{config}:{number}: {text}"), MAX_TEXT) for number, text in wrong[:1])
 
 
 def _waiting_push() -> WaitingPush | None:

@@ -153,7 +153,7 @@ def _parse_confirm(content: Mapping[str, Any]) -> int:
 
 def _parse_block(title: str, text: str) -> tuple[Service, Block]:
     name = Title.parse(title).service
-    service = catalog.find(name) if name in catalog.NAMES and TITLE.fullmatch(title) else None
+    service = catalog.find(name) if name in catalog.names() and TITLE.fullmatch(title) else None
     if service is None:
         raise Refused(f"service {quote_word(title)}: this node knows no such service")
     if service.stays:

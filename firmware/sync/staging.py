@@ -20,6 +20,7 @@ from firmware.faults import at
 from firmware.locks import CONFIG, hold
 from firmware.manifest import Entry
 from firmware.rc import document, edit
+from firmware.rc.document import Document
 from firmware.rc.title import Title
 from firmware.services import applied, content, directories
 from firmware.services.content import Content
@@ -115,7 +116,7 @@ def armed_transaction(stage: Stage, now: Content, **known: Any) -> Transaction:
     """The transaction that brings back what is here now."""
     return Transaction(
         "armed", stage.title, block=now.block, existed=stage.owned.exists(), inode=_inode(stage.owned),
-        applied=applied.digest(stage.title), sha256=content.sha256(now, stage.service), **known,
+        applied=applied.context_digest(stage.title), sha256=content.sha256(now, stage.service), **known,
     )  # fmt: skip
 
 
@@ -165,6 +166,11 @@ def remove(stage: Stage) -> None:
     """Remove the stage; the journal first, for without it nothing is open."""
     stage.journal.unlink(missing_ok=True)
     shutil.rmtree(stage.directory, ignore_errors=True)
+
+
+def proposed_document(stage: Stage, proposal: Proposal) -> Document:
+    """The whole config.rc as it will be once the proposal is in it."""
+    return edit.replace_block(document.read(stage.config), Title.parse(stage.title), proposal.block.text)
 
 
 def _write_block(stage: Stage, text: str) -> None:

@@ -73,7 +73,7 @@ PLACES = ("/etc", "/flash", "/run", "/root", "/home", "/srv", "/var", "/tmp", "/
 NOTES = re.compile(
     r"/etc/\.staging|/run/firmware/csyncd/link\.sock|/etc/firmware/ancestors\.json|/run/utmp|/run/(haproxy|syslogd)/.*|/run/firmware/(log|scan|saved)/.*"
     r"|/run/firmware/received|/run/firmware/lock/(push of )?(ancestors|config\.rc|swap|save|"
-    + "|".join(catalog.NAMES)
+    + "|".join(catalog.names())
     + r")|/var/log/.*"
 )
 #: what belongs to a service that was pushed

@@ -18,10 +18,12 @@ from firmware.rc.title import Title
 from firmware.errors import Failure
 from firmware.rc import document
 from firmware.services import access, catalog, checker
-haproxy, block = catalog.find("haproxy"), document.read().find(Title("haproxy"))
+from firmware.services.definition import Context
+haproxy, config = catalog.find("haproxy"), document.read()
+context = Context.of(haproxy, config.find(Title("haproxy")), config)
 access.grant_read_access(haproxy)
 try:
-    done = checker.run_checker(haproxy, haproxy.check(block), seconds=float(sys.argv[1]))
+    done = checker.run_checker(haproxy, haproxy.check(context), seconds=float(sys.argv[1]))
     told = {"status": done.status, "words": done.output}
 except Failure as error:
     told = {"failure": str(error)}

@@ -14,7 +14,7 @@ from service_helpers import CLIENT, HOLD, PYTHON, answer, page, pid, row, servic
 from firmware.rc import document
 from firmware.services.declared import haproxy
 from firmware.services.declared.haproxy import configuration
-from firmware.services.definition import Running
+from firmware.services.definition import Context, Running
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 
@@ -186,8 +186,9 @@ def _endless(path: str) -> None:
 
 
 def _reload(path: str) -> None:
-    block = document.parse("service haproxy\n").blocks[0]
-    done = haproxy.reload(Running(block, 1, lambda name: None, lambda: ""), path=path, seconds=1)
+    config = document.parse("service haproxy\n")
+    context = Context.of(haproxy.SERVICE, config.blocks[0], config)
+    done = haproxy.reload(Running(context, 1, lambda name: None, lambda: ""), path=path, seconds=1)
     sys.exit(0 if done.status == 1 and "no new worker serves" in done.output else 1)
 
 
@@ -344,8 +345,10 @@ import sys
 from pathlib import Path
 from firmware.rc import document
 from firmware.services import catalog, lifecycle
-block = document.parse(sys.argv[2]).blocks[0]
-done = lifecycle.check(catalog.find(block.name), block, staged=Path(sys.argv[1]))
+from firmware.services.definition import Context
+config = document.parse(sys.argv[2])
+service = catalog.find(config.blocks[0].name)
+done = lifecycle.check(service, Context.of(service, config.blocks[0], config), staged=Path(sys.argv[1]))
 print(done.status)
 print(done.output)
 """

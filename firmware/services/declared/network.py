@@ -23,7 +23,7 @@ from firmware.rc.values import (
     one_of,
 )
 from firmware.services.declared.system import modules, settings
-from firmware.services.definition import Argv, Directive, Service
+from firmware.services.definition import Argv, Context, Directive, Service
 
 #: further options of the bonding driver, as the kernel names them
 _BONDING = (
@@ -35,9 +35,9 @@ _BONDING = (
 )  # fmt: skip
 
 
-def setup(block: Block) -> list[Argv]:
+def setup(context: Context) -> list[Argv]:
     """The interface up with its addresses, then what needs them; each command may be run again."""
-    name = block.instance
+    block, name = context.block, context.block.instance
     if not name:
         return [*modules(block), *settings(block)]
     commands = [*modules(block), *_made(name), *_link(block)]
@@ -48,9 +48,9 @@ def setup(block: Block) -> list[Argv]:
     return [*commands, *settings(block), *(list(words) for words in block.values("load"))]
 
 
-def teardown(block: Block) -> list[Argv]:
+def teardown(context: Context) -> list[Argv]:
     """Only what the block had set up goes: rules, routes, addresses, and an interface that was made for it."""
-    name = block.instance
+    block, name = context.block, context.block.instance
     commands = [list(words) for words in block.values("unload")]
     if not name:
         return commands

@@ -9,7 +9,7 @@ import os
 from firmware.rc.document import Block
 from firmware.rc.values import ADDRESS, PORT, below
 from firmware.services import ready
-from firmware.services.definition import Argv, Directive, Service
+from firmware.services.definition import Argv, Context, Directive, Service
 
 PROGRAM = "/usr/sbin/sshd"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
@@ -22,7 +22,7 @@ def arguments(block: Block) -> Argv:
     return ["-f", block.value("config") or "/etc/ssh/sshd_config", *ports, *listen]
 
 
-def setup(_: Block) -> list[Argv]:
+def setup(_: Context) -> list[Argv]:
     """A host key, where there is none yet."""
     return (
         [] if os.path.exists(HOST_KEY) else [["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", HOST_KEY]]
@@ -34,8 +34,8 @@ SERVICE = Service(
     summary="administration over ssh",
     owns="/etc/ssh",
     stays="its keys and accounts belong to this node",
-    check=lambda block: [PROGRAM, "-t", *arguments(block)],
-    daemon=lambda block: [PROGRAM, "-D", "-e", *arguments(block)],
+    check=lambda context: [PROGRAM, "-t", *arguments(context.block)],
+    daemon=lambda context: [PROGRAM, "-D", "-e", *arguments(context.block)],
     procname="sshd",
     runtime_directories=("/run/sshd",),
     setup=setup,

@@ -4,11 +4,12 @@ import os
 
 from firmware.rc.document import Block
 from firmware.rc.values import CLOCK, CONSOLE, HOST, MODULE, SYSCTL, each, number
-from firmware.services.definition import Argv, Directive, Service
+from firmware.services.definition import Argv, Context, Directive, Service
 
 
-def setup(block: Block) -> list[Argv]:
+def setup(context: Context) -> list[Argv]:
     """Modules first, for they bring kernel settings with them."""
+    block = context.block
     hostname = block.value("hostname")
     return [*modules(block), *settings(block), *([["hostname", hostname]] if hostname else [])]
 

@@ -8,6 +8,7 @@ SERVICE = Service(
     summary="virtual addresses that move between the nodes",
     instances="optional",
     owns="/etc/vrrp",
+    reads=("network vrrp",),
     stays="its priorities and interfaces belong to this node",
     directives=(
         Directive("group", each(INTERFACE), "interfaces whose addresses move together", many=True),

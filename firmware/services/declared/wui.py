@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from firmware.rc.document import Block
 from firmware.rc.values import ADDRESS, FLAG, PORT
 from firmware.services import ready
-from firmware.services.definition import Account, Argv, Directive, Service
+from firmware.services.definition import Account, Argv, Context, Directive, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "wui"]
 #: certificate and key, in one file that an operator may replace
@@ -31,15 +31,15 @@ def address(block: Block | None) -> Address:
     return Address(block.value("listen", "0.0.0.0"), int(block.value("port", "4444")), block.flag("tls", True))
 
 
-def daemon(block: Block) -> Argv:
+def daemon(context: Context) -> Argv:
     """It is told where to listen: its account need not be able to read config.rc."""
-    where = address(block)
+    where = address(context.block)
     return [*DAEMON, where.listen, str(where.port), SCHEMES[where.tls]]
 
 
-def setup(block: Block) -> list[Argv]:
+def setup(context: Context) -> list[Argv]:
     """A self-signed certificate, where HTTPS is wanted and there is none."""
-    if not address(block).tls or os.path.lexists(CERTIFICATE):
+    if not address(context.block).tls or os.path.lexists(CERTIFICATE):
         return []
     made = f"{CERTIFICATE}.new"
     return [
@@ -60,7 +60,7 @@ SERVICE = Service(
     stays="its accounts and its certificate belong to this node",
     account=Account("wui", ("net_bind_service",)),
     setup=setup,
-    check=lambda block: [*daemon(block), "check"],
+    check=lambda context: [*daemon(context), "check"],
     checks_itself=True,
     daemon=daemon,
     procname="python3 -m firmware wui",

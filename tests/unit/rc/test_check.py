@@ -128,7 +128,7 @@ track_mgt sshd wui
 
 
 def problems(text: str, path: str = "/etc/config.rc") -> list[str]:
-    return check.text_problems(text, path, catalog.find, catalog.NAMES)
+    return check.text_problems(text, path, catalog.find, catalog.names())
 
 
 def service(name: str) -> Service:
@@ -158,7 +158,7 @@ def test_a_directive_is_right_only_where_it_is_declared(header: str) -> None:
         assert problem.startswith(f"/etc/config.rc:{number}: unknown directive {line.split()[0]!r} in service ")
 
 
-@pytest.mark.parametrize("name", catalog.NAMES)
+@pytest.mark.parametrize("name", catalog.names())
 def test_every_service_understands_the_framework(name: str) -> None:
     assert problems(f"service {name}\n{FRAMEWORK}") == []
 
@@ -205,7 +205,7 @@ service sshd two
 
 def test_a_document_is_checked_like_its_text() -> None:
     text = "service haproxy\n x\n y\nservice nothing\n"
-    assert check.problems(parse(text, "F"), catalog.find, catalog.NAMES) == problems(text, "F") != []
+    assert check.problems(parse(text, "F"), catalog.find, catalog.names()) == problems(text, "F") != []
 
 
 def test_a_value_may_be_missing_only_after_no() -> None:
@@ -247,7 +247,7 @@ def test_a_block_is_checked_alone() -> None:
 @pytest.mark.parametrize(
     ("name", "line", "key"),
     [
-        *[(name, line, line.split()[0]) for name in catalog.NAMES for line in FRAMEWORK.splitlines()[3:7]],
+        *[(name, line, line.split()[0]) for name in catalog.names() for line in FRAMEWORK.splitlines()[3:7]],
         *[("network", line, line.split()[0]) for line in ("load reboot", "unload reboot", "modprobe x", "sysctl a=b")],
         ("system", "modprobe x", "modprobe"),
         ("system", "sysctl kernel.core_pattern=|/tmp/x", "sysctl"),
@@ -327,7 +327,7 @@ def test_services_that_may_be_pushed_own_their_files_alone() -> None:
 
 
 def test_the_catalog_finds_by_name_only() -> None:
-    assert [one.name for one in catalog.services()] == list(catalog.NAMES)
+    assert [one.name for one in catalog.services()] == sorted(catalog.names())
     assert catalog.find("nothing") is None
     assert catalog.find("../haproxy") is None
     for one in catalog.services():

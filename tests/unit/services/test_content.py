@@ -17,7 +17,7 @@ from firmware.errors import Refused
 from firmware.rc import document
 from firmware.rc.document import Block
 from firmware.services import applied, content, directories
-from firmware.services.definition import Service
+from firmware.services.definition import Context, Service
 
 SERVICE = Service("haproxy", "", owns="/etc/haproxy")
 BARE = Service("ntp", "")
@@ -44,8 +44,13 @@ def top(tmp_path: Path) -> Path:
     return tmp_path / "applied"
 
 
-def needs(root: Path, top: Path, block: Block) -> bool:
-    return applied.needs_apply(SERVICE, block, top=top, root=root)
+def context(text: str = "service haproxy\n\tconfig /etc/haproxy/a.cfg\n") -> Context:
+    found = document.parse(text)
+    return Context.of(SERVICE, found.blocks[0], found)
+
+
+def needs(root: Path, top: Path, text: str = "service haproxy\n\tconfig /etc/haproxy/a.cfg\n") -> bool:
+    return applied.needs_apply(SERVICE, context(text), top=top, root=root)
 
 
 @pytest.mark.parametrize(
@@ -95,15 +100,15 @@ CHANGES = {
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.root
 def test_every_change_of_an_own_file_needs_apply_until_it_is_restored(root: Path, top: Path, change: str) -> None:
-    assert needs(root, top, block())  # nothing is applied yet
-    applied.mark_applied(SERVICE, block(), top=top, root=root)
+    assert needs(root, top)  # nothing is applied yet
+    applied.mark_applied(SERVICE, context(), top=top, root=root)
     before = content.read(SERVICE, block(), root=root)
-    assert not needs(root, top, block())
+    assert not needs(root, top)
     assert applied.digest("haproxy", top=top) == before.digest
     CHANGES[change](root / "etc/haproxy")
-    assert needs(root, top, block())
+    assert needs(root, top)
     applied.restore_files(SERVICE, "haproxy", top=top, root=root, staging=root / "etc/.staging")
-    assert not needs(root, top, block())
+    assert not needs(root, top)
     assert content.read(SERVICE, block(), root=root) == before
     assert os.listdir(root / "etc") == ["haproxy"]
 
@@ -121,7 +126,7 @@ def test_a_service_without_files_and_one_without_a_block(root: Path) -> None:
 
 
 def test_applied_gives_block_entries_and_files(root: Path, top: Path) -> None:
-    applied.mark_applied(SERVICE, block("service haproxy # why\n"), top=top, root=root)
+    applied.mark_applied(SERVICE, context("service haproxy # why\n"), top=top, root=root)
     known = applied.block("haproxy", top=top)
     assert known is not None and known.text == "service haproxy # why\n"
     assert applied.entries(SERVICE, "haproxy", top=top) == content.read(SERVICE, None, root=root).entries
@@ -133,20 +138,20 @@ def test_applied_gives_block_entries_and_files(root: Path, top: Path) -> None:
 
 def test_a_snapshot_counts_only_once_it_is_kept(root: Path, top: Path) -> None:
     """An edit between the snapshot and the end of the reload is not taken for loaded."""
-    applied.mark_applied(SERVICE, block(), top=top, root=root)
+    applied.mark_applied(SERVICE, context(), top=top, root=root)
     first = applied.digest("haproxy", top=top)
     (root / "etc/haproxy/a.cfg").write_text("second\n")
-    applied.take_snapshot(SERVICE, block(), top=top, root=root)
+    applied.take_snapshot(SERVICE, context(), top=top, root=root)
     assert applied.digest("haproxy", top=top) == first
     (root / "etc/haproxy/a.cfg").write_text("third\n")
     applied.promote_snapshot("haproxy", top=top)
-    assert needs(root, top, block())
+    assert needs(root, top)
     assert (applied.files_directory("haproxy", top=top) / "a.cfg").read_text() == "second\n"
     assert sorted(os.listdir(top)) == ["haproxy"]
 
 
 def test_restore_removes_a_directory_that_was_not_there(tmp_path: Path, top: Path) -> None:
-    applied.mark_applied(SERVICE, block(), top=top, root=tmp_path)
+    applied.mark_applied(SERVICE, context(), top=top, root=tmp_path)
     (tmp_path / "etc/haproxy").mkdir(parents=True)
     (tmp_path / "etc/haproxy/new").touch()
     applied.restore_files(SERVICE, "haproxy", top=top, root=tmp_path, staging=tmp_path / "etc/.staging")
@@ -207,15 +212,16 @@ import sys
 from pathlib import Path
 from firmware.rc import document
 from firmware.services import applied
-from firmware.services.definition import Service
+from firmware.services.definition import Context, Service
 root, service = Path(sys.argv[1]), Service("haproxy", "", owns="/etc/haproxy")
-block = document.parse("service haproxy\\n").blocks[0]
+config = document.parse("service haproxy\\n")
+context = Context.of(service, config.blocks[0], config)
 owned = root / "etc/haproxy"
 print("ready", flush=True)
 while True:
     for path in owned.iterdir():
         path.write_text("B" * 20000)
-    applied.mark_applied(service, block, top=root / "applied", root=root)
+    applied.mark_applied(service, context, top=root / "applied", root=root)
     for path in owned.iterdir():
         path.write_text("C" * 20000)
     applied.restore_files(service, "haproxy", top=root / "applied", root=root, staging=root / "etc/.staging")
@@ -227,7 +233,7 @@ def test_a_kill_at_any_moment_leaves_what_is_applied_whole(tmp_path: Path) -> No
     owned.mkdir(parents=True)
     for number in range(30):
         (owned / str(number)).write_text("A" * 20000)
-    applied.mark_applied(SERVICE, block("service haproxy\n"), top=tmp_path / "applied", root=tmp_path)
+    applied.mark_applied(SERVICE, context("service haproxy\n"), top=tmp_path / "applied", root=tmp_path)
     package = Path(content.__file__).parents[2]
     for attempt in range(25):
         argv = [sys.executable, "-c", FLIP, str(tmp_path)]
@@ -246,7 +252,7 @@ def test_a_kill_at_any_moment_leaves_what_is_applied_whole(tmp_path: Path) -> No
 def test_another_owner_of_the_directory_itself_survives_restore(root: Path, top: Path) -> None:
     os.chown(root / "etc/haproxy", 12, 34)
     (root / "etc/haproxy").chmod(0o750)
-    applied.mark_applied(SERVICE, block(), top=top, root=root)
+    applied.mark_applied(SERVICE, context(), top=top, root=root)
     (root / "etc/haproxy/new").touch()
     applied.restore_files(SERVICE, "haproxy", top=top, root=root, staging=root / "etc/.staging")
     status = (root / "etc/haproxy").stat()

@@ -7,7 +7,7 @@ answers through it has taken over; `failed` counts the reloads since the last go
 from firmware.rc.document import Block
 from firmware.rc.values import below
 from firmware.services.declared.haproxy import configuration, master
-from firmware.services.definition import Account, Argv, Directive, Outcome, Running, Service
+from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Running, Service
 
 FILE = "/etc/haproxy/haproxy.cfg"
 
@@ -23,21 +23,19 @@ _POLL = 0.005
 _PATIENCE = 2.0
 
 
-def daemon(block: Block) -> Argv:
+def daemon(context: Context) -> Argv:
     """Master and workers in the foreground, whatever the file says about that."""
-    return ["haproxy", "-W", "-db", "-f", _configuration_file(block), "-S", f"{master.SOCKET},mode,600"]
+    return ["haproxy", "-W", "-db", "-f", _configuration_file(context.block), "-S", f"{master.SOCKET},mode,600"]
 
 
-def check(block: Block) -> Argv:
+def check(context: Context) -> Argv:
     """`haproxy -c`, and what it does not see."""
-    return ["/usr/bin/python3", "-IS", configuration.__file__, _configuration_file(block)]
+    return ["/usr/bin/python3", "-IS", configuration.__file__, _configuration_file(context.block)]
 
 
 def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELOAD_SECONDS) -> Outcome:
     """Signal the master, and wait until a new worker serves or the master says that the reload failed."""
     import time
-
-    from firmware.services import applied
 
     deadline = time.monotonic() + seconds
     before, worker = master.reload_counts(path), master.worker_pid(path)
@@ -45,8 +43,8 @@ def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELO
     while before is None and time.monotonic() < patient and not _has_ended(running):
         time.sleep(_POLL)
         before, worker = master.reload_counts(path), master.worker_pid(path)
-    file = _configuration_file(running.block)
-    loaded = str(applied.files_directory(running.block.title)) + file.removeprefix("/etc/haproxy")
+    file = _configuration_file(running.context.block)
+    loaded = f"{running.context.applied}{file.removeprefix(SERVICE.owns)}"
     if occupied := configuration.occupied_addresses(file, loaded):
         return Outcome(1, "\n".join(occupied))
     if not _has_ended(running):

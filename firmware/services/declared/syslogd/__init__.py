@@ -9,14 +9,15 @@ from firmware.rc.document import Block
 from firmware.rc.values import SERVER, below, number
 from firmware.services import ready
 from firmware.services.declared.syslogd import rules
-from firmware.services.definition import Account, Argv, Directive, Service
+from firmware.services.definition import Account, Argv, Context, Directive, Service
 
 SOCKET = "/run/syslogd/log"
 LOGS = "/var/log"
 
 
-def daemon(block: Block) -> Argv:
+def daemon(context: Context) -> Argv:
     """In the foreground, to standard output or to memory, and to other servers too."""
+    block = context.block
     buffer, level = block.value("buffer"), block.value("level")
     where = [f"-C{buffer}"] if buffer else ["-O", "-"]
     servers = [word for (server,) in block.values("remote") for word in ("-R", server)]
@@ -30,17 +31,18 @@ def daemon(block: Block) -> Argv:
     ]
 
 
-def setup(block: Block) -> list[Argv]:
+def setup(context: Context) -> list[Argv]:
     """Links for those who write messages and those who read them."""
     links = [["ln", "-sfn", SOCKET, "/dev/log"]]
-    for rule in _wanted_rules(block):
+    for rule in _wanted_rules(context.block):
         links.append(["mkdir", "-p", f"{LOGS}/{rule.name}.d"])
         links.append(["ln", "-sfn", f"{rule.name}.d/current", f"{LOGS}/{rule.name}"])
     return links
 
 
-def sorts(block: Block) -> Argv:
+def sorts(context: Context) -> Argv:
     """Each rule for itself: nothing selected, what it wants selected, and where that goes."""
+    block = context.block
     # s6-log takes 4096 bytes at least, and keeps one old file at least.
     bounds = [f"n{block.value('rotate') or 4}", f"s{max(int(block.value('size') or 256) * 1024, 4096)}"]
     return [
@@ -61,7 +63,7 @@ SERVICE = Service(
     summary="the log of this node",
     owns="/etc/syslogd",
     account=Account("syslog"),
-    check=lambda block: ["/usr/bin/python3", "-I", rules.__file__, _rules_file(block)],
+    check=lambda context: ["/usr/bin/python3", "-I", rules.__file__, _rules_file(context.block)],
     daemon=daemon,
     procname="busybox syslogd",
     runtime_directories=("/run/syslogd",),
