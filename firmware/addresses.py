@@ -3,7 +3,7 @@
 import netifaces
 
 
-def own() -> dict[str, str]:
+def local_addresses() -> dict[str, str]:
     """Every IPv4 and IPv6 address of this node, with the interface that has it."""
     found: dict[str, str] = {}
     for interface in netifaces.interfaces():

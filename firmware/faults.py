@@ -1,9 +1,9 @@
 """Fault points: named steps of push, receive and recovery at which a test can make something go wrong.
 
-Off in production: without FIRMWARE_FAULTS in the environment, which nothing of the firmware sets, `at` does nothing. With
-it, that directory may hold a file named like a step. The first process that comes to the step takes the file away and
-does what it says: `kill` (itself), `stop` (itself, until somebody continues it), `delay SECONDS`, `cut` (every ssh and
-sshd below it, and so the link), or `fail` (an error that nobody expects).
+Off in production: without FIRMWARE_FAULTS in the environment, which nothing of the firmware sets, `fault_point` does
+nothing. With it, that directory may hold a file named like a step. The first process that comes to the step takes the
+file away and does what it says: `kill` (itself), `stop` (itself, until somebody continues it), `delay SECONDS`, `cut`
+(every ssh and sshd below it, and so the link), or `fail` (an error that nobody expects).
 """
 
 import os
@@ -21,16 +21,16 @@ STEPS = (
     "undo.begun", "undo.exchanged", "undo.put-back", "undo.loaded", "undo.cleared",
 )  # fmt: skip
 
-_PLACE = os.environ.get("FIRMWARE_FAULTS", "")
+_ORDERS = os.environ.get("FIRMWARE_FAULTS", "")
 
 
-def at(step: str) -> None:
-    """This step has been reached."""
-    if _PLACE:
-        _reached(Path(_PLACE, step))
+def fault_point(step: str) -> None:
+    """Say that this step has been reached; what a test has ordered for it happens now."""
+    if _ORDERS:
+        _carry_out(Path(_ORDERS, step))
 
 
-def _reached(order: Path) -> None:
+def _carry_out(order: Path) -> None:
     assert order.name in STEPS, order.name
     try:
         words = order.read_text().split()

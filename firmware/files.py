@@ -7,7 +7,7 @@ from pathlib import Path
 from firmware.errors import Refused
 
 #: how the names of files begin that are being written (8 random characters follow); nobody else may look at them
-TEMPORARY = ".firmware-"
+TEMPORARY_PREFIX = ".firmware-"
 
 
 def write(path: Path, data: bytes, *, mode: int | None = None, owner: tuple[int, int] | None = None) -> None:
@@ -17,7 +17,7 @@ def write(path: Path, data: bytes, *, mode: int | None = None, owner: tuple[int,
     """
     old = path.stat() if path.exists() else None
     try:
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
     except OSError as error:  # it would name what nobody has asked for
         raise OSError(error.errno, error.strerror, str(path)) from None
     try:
@@ -44,7 +44,7 @@ def sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def below(top: Path, name: str) -> Path:
+def safe_join(top: Path, name: str) -> Path:
     """`top`/`name`, if that is really below `top`; for every path that came from elsewhere. Links are not followed."""
     parts = name.split("/")
     if name.startswith("/") or "\0" in name or any(part in ("", ".", "..") for part in parts):

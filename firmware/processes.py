@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 #: one end of a TCP connection: address and port
-End = tuple[str, int]
+Endpoint = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ def identity(pid: int) -> Identity | None:
         return None
 
 
-def same(known: Identity | None) -> bool:
+def is_alive(known: Identity | None) -> bool:
     """Is that very process still alive, running that very program?"""
     return known is not None and identity(known.pid) == known
 
 
-def end(known: Identity, number: int) -> bool:
+def send_signal(known: Identity, number: int) -> bool:
     """Send a signal to exactly that process, if it is still there. Returns whether it was."""
-    if not same(known):
+    if not is_alive(known):
         return False
     with suppress(psutil.Error):
         psutil.Process(known.pid).send_signal(number)
@@ -57,17 +57,17 @@ def end(known: Identity, number: int) -> bool:
     return False
 
 
-def end_all(*, account: str = "", command: str = "", seconds: float = 3.0) -> int:
+def terminate_all(*, account: str = "", command: str = "", seconds: float = 3.0) -> int:
     """End every process of an account and every process that was started as `command`: TERM, then KILL after `seconds`.
 
     Returns how many there were. Our own process is never among them.
     """
-    found = [process for process in psutil.process_iter() if _is_of(process, account, command)]
+    found = [process for process in psutil.process_iter() if _is_wanted(process, account, command)]
     for process in found:
-        _signalled(process, psutil.Process.terminate)
+        _signal_if_there(process, psutil.Process.terminate)
     _, left = psutil.wait_procs(found, timeout=seconds)
     for process in left:
-        _signalled(process, psutil.Process.kill)
+        _signal_if_there(process, psutil.Process.kill)
     psutil.wait_procs(left, timeout=seconds)
     return len(found)
 
@@ -80,7 +80,7 @@ def kill_children(*names: str) -> None:
                 process.kill()
 
 
-def ports(pid: int) -> set[int]:
+def listening_ports(pid: int) -> set[int]:
     """The TCP ports that this process itself listens on."""
     try:
         return {found.laddr.port for found in _connections(pid) if found.status == psutil.CONN_LISTEN}
@@ -97,9 +97,9 @@ def remote_address(pid: int) -> str:
     return str(found.pop()) if len(found) == 1 else ""
 
 
-def connected(parent: int) -> dict[End, list[Identity]]:
+def connections_below(parent: int) -> dict[Endpoint, list[Identity]]:
     """The processes below `parent` that hold an established TCP connection, by its other end."""
-    found: dict[End, list[Identity]] = {}
+    found: dict[Endpoint, list[Identity]] = {}
     with suppress(psutil.Error):
         for process in psutil.Process(parent).children(recursive=True):
             with suppress(psutil.Error):
@@ -110,13 +110,13 @@ def connected(parent: int) -> dict[End, list[Identity]]:
     return found
 
 
-def end_each(known: list[Identity]) -> None:
+def terminate_each(known: list[Identity]) -> None:
     """TERM each of these processes that is still there."""
     for one in known:
-        end(one, signal.SIGTERM)
+        send_signal(one, signal.SIGTERM)
 
 
-def runs(pid: int, name: str) -> bool:
+def is_running(pid: int, name: str) -> bool:
     """Does this pid run what `name` says: a program, with or without its directory, and perhaps its first arguments?"""
     words = name.split()
     try:
@@ -134,7 +134,7 @@ def _connections(pid: int) -> Any:
     return (getattr(process, "net_connections", None) or process.connections)(kind="tcp")
 
 
-def _is_of(process: psutil.Process, account: str, command: str) -> bool:
+def _is_wanted(process: psutil.Process, account: str, command: str) -> bool:
     """sshd writes its own name before its arguments, and what it does after them."""
     try:
         words = " ".join(process.cmdline()).removeprefix("sshd: ")
@@ -144,6 +144,6 @@ def _is_of(process: psutil.Process, account: str, command: str) -> bool:
         return False
 
 
-def _signalled(process: psutil.Process, send: Callable[[psutil.Process], None]) -> None:
+def _signal_if_there(process: psutil.Process, send: Callable[[psutil.Process], None]) -> None:
     with suppress(psutil.Error):  # psutil has looked whether it is still the same process; it may be gone
         send(process)

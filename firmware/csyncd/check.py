@@ -8,7 +8,7 @@ from firmware.sync import settings
 def main(argv: list[str]) -> int:
     """Say everything that is wrong with it."""
     try:
-        settings.read(local_addresses=addresses.own())
+        settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:
         log.line(report("csyncd", error))
         return error.status

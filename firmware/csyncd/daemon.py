@@ -47,7 +47,7 @@ WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/save
 def main(argv: list[str]) -> int:
     """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left."""
     try:
-        found = settings.read(local_addresses=addresses.own())
+        found = settings.read(local_addresses=addresses.local_addresses())
         for line in recover():
             log.line(f"csyncd: {line}")
         if not argv:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from firmware.errors import Refused
-from firmware.faults import at
+from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc.title import Title
@@ -36,7 +36,7 @@ async def confirm(link: Link, settings: Settings, theirs: NodeState, who: Who) -
     answer = await link.retry_if_lost(
         lambda time: link.request("/v1/confirm", about, lane="push", timeout=time), ANSWER_TIME
     )
-    at("confirm.answered")
+    fault_point("confirm.answered")
     agreed = answer["state"], answer["digests"]
     ancestor.record(settings.remote_node, found.service, *agreed, pushed_by=settings.local_node)
     audit.note("confirm", who=who, result="confirmed", to=settings.peer, **about)
@@ -45,7 +45,7 @@ async def confirm(link: Link, settings: Settings, theirs: NodeState, who: Who) -
 
 def receive_confirm(title: str, push: str, remote: RemotePeer) -> dict[str, Any]:
     """Keep what that peer pushed. Refused if its time was over, or if it never waited."""
-    at("confirm.begun")
+    fault_point("confirm.begun")
     service = catalog.find(Title.parse(title).service)
     if service is None or not push:
         raise Refused("it names no push")

@@ -14,7 +14,7 @@ from typing import Any
 
 from firmware import __version__
 from firmware.errors import Busy, Failure, Lost, Refused, full_text, outcome
-from firmware.faults import at
+from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import hold, push_lock
 from firmware.rc import check, document
@@ -56,15 +56,15 @@ async def push(wish: PushRequest, link: Link, settings: Settings, theirs: NodeSt
             protocol = _protocol(wish, theirs, settings)
             offer = await asyncio.to_thread(make_proposal, wish.title, settings.remote_node)
             offer = replace(offer, push=secrets.token_hex(16), expect=wish.shown, confirm=wish.confirm)
-            at("push.proposed")
+            fault_point("push.proposed")
             answer, trips = await _delivered(offer, protocol, link, settings)
-            at("push.answered")
+            fault_point("push.answered")
     except Failure as error:
         _note(wish, settings, outcome(error), message=full_text(error))
         raise
     if answer["result"] in ("applied", "unchanged") and not answer.get("confirm"):
         await asyncio.to_thread(_agreed, offer, answer, settings)
-        at("push.agreed")
+        fault_point("push.agreed")
     told = {"push": offer.push, "confirm": answer.get("confirm", 0), **report.trail_details(answer)}
     _note(wish, settings, answer["result"], **told)
     took = {"round_trips": trips, "seconds": round(time.monotonic() - began, 3)}

@@ -11,7 +11,7 @@ from typing import Any
 
 from firmware import log
 from firmware.errors import Busy, Failure, Refused, full_text
-from firmware.faults import at
+from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, push_lock, service_lock
 from firmware.rc import document
@@ -32,7 +32,7 @@ Answer = dict[str, Any]
 
 def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
     """Apply a proposal, whole or not at all; a dry one only says what it would change. It never raises for a refusal."""
-    at("receive.begun")
+    fault_point("receive.begun")
     try:
         with hold(push_lock(proposal.title), wait=False), hold(service_lock(proposal.title), wait=False):
             return _considered(proposal, remote)
@@ -103,9 +103,9 @@ def _applied(
 ) -> Answer:
     try:
         staging.fill(stage, proposal, now)
-        at("receive.staged")
+        fault_point("receive.staged")
         checked = lifecycle.check(proposal.service, context, staged=stage.tree)
-        at("receive.checked")
+        fault_point("receive.checked")
         if checked.status:
             failed = Report("failed", "the checker says no", "", changes, checked, state=now.digest)
             return _audited(proposal, remote, failed)
@@ -125,13 +125,13 @@ def _exchanged(
     )
     transaction.write(armed, stage.journal)
     try:
-        at("receive.armed")
+        fault_point("receive.armed")
         staging.swap(stage, proposal.block.text)
-        at("receive.swapped")
+        fault_point("receive.swapped")
         staging.require_unchanged(stage, now)
         applied.take_snapshot(proposal.service, context)
         reloaded = lifecycle.load_from_disk(proposal.service, context)
-        at("receive.reloaded")
+        fault_point("receive.reloaded")
         if not reloaded.status:
             decided = _decided(stage, armed, replace(so_far, reload=reloaded))
     except BaseException as error:
@@ -166,7 +166,7 @@ def _decided(stage: Stage, armed: Transaction, so_far: Report) -> Transaction:
 
 def _carried_out(stage: Stage, decided: Transaction) -> Answer:
     """What was decided is true whatever happens now: what is left to be noted is noted by the next who looks."""
-    at("receive.decided")
+    fault_point("receive.decided")
     told = dict(decided.report)
     try:
         if decided.phase == "done":

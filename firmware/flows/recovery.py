@@ -6,7 +6,7 @@ Everything here may be interrupted and done again. Who calls it holds the servic
 from pathlib import Path
 
 from firmware.errors import Failure, Refused
-from firmware.faults import at
+from firmware.faults import fault_point
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc import document
 from firmware.rc.title import Title
@@ -60,15 +60,15 @@ def recover_transaction(stage: Stage, found: Transaction, *, booting: bool = Fal
 
 def roll_back(stage: Stage, old: Transaction) -> str:
     """Put the old state back and have the service load it again; returns what went wrong with that. `clear` comes next."""
-    at("undo.begun")
+    fault_point("undo.begun")
     staging.swap_back(stage, old)
-    at("undo.put-back")
+    fault_point("undo.put-back")
     applied.restore_set_aside(stage.title, old.applied)
     again = _reload_applied(stage)
     if again.status:
         # What ran before may have ended for a reason of its own just then; then it only has to be started.
         again = _reload_applied(stage)
-    at("undo.loaded")
+    fault_point("undo.loaded")
     return f", but loading it again failed, too: {again.output}" if again.status else ""
 
 
@@ -77,29 +77,29 @@ def hold_for_confirmation(stage: Stage, found: Transaction) -> None:
     if applied.context_digest(stage.title) == found.applied:
         applied.set_aside(stage.title)
     applied.promote_snapshot(stage.title)
-    at("receive.kept")
+    fault_point("receive.kept")
 
 
 def complete(stage: Stage, done: Transaction) -> None:
     """Nothing will be undone: note what both nodes have now, and for the audit trail what came of it."""
     applied.promote_snapshot(stage.title)
-    at("receive.kept")
+    fault_point("receive.kept")
     told = done.report
     ancestor.record(done.peer, done.title, told["state"], done.files, pushed_by=done.peer)
     report.remember(done.title, done.push, {**told, "digests": list(done.files)})
-    at("receive.recorded")
+    fault_point("receive.recorded")
     event, result = ("confirm received", "confirmed") if done.confirm else ("push received", told["result"])
     audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail_details(told))
     applied.drop_set_aside(stage.title)
     staging.remove(stage)
-    at("receive.cleared")
+    fault_point("receive.cleared")
 
 
 def close_rolled_back(stage: Stage) -> None:
     """After an undo: nothing is open any more."""
     applied.drop_set_aside(stage.title)
     staging.remove(stage)
-    at("undo.cleared")
+    fault_point("undo.cleared")
 
 
 def refuse_while_waiting() -> None:

@@ -40,7 +40,7 @@ def check_pair() -> tuple[Item, ...]:
 def _items() -> Iterator[Item]:
     yield _try("config.rc is correct", _require_correct_config, "config check")
     try:
-        found = settings.read(local_addresses=addresses.own())
+        found = settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:
         yield Item(
             "csyncd.cfg is complete and correct",

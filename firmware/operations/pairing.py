@@ -60,7 +60,7 @@ def fetch_peer_keys() -> FetchedKeys:
     """Ask the peer's web UI for its keys; nothing is stored. Failure if it does not answer, or has none."""
     from firmware.operations.peer_web_ui import ask_peer_web_ui, peer_keys
 
-    found = settings.read(local_addresses=addresses.own())
+    found = settings.read(local_addresses=addresses.local_addresses())
     theirs = peer_keys(ask_peer_web_ui(found), found.remote_node)
     host, user = keys.stored_peer_keys(found)
     pairs = (("host", host, theirs.host), ("user", user, theirs.user))

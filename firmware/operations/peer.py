@@ -191,7 +191,7 @@ def _status_without_csyncd(why: Failure) -> dict[str, Any]:
     from firmware.sync.status import describe, unknown_node
 
     try:
-        found = settings.read(local_addresses=addresses.own())
+        found = settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:
         unknown = unknown_node(None, None)
         return {

@@ -27,7 +27,7 @@ def contents(service: Service, context: Context) -> Mapping[str, str]:
         raise Invalid(f"service {context.title}: its configuration is invalid", problems=problems)
     found = service.generates(context)
     for name in found:
-        files.below(context.generated, name)
+        files.safe_join(context.generated, name)
     return found
 
 

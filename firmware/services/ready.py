@@ -20,4 +20,4 @@ def port_problem(pid: int) -> str:
     """The process itself listens on a TCP port, whichever its own configuration names."""
     from firmware import processes
 
-    return "" if processes.ports(pid) else "it listens nowhere"
+    return "" if processes.listening_ports(pid) else "it listens nowhere"

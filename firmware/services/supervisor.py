@@ -146,7 +146,11 @@ def _await_answer(service: Service, context: Context, directory: Path, wait: flo
         pid = states.daemon_pid(directory)
         if not pid and s6.count_deaths(directory):
             raise Failure("it ended at once")
-        if pid and processes.runs(pid, name) and not (missing := service.ready(context, pid) if service.ready else ""):
+        if (
+            pid
+            and processes.is_running(pid, name)
+            and not (missing := service.ready(context, pid) if service.ready else "")
+        ):
             time.sleep(_SETTLE)
             if states.daemon_pid(directory) == pid:
                 return

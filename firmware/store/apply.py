@@ -94,7 +94,7 @@ def _account_numbers(target: Target, path: str) -> dict[str, int]:
 @contextmanager
 def _staging_directory(paths: Paths) -> Iterator[Path]:
     """A directory on the same file system; by its name it is ignored."""
-    with tempfile.TemporaryDirectory(prefix=files.TEMPORARY, dir=paths.etc) as name:
+    with tempfile.TemporaryDirectory(prefix=files.TEMPORARY_PREFIX, dir=paths.etc) as name:
         yield Path(name)
 
 

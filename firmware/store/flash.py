@@ -108,7 +108,7 @@ def remove_leftovers(directory: Path) -> None:
     """Remove what interrupted writers left."""
     for path in directory.glob(".*.new"):
         path.unlink(missing_ok=True)
-    for path in directory.glob(f"{files.TEMPORARY}*"):
+    for path in directory.glob(f"{files.TEMPORARY_PREFIX}*"):
         path.unlink(missing_ok=True)
 
 

@@ -19,7 +19,7 @@ from firmware.store.paths import NODE, Paths
 FILE = "/etc/firmware/save.rules"
 
 #: half-written files of the firmware and staged pushes: no rule can make these worth saving
-_ALWAYS_IGNORED = (f"{files.TEMPORARY}????????", "/etc/.staging")
+_ALWAYS_IGNORED = (f"{files.TEMPORARY_PREFIX}????????", "/etc/.staging")
 _REMEDY = f"put the factory's there: cp /usr/share/factory{FILE} {FILE}"
 
 

@@ -141,19 +141,19 @@ class SessionLimit:
 
     def __init__(self, sshd: int) -> None:
         self._sshd = sshd
-        self._ends: dict[str, list[processes.End]] = {}
+        self._ends: dict[str, list[processes.Endpoint]] = {}
 
     def heard(self, line: str) -> None:
         """What sshd has said, once it has said it."""
         if match := _ACCEPTED.match(line):
-            alive = processes.connected(self._sshd)
+            alive = processes.connections_below(self._sshd)
             ends = [end for end in self._ends.get(match["key"], []) if end in alive]
             ends.append((match["address"].partition("%")[0], int(match["port"])))
             for end in ends[:-MAX_SESSIONS]:
-                processes.end_each(alive[end])
+                processes.terminate_each(alive[end])
             self._ends[match["key"]] = ends[-MAX_SESSIONS:]
 
 
 def end_leftovers(where: Path = RUN) -> None:
     """End an sshd that outlived its csyncd, and every session of the peers' account: a key may have been taken away."""
-    processes.end_all(account=ACCOUNT, command=f"{SSHD} -D -e -f {where / 'sshd_config'}")
+    processes.terminate_all(account=ACCOUNT, command=f"{SSHD} -D -e -f {where / 'sshd_config'}")

@@ -172,7 +172,7 @@ def _parse_entry(service: Service, item: Any) -> Entry:
         raise Refused("entries: one is not an object")
     _refuse_unknown_fields(item, ENTRY_FIELDS, "an entry")
     name = _parse_text(item, "path")
-    path = str(files.below(Path(service.owns), name)) if service.owns else ""
+    path = str(files.safe_join(Path(service.owns), name)) if service.owns else ""
     mode, size = _parse_text(item, "mode"), item.get("size")
     if not re.fullmatch(r"[0-7]{4}", mode) or type(size) is not int or abs(size) >= 1 << 53:
         raise Refused(f"{quote_word(name)}: its mode or size is malformed")

@@ -16,7 +16,7 @@ from typing import Any
 
 from firmware import manifest, native
 from firmware.errors import Failure, Refused
-from firmware.faults import at
+from firmware.faults import fault_point
 from firmware.locks import CONFIG, hold
 from firmware.manifest import Entry
 from firmware.rc import document, edit
@@ -126,7 +126,7 @@ def swap(stage: Stage, block: str) -> None:
         native.exchange(stage.tree, stage.owned)
     elif stage.service.owns:
         stage.tree.rename(stage.owned)
-    at("receive.exchanged")
+    fault_point("receive.exchanged")
     _write_block(stage, block)
 
 
@@ -146,7 +146,7 @@ def swap_back(stage: Stage, old: Transaction) -> None:
                 native.exchange(aside, stage.owned)
     elif stage.service.owns and not old.existed and stage.owned.exists():
         shutil.rmtree(stage.owned)
-    at("undo.exchanged")
+    fault_point("undo.exchanged")
     _write_block(stage, old.block)
 
 

@@ -10,7 +10,7 @@ import pytest
 from firmware import faults
 
 ROOT = Path(__file__).parents[2]
-CALLS = re.compile(r'\bat\("([a-z.-]+)"\)')
+CALLS = re.compile(r'\bfault_point\("([a-z.-]+)"\)')
 
 
 def test_the_steps_are_those_of_the_code() -> None:
@@ -32,7 +32,7 @@ def test_nothing_of_the_firmware_sets_what_arms_them() -> None:
 def test_only_the_environment_arms_them_and_each_order_is_for_one(tmp_path: Path, armed: bool, status: int) -> None:
     order = tmp_path / "receive.swapped"
     order.write_text("kill")
-    program = "from firmware.faults import at; at('receive.armed'); at('receive.swapped')"
+    program = "from firmware.faults import fault_point; fault_point('receive.armed'); fault_point('receive.swapped')"
     environment = {"FIRMWARE_FAULTS": str(tmp_path)} if armed else {}
     done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT)
     assert done.returncode == status

@@ -22,13 +22,13 @@ def sleeper(seconds: int = 600) -> subprocess.Popen[bytes]:
 def test_a_process_is_the_same_until_it_ends() -> None:
     child = sleeper()
     known = processes.identity(child.pid)
-    assert known is not None and processes.same(known) and known == processes.identity(child.pid)
+    assert known is not None and processes.is_alive(known) and known == processes.identity(child.pid)
     child.kill()
     while psutil.Process(child.pid).status() != psutil.STATUS_ZOMBIE:
         time.sleep(0.01)
-    assert not processes.same(known)  # a zombie is nobody
+    assert not processes.is_alive(known)  # a zombie is nobody
     child.wait()
-    assert not processes.same(known) and processes.identity(child.pid) is None
+    assert not processes.is_alive(known) and processes.identity(child.pid) is None
 
 
 def test_another_start_or_another_program_is_somebody_else() -> None:
@@ -36,11 +36,11 @@ def test_another_start_or_another_program_is_somebody_else() -> None:
     known = processes.identity(child.pid)
     assert known is not None
     for other in (replace(known, started=known.started - 0.01), replace(known, program="/usr/bin/other")):
-        assert not processes.same(other)
-        assert not processes.end(other, signal.SIGKILL)
+        assert not processes.is_alive(other)
+        assert not processes.send_signal(other, signal.SIGKILL)
     assert child.poll() is None
-    assert processes.end(known, signal.SIGKILL) and child.wait() == -signal.SIGKILL
-    assert not processes.end(known, signal.SIGKILL)
+    assert processes.send_signal(known, signal.SIGKILL) and child.wait() == -signal.SIGKILL
+    assert not processes.send_signal(known, signal.SIGKILL)
 
 
 def test_what_replaces_itself_is_another_program() -> None:
@@ -50,7 +50,7 @@ def test_what_replaces_itself_is_another_program() -> None:
     known = processes.identity(child.pid)
     while psutil.Process(child.pid).name() != "sleep":
         time.sleep(0.02)
-    assert not processes.same(known)
+    assert not processes.is_alive(known)
     child.kill()
     child.wait()
 
@@ -60,25 +60,27 @@ def test_a_changed_title_is_still_the_same_process() -> None:
     child = subprocess.Popen(["bash", "-c", "exec -a 'sshd: listener 1 of 10' sleep 600"])
     while psutil.Process(child.pid).cmdline()[:1] != ["sshd: listener 1 of 10"]:
         time.sleep(0.01)
-    assert processes.runs(child.pid, "sleep")
-    assert not processes.runs(child.pid, "sleep 5")
+    assert processes.is_running(child.pid, "sleep")
+    assert not processes.is_running(child.pid, "sleep 5")
     child.kill()
     child.wait()
 
 
 def test_names_by_which_a_process_is_known() -> None:
     child = sleeper(601)
-    assert all(processes.runs(child.pid, name) for name in ("sleep", "sleep 601", psutil.Process(child.pid).exe()))
-    assert not any(processes.runs(child.pid, name) for name in ("", "slee", "sleep 60", "sleep 601 x", "601"))
+    assert all(
+        processes.is_running(child.pid, name) for name in ("sleep", "sleep 601", psutil.Process(child.pid).exe())
+    )
+    assert not any(processes.is_running(child.pid, name) for name in ("", "slee", "sleep 60", "sleep 601 x", "601"))
     child.kill()
     child.wait()
-    assert not processes.runs(child.pid, "sleep")
+    assert not processes.is_running(child.pid, "sleep")
 
 
 def test_no_such_pid() -> None:
     for pid in (-1, 0, 2**22 + 1, 10**30):
         assert processes.identity(pid) is None or pid == 0
-        assert not processes.runs(pid, "sleep")
+        assert not processes.is_running(pid, "sleep")
 
 
 def deaf_to_term() -> subprocess.Popen[bytes]:
@@ -93,13 +95,13 @@ def deaf_to_term() -> subprocess.Popen[bytes]:
 def test_end_all_by_command_spares_all_others() -> None:
     wanted, other, longer = sleeper(7001), sleeper(7002), sleeper(70011)
     deaf = deaf_to_term()
-    assert processes.end_all(command="sleep 7001") == 1
+    assert processes.terminate_all(command="sleep 7001") == 1
     assert not psutil.pid_exists(wanted.pid)
-    assert all(processes.runs(child.pid, "sleep") for child in (other, longer))
+    assert all(processes.is_running(child.pid, "sleep") for child in (other, longer))
     command = " ".join(psutil.Process(deaf.pid).cmdline())
-    assert processes.end_all(command=command, seconds=0.3) == 1
+    assert processes.terminate_all(command=command, seconds=0.3) == 1
     assert not psutil.pid_exists(deaf.pid)
-    assert processes.end_all() == 0
+    assert processes.terminate_all() == 0
     for child in (other, longer):
         child.kill()
         child.wait()
@@ -109,11 +111,11 @@ def test_ports_are_those_of_the_process_itself() -> None:
     import socket
 
     with socket.socket() as held:
-        assert processes.ports(os.getpid()) == set()
+        assert processes.listening_ports(os.getpid()) == set()
         held.bind(("127.0.0.1", 0))
         held.listen()
-        assert processes.ports(os.getpid()) == {held.getsockname()[1]}
+        assert processes.listening_ports(os.getpid()) == {held.getsockname()[1]}
         child = sleeper()
-        assert processes.ports(child.pid) == set()
+        assert processes.listening_ports(child.pid) == set()
         child.kill()
         child.wait()

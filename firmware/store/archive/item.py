@@ -55,7 +55,7 @@ def require_path(path: Any) -> str:
     """`path`, if it is a path below /etc in its plain form; TypeError, ValueError or Failure if not."""
     if not require_type(path, str).startswith(f"{ETC}/"):
         raise ValueError(f"{path[:60]!r}: not a path below {ETC}")
-    return str(files.below(ETC, path[len(f"{ETC}/") :]))
+    return str(files.safe_join(ETC, path[len(f"{ETC}/") :]))
 
 
 def require_type(value: Any, kind: Any) -> Any:

@@ -280,7 +280,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 
 def test_what_an_interrupted_save_left_is_ignored_and_removed(node: Paths) -> None:
     new_file(node).write_bytes(b"half")
-    (node.repository / f"{files.TEMPORARY}abcdefgh").write_bytes(b"half")
+    (node.repository / f"{files.TEMPORARY_PREFIX}abcdefgh").write_bytes(b"half")
     assert directory_node.reboot(node).lines[1:] == ()
     directory_node.write(node.etc / "config.rc", "service other\n")
     generations.save("", who="tester", paths=node)
