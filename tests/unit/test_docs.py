@@ -57,6 +57,13 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_every_part_of_the_firmware_stands_in_the_picture_of_the_layers() -> None:
+    text = (PROJECT / "HACKING.md").read_text()
+    picture = text[text.index("## The layers") :].partition("\n## ")[0]
+    parts = {path.stem for path in TOP.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert not parts - set(re.findall(r"\w+", picture)) - {"__init__"}
+
+
 @each_document
 def test_paths_exist(document: Path) -> None:
     if document.name == "CHANGES.md":
