@@ -95,7 +95,8 @@ PermitListen none
 ForceCommand /bin/false
 MaxSessions 0
 MaxAuthTries 3
-MaxStartups 10:30:30
+MaxStartups 100:30:200
+PerSourceMaxStartups 10
 LoginGraceTime 10
 ClientAliveInterval 3
 ClientAliveCountMax 2
