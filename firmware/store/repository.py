@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import files, locks, records
-from firmware.errors import Damaged, Failure, NewerFormat
+from firmware.errors import Failure, NewerFormat
 from firmware.store import archive, flash
 from firmware.store.archive import Archive
 from firmware.store.paths import NODE, Paths
@@ -80,8 +80,9 @@ def numbers(directory: Path) -> list[int]:
     """The numbers of the generations that there are, whole or not, newest first."""
     if not directory.is_dir():
         return []
-    found = [int(match[1]) for path in directory.iterdir() if (match := _NAME.fullmatch(path.name))]
-    return sorted((number for number in found if path_of(directory, number).exists()), reverse=True)
+    names = {path.name for path in directory.iterdir()}
+    found = [int(match[1]) for name in names if (match := _NAME.fullmatch(name))]
+    return sorted((number for number in found if path_of(directory, number).name in names), reverse=True)
 
 
 def path_of(directory: Path, number: int) -> Path:
@@ -111,7 +112,7 @@ def load(directory: Path, number: int) -> Archive:
     return archive.parse(data, f"generation {number}")
 
 
-def usable(directory: Path) -> Iterator[tuple[int, Archive]]:
+def usable_generations(directory: Path) -> Iterator[tuple[int, Archive]]:
     """The generations that verify and that this firmware reads, newest first."""
     for number in numbers(directory):
         try:
@@ -156,7 +157,7 @@ def _removable(directory: Path, candidates: list[int]) -> list[int]:
     """The candidates but for the last usable generations, and for what a newer firmware wrote."""
     if not candidates:
         return []
-    last = {number for number, _ in islice(usable(directory), ALWAYS_KEPT)}
+    last = {number for number, _ in islice(usable_generations(directory), ALWAYS_KEPT)}
     return [number for number in candidates if number not in last and not summarize(directory, number).newer]
 
 
@@ -177,18 +178,6 @@ def append_journal(directory: Path, what: str, *, generation: int, who: str, mes
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def read_journal(directory: Path) -> list[dict[str, Any]]:
-    """The lines of the journal that this firmware reads, oldest first; half a line or a newer one's is left out."""
-    path = directory / "journal"
-    found = []
-    for line in path.read_bytes().split(b"\n") if path.exists() else ():
-        try:
-            found.append(records.load(line, JOURNAL_FORMAT, str(path), unmarked=1))
-        except (Damaged, NewerFormat):
-            continue
-    return found
 
 
 def utc_now() -> str:

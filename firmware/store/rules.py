@@ -7,6 +7,7 @@
 other one a name in any directory. What lies below a path that fits, fits too.
 """
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,7 @@ def _read(path: Path) -> str | None:
     try:
         if path.is_file():
             return path.read_bytes().decode("utf-8", "surrogateescape")
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
         reason, hint = "it is not a file", _REMEDY
     except OSError as error:

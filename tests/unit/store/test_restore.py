@@ -248,7 +248,7 @@ def test_truncated_at_many_lengths(node: Paths) -> None:
     whole = path.read_bytes()
     for length in range(0, len(whole), 61):
         path.write_bytes(whole[:length])
-        assert [number for number, _ in repository.usable(node.repository)] == [1], length
+        assert [number for number, _ in repository.usable_generations(node.repository)] == [1], length
 
 
 def test_all_damaged_gives_the_factory_and_says_why(node: Paths) -> None:
