@@ -1,0 +1,135 @@
+"""What is saved on flash: what `config changes|diff|save|history|rollback|restore|export|import|reset` do.
+
+Whatever deals with all of /etc keeps pushes out meanwhile, and is refused while one waits to be confirmed.
+"""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from firmware import files
+from firmware.errors import Failure, Usage
+from firmware.store import archive, flash, generations, restore, saved_state
+from firmware.store.archive import Archive
+from firmware.store.changes import Changes, Difference, differences, unsaved_changes
+from firmware.store.generations import HistoryEntry, SaveResult
+from firmware.sync.audit import Who
+
+#: characters that a message may have · bytes that an archive may have
+MESSAGE_LIMIT, ARCHIVE_LIMIT = 500, archive.LIMIT
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """What was put below /etc from `generation` (None: the factory's): what changed there, what there is to say of it, and
+    how many paths had not been saved before."""
+
+    generation: int | None
+    changes: Changes
+    notes: tuple[str, ...]
+    unsaved_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What is saved, as one archive, private keys included; `unsaved` paths below /etc are not in it."""
+
+    generation: int
+    digest: str
+    data: bytes
+    unsaved: int
+
+
+def changes() -> Changes:
+    """The paths below /etc that differ from what is saved, and that a reboot would take away."""
+    saved_state.refresh()
+    return unsaved_changes()
+
+
+def diff(base: str = "saved") -> list[Difference]:
+    """How /etc differs from `base`: saved, factory, or the number of a generation. Private keys are never in it."""
+    if base == "factory":
+        return differences(None)
+    return differences(generations.load_current() if base == "saved" else generations.load(parse_generation(base)))
+
+
+def save(message: str = "", *, who: Who) -> SaveResult:
+    """Save what is below /etc, as a new generation. When it returns, that is on flash and verified."""
+    from firmware.flows import save as flow
+
+    if len(message) > MESSAGE_LIMIT:
+        raise Usage(f"-m: the message has more than {MESSAGE_LIMIT} characters")
+    return flow.save(message, who=_name_in_history(who))
+
+
+def history() -> list[HistoryEntry]:
+    """The generations, newest first, each verified now."""
+    return generations.history()
+
+
+def roll_back(generation: int, *, who: Who) -> PutBack:
+    """Put a generation below /etc. It is in effect once services are applied, and lasts once it is saved."""
+    unsaved = len(unsaved_changes().paths)
+    with _pushes_kept_out():
+        done = restore.roll_back(generation, who=_name_in_history(who))
+    return PutBack(generation, done.changes, done.lines, unsaved)
+
+
+def restore_saved() -> PutBack:
+    """Put below /etc what is saved, as at boot. The first note says what that is."""
+    unsaved = len(unsaved_changes().paths)
+    with _pushes_kept_out():
+        done = restore.restore(live=True)
+    return PutBack(done.generation.number if done.generation else None, done.changes, done.lines, unsaved)
+
+
+def reset(*, who: Who) -> PutBack:
+    """Put back the factory's /etc, now and at every boot, as a new generation; those before are kept."""
+    with _pushes_kept_out():
+        done = restore.reset_to_factory(who=_name_in_history(who))
+    return PutBack(done.generation.number if done.generation else None, done.changes, done.lines, 0)
+
+
+def export() -> Exported:
+    """The newest generation as an archive; Failure if nothing is saved."""
+    found: Archive | None = generations.load_current()
+    if found is None:
+        raise Failure("nothing is saved: there is nothing to export", "config save")
+    return Exported(found.label.generation, found.digest, found.data, len(unsaved_changes().paths))
+
+
+def write_archive(exported: Exported, path: Path) -> None:
+    """Write an archive to a file that nobody but its owner can read."""
+    if path.is_dir():
+        raise Failure(f"{path}: it is a directory", "config export FILE")
+    with flash.convert_os_errors(path):
+        files.write(path.absolute(), exported.data, mode=0o600)
+
+
+def read_archive(path: Path, stream: BinaryIO | None = None) -> bytes:
+    """What is in a file, or in a stream that errors call `path`, as far as an archive may be long."""
+    with flash.convert_os_errors(path), stream or open(path, "rb") as file:
+        return file.read(ARCHIVE_LIMIT + 1)
+
+
+def import_archive(data: bytes, *, who: Who) -> SaveResult:
+    """Make an exported archive a new generation. /etc is left alone until a restore or a reboot."""
+    return generations.import_archive(data, who=_name_in_history(who))
+
+
+def parse_generation(word: str) -> int:
+    """The number of a generation; Usage if it is none."""
+    if not (word.isascii() and word.isdigit() and 0 < int(word[:10]) < 10**9):
+        raise Usage(f"{word!r}: it is the number of a generation", "config history")
+    return int(word)
+
+
+def _pushes_kept_out() -> AbstractContextManager[None]:
+    from firmware.flows.save import pushes_kept_out
+
+    return pushes_kept_out()
+
+
+def _name_in_history(who: Who) -> str:
+    return f"{who.account} at {who.origin}" if who.origin else who.account
