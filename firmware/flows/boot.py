@@ -12,7 +12,8 @@ from firmware import log
 from firmware.errors import Failure, Invalid
 from firmware.locks import hold, service_lock
 from firmware.rc import document
-from firmware.rc.document import Block, Document
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.services import applied, catalog, lifecycle, states, supervisor
 from firmware.services.definition import Context, Service
 
@@ -51,7 +52,7 @@ def start_all() -> list[str]:
     A daemon is checked and launched as soon as the one before it has been, whether that answers yet or not; what has no
     process waits until all before it stands.
     """
-    config = document.scan(document.load())[0]
+    config = document.read_tolerant()
     progress = _Progress()
     progress.finish()
     with ThreadPoolExecutor() as pool:
@@ -104,7 +105,7 @@ def _start_or_record(
 
 def shutdown() -> list[str]:
     """Stop every service, the last one in config.rc first, and then what runs without a block."""
-    titles = [block.title for block in document.scan(document.load())[0].blocks]
+    titles = [block.title for block in document.read_tolerant().blocks]
     others = [title for title in states.started_titles() if title not in titles]
     failed: list[str] = []
     for title in [*reversed(titles), *others]:

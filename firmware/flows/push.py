@@ -18,7 +18,7 @@ from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import hold, push_lock
 from firmware.rc import check, document
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import applied, catalog
 from firmware.services.definition import Context, Service
@@ -114,7 +114,7 @@ def make_proposal(title: str, peer: int) -> Proposal:
 def require_pushable(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
     config, service = document.read(), catalog.find(Title.parse(title).service)
-    block = config.only(Title.parse(title))
+    block = config.find_unique(Title.parse(title))
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
     if service.stays:

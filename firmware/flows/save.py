@@ -9,7 +9,8 @@ from firmware.flows.recovery import recover, refuse_while_waiting
 from firmware.locks import SWAP, hold, service_lock
 from firmware.printable import quote_path
 from firmware.rc import check, document
-from firmware.rc.document import Block, Document
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.services import applied, catalog, lifecycle
 from firmware.services.definition import Context
 from firmware.store import generations, rules, snapshot
@@ -24,10 +25,10 @@ def save(message: str, *, who: str) -> SaveResult:
         result = generations.save(message, who=who)
     notes = list(result.notes)
     with suppress(Failure, OSError):  # what cannot be found out does not make a failure of a save that is done
-        text = document.load()
+        text = document.read_text()
         notes += _config_notes(text)
-        config = document.scan(text)[0]
-        notes += filter(None, (_unapplied_note(block, config) for block in config.firsts))
+        config = document.parse_tolerant(text)[0]
+        notes += filter(None, (_unapplied_note(block, config) for block in config.first_blocks))
         notes += _unsavable_notes()
     return replace(result, notes=tuple(notes))
 

@@ -84,7 +84,7 @@ def _try(item: str, attempt: Callable[[], str], remedy: str = "") -> Item:
 
 
 def _require_correct_config() -> str:
-    if wrong := text_problems(document.load(), document.PATH, catalog.find):
+    if wrong := text_problems(document.read_text(), document.PATH, catalog.find):
         raise Failure(f"{len(wrong)} error{'s' * (len(wrong) > 1)}, the first one {wrong[0]}")
     return ""
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from firmware.errors import Failure, Invalid, Usage, system_hint
 from firmware.rc import document as rc
+from firmware.rc.block import Block, Line, switches_on
 from firmware.rc.title import Title
 
 TYPE_CHECKING = False  # `typing` has it, too, but takes longer to load than all of our own modules here
 if TYPE_CHECKING:
-    from firmware.rc.check import Declaration
+    from firmware.rc.check import DeclaredDirective
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ def get_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH) -> 
 
     Failure if config.rc has no such block, or the block no such directive.
     """
-    block, key = rc.read(path).section(title), " ".join(words)
+    block, key = rc.read(path).require(title), " ".join(words)
     if key == "autostart":
         return [("on" if block.flag(key, True) else "off",)]
     values = block.values(key)
-    is_flag = values[-1:] == [()] or (not values and block.matching(key) != [])
+    is_flag = values[-1:] == [()] or (not values and block.occurrences(key) != [])
     if len(values) > 1 or is_flag:
         declared = _find_declaration(title.service, words)
         if is_flag and declared is not None and not declared.value.problem(()):
@@ -76,13 +77,13 @@ def set_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, loc
     from firmware.rc import edit
 
     def change(old: rc.Document) -> rc.Document:
-        block = old.section(title)
+        block = old.require(title)
         key, values = _split_words(block, words)
         if key == "autostart":
             if not values:
                 raise Usage(f"{block.title}.autostart: a value is missing: on|off")
-            return edit.autostart(old, title, rc.affirms(False, values))
-        return edit.assign(old, title, key, values)
+            return edit.set_autostart(old, title, switches_on(values))
+        return edit.set_values(old, title, key, values)
 
     _edit(change, path, lock)
 
@@ -94,13 +95,13 @@ def add_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, loc
     negated, words = _split_no(words)
 
     def change(old: rc.Document) -> rc.Document:
-        block = old.section(title)
+        block = old.require(title)
         key, values = _split_words(block, words, negated)
         if key == "autostart":
-            return edit.autostart(old, title, rc.affirms(negated, values))
+            return edit.set_autostart(old, title, (not negated and switches_on(values)))
         if not negated:
             _require_addable(block, key, values)
-        return edit.add(old, title, key, values, negated=negated)
+        return edit.add_directive(old, title, key, values, negated=negated)
 
     _edit(change, path, lock)
 
@@ -111,18 +112,18 @@ def delete_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, 
 
     _, words = _split_no(words)
     key, values = _split_key(title.service, words)
-    _edit(lambda old: edit.delete(old, title, key, values), path, lock)
+    _edit(lambda old: edit.delete_directive(old, title, key, values), path, lock)
 
 
 def read_text(title: Title | None = None, *, path: str = rc.PATH) -> str:
     """config.rc, or one block of it, to the byte."""
     document = rc.read(path)
-    return document.text if title is None else document.section(title).text
+    return document.text if title is None else document.require(title).text
 
 
 def parse_block(title: Title, *, path: str = rc.PATH) -> ParsedBlock:
     """What the block of a service says; Failure if there is none."""
-    return _parsed_block(rc.read(path).section(title))
+    return _parsed_block(rc.read(path).require(title))
 
 
 def parse_blocks(*, path: str = rc.PATH) -> tuple[ParsedBlock, ...]:
@@ -135,8 +136,8 @@ def require_correct(path: str = rc.PATH) -> None:
     from firmware.rc.check import text_problems
     from firmware.services import catalog
 
-    if problems := text_problems(rc.load(path), path, catalog.find, catalog.names()):
-        raise rc.invalid(path, problems)
+    if problems := text_problems(rc.read_text(path), path, catalog.find, catalog.names()):
+        raise rc.invalid_document(path, problems)
 
 
 def _split_no(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
@@ -151,25 +152,25 @@ def _split_key(service: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ..
     return " ".join(words[:count]), words[count:]
 
 
-def _find_declaration(name: str, words: tuple[str, ...]) -> "Declaration | None":
-    from firmware.rc.check import index, lookup
+def _find_declaration(name: str, words: tuple[str, ...]) -> "DeclaredDirective | None":
+    from firmware.rc.check import directive_index, find_directive
     from firmware.services import catalog
 
     service = catalog.find(name)
-    return lookup(index(service), words) if service is not None else None
+    return find_directive(directive_index(service), words) if service is not None else None
 
 
-def _split_words(block: rc.Block, words: tuple[str, ...], negated: bool = False) -> tuple[str, tuple[str, ...]]:
+def _split_words(block: Block, words: tuple[str, ...], negated: bool = False) -> tuple[str, tuple[str, ...]]:
     """The key and the values that `words` are; Invalid if the service would not accept them."""
-    from firmware.rc.check import index, lookup, unknown
+    from firmware.rc.check import directive_index, find_directive, unknown_directive_message
     from firmware.services import catalog
 
     service = catalog.find(block.name)
     if service is None:
         raise Invalid(f"unknown service {block.name!r}: its directives are not known")
-    declared = lookup(index(service), words)
+    declared = find_directive(directive_index(service), words)
     if declared is None:
-        raise Invalid(unknown(words, index(service), block.title))
+        raise Invalid(unknown_directive_message(words, directive_index(service), block.title))
     values = words[len(declared.key.split()) :]
     problem = declared.value.problem(values) if values or not negated else ""
     if problem and not values:
@@ -179,7 +180,7 @@ def _split_words(block: rc.Block, words: tuple[str, ...], negated: bool = False)
     return declared.key, values
 
 
-def _require_addable(block: rc.Block, key: str, values: tuple[str, ...]) -> None:
+def _require_addable(block: Block, key: str, values: tuple[str, ...]) -> None:
     """Failure if one more of it would mean nothing, or would silently replace the one that is there."""
     declared = _find_declaration(block.name, tuple(key.split()))
     present = block.values(key)
@@ -208,12 +209,12 @@ def _edit(change: Callable[[rc.Document], rc.Document], path: str, lock: str) ->
         raise Failure(why, system_hint(error)) from None
 
 
-def _parsed_block(block: rc.Block) -> ParsedBlock:
+def _parsed_block(block: Block) -> ParsedBlock:
     directives = tuple(_parsed_line(block.name, line) for line in block.directives)
     return ParsedBlock(block.name, block.instance, block.enabled, block.lines[0].number, directives)
 
 
-def _parsed_line(service: str, line: rc.Line) -> ParsedLine:
+def _parsed_line(service: str, line: Line) -> ParsedLine:
     negated = line.words[0] == "no"
     words: Sequence[str] = line.words[1:] if negated else line.words
     key, values = _split_key(service, tuple(words))

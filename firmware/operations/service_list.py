@@ -5,7 +5,8 @@ from typing import Any
 
 from firmware.errors import Failure, Usage
 from firmware.rc import document
-from firmware.rc.document import Block, Document
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, states
 from firmware.services.definition import Context, Service
@@ -68,8 +69,8 @@ class ServiceStatus:
 def list_services() -> tuple[ServiceRow, ...]:
     """Every service in file order, then what runs without a block in config.rc."""
     # A config.rc with errors must not hide what runs: `config check` is there to name them.
-    config = document.scan(document.load())[0]
-    blocks = [block for block in config.firsts if block.name]
+    config = document.read_tolerant()
+    blocks = [block for block in config.first_blocks if block.name]
     rows = {block.title: _row(block, config, states.service_state(block.title)) for block in blocks}
     return (*rows.values(), *_rows_without_block(set(rows)))
 
@@ -77,8 +78,8 @@ def list_services() -> tuple[ServiceRow, ...]:
 def service_status(title: str) -> ServiceStatus:
     """How a service is. Usage if there is no such service, Failure if it is not in config.rc and does not run."""
     require_service(title)
-    config, state = document.scan(document.load())[0], states.service_state(title, details=True)
-    block = config.only(Title.parse(title))
+    config, state = document.read_tolerant(), states.service_state(title, details=True)
+    block = config.find_unique(Title.parse(title))
     if block is None and state.is_stopped:
         raise missing_block(title)
     row = _row(block, config, state) if block else None
@@ -97,7 +98,7 @@ def service_status(title: str) -> ServiceStatus:
 def require_service(title: str) -> Service:
     """The declaration of the service; Usage if there is no such service."""
     service = catalog.find(Title.parse(title).service)
-    named = document.scan(f"service {title.replace('.', ' ', 1)}\n")[0].blocks
+    named = document.parse_tolerant(f"service {title.replace('.', ' ', 1)}\n")[0].blocks
     if service is None or [block.title for block in named] != [title]:
         hint = _did_you_mean(title, catalog.names()) or "service list"
         raise Usage(f"{title or repr(title)}: there is no such service", hint)
@@ -114,14 +115,14 @@ def require_context(title: str) -> Context:
 
 def find_context(title: str) -> Context | None:
     """Its block in config.rc and all that it may read, whatever is wrong with other lines there; None if there is no block."""
-    config = document.scan(document.load())[0]
-    block = config.only(Title.parse(title))
+    config = document.read_tolerant()
+    block = config.find_unique(Title.parse(title))
     return Context.of(require_service(title), block, config) if block else None
 
 
 def missing_block(title: str) -> Failure:
     """What to raise where config.rc has no block for it."""
-    known = [other.title for other in document.scan(document.load())[0].blocks]
+    known = [other.title for other in document.read_tolerant().blocks]
     return Failure(f"{title}: it is not in {document.PATH}", _did_you_mean(title, known))
 
 

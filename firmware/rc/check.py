@@ -5,35 +5,36 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from firmware.printable import quote_word
-from firmware.rc.document import PATH, Block, Document, scan
-from firmware.rc.values import Value
+from firmware.rc.block import Block
+from firmware.rc.document import PATH, Document, parse_tolerant
+from firmware.rc.values import ValueKind
 
 #: beyond this many errors no known words are looked up: a file of junk shall be answered quickly, too
-SUGGESTIONS = 100
+MAX_SUGGESTIONS = 100
 
 
-class Declaration(Protocol):
+class DeclaredDirective(Protocol):
     """What is needed of a directive's declaration (`services.definition.Directive`)."""
 
     @property
     def key(self) -> str: ...
     @property
-    def value(self) -> Value: ...
+    def value(self) -> ValueKind: ...
     @property
     def many(self) -> bool: ...
 
 
-class Declared(Protocol):
+class DeclaredService(Protocol):
     """What is needed of a service's declaration (`services.definition.Service`)."""
 
     @property
-    def directives(self) -> Sequence[Declaration]: ...
+    def directives(self) -> Sequence[DeclaredDirective]: ...
     @property
     def instances(self) -> str: ...
 
 
-Known = Mapping[tuple[str, ...], Declaration]
-Find = Callable[[str], Declared | None]
+DirectiveIndex = Mapping[tuple[str, ...], DeclaredDirective]
+FindService = Callable[[str], DeclaredService | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,58 +47,63 @@ class Problem:
     known: tuple[str, ...] = ()
 
 
-def text_problems(text: str, path: str, find_service: Find, names: Sequence[str] = ()) -> list[str]:
+def text_problems(text: str, path: str, find_service: FindService, names: Sequence[str] = ()) -> list[str]:
     """Everything that is wrong with a config.rc, whatever its text is. `names` are the services for suggestions."""
-    document, form = scan(text, path)
-    broken = {number for number, _ in form}
-    directives = [problem for problem in _document(document, find_service, names) if problem.number not in broken]
-    return _rendered(path, sorted([*(Problem(*one) for one in form), *directives], key=lambda problem: problem.number))
+    document, form_errors = parse_tolerant(text, path)
+    broken = {error.number for error in form_errors}
+    directives = [
+        problem for problem in _document_problems(document, find_service, names) if problem.number not in broken
+    ]
+    found = [*(Problem(error.number, error.text) for error in form_errors), *directives]
+    return _format_problems(path, sorted(found, key=lambda problem: problem.number))
 
 
-def problems(document: Document, find_service: Find, names: Sequence[str] = ()) -> list[str]:
+def document_problems(document: Document, find_service: FindService, names: Sequence[str] = ()) -> list[str]:
     """Unknown and repeated services, unknown and malformed directives of a document, in the order of lines."""
-    return _rendered(document.path, _document(document, find_service, names))
+    return _format_problems(document.path, _document_problems(document, find_service, names))
 
 
-def block_problems(block: Block, service: Declared, path: str = PATH) -> list[str]:
+def block_problems(block: Block, service: DeclaredService, path: str = PATH) -> list[str]:
     """The same for one block of a service."""
-    return _rendered(path, [*_instance(block, service), *_directives(block, index(service))])
+    return _format_problems(
+        path, [*_instance_problems(block, service), *_directive_problems(block, directive_index(service))]
+    )
 
 
-def peer_problems(block: Block, service: Declared, path: str = PATH) -> list[str]:
+def peer_problems(block: Block, service: DeclaredService, path: str = PATH) -> list[str]:
     """The directives of a block that a peer may not set, with any value or with none."""
-    known = index(service)
+    known = directive_index(service)
     found = []
     for line in block.directives:
-        directive = lookup(known, positive(line.words))
+        directive = find_directive(known, without_no(line.words))
         if directive is not None and not directive.value.from_peer:
             found.append(Problem(line.number, f"a peer may not set {directive.key!r} in service {block.title}"))
-    return _rendered(path, found)
+    return _format_problems(path, found)
 
 
-def index(service: Declared) -> Known:
+def directive_index(service: DeclaredService) -> DirectiveIndex:
     """A service's directives by the words of their keys."""
     return {tuple(directive.key.split()): directive for directive in service.directives}
 
 
-def lookup(known: Known, words: tuple[str, ...]) -> Declaration | None:
+def find_directive(known: DirectiveIndex, words: tuple[str, ...]) -> DeclaredDirective | None:
     """The directive that begins with these words; of `ip` and `ip address` the longer one."""
     return known.get(words[:2]) or known.get(words[:1])
 
 
-def positive(words: tuple[str, ...]) -> tuple[str, ...]:
+def without_no(words: tuple[str, ...]) -> tuple[str, ...]:
     """The words of a directive without `no`."""
     return words[1:] if words[0] == "no" else words
 
 
-def unknown(words: tuple[str, ...], known: Known, title: str) -> str:
+def unknown_directive_message(words: tuple[str, ...], known: DirectiveIndex, title: str) -> str:
     """The message about a directive that the service `title` does not know, with the nearest that it knows."""
-    return _said(_unknown(0, words, known, title))
+    return _format_problem(_unknown_directive(0, words, known, title))
 
 
-def _document(document: Document, find_service: Find, names: Sequence[str]) -> Iterator[Problem]:
+def _document_problems(document: Document, find_service: FindService, names: Sequence[str]) -> Iterator[Problem]:
     first: dict[str, int] = {}
-    indexes: dict[str, Known] = {}
+    indexes: dict[str, DirectiveIndex] = {}
     for block in document.blocks:
         number = block.lines[0].number
         service = find_service(block.name)
@@ -106,13 +112,13 @@ def _document(document: Document, find_service: Find, names: Sequence[str]) -> I
             continue
         if first.setdefault(block.title, number) != number:
             yield Problem(number, f"service {block.title} stands here again (first in line {first[block.title]})")
-        yield from _instance(block, service)
+        yield from _instance_problems(block, service)
         if block.name not in indexes:
-            indexes[block.name] = index(service)
-        yield from _directives(block, indexes[block.name])
+            indexes[block.name] = directive_index(service)
+        yield from _directive_problems(block, indexes[block.name])
 
 
-def _instance(block: Block, service: Declared) -> Iterator[Problem]:
+def _instance_problems(block: Block, service: DeclaredService) -> Iterator[Problem]:
     if block.instance and service.instances == "no":
         yield Problem(
             block.lines[0].number, f"service {block.name} has no instances, but {quote_word(block.instance)} is given"
@@ -121,12 +127,12 @@ def _instance(block: Block, service: Declared) -> Iterator[Problem]:
         yield Problem(block.lines[0].number, f"service {block.name} needs an instance")
 
 
-def _directives(block: Block, known: Known) -> Iterator[Problem]:
+def _directive_problems(block: Block, known: DirectiveIndex) -> Iterator[Problem]:
     for line in block.directives:
-        words = positive(line.words)
-        directive = lookup(known, words)
+        words = without_no(line.words)
+        directive = find_directive(known, words)
         if directive is None:
-            yield _unknown(line.number, words, known, block.title)
+            yield _unknown_directive(line.number, words, known, block.title)
             continue
         values = words[len(directive.key.split()) :]
         if values or line.words[0] != "no":
@@ -135,7 +141,7 @@ def _directives(block: Block, known: Known) -> Iterator[Problem]:
                 yield Problem(line.number, f"{directive.key!r} in service {block.title}: {problem}")
 
 
-def _unknown(number: int, words: tuple[str, ...], known: Known, title: str) -> Problem:
+def _unknown_directive(number: int, words: tuple[str, ...], known: DirectiveIndex, title: str) -> Problem:
     if not words:
         return Problem(number, f"a directive is missing after 'no' in service {title}")
     family = tuple(" ".join(key) for key in known if key[0] == words[0])
@@ -144,14 +150,14 @@ def _unknown(number: int, words: tuple[str, ...], known: Known, title: str) -> P
     return Problem(number, f"unknown directive {quote_word(wrong)} in service {title}", wrong, keys)
 
 
-def _rendered(path: str, found: Iterable[Problem]) -> list[str]:
+def _format_problems(path: str, found: Iterable[Problem]) -> list[str]:
     return [
-        f"{path}:{problem.number}: {_said(problem) if count < SUGGESTIONS else problem.text}"
+        f"{path}:{problem.number}: {_format_problem(problem) if count < MAX_SUGGESTIONS else problem.text}"
         for count, problem in enumerate(found)
     ]
 
 
-def _said(problem: Problem) -> str:
+def _format_problem(problem: Problem) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(problem.wrong[:80], problem.known, 1) if problem.wrong else []

@@ -10,7 +10,7 @@ Reading and writing back gives the same text, whatever it was. The rules of the 
   the first one belongs to an implicit `service system`. Legacy spellings: `section NAME` for `service NAME`, and
   `interface NAME` for `service network NAME`, but not inside a `service wg` block, where it is a directive.
 
-Words are taken apart and compared, never executed. Start reading at `scan`.
+Words are taken apart and compared, never executed. Start reading at `parse`.
 """
 
 import os
@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 from firmware.errors import Failure, Invalid
 from firmware.printable import quote_word
+from firmware.rc.block import Block, Line, header_words
 from firmware.rc.title import Title
-from firmware.rc.words import explain, split
+from firmware.rc.words import split_line, split_unclosed
 
 PATH = "/etc/config.rc"
 
@@ -30,91 +31,14 @@ LONGEST = 64
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _INSTANCE = _NAME | frozenset(".:@")
 _HEADS = frozenset(("service", "section", "interface", "no"))
-_FALSE = ("off", "no", "false", "0")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: its number (from 1), its exact text with the line's end, its words without quotes and comment."""
+@dataclass(frozen=True, slots=True, order=True)
+class FormError:
+    """An error in form: the number of its line (from 1), and what is wrong there."""
 
     number: int
     text: str
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The block of one service. `lines` run from its header to its last directive; the implicit system block has no
-    header line. Blank and comment lines after the last directive belong to what follows."""
-
-    name: str
-    instance: str
-    enabled: bool
-    lines: tuple[Line, ...]
-
-    @property
-    def title(self) -> str:
-        """How commands and paths name it: `haproxy`, `network.eth0`."""
-        return f"{self.name}.{self.instance}" if self.instance else self.name
-
-    @property
-    def text(self) -> str:
-        """The exact text of its lines."""
-        return "".join([line.text for line in self.lines])
-
-    @property
-    def header(self) -> tuple[str, ...]:
-        """The words that open it, in today's spelling."""
-        words = ("service", self.name, self.instance) if self.instance else ("service", self.name)
-        return words if self.enabled else ("no", *words)
-
-    @property
-    def directives(self) -> tuple[Line, ...]:
-        """The lines that hold a directive (or its negation): all that have words, without the header."""
-        lines = self.lines[1:] if heading(self.lines[0].words) else self.lines
-        return tuple([line for line in lines if line.words])
-
-    @property
-    def statements(self) -> tuple[tuple[str, ...], ...]:
-        """The words of every line that has some, header first; equal for blocks that mean the same to the letter."""
-        return (self.header, *(line.words for line in self.directives))
-
-    def matching(self, key: str) -> list[tuple[Line, bool, tuple[str, ...]]]:
-        """Each line of the directive `key` (one word or two) with: does it negate? and the words after the key."""
-        wanted = tuple(key.split())
-        found = []
-        for line in self.directives:
-            negated = line.words[0] == "no"
-            words = line.words[1:] if negated else line.words
-            if words[: len(wanted)] == wanted:
-                found.append((line, negated, words[len(wanted) :]))
-        return found
-
-    def values(self, key: str) -> list[tuple[str, ...]]:
-        """The words after every `key`, in order. `no KEY` takes back all before it, `no KEY VALUE` that value."""
-        found: list[tuple[str, ...]] = []
-        for _, negated, words in self.matching(key):
-            if not negated:
-                found.append(words)
-            else:
-                found = [value for value in found if words and value != words]
-        return found
-
-    def value(self, key: str, default: str = "") -> str:
-        """The words after the last `key`, joined by one blank; "" after `no KEY`, `default` if it stands nowhere."""
-        found = self.matching(key)
-        if not found:
-            return default
-        _, negated, words = found[-1]
-        return "" if negated else " ".join(words)
-
-    def flag(self, key: str, default: bool) -> bool:
-        """`key` or `key on`: True; `no key` or `key off`: False; the last one counts; `default` if there is none."""
-        found = self.matching(key)
-        if not found:
-            return default
-        _, negated, words = found[-1]
-        return affirms(negated, words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +55,7 @@ class Document:
         return "".join([line.text for line in self.lines])
 
     @property
-    def firsts(self) -> tuple[Block, ...]:
+    def first_blocks(self) -> tuple[Block, ...]:
         """The first block of every service and instance, in file order: of one that stands there again, the one that counts."""
         found = {block.title: block for block in reversed(self.blocks)}
         return tuple(reversed(found.values()))
@@ -143,7 +67,7 @@ class Document:
                 return block
         return None
 
-    def only(self, title: Title) -> Block | None:
+    def find_unique(self, title: Title) -> Block | None:
         """The same, where it matters that there is no other: Invalid if it stands again."""
         found = [block for block in self.blocks if (block.name, block.instance) == (title.service, title.instance)]
         if len(found) > 1:
@@ -152,7 +76,7 @@ class Document:
             raise Invalid(f"service {title}: it stands in line {first} already", f"edit {self.path}", again)
         return found[0] if found else None
 
-    def section(self, title: Title) -> Block:
+    def require(self, title: Title) -> Block:
         """The same, or Failure where it is missing."""
         block = self.find(title)
         if block is None:
@@ -160,43 +84,48 @@ class Document:
         return block
 
 
+def read_tolerant(path: str | os.PathLike[str] = PATH) -> Document:
+    """Read and parse a file in spite of errors in form. Failure if it cannot be read."""
+    return parse_tolerant(read_text(path), os.fspath(path))[0]
+
+
 def read(path: str | os.PathLike[str] = PATH) -> Document:
     """Read and parse a file. Failure if it cannot be read, Invalid (with every FILE:LINE) if it has errors in form; both
     have a remedy if it is the node's own."""
     name = os.fspath(path)
-    return parse(load(name), name, hint="config check" if name == PATH else "")
+    return parse(read_text(name), name, hint="config check" if name == PATH else "")
 
 
 def parse(text: str, path: str = PATH, *, hint: str = "") -> Document:
     """The document of a text, or Invalid with all its errors in form. Unknown directives are `rc.check`'s matter."""
-    document, problems = scan(text, path)
+    document, problems = parse_tolerant(text, path)
     if problems:
-        raise invalid(path, [f"{path}:{number}: {problem}" for number, problem in problems], hint)
+        raise invalid_document(path, [f"{path}:{problem.number}: {problem.text}" for problem in problems], hint)
     return document
 
 
-def scan(text: str, path: str = PATH) -> tuple[Document, list[tuple[int, str]]]:
-    """The document of any text, with its errors in form by line number; for who must go on in spite of them.
+def parse_tolerant(text: str, path: str = PATH) -> tuple[Document, list[FormError]]:
+    """The document of any text, and its errors in form in the order of lines; for who must go on in spite of them.
 
     A quote that is not closed then ends with its line, and a header that names no service opens a block without name.
     """
-    lines = []
-    problems = []
-    unclean = bool(_foreign(text))
-    for number, part in enumerate(_parts(text), 1):
-        words = split(part)
+    lines: list[Line] = []
+    problems: list[FormError] = []
+    is_clean = not _encoding_problem(text)
+    for number, part in enumerate(_split_lines(text), 1):
+        words = split_line(part)
         if words is None:
-            words, problem = explain(part)
-            problems.append((number, problem))
-        if unclean and (problem := _foreign(part)):
-            problems.append((number, problem))
+            words, problem = split_unclosed(part)
+            problems.append(FormError(number, problem))
+        if not is_clean and (problem := _encoding_problem(part)):
+            problems.append(FormError(number, problem))
         lines.append(Line(number, part, words))
-    blocks, misnamed = _blocks(lines)
+    blocks, misnamed = _find_blocks(lines)
     return Document(path, tuple(lines), blocks), sorted(problems + misnamed)
 
 
-def load(path: str | os.PathLike[str] = PATH) -> str:
-    """The text of a file, every byte of it: bytes that are not UTF-8 are kept as what `scan` reports them by."""
+def read_text(path: str | os.PathLike[str] = PATH) -> str:
+    """The text of a file, every byte of it: bytes that are not UTF-8 are kept as what `parse_tolerant` reports them by."""
     name = os.fspath(path)
     try:
         if os.path.exists(name) and not os.path.isfile(name):
@@ -209,41 +138,25 @@ def load(path: str | os.PathLike[str] = PATH) -> str:
         raise Failure(f"{name!r}: not read: {error}") from None
 
 
-def invalid(path: str, problems: list[str], hint: str = "") -> Invalid:
+def invalid_document(path: str, problems: list[str], hint: str = "") -> Invalid:
     """The error that carries these problems."""
     return Invalid(f"{path}: {len(problems)} {'error' if len(problems) == 1 else 'errors'}", hint, problems)
 
 
-def affirms(negated: bool, words: tuple[str, ...]) -> bool:
-    """Whether the line of a flag, with these words after its key, switches it on."""
-    return not negated and words[:1] not in [(word,) for word in _FALSE]
-
-
-def heading(words: tuple[str, ...]) -> tuple[str, ...]:
-    """A header's words in today's spelling: ("service", NAME, …), without `no`; () if the line is no header.
-
-    `interface` counts as one here; only `_blocks` knows whether it stands in a wg block.
-    """
-    rest = words[1:] if words[:1] == ("no",) else words
-    if rest[:1] == ("interface",):
-        return ("service", "network", *rest[1:])
-    return ("service", *rest[1:]) if rest[:1] in (("service",), ("section",)) else ()
-
-
-def _blocks(lines: list[Line]) -> tuple[tuple[Block, ...], list[tuple[int, str]]]:
+def _find_blocks(lines: list[Line]) -> tuple[tuple[Block, ...], list[FormError]]:
     """The blocks of all lines, and the headers that do not name a service."""
     blocks: list[Block] = []
-    problems = []
+    problems: list[FormError] = []
     opened, first, last = ("system", "", True), -1, -1
     for index, line in enumerate(lines):
         if not line.words:
             continue
-        if line.words[0] in _HEADS and (names := heading(line.words)) and not _belongs(line.words, opened[0]):
+        if line.words[0] in _HEADS and (names := header_words(line.words)) and not _is_directive(line.words, opened[0]):
             if first >= 0:
                 blocks.append(Block(*opened, tuple(lines[first : last + 1])))
-            name, instance, problem = _named(names[1:])
+            name, instance, problem = _parse_names(names[1:])
             if problem:
-                problems.append((line.number, problem))
+                problems.append(FormError(line.number, problem))
             opened, first = (name, instance, line.words[0] != "no"), index
         elif first < 0:
             first = index
@@ -253,11 +166,12 @@ def _blocks(lines: list[Line]) -> tuple[tuple[Block, ...], list[tuple[int, str]]
     return tuple(blocks), problems
 
 
-def _belongs(words: tuple[str, ...], service: str) -> bool:
+def _is_directive(words: tuple[str, ...], service: str) -> bool:
+    """Is what looks like a header a directive of the block that is open?"""
     return service == "wg" and (words[1:2] if words[0] == "no" else words[:1]) == ("interface",)
 
 
-def _foreign(text: str) -> str:
+def _encoding_problem(text: str) -> str:
     """What keeps a text from being written as UTF-8: a NUL, or a bad byte, which `load` reads as U+DC80 to U+DCFF."""
     if "\0" in text:
         return "a NUL byte"
@@ -269,7 +183,7 @@ def _foreign(text: str) -> str:
     return ""
 
 
-def _named(names: tuple[str, ...]) -> tuple[str, str, str]:
+def _parse_names(names: tuple[str, ...]) -> tuple[str, str, str]:
     """Service and instance of a header, and what is wrong with it. Titles become file names: hence so strict."""
     if not names:
         return "", "", "the name of a service is missing"
@@ -283,7 +197,7 @@ def _named(names: tuple[str, ...]) -> tuple[str, str, str]:
     return name, instance, ""
 
 
-def _parts(text: str) -> Iterator[str]:
+def _split_lines(text: str) -> Iterator[str]:
     start, end = 0, text.find("\n") + 1
     while end:
         yield text[start:end]

@@ -9,66 +9,65 @@ from pathlib import Path
 
 from firmware import files
 from firmware.errors import Failure, Invalid, system_hint
-from firmware.rc.document import PATH, Block, Document, Line, affirms, heading, parse
+from firmware.rc.block import Block, Line, Occurrence, header_words, is_on
+from firmware.rc.document import PATH, Document, parse
 from firmware.rc.title import Title
-from firmware.rc.words import BOM, quote, spans
+from firmware.rc.words import BOM, quote_words, spans
 
 INDENT = "\t"
 
 
-def assign(document: Document, title: Title, key: str, values: Sequence[str]) -> Document:
+def set_values(document: Document, title: Title, key: str, values: Sequence[str]) -> Document:
     """Give the directive `key` these values; indentation, comment and line end stay. One that is not there is added, one
     that stands there several times is refused."""
-    block = document.section(title)
-    found = block.matching(key)
+    block = document.require(title)
+    found = block.occurrences(key)
     if not found:
-        return add(document, title, key, values)
+        return add_directive(document, title, key, values)
     if len(found) > 1:
         raise _failure(
             document, block, key, "Multiple matching variables", "config del and config add change one of them"
         )
-    line, negated, old = found[0]
-    if not negated and old == tuple(values):
+    if not found[0].negated and found[0].values == tuple(values):
         return document
-    return _changed(document, block, {line.number: _with(line, negated, key, values)})
+    return _replace_lines(document, block, {found[0].line.number: _rewrite(found[0], key, values)})
 
 
-def add(document: Document, title: Title, key: str, values: Sequence[str], *, negated: bool = False) -> Document:
+def add_directive(
+    document: Document, title: Title, key: str, values: Sequence[str], *, negated: bool = False
+) -> Document:
     """Add a directive (`no KEY …` if `negated`) after the last one of its key, or at the end of the block."""
-    block = document.section(title)
-    same = block.matching(key)
-    after = same[-1][0] if same else block.lines[-1]
+    block = document.require(title)
+    same = block.occurrences(key)
+    after = same[-1].line if same else block.lines[-1]
     end = _line_end(after) or _line_end(document.lines[0]) or "\n"
-    statement = quote([*(["no"] if negated else []), *key.split(), *values])
+    statement = quote_words([*(["no"] if negated else []), *key.split(), *values])
     text = after.text if _line_end(after) else after.text + end
     added = _indentation(document, block, after) + statement + (end if _line_end(after) else "")
-    return _changed(document, block, {after.number: text + added})
+    return _replace_lines(document, block, {after.number: text + added})
 
 
-def delete(document: Document, title: Title, key: str, values: Sequence[str] = ()) -> Document:
+def delete_directive(document: Document, title: Title, key: str, values: Sequence[str] = ()) -> Document:
     """Take away the lines of `key` (negated ones too) with just these values; without values, all of its lines."""
-    block = document.section(title)
-    gone = [line for line, _, words in block.matching(key) if not values or words == tuple(values)]
+    block = document.require(title)
+    gone = [one.line for one in block.occurrences(key) if not values or one.values == tuple(values)]
     if not gone:
         wanted = f"{key} {' '.join(values)}".strip()
         raise _failure(document, block, wanted, "No matching variable", f"config show {block.title}")
-    return _changed(document, block, {line.number: "" for line in gone})
+    return _replace_lines(document, block, {line.number: "" for line in gone})
 
 
-def autostart(document: Document, title: Title, on: bool) -> Document:
+def set_autostart(document: Document, title: Title, on: bool) -> Document:
     """Have a service started at boot, or not: takes the `no autostart` line away, or puts it there."""
-    block = document.section(title)
+    block = document.require(title)
     if block.flag("autostart", True) == on:
         return document
-    found = block.matching("autostart")
+    found = block.occurrences("autostart")
     if on:
-        return _changed(
-            document, block, {line.number: "" for line, negated, words in found if not affirms(negated, words)}
-        )
+        return _replace_lines(document, block, {one.line.number: "" for one in found if not is_on(one)})
     if not found:
-        return add(document, title, "autostart", (), negated=True)
-    line, negated, _ = found[-1]
-    return _changed(document, block, {line.number: _with(line, negated, "autostart", (), "no ")})
+        return add_directive(document, title, "autostart", (), negated=True)
+    return _replace_lines(document, block, {found[-1].line.number: _rewrite(found[-1], "autostart", (), "no ")})
 
 
 def replace_block(document: Document, title: Title, text: str) -> Document:
@@ -82,17 +81,17 @@ def replace_block(document: Document, title: Title, text: str) -> Document:
     old = document.find(title)
     gone = {line.number: "" for block in document.blocks if block.title == name for line in block.lines}
     if not wanted.blocks:
-        return document if old is None else _changed(document, old, gone)
+        return document if old is None else _replace_lines(document, old, gone)
     if [block.title for block in wanted.blocks] != [name]:
         others = ", ".join(block.title for block in wanted.blocks if block.title != name) or "it twice"
         raise Invalid(f"{title}: not replaced: the text is to be the one block of {title}, but holds {others}")
-    headless = not heading(wanted.blocks[0].lines[0].words)
+    headless = not header_words(wanted.blocks[0].lines[0].words)
     if old is None:
-        return _appended(document, wanted.blocks[0], f"service system\n{text}" if headless else text)
+        return _append_block(document, wanted.blocks[0], f"service system\n{text}" if headless else text)
     if headless and any(block is not old for block in document.blocks[:1]):
         text = f"service system\n{text}"
     ended = text.endswith("\n") or old.lines[-1] is document.lines[-1]
-    return _changed(document, old, gone | {old.lines[0].number: text if ended else text + "\n"})
+    return _replace_lines(document, old, gone | {old.lines[0].number: text if ended else text + "\n"})
 
 
 def write(document: Document, path: str | os.PathLike[str] = PATH) -> None:
@@ -103,21 +102,21 @@ def write(document: Document, path: str | os.PathLike[str] = PATH) -> None:
         raise Failure(f"{os.fspath(path)}: not written: {error.strerror}", system_hint(error)) from None
 
 
-def _changed(document: Document, block: Block, changes: Mapping[int, str]) -> Document:
+def _replace_lines(document: Document, block: Block, changes: Mapping[int, str]) -> Document:
     """The document with other texts for some lines of a block. No other block may be touched by what they say."""
     texts = [changes.get(line.number, line.text) for line in document.lines]
-    return _checked(document, parse("".join(texts), document.path), block.title)
+    return _require_others_unchanged(document, parse("".join(texts), document.path), block.title)
 
 
-def _appended(document: Document, block: Block, text: str) -> Document:
+def _append_block(document: Document, block: Block, text: str) -> Document:
     """The document with a block after all others, apart by an empty line."""
     before = document.text
     if before:
         before += ("" if before.endswith("\n") else "\n") + ("\n" if document.lines[-1].words else "")
-    return _checked(document, parse(before + text, document.path), block.title)
+    return _require_others_unchanged(document, parse(before + text, document.path), block.title)
 
 
-def _checked(document: Document, result: Document, title: str) -> Document:
+def _require_others_unchanged(document: Document, result: Document, title: str) -> Document:
     """`result`, if all blocks but `title` are what they were. What a line means can hang on the header above it."""
     before = [block.text.rstrip() for block in document.blocks if block.title != title]
     if before != [block.text.rstrip() for block in result.blocks if block.title != title]:
@@ -125,20 +124,21 @@ def _checked(document: Document, result: Document, title: str) -> Document:
     return result
 
 
-def _with(line: Line, negated: bool, key: str, values: Sequence[str], before: str = "") -> str:
-    """The line with other values after its key, and `before` instead of a `no`."""
+def _rewrite(old: Occurrence, key: str, values: Sequence[str], before: str = "") -> str:
+    """The text of a line with other values after its key, and `before` instead of a `no`."""
+    line = old.line
     places, _ = spans(line.text)
-    first = 1 if negated else 0
+    first = 1 if old.negated else 0
     last = first + len(key.split()) - 1
     begin, end = places[first][0], places[last][1]
     gap = line.text[end : places[last + 1][0]] if len(places) > last + 1 else " "
-    written = gap + quote(values) if values else ""
+    written = gap + quote_words(values) if values else ""
     return line.text[: places[0][0]] + before + line.text[begin:end] + written + line.text[places[-1][1] :]
 
 
 def _indentation(document: Document, block: Block, after: Line) -> str:
     """The blanks before a new directive: those of its neighbour, or what is usual in the file."""
-    if not heading(after.words) or after is not block.lines[0]:
+    if not header_words(after.words) or after is not block.lines[0]:
         return _blanks(after)
     others = (line for other in document.blocks for line in other.directives)
     return next((_blanks(line) for line in others), _blanks(after) + INDENT)

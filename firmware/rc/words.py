@@ -21,7 +21,7 @@ _SEPARATORS = frozenset("\x1c\x1d\x1e\x1f")
 Span = tuple[int, int, str]
 
 
-def split(text: str) -> tuple[str, ...] | None:
+def split_line(text: str) -> tuple[str, ...] | None:
     """The words of a line without its comment, or None if a quote is not closed."""
     if text.isascii() and _SEPARATORS.isdisjoint(text):  # the fast way, for nearly all lines
         unquoted = text.partition('"')[0].partition("'")[0]
@@ -33,8 +33,8 @@ def split(text: str) -> tuple[str, ...] | None:
     return None if stray else tuple([word for _, _, word in found])
 
 
-def explain(text: str) -> tuple[tuple[str, ...], str]:
-    """For a line that `split` refuses: its words as if the quote ended with the line, and what is wrong with it."""
+def split_unclosed(text: str) -> tuple[tuple[str, ...], str]:
+    """For a line that `split_line` refuses: its words as if the quote ended with the line, and what is wrong with it."""
     found, stray = spans(text)
     return tuple([word for _, _, word in found]), f"the quote {stray} is opened and not closed"
 
@@ -63,9 +63,9 @@ def spans(text: str) -> tuple[list[Span], str]:
     return ([*found, (start, at, "".join(parts))] if parts else found), ""
 
 
-def quote(words: Sequence[str]) -> str:
+def quote_words(words: Sequence[str]) -> str:
     """Words as the text of a line that reads back the same, or Failure where that cannot be written."""
-    return " ".join([_quoted(word) for word in words])
+    return " ".join([_quote_value(word) for word in words])
 
 
 @cache
@@ -74,7 +74,7 @@ def _pattern() -> re.Pattern[str]:
     return re.compile(_PIECE)
 
 
-def _quoted(word: str) -> str:
+def _quote_value(word: str) -> str:
     if "\n" in word or "\0" in word:
         raise Failure(f"{quote_word(word)}: not written: a value is one line without NUL bytes")
     if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):

@@ -12,7 +12,8 @@ from pathlib import Path
 from firmware.errors import Refused
 from firmware.manifest import Entry
 from firmware.rc import document, edit
-from firmware.rc.document import Block, Document
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.rc.title import Title
 from firmware.services import content
 from firmware.services.definition import APPLIED, Context, Service
@@ -53,7 +54,7 @@ def context(service: Service, title: str, now: Document, *, top: Path = APPLIED)
     if old is None:
         return None
     try:
-        then = document.scan((top / title / "context").read_bytes().decode(), str(top / title / "context"))[0]
+        then = document.parse_tolerant((top / title / "context").read_bytes().decode(), str(top / title / "context"))[0]
     except FileNotFoundError:
         then = edit.replace_block(now, Title(old.name, old.instance), old.text)
     return Context.of(service, old, then)

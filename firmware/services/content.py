@@ -8,7 +8,7 @@ from pathlib import Path
 
 from firmware import manifest, native
 from firmware.manifest import Entry
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.services.definition import Context, Service
 
 Statements = tuple[tuple[str, ...], ...]

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from firmware.rc.document import Block, Document
-from firmware.rc.values import Value
+from firmware.rc.block import Block
+from firmware.rc.document import Document
+from firmware.rc.values import ValueKind
 
 Argv = list[str]
 
@@ -25,11 +26,11 @@ class Directive:
     """One directive of a block, such as `ip address 10.0.0.1/24`.
 
     `many`: it may stand several times, and all count; otherwise the last one counts. Whether a peer may set it, its kind
-    of value says (`Value.from_peer`).
+    of value says (`ValueKind.from_peer`).
     """
 
     key: str
-    value: Value
+    value: ValueKind
     help: str
     many: bool = False
 
@@ -151,13 +152,13 @@ class Running:
 def _blocks_read(words: str, document: Document) -> tuple[Block, ...]:
     """The blocks that are switched on of the service in `words`; with a directive there, those that have it, and only it."""
     name, _, key = words.partition(" ")
-    blocks = [block for block in document.firsts if block.name == name and block.enabled]
+    blocks = [block for block in document.first_blocks if block.name == name and block.enabled]
     if not key:
         return tuple(blocks)
-    return tuple(_with_only(key, block) for block in blocks if block.matching(key))
+    return tuple(_with_only(key, block) for block in blocks if block.occurrences(key))
 
 
 def _with_only(key: str, block: Block) -> Block:
-    kept = {line.number for line, _, _ in block.matching(key)}
+    kept = {one.line.number for one in block.occurrences(key)}
     dropped = {line.number for line in block.directives} - kept
     return replace(block, lines=tuple(line for line in block.lines if line.number not in dropped))

@@ -14,7 +14,7 @@ from firmware import files, records
 from firmware.errors import Damaged, Failure, NewerFormat
 from firmware.manifest import Entry
 from firmware.rc import document
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.store import flash, repository, snapshot
 from firmware.store.paths import NODE, Paths
@@ -41,7 +41,7 @@ class SavedState:
 
     def block(self, title: Title) -> Block | None:
         """The block of a service in it; None if there is none."""
-        return document.scan(self.config)[0].find(title)
+        return document.parse_tolerant(self.config)[0].find(title)
 
 
 def load(paths: Paths = NODE) -> SavedState:

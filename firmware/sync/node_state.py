@@ -10,7 +10,8 @@ from firmware import __version__, manifest
 from firmware.errors import Failure, Invalid
 from firmware.printable import escape, quote_path, shorten
 from firmware.rc import document
-from firmware.rc.document import Block, Document
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Context, Service
@@ -77,7 +78,7 @@ def local_state(settings: Settings, *, config: Path = Path(document.PATH), root:
     """This node's standing at this moment; everything is hashed, nothing is remembered."""
     services, unapplied, down = {}, [], []
     readable, wrong = _readable_document(config)
-    for block in readable.firsts:
+    for block in readable.first_blocks:
         service = catalog.find(block.name)
         if service is None or not block.enabled:
             continue
@@ -97,10 +98,10 @@ def local_state(settings: Settings, *, config: Path = Path(document.PATH), root:
 def _readable_document(config: Path) -> tuple[Document, str]:
     """A config.rc, as far as it can be read, and what is wrong with its form."""
     try:
-        found, wrong = document.scan(document.load(config), str(config))
+        found, wrong = document.parse_tolerant(document.read_text(config), str(config))
     except Failure as error:
         return Document(str(config), (), ()), shorten(escape(str(error)), MAX_TEXT)
-    return found, "".join(shorten(escape(f"{config}:{number}: {text}"), MAX_TEXT) for number, text in wrong[:1])
+    return found, "".join(shorten(escape(f"{config}:{error.number}: {error.text}"), MAX_TEXT) for error in wrong[:1])
 
 
 def _waiting_push() -> WaitingPush | None:

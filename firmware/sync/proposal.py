@@ -17,7 +17,7 @@ from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 from firmware.printable import quote_word
 from firmware.rc import check, document
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.services.definition import Service

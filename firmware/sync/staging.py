@@ -187,5 +187,5 @@ def _inode(path: Path) -> int:
 
 def current_content(stage: Stage) -> Content:
     """What the service is now."""
-    block = document.read(stage.config).only(Title.parse(stage.title))
+    block = document.read(stage.config).find_unique(Title.parse(stage.title))
     return content.read(stage.service, block)

@@ -1,6 +1,6 @@
 """Packet filter rules and the table of connections."""
 
-from firmware.rc.values import TEXT, below
+from firmware.rc.values import TEXT, path_below
 from firmware.services.definition import Directive, Service
 
 SERVICE = Service(
@@ -8,7 +8,7 @@ SERVICE = Service(
     summary="packet filter",
     owns="/etc/firewall",
     directives=(
-        Directive("confdir", below("/etc/firewall"), "the directory with the rules"),
+        Directive("confdir", path_below("/etc/firewall"), "the directory with the rules"),
         Directive("conntrack", TEXT, "a setting of the table of connections, such as `max 65536`", many=True),
     ),
 )

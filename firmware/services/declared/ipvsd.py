@@ -1,11 +1,11 @@
 """The layer 4 load balancer (the LB Layer4 tab)."""
 
-from firmware.rc.values import below
+from firmware.rc.values import path_below
 from firmware.services.definition import Directive, Service
 
 SERVICE = Service(
     name="ipvsd",
     summary="layer 4 load balancer",
     owns="/etc/ipvsd",
-    directives=(Directive("config", below("/etc/ipvsd"), "its configuration file"),),
+    directives=(Directive("config", path_below("/etc/ipvsd"), "its configuration file"),),
 )

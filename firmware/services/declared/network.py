@@ -1,6 +1,6 @@
 """An interface and its addresses; the instance is its name (eth0, eth0.100, wg0)."""
 
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.rc.values import (
     ADDRESS6_WITH_PREFIX,
     ADDRESS_WITH_PREFIX,
@@ -17,8 +17,8 @@ from firmware.rc.values import (
     SYSCTL,
     TEXT,
     VIRTUAL_ADDRESS,
-    each,
-    either,
+    any_of,
+    list_of,
     number,
     one_of,
 )
@@ -73,7 +73,9 @@ def _link(block: Block) -> list[Argv]:
     options = [(key, block.value(key)) for key in ("mtu",) if block.value(key)]
     if lladdr := block.value("lladdr"):
         options.append(("address", lladdr))
-    options += [(key, "on" if block.flag(key, True) else "off") for key in ("arp", "multicast") if block.matching(key)]
+    options += [
+        (key, "on" if block.flag(key, True) else "off") for key in ("arp", "multicast") if block.occurrences(key)
+    ]
     return [*([*command, key, value] for key, value in options), [*command, "up"]]
 
 
@@ -106,7 +108,7 @@ SERVICE = Service(
     directives=(
         Directive("type", one_of("bonding", "bridge", "tun", "tap", "wg"), "the kind of a virtual interface"),
         Directive("auto", FLAG, "negotiate speed and duplex"),
-        Directive("speed", either(one_of("auto"), number(1, 1000000)), "in Mbit/s"),
+        Directive("speed", any_of(one_of("auto"), number(1, 1000000)), "in Mbit/s"),
         Directive("duplex", one_of("full", "half", "auto"), "duplex mode"),
         Directive("media", TEXT, "the connector or medium to use"),
         Directive("mtu", number(68, 65536), "the largest packet, in bytes"),
@@ -123,11 +125,13 @@ SERVICE = Service(
         Directive("ip6 rule", RULE, "a rule that chooses a routing table", many=True),
         Directive("ip6 autoconfig", FLAG, "take an address from router advertisements"),
         Directive("ip6 dhcp", FLAG, "ask a DHCPv6 server for the address"),
-        Directive("vrrp address", each(VIRTUAL_ADDRESS), "addresses that the active node of the pair holds", many=True),
+        Directive(
+            "vrrp address", list_of(VIRTUAL_ADDRESS), "addresses that the active node of the pair holds", many=True
+        ),
         Directive("vrrp prio", number(1, 254), "the priority of this node; the highest is active"),
         Directive("vrrp id", number(1, 255), "the virtual router's number on this network"),
         Directive("vrrp garp", number(0, 86400), "seconds between gratuitous ARPs of the active node"),
-        Directive("slave", each(INTERFACE), "the interfaces below a bond or a bridge", many=True),
+        Directive("slave", list_of(INTERFACE), "the interfaces below a bond or a bridge", many=True),
         Directive("bonding mode", TEXT, "how the slaves share the load (active-backup, 802.3ad, …)"),
         Directive("bonding primary", INTERFACE, "the slave that is used when it can be"),
         *(Directive(f"bonding {option}", TEXT, "an option of the bonding driver") for option in _BONDING),

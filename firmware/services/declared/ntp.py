@@ -1,6 +1,6 @@
 """The time of day."""
 
-from firmware.rc.values import HOST, below
+from firmware.rc.values import HOST, path_below
 from firmware.services.definition import Directive, Service
 
 SERVICE = Service(
@@ -8,7 +8,7 @@ SERVICE = Service(
     summary="time from other servers",
     owns="/etc/ntp",
     directives=(
-        Directive("config", below("/etc/ntp"), "its configuration file"),
+        Directive("config", path_below("/etc/ntp"), "its configuration file"),
         Directive("server", HOST, "a server to take the time from", many=True),
     ),
 )

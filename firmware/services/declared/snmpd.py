@@ -1,6 +1,6 @@
 """Figures for a network management station."""
 
-from firmware.rc.values import ADDRESS, NETWORK, PORT, TEXT, either, one_of
+from firmware.rc.values import ADDRESS, NETWORK, PORT, TEXT, any_of, one_of
 from firmware.services.definition import Directive, Service
 
 SERVICE = Service(
@@ -8,7 +8,7 @@ SERVICE = Service(
     summary="figures over SNMP",
     owns="/etc/snmpd",
     directives=(
-        Directive("network", either(one_of("default"), NETWORK), "a network that may ask", many=True),
+        Directive("network", any_of(one_of("default"), NETWORK), "a network that may ask", many=True),
         Directive("community", TEXT, "the word that those who ask must give"),
         Directive("listen", ADDRESS, "an address to listen on; without one, all", many=True),
         Directive("port", PORT, "the UDP port"),

@@ -6,8 +6,8 @@ who are logged in stay so either way, and after a restart a new process proves t
 
 import os
 
-from firmware.rc.document import Block
-from firmware.rc.values import ADDRESS, PORT, below
+from firmware.rc.block import Block
+from firmware.rc.values import ADDRESS, PORT, path_below
 from firmware.services import ready
 from firmware.services.definition import Argv, Context, Directive, Service
 
@@ -41,7 +41,7 @@ SERVICE = Service(
     setup=setup,
     ready=lambda _, pid: ready.port_problem(pid),
     directives=(
-        Directive("config", below("/etc/ssh"), "its configuration file"),
+        Directive("config", path_below("/etc/ssh"), "its configuration file"),
         Directive("port", PORT, "the TCP port", many=True),
         Directive("listen", ADDRESS, "an address to listen on; without one, all", many=True),
     ),

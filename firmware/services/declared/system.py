@@ -2,8 +2,8 @@
 
 import os
 
-from firmware.rc.document import Block
-from firmware.rc.values import CLOCK, CONSOLE, HOST, MODULE, SYSCTL, each, number
+from firmware.rc.block import Block
+from firmware.rc.values import CLOCK, CONSOLE, HOST, MODULE, SYSCTL, list_of, number
 from firmware.services.definition import Argv, Context, Directive, Service
 
 
@@ -37,6 +37,8 @@ SERVICE = Service(
         Directive("sysctl", SYSCTL, "a kernel setting", many=True),
         Directive("rtc", CLOCK, "how the hardware clock runs (utc or local), or its device"),
         Directive("vt_consoles", number(0, 12), "how many virtual consoles have a login"),
-        Directive("extra_consoles", each(CONSOLE), "serial consoles with a login, DEVICE:SPEED[:TERMINAL]", many=True),
+        Directive(
+            "extra_consoles", list_of(CONSOLE), "serial consoles with a login, DEVICE:SPEED[:TERMINAL]", many=True
+        ),
     ),
 )

@@ -1,6 +1,6 @@
 """Which of a pair of nodes holds the virtual addresses."""
 
-from firmware.rc.values import COMMAND, INTERFACE, NAME, each
+from firmware.rc.values import COMMAND, INTERFACE, NAME, list_of
 from firmware.services.definition import Directive, Service
 
 SERVICE = Service(
@@ -11,9 +11,9 @@ SERVICE = Service(
     reads=("network vrrp",),
     stays="its priorities and interfaces belong to this node",
     directives=(
-        Directive("group", each(INTERFACE), "interfaces whose addresses move together", many=True),
+        Directive("group", list_of(INTERFACE), "interfaces whose addresses move together", many=True),
         Directive("notify", COMMAND, "a program to run when the state changes"),
-        Directive("track_svc", each(NAME), "services without which this node gives up its addresses", many=True),
-        Directive("track_mgt", each(NAME), "services of the administration that are watched", many=True),
+        Directive("track_svc", list_of(NAME), "services without which this node gives up its addresses", many=True),
+        Directive("track_mgt", list_of(NAME), "services of the administration that are watched", many=True),
     ),
 )

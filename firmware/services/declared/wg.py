@@ -1,6 +1,6 @@
 """A peer of a WireGuard interface, which `service network wg0` sets up."""
 
-from firmware.rc.values import ENDPOINT, INTERFACE, KEY, NETWORKS, either, number, one_of
+from firmware.rc.values import ENDPOINT, INTERFACE, KEY, NETWORKS, any_of, number, one_of
 from firmware.services.definition import Directive, Service
 
 SERVICE = Service(
@@ -14,6 +14,6 @@ SERVICE = Service(
         Directive("public_key", KEY, "the peer's public key"),
         Directive("endpoint", ENDPOINT, "where the peer listens"),
         Directive("allowed_ips", NETWORKS, "the networks behind the peer", many=True),
-        Directive("keepalive", either(one_of("off"), number(0, 65535)), "seconds between keep-alives"),
+        Directive("keepalive", any_of(one_of("off"), number(0, 65535)), "seconds between keep-alives"),
     ),
 )

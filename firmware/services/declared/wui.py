@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.rc.values import ADDRESS, FLAG, PORT
 from firmware.services import ready
 from firmware.services.definition import Account, Argv, Context, Directive, Service

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from firmware.rc import check, values
 from firmware.rc.document import parse
-from firmware.rc.values import Value
+from firmware.rc.values import ValueKind
 from firmware.services import catalog
 from firmware.services.definition import Directive, Service
 
@@ -205,7 +205,7 @@ service sshd two
 
 def test_a_document_is_checked_like_its_text() -> None:
     text = "service haproxy\n x\n y\nservice nothing\n"
-    assert check.problems(parse(text, "F"), catalog.find, catalog.names()) == problems(text, "F") != []
+    assert check.document_problems(parse(text, "F"), catalog.find, catalog.names()) == problems(text, "F") != []
 
 
 def test_a_value_may_be_missing_only_after_no() -> None:
@@ -231,7 +231,7 @@ def test_one_title_may_stand_once_even_switched_off_or_implicit() -> None:
 
 def test_an_instance_may_be_required() -> None:
     only = Service(name="only", summary="", instances="required")
-    assert check.problems(parse("service only\nservice only a\n"), {"only": only}.get) == [
+    assert check.document_problems(parse("service only\nservice only a\n"), {"only": only}.get) == [
         "/etc/config.rc:1: service only needs an instance"
     ]
 
@@ -286,9 +286,9 @@ def test_nothing_that_a_peer_may_set_can_be_a_program_or_a_path_outside_the_serv
 
 
 @pytest.mark.parametrize("value", [values.COMMAND, values.PATH, values.SYSCTL, values.MODULE, values.PROCESS])
-def test_a_service_cannot_take_a_program_from_a_peer_however_it_declares_the_directive(value: Value) -> None:
+def test_a_service_cannot_take_a_program_from_a_peer_however_it_declares_the_directive(value: ValueKind) -> None:
     hook = Directive("hook", value, "", many=True)
-    mixed = Directive("mixed", values.either(values.FLAG, values.each(value)), "")
+    mixed = Directive("mixed", values.any_of(values.FLAG, values.list_of(value)), "")
     made = Service(name="made", summary="", directives=(hook, mixed))
     block = parse("service made\n hook /bin/sh\n no mixed\n").blocks[0]
     assert len(check.peer_problems(block, made)) == 2
@@ -361,7 +361,7 @@ def test_a_file_of_junk_is_checked_in_linear_time() -> None:
         found = problems(text)
         end = time.process_time()
         assert len(found) == count
-        assert sum("did you mean" in problem for problem in found) == check.SUGGESTIONS
+        assert sum("did you mean" in problem for problem in found) == check.MAX_SUGGESTIONS
         return end - start
 
     assert seconds(16_000) < 24 * seconds(2_000)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from firmware.errors import Failure, Invalid
 from firmware.rc import edit
-from firmware.rc.document import Document, Line, parse, read
+from firmware.rc.block import Line
+from firmware.rc.document import Document, parse, read
 from firmware.rc.title import Title
 
 VALUE = st.text(st.characters(exclude_characters="\n\0", exclude_categories=["Cs"]), max_size=12).filter(
@@ -48,7 +49,7 @@ def documents(draw: st.DrawFn) -> Document:
 
 
 def single(document: Document, key: str) -> Line:
-    [(line, _, _)] = document.section(Title("network", "eth0")).matching(key)
+    [line] = [one.line for one in document.require(Title("network", "eth0")).occurrences(key)]
     return line
 
 
@@ -62,13 +63,13 @@ def without_end(text: str) -> str:
 
 @given(documents(), st.sampled_from(["ip address", "mtu"]), st.lists(VALUE))
 def test_assign_touches_its_line_only(document: Document, key: str, values: list[str]) -> None:
-    assume(len(document.section(Title("network", "eth0")).matching(key)) == 1)
+    assume(len(document.require(Title("network", "eth0")).occurrences(key)) == 1)
     old = single(document, key)
-    new = edit.assign(document, Title("network", "eth0"), key, values)
+    new = edit.set_values(document, Title("network", "eth0"), key, values)
     assert [line.text for line in new.lines if line.number != old.number] == [
         line.text for line in document.lines if line.number != old.number
     ]
-    assert new.section(Title("network", "eth0")).values(key) == [tuple(values)]
+    assert new.require(Title("network", "eth0")).values(key) == [tuple(values)]
     changed = single(new, key).text
     assert changed[: len(changed) - len(changed.lstrip())] == old.text[: len(old.text) - len(old.text.lstrip())]
     assert changed.endswith(
@@ -78,19 +79,19 @@ def test_assign_touches_its_line_only(document: Document, key: str, values: list
 
 @given(documents(), st.sampled_from(["ip address", "mtu", "other"]), st.lists(VALUE), st.booleans())
 def test_add_touches_no_other_line(document: Document, key: str, values: list[str], negated: bool) -> None:
-    new = edit.add(document, Title("network", "eth0"), key, values, negated=negated)
+    new = edit.add_directive(document, Title("network", "eth0"), key, values, negated=negated)
     old_texts, new_texts = texts(document), texts(new)
     [at] = [place for place in range(len(new_texts)) if _gone(new_texts, place) == [*map(without_end, old_texts)]][-1:]
     assert new.lines[at].words == (*(["no"] if negated else []), *key.split(), *values)
-    assert new.lines[at] in new.section(Title("network", "eth0")).lines
+    assert new.lines[at] in new.require(Title("network", "eth0")).lines
     assert "".join(new_texts[:at] + new_texts[at + 1 :]).startswith("".join(old_texts[:at]))
     if document.text.endswith("\n"):
         assert new_texts[:at] + new_texts[at + 1 :] == old_texts
         assert new_texts[at].endswith("\n")
     else:
         assert not new.text.endswith("\n")
-    same = document.section(Title("network", "eth0")).matching(key)
-    before = same[-1][0] if same else document.section(Title("network", "eth0")).lines[-1]
+    same = document.require(Title("network", "eth0")).occurrences(key)
+    before = same[-1].line if same else document.require(Title("network", "eth0")).lines[-1]
     assert at == before.number
 
 
@@ -100,28 +101,28 @@ def _gone(parts: Sequence[str], place: int) -> list[str]:
 
 @given(documents(), st.sampled_from(["ip address", "mtu", "autostart"]))
 def test_delete_takes_all_lines_of_a_key_and_no_other(document: Document, key: str) -> None:
-    found = [line for line, _, _ in document.section(Title("network", "eth0")).matching(key)]
+    found = [one.line for one in document.require(Title("network", "eth0")).occurrences(key)]
     assume(found)
-    new = edit.delete(document, Title("network", "eth0"), key)
+    new = edit.delete_directive(document, Title("network", "eth0"), key)
     assert texts(new) == [line.text for line in document.lines if line not in found]
-    assert new.section(Title("network", "eth0")).matching(key) == []
+    assert new.require(Title("network", "eth0")).occurrences(key) == []
 
 
 @given(documents(), st.sampled_from(["ip address", "mtu"]))
 def test_delete_of_a_value_takes_the_lines_with_that_value(document: Document, key: str) -> None:
-    found = [match for match in document.section(Title("network", "eth0")).matching(key) if match[2]]
+    found = [match for match in document.require(Title("network", "eth0")).occurrences(key) if match.values]
     assume(found)
-    value = found[0][2]
-    new = edit.delete(document, Title("network", "eth0"), key, value)
-    gone = [line for line, _, words in found if words == value]
+    value = found[0].values
+    new = edit.delete_directive(document, Title("network", "eth0"), key, value)
+    gone = [match.line for match in found if match.values == value]
     assert texts(new) == [line.text for line in document.lines if line not in gone]
 
 
 @given(documents(), st.booleans())
 def test_autostart_is_what_it_was_set_to(document: Document, on: bool) -> None:
-    old = document.section(Title("network", "eth0"))
-    new = edit.autostart(document, Title("network", "eth0"), on)
-    assert new.section(Title("network", "eth0")).flag("autostart", True) is on
+    old = document.require(Title("network", "eth0"))
+    new = edit.set_autostart(document, Title("network", "eth0"), on)
+    assert new.require(Title("network", "eth0")).flag("autostart", True) is on
     if old.flag("autostart", True) is on:
         assert new is document
     assert _without_autostart(new) == _without_autostart(document)
@@ -131,24 +132,24 @@ def test_autostart_is_what_it_was_set_to(document: Document, on: bool) -> None:
 
 
 def _without_autostart(document: Document) -> list[str]:
-    own = [line for line, _, _ in document.section(Title("network", "eth0")).matching("autostart")]
+    own = [one.line for one in document.require(Title("network", "eth0")).occurrences("autostart")]
     return [without_end(line.text) for line in document.lines if line not in own]
 
 
 @given(documents(), documents())
 def test_a_block_can_be_put_into_another_document(document: Document, other: Document) -> None:
-    wanted = other.section(Title("network", "eth0"))
+    wanted = other.require(Title("network", "eth0"))
     new = edit.replace_block(document, Title("network", "eth0"), wanted.text)
-    assert new.section(Title("network", "eth0")).statements == wanted.statements
+    assert new.require(Title("network", "eth0")).statements == wanted.statements
     assert _others(new) == _others(document)
     assert new.text.startswith(
-        "".join(texts(document)[: document.section(Title("network", "eth0")).lines[0].number - 1])
+        "".join(texts(document)[: document.require(Title("network", "eth0")).lines[0].number - 1])
     )
 
 
 @given(documents())
 def test_a_block_can_be_taken_away_and_put_at_the_end(document: Document) -> None:
-    old = document.section(Title("network", "eth0"))
+    old = document.require(Title("network", "eth0"))
     gone = edit.replace_block(document, Title("network", "eth0"), " \n# nothing\n")
     assert gone.find(Title("network", "eth0")) is None
     assert texts(gone) == [line.text for line in document.lines if line not in old.lines]
@@ -179,21 +180,21 @@ BEFORE = (
 @pytest.mark.parametrize(
     ("edited", "line", "text"),
     [
-        (lambda d: edit.assign(d, Title("network", "eth0"), "ip address", ["10.0.0.2/8", "secondary"]), 3,
+        (lambda d: edit.set_values(d, Title("network", "eth0"), "ip address", ["10.0.0.2/8", "secondary"]), 3,
          "\tip   address  10.0.0.2/8 secondary   # first\r\n"),
-        (lambda d: edit.assign(d, Title("network", "eth0"), "mtu", ["9000"]), 4, "\tmtu 9000\n"),
-        (lambda d: edit.assign(d, Title("network", "eth0"), "arp", ["on"]), 5, "  arp on # x\n"),
-        (lambda d: edit.assign(d, Title("network", "eth0"), "mtu", []), 4, "\tmtu\n"),
-        (lambda d: edit.assign(d, Title("network", "eth0"), "mtu", ["", "a b", "#", "it's", '"']), 4,
+        (lambda d: edit.set_values(d, Title("network", "eth0"), "mtu", ["9000"]), 4, "\tmtu 9000\n"),
+        (lambda d: edit.set_values(d, Title("network", "eth0"), "arp", ["on"]), 5, "  arp on # x\n"),
+        (lambda d: edit.set_values(d, Title("network", "eth0"), "mtu", []), 4, "\tmtu\n"),
+        (lambda d: edit.set_values(d, Title("network", "eth0"), "mtu", ["", "a b", "#", "it's", '"']), 4,
          "\tmtu \"\" \"a b\" \"#\" \"it's\" '\"'\n"),
-        (lambda d: edit.add(d, Title("network", "eth0"), "ip address", ["10.0.0.2/24"]), 4, "\tip address 10.0.0.2/24\r\n"),
-        (lambda d: edit.add(d, Title("network", "eth0"), "speed", ["1000"]), 6, "  speed 1000\n"),
-        (lambda d: edit.add(d, Title("haproxy"), "config", ["/x"]), 10, "\tconfig /x\n"),
-        (lambda d: edit.delete(d, Title("network", "eth0"), "arp"), 5, ""),
-        (lambda d: edit.delete(d, Title("network", "eth0"), "ip address", ["10.0.0.1/24"]), 3, ""),
-        (lambda d: edit.autostart(d, Title("csyncd"), True), 8, ""),
-        (lambda d: edit.autostart(d, Title("haproxy"), False), 10, "\tno autostart\n"),
-        (lambda d: edit.autostart(d, Title("network", "eth0"), False), 6, "  no autostart\n"),
+        (lambda d: edit.add_directive(d, Title("network", "eth0"), "ip address", ["10.0.0.2/24"]), 4, "\tip address 10.0.0.2/24\r\n"),
+        (lambda d: edit.add_directive(d, Title("network", "eth0"), "speed", ["1000"]), 6, "  speed 1000\n"),
+        (lambda d: edit.add_directive(d, Title("haproxy"), "config", ["/x"]), 10, "\tconfig /x\n"),
+        (lambda d: edit.delete_directive(d, Title("network", "eth0"), "arp"), 5, ""),
+        (lambda d: edit.delete_directive(d, Title("network", "eth0"), "ip address", ["10.0.0.1/24"]), 3, ""),
+        (lambda d: edit.set_autostart(d, Title("csyncd"), True), 8, ""),
+        (lambda d: edit.set_autostart(d, Title("haproxy"), False), 10, "\tno autostart\n"),
+        (lambda d: edit.set_autostart(d, Title("network", "eth0"), False), 6, "  no autostart\n"),
     ],
 )  # fmt: skip
 def test_an_edit_by_example(edited: object, line: int, text: str) -> None:
@@ -206,56 +207,59 @@ def test_an_edit_by_example(edited: object, line: int, text: str) -> None:
 
 def test_a_flag_that_was_on_is_switched_off_in_its_place() -> None:
     document = parse("service a\n  autostart on # yes\n x\n")
-    off = edit.autostart(document, Title("a"), False)
+    off = edit.set_autostart(document, Title("a"), False)
     assert off.text == "service a\n  no autostart # yes\n x\n"
-    assert edit.autostart(off, Title("a"), True).text == "service a\n x\n"
+    assert edit.set_autostart(off, Title("a"), True).text == "service a\n x\n"
     both = parse("service a\n autostart on\n no autostart\n autostart off\n")
-    assert edit.autostart(both, Title("a"), True).text == "service a\n autostart on\n"
+    assert edit.set_autostart(both, Title("a"), True).text == "service a\n autostart on\n"
 
 
 def test_the_same_value_changes_nothing_not_even_its_quotes() -> None:
     document = parse("service a\n x  'y'  z\n")
-    assert edit.assign(document, Title("a"), "x", ["y", "z"]) is document
+    assert edit.set_values(document, Title("a"), "x", ["y", "z"]) is document
 
 
 def test_an_edit_at_an_end_without_a_newline() -> None:
-    assert edit.add(parse("service a"), Title("a"), "x", ["1"]).text == "service a\n\tx 1"
+    assert edit.add_directive(parse("service a"), Title("a"), "x", ["1"]).text == "service a\n\tx 1"
     assert (
-        edit.add(parse("service b\r\nservice a\r\n\tx 1"), Title("a"), "y", []).text
+        edit.add_directive(parse("service b\r\nservice a\r\n\tx 1"), Title("a"), "y", []).text
         == "service b\r\nservice a\r\n\tx 1\r\n\ty"
     )
-    assert edit.assign(parse("service a\n x 1"), Title("a"), "x", ["2"]).text == "service a\n x 2"
-    assert edit.delete(parse("service a\n x 1"), Title("a"), "x").text == "service a\n"
+    assert edit.set_values(parse("service a\n x 1"), Title("a"), "x", ["2"]).text == "service a\n x 2"
+    assert edit.delete_directive(parse("service a\n x 1"), Title("a"), "x").text == "service a\n"
 
 
 def test_a_new_line_is_indented_like_its_neighbour() -> None:
     document = parse("service a\n\tx\nservice wg\n  interface wg0\nservice b\n")
-    assert edit.add(document, Title("wg"), "keepalive", ["5"]).lines[4].text == "  keepalive 5\n"
-    assert edit.add(document, Title("b"), "y", []).lines[5].text == "\ty\n"
+    assert edit.add_directive(document, Title("wg"), "keepalive", ["5"]).lines[4].text == "  keepalive 5\n"
+    assert edit.add_directive(document, Title("b"), "y", []).lines[5].text == "\ty\n"
 
 
 def test_a_byte_order_mark_stays_where_it_is() -> None:
     document = parse("\ufeffhostname a\n")
-    assert edit.assign(document, Title("system"), "hostname", ["b"]).text == "\ufeffhostname b\n"
-    assert edit.add(document, Title("system"), "rtc", ["utc"]).text == "\ufeffhostname a\nrtc utc\n"
+    assert edit.set_values(document, Title("system"), "hostname", ["b"]).text == "\ufeffhostname b\n"
+    assert edit.add_directive(document, Title("system"), "rtc", ["utc"]).text == "\ufeffhostname a\nrtc utc\n"
 
 
 @pytest.mark.parametrize(
     ("edited", "message"),
     [
-        (lambda d: edit.assign(d, Title("vrrp"), "x", ["1"]), "FILE: vrrp: No matching section found"),
-        (lambda d: edit.add(d, Title("network", "eth1"), "x", ["1"]), "FILE: network.eth1: No matching section found"),
-        (lambda d: edit.delete(d, Title("vrrp"), "x"), "FILE: vrrp: No matching section found"),
-        (lambda d: edit.autostart(d, Title("vrrp"), True), "FILE: vrrp: No matching section found"),
-        (lambda d: edit.assign(d, Title("a"), "x", ["1"]), "FILE: a.x: Multiple matching variables"),
-        (lambda d: edit.delete(d, Title("a"), "z"), "FILE: a.z: No matching variable"),
-        (lambda d: edit.delete(d, Title("a"), "x", ["3"]), "FILE: a.x 3: No matching variable"),
-        (lambda d: edit.assign(d, Title("a"), "y", ["a\nservice b"]), "is one line without NUL bytes"),
-        (lambda d: edit.assign(d, Title("a"), "y", ["a\0"]), "is one line without NUL bytes"),
-        (lambda d: edit.assign(d, Title("a"), "y", ["\udcff"]), "not UTF-8"),
-        (lambda d: edit.add(d, Title("a"), "y", ["'\""]), "not both"),
-        (lambda d: edit.add(d, Title("a"), "service", ["b"]), "other services would change with it"),
-        (lambda d: edit.add(d, Title("a"), "interface", ["b"]), "other services would change with it"),
+        (lambda d: edit.set_values(d, Title("vrrp"), "x", ["1"]), "FILE: vrrp: No matching section found"),
+        (
+            lambda d: edit.add_directive(d, Title("network", "eth1"), "x", ["1"]),
+            "FILE: network.eth1: No matching section found",
+        ),
+        (lambda d: edit.delete_directive(d, Title("vrrp"), "x"), "FILE: vrrp: No matching section found"),
+        (lambda d: edit.set_autostart(d, Title("vrrp"), True), "FILE: vrrp: No matching section found"),
+        (lambda d: edit.set_values(d, Title("a"), "x", ["1"]), "FILE: a.x: Multiple matching variables"),
+        (lambda d: edit.delete_directive(d, Title("a"), "z"), "FILE: a.z: No matching variable"),
+        (lambda d: edit.delete_directive(d, Title("a"), "x", ["3"]), "FILE: a.x 3: No matching variable"),
+        (lambda d: edit.set_values(d, Title("a"), "y", ["a\nservice b"]), "is one line without NUL bytes"),
+        (lambda d: edit.set_values(d, Title("a"), "y", ["a\0"]), "is one line without NUL bytes"),
+        (lambda d: edit.set_values(d, Title("a"), "y", ["\udcff"]), "not UTF-8"),
+        (lambda d: edit.add_directive(d, Title("a"), "y", ["'\""]), "not both"),
+        (lambda d: edit.add_directive(d, Title("a"), "service", ["b"]), "other services would change with it"),
+        (lambda d: edit.add_directive(d, Title("a"), "interface", ["b"]), "other services would change with it"),
     ],
 )
 def test_what_cannot_be_done_is_refused(edited: object, message: str) -> None:
@@ -331,7 +335,7 @@ def test_writing_keeps_mode_and_owner(tmp_path: Path) -> None:
     path.chmod(0o640)
     owner = (1234, 4321) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
     os.chown(path, *owner)
-    edit.write(edit.assign(read(path), Title("a"), "x", ["ü"]), path)
+    edit.write(edit.set_values(read(path), Title("a"), "x", ["ü"]), path)
     status = path.stat()
     assert path.read_bytes() == "service a\r\n x ü\n".encode()
     assert (status.st_mode & 0o7777, status.st_uid, status.st_gid) == (0o640, *owner)
@@ -355,6 +359,6 @@ def test_a_full_disk_leaves_the_file_alone(tmp_path: Path, monkeypatch: pytest.M
 def test_assign_adds_what_is_not_there() -> None:
     document = parse("service wui\n\ttls off\nservice sshd\n")
     assert (
-        edit.assign(document, Title("wui"), "port", ["8443"]).text
+        edit.set_values(document, Title("wui"), "port", ["8443"]).text
         == "service wui\n\ttls off\n\tport 8443\nservice sshd\n"
     )

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.rc import values
-from firmware.rc.values import Value
+from firmware.rc.values import ValueKind
 
-KINDS = [kind for kind in vars(values).values() if isinstance(kind, Value)]
+KINDS = [kind for kind in vars(values).values() if isinstance(kind, ValueKind)]
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ KINDS = [kind for kind in vars(values).values() if isinstance(kind, Value)]
             ["", "etc/x", "/etc/../x", "/etc//x", "/etc/.", "/", "/a /b", "/" + "a/" * 3000 + "a"],
         ),
         (
-            values.below("/etc/ssh"),
+            values.path_below("/etc/ssh"),
             ["/etc/ssh/x", "/etc/ssh/d/x"],
             ["/etc/ssh", "/etc/sshd/x", "/etc/ssh/../shadow", "/etc/ssh/", "x"],
         ),
@@ -146,12 +146,12 @@ KINDS = [kind for kind in vars(values).values() if isinstance(kind, Value)]
         ),
         (values.CPUS, ["0x3", "0", "0,2-3"], ["", "0x", "0xg", "a", "1-", "1-2-3", ","]),
         (values.SECONDS, ["0", "5"], ["", "5s", "86401"]),
-        (values.each(values.INTERFACE), ["eth0", "eth1 eth2"], ["", "eth1 eth/2"]),
-        (values.either(values.one_of("auto"), values.number(1, 9)), ["auto", "5"], ["", "10", "auto 5"]),
+        (values.list_of(values.INTERFACE), ["eth0", "eth1 eth2"], ["", "eth1 eth/2"]),
+        (values.any_of(values.one_of("auto"), values.number(1, 9)), ["auto", "5"], ["", "10", "auto 5"]),
     ],
-    ids=lambda value: value.name if isinstance(value, Value) else "",
+    ids=lambda value: value.name if isinstance(value, ValueKind) else "",
 )
-def test_kind(kind: Value, good: list[str], bad: list[str]) -> None:
+def test_kind(kind: ValueKind, good: list[str], bad: list[str]) -> None:
     assert {text: kind.problem(tuple(text.split())) for text in good} == dict.fromkeys(good, "")
     assert [text for text in bad if not kind.problem(tuple(text.split(" ")) if text else ())] == []
 
@@ -164,7 +164,7 @@ def test_a_problem_names_the_word() -> None:
     assert values.ENDPOINT.problem(("::1:5",)) == "'::1:5': an IPv6 address stands in brackets: [ADDRESS]:PORT"
     assert values.ADDRESS6_WITH_PREFIX.problem(("x",)).endswith("such as 2001:db8::1/64")
     assert values.ADDRESS_WITH_PREFIX.problem(("x",)).endswith("such as 192.0.2.1/24")
-    either = values.either(values.one_of("auto"), values.PORT)
+    either = values.any_of(values.one_of("auto"), values.PORT)
     assert either.problem(("x", "y")) == "'x y' is not auto or a port from 1 to 65535"
     assert either.problem(()) == "a value is missing: auto or a port from 1 to 65535"
     assert len(values.HOST.problem(("x y" * 1_000_000,))) < 200
@@ -176,5 +176,5 @@ def test_a_problem_is_one_line_of_visible_characters() -> None:
 
 
 @given(st.sampled_from(KINDS), st.lists(st.text() | st.text(st.sampled_from("0123456789.:/=[],-x%a "))).map(tuple))
-def test_a_kind_answers_for_any_words(kind: Value, words: tuple[str, ...]) -> None:
+def test_a_kind_answers_for_any_words(kind: ValueKind, words: tuple[str, ...]) -> None:
     assert isinstance(kind.problem(words), str)

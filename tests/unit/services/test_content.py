@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from firmware.errors import Refused
 from firmware.rc import document
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.services import applied, content, directories
 from firmware.services.definition import Context, Service
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from firmware import manifest, native
 from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
-from firmware.rc.document import Block
+from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.store import apply, changes, generations, repository, restore, rules, saved_state, snapshot
 from firmware.store.paths import Paths

@@ -4,8 +4,8 @@ A reload is asked for by signal; whether it worked, only the master knows. It is
 answers through it has taken over; `failed` counts the reloads since the last good one, and the old worker serves on.
 """
 
-from firmware.rc.document import Block
-from firmware.rc.values import below
+from firmware.rc.block import Block
+from firmware.rc.values import path_below
 from firmware.services.declared.haproxy import configuration, master
 from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Running, Service
 
@@ -93,5 +93,5 @@ SERVICE = Service(
     runtime_directories=("/run/haproxy",),
     ready=lambda _, pid: "" if master.worker_pid(master.SOCKET) else f"no worker answers at {master.SOCKET}",
     reload=reload,
-    directives=(Directive("config", below("/etc/haproxy"), "its configuration file"),),
+    directives=(Directive("config", path_below("/etc/haproxy"), "its configuration file"),),
 )

@@ -5,8 +5,8 @@ s6-log, which sorts it into files (see `rules`) and keeps every one bounded; wit
 memory, for `logread`, and nothing is sorted.
 """
 
-from firmware.rc.document import Block
-from firmware.rc.values import SERVER, below, number
+from firmware.rc.block import Block
+from firmware.rc.values import SERVER, number, path_below
 from firmware.services import ready
 from firmware.services.declared.syslogd import rules
 from firmware.services.definition import Account, Argv, Context, Directive, Service
@@ -71,7 +71,7 @@ SERVICE = Service(
     sorts=sorts,
     ready=lambda _, pid: ready.socket_problem(SOCKET),
     directives=(
-        Directive("config", below("/etc/syslogd"), "its configuration file: which message goes where"),
+        Directive("config", path_below("/etc/syslogd"), "its configuration file: which message goes where"),
         Directive("remote", SERVER, "a server that gets every message too; UDP port 514 unless given", many=True),
         Directive("size", number(0, 1048576, "kB"), "a log file begins anew at this many kB"),
         Directive("rotate", number(0, 99), "how many old log files are kept"),
