@@ -12,6 +12,7 @@ from typing import Any
 
 import h11
 
+from firmware import log
 from firmware.http11.client import parse_without_blocking
 from firmware.http11.json_body import Json
 from firmware.http11.quota import HttpRefusal, Quota, refuse_after
@@ -138,7 +139,7 @@ async def _call_handler(handler: Handler, request: Request) -> Response:
     try:
         return await handler(request)
     except Exception as error:  # a bug in one answer is said, to us with its place, and ends no other
-        traceback.print_exc()
+        log.line(traceback.format_exc().rstrip())
         return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {shorten(str(error))}"})
 
 

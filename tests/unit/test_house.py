@@ -1,6 +1,10 @@
-"""The rules of the house: imports run downward, each foreign package stands behind one module, one place runs programs."""
+"""The rules of the house: imports run downward, each foreign package stands behind one module, one place runs programs,
+functions are short, names say what a call does, and only commands print.
+"""
 
 import ast
+import re
+import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,6 +43,28 @@ BEHIND = {
     "serial": "serial_line", "subprocess": "run",
 }  # fmt: skip
 
+#: participles that do not end in -ed
+IRREGULAR = {
+    "begun", "built", "done", "drawn", "found", "given", "gone", "held", "kept", "known", "left", "lent", "made", "run",
+    "said", "sent", "set", "shown", "taken", "told", "written",
+}  # fmt: skip
+#: functions that still await a better name; nothing is added here
+NOT_YET = {
+    "_agreed", "_applied", "_audited", "_connected", "_considered", "_decided", "_delivered", "_ended", "_exchanged", "_failed",
+    "_kept", "_made", "_misused", "_settled", "_uncommented", "changed", "connected", "ended", "padded", "staged", "verified",
+}  # fmt: skip
+#: names that only look like participles, and why
+NO_PARTICIPLES = {
+    "feed": "a verb",
+    "run": "a verb",
+}
+#: who prints besides the commands, and why
+PRINTERS = {
+    "firmware.log": "it is where everybody else's lines go",
+    "firmware.__main__": "it says how it is called",
+    "firmware.services.declared.haproxy.configuration": "haproxy's checker runs it as a program of its own",
+}
+
 
 def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(TOP.rglob("*.py")):
@@ -53,6 +79,12 @@ def imported(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
             yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
 
 
 def floor(module: str) -> int:
@@ -88,6 +120,66 @@ def test_foreign_packages_stand_behind_one_module(module: str, path: Path) -> No
 @pytest.mark.parametrize("path", [path for _, path in modules()], ids=lambda path: str(path.relative_to(TOP)))
 def test_no_module_hides_a_noun(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 300
+
+
+def test_functions_fit_on_half_a_screen() -> None:
+    lengths = [(node.end_lineno or 0) - node.lineno + 1 for _, path in modules() for node in functions(path)]
+    assert statistics.median(lengths) <= 10
+
+
+def is_bare_participle(name: str) -> bool:
+    word = name.strip("_")
+    return word not in NO_PARTICIPLES and (word in IRREGULAR or re.fullmatch(r"[a-z]+ed", word) is not None)
+
+
+def test_what_a_bare_participle_is() -> None:
+    assert all(is_bare_participle(name) for name in ("settled", "_asked", "__kept", "told", "set"))
+    assert not any(is_bare_participle(name) for name in ("feed", "run", "is_settled", "recover", "require_tested"))
+
+
+@pytest.mark.parametrize(
+    ("module", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else ""
+)
+def test_no_function_is_named_by_a_bare_participle(module: str, path: Path) -> None:
+    """It does not say whether a call does something, answers something, or refuses something."""
+    names = [node.name for node in functions(path) if node.name not in NOT_YET]
+    assert [name for name in names if is_bare_participle(name)] == []
+
+
+def prints(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(func=ast.Name(id="print")):
+            return True
+        case ast.Attribute(value=ast.Name(id="sys"), attr="stdout" | "stderr" | "__stdout__" | "__stderr__"):
+            return True
+        case ast.Attribute(value=ast.Name(id="traceback"), attr="print_exc" | "print_exception" | "print_stack"):
+            return True
+        case ast.ImportFrom(module="sys", names=names):
+            return any(name.name in ("stdout", "stderr") for name in names)
+        case _:
+            return False
+
+
+def test_what_printing_is() -> None:
+    def found(text: str) -> bool:
+        return any(prints(node) for node in ast.walk(ast.parse(text)))
+
+    assert all(found(text) for text in ("print(1)", "sys.stderr.write(x)", "f(sys.stdout)", "from sys import stderr"))
+    assert not any(found(text) for text in ("log.line(x)", "sys.exit(1)", "blueprint(1)", "traceback.format_exc()"))
+
+
+@pytest.mark.parametrize(
+    ("module", "path"), list(modules()), ids=lambda value: str(value) if isinstance(value, str) else ""
+)
+def test_only_commands_print(module: str, path: Path) -> None:
+    if not f"{module}.".startswith("firmware.commands.") and module not in PRINTERS:
+        assert [node.lineno for node in ast.walk(ast.parse(path.read_text())) if prints(node)] == []
+
+
+@pytest.mark.parametrize(("one", "other"), [("store", "services"), ("services", "store")])
+def test_store_and_services_do_not_know_each_other(one: str, other: str) -> None:
+    names = [(path, name) for path in (TOP / one).rglob("*.py") for name in imported(path)]
+    assert [(str(path), name) for path, name in names if f"{name}.".startswith(f"firmware.{other}.")] == []
 
 
 @pytest.mark.parametrize(
