@@ -261,6 +261,7 @@ def test_it_is_refused_with_the_reason(before: object, sender: Sender, frame: tu
     assert says in answer.refusal
 
 
+@pytest.mark.all
 def test_bodies_of_24_mb_on_every_connection_wait_for_each_other(before: object, stage: Stage) -> None:
     kind, data = parts(
         (f"{POST}\r\n{HOST}\r\nConnection: close\r\nContent-Length: {24 * M}\r\n\r\n", 1, 0), ("A" * 65536, 384, 0)
@@ -277,6 +278,7 @@ def test_the_largest_push_is_taken(before: object, sender: Sender) -> None:
     assert answer.content["result"] == "differs"
 
 
+@pytest.mark.all
 def test_differences_that_take_seconds_each_are_not_all_looked_for(before: object, stage: Stage) -> None:
     small = "".join(f"{n}\nx\n" for n in range(99)).encode()
     files = {f"f{n}": b"x\n" * (3600 + n) for n in range(40)}
@@ -389,6 +391,7 @@ def test_what_a_peer_says_of_itself_is_no_command_to_a_terminal(stage: Stage, se
     assert "\x1b" not in stage.on(2, "csync", "status") + stage.on(2, "csync", "log")
 
 
+@pytest.mark.all
 def test_refusals_by_the_thousand_leave_the_trail_what_was_done(stage: Stage) -> None:
     done = [entry for entry in stage.json(2, "csync", "log") if entry["result"] == "applied"]
     assert done
@@ -471,6 +474,7 @@ def outlived(stage: Stage) -> Iterator[None]:
     assert memory(stage)[0] == pid
 
 
+@pytest.mark.all
 def test_a_banner_without_an_end_is_not_the_end_of_csyncd(stage: Stage) -> None:
     with outlived(stage):
         stage.on(1, "sh", "-ec", "head -c 200000 /dev/zero | tr '\\0' '\\1' >/root/banner; mkdir -p /run/sshd")
@@ -500,6 +504,7 @@ while True:
 """
 
 
+@pytest.mark.all
 def test_a_key_exchange_without_an_end_is_not_the_end_of_csyncd(stage: Stage) -> None:
     with outlived(stage):
         slow = stage.lab.start(1, "/usr/bin/python3", "-c", DRIP)

@@ -32,6 +32,17 @@ def survives(game: Game, blow: Blow) -> None:
     assert game.figures.interruptions[blow.kind] == before + 1, "the push was not interrupted there"
 
 
+@pytest.mark.all(
+    but=[
+        "push.agreed",
+        "receive.armed",
+        "receive.swapped",
+        "receive.decided",
+        "receive.recorded",
+        "confirm.answered",
+        "undo.exchanged",
+    ]
+)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_push_may_be_killed_at(step: str, game: Game) -> None:
     survives(game, disruptions.at_step(step, "kill"))

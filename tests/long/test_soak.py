@@ -43,6 +43,7 @@ def test_thirty_pushes_leave_nothing_behind_and_no_client_notices(
     assert len(told) == len(figures["node 1"]) + 1
 
 
+@pytest.mark.all
 def test_a_large_push_leaves_the_memory_as_it_was(stage: Stage) -> None:
     pids = {node: endurance.pid(stage, node) for node in (1, 2)}
     before = {node: endurance.look(stage, node, pid, 0).rss for node, pid in pids.items()}
@@ -55,6 +56,7 @@ def test_a_large_push_leaves_the_memory_as_it_was(stage: Stage) -> None:
     assert all(after[node] - before[node] < 4096 for node in pids), (before, after)
 
 
+@pytest.mark.all
 def test_a_client_notices_a_restart(stage: Stage) -> None:
     with endurance.asking(stage) as enough:
         for _ in range(3):
@@ -63,6 +65,7 @@ def test_a_client_notices_a_restart(stage: Stage) -> None:
     assert said["refused"] + said["broken"] > 0 and said["troubles"], said
 
 
+@pytest.mark.all
 def test_a_push_that_no_worker_serves_ends_the_run(stage: Stage) -> None:
     stage.on(2, "service", "haproxy", "stop")
     with pytest.raises(Broken, match=r"(?s)push -19: .*it does not run"):
@@ -72,6 +75,7 @@ def test_a_push_that_no_worker_serves_ends_the_run(stage: Stage) -> None:
             stage.on(2, "service", "haproxy", "start")
 
 
+@pytest.mark.all
 def test_a_process_a_descriptor_and_memory_that_stay_are_seen(stage: Stage) -> None:
     pid = endurance.pid(stage, 2)
     before = endurance.settled(stage, 2, pid, 0, [])
@@ -97,6 +101,7 @@ def test_each_file_differs_from_the_one_before_in_one_line() -> None:
     assert texts != [text for text, _ in zip(endurance.changing(6), range(50), strict=False)]
 
 
+@pytest.mark.all
 def test_the_soak_writes_down_what_held_and_what_did_not(
     worker_labs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

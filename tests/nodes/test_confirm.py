@@ -125,6 +125,7 @@ def test_saves_pushes_and_whatever_replaces_all_of_etc_are_refused_while_it_wait
     agreed.shows(1, "green")
 
 
+@pytest.mark.all
 def test_a_killed_csyncd_forgets_neither_the_push_nor_the_time(agreed: Stage) -> None:
     push(agreed, "killed", "12")
     pids = {row["name"]: row["pid"] for row in agreed.json(2, "service", "list")}
@@ -156,6 +157,7 @@ def test_it_is_put_back_in_time_even_if_csyncd_is_stopped(agreed: Stage) -> None
     works_again(agreed)
 
 
+@pytest.mark.all(but=["cut"])
 @pytest.mark.parametrize("how", ["reboot", "cut"])
 def test_a_reboot_brings_the_old_state_and_nothing_waits(agreed: Stage, how: str) -> None:
     push(agreed, how, LONG)
@@ -167,6 +169,7 @@ def test_a_reboot_brings_the_old_state_and_nothing_waits(agreed: Stage, how: str
     works_again(agreed)
 
 
+@pytest.mark.all
 def test_a_pusher_that_is_gone_confirms_nothing(agreed: Stage) -> None:
     push(agreed, "gone", SHORT)
     agreed.lab.link(1, False)
@@ -241,6 +244,7 @@ def test_who_may_confirm_and_how_often(agreed: Stage) -> None:
     refused(agreed, 1, "csync", "confirm")
 
 
+@pytest.mark.all(but=["0", "soon", "86401"])
 @pytest.mark.parametrize("seconds", ["0", "-1", "soon", "1.5", "86401", ""])
 def test_a_time_that_is_none(stage: Stage, seconds: str) -> None:
     said = stage.on(1, "csync", "push", "haproxy", "--confirm", seconds, expect=2)

@@ -64,6 +64,7 @@ def test_the_same_edit_on_both_sides_is_none(agreed: Stage) -> None:
     assert push(agreed, 2)[1]["result"] == "applied"
 
 
+@pytest.mark.all(but=["both"])
 @pytest.mark.parametrize("what", ["block", "files", "both"])
 def test_a_service_that_was_deleted_there(agreed: Stage, what: str) -> None:
     whole = agreed.lab.read(2, "/etc/config.rc")
@@ -157,6 +158,7 @@ def test_a_lost_memory_of_syncs_never_overwrites_what_was_not_seen(agreed: Stage
     agreed.serves(2, "edited, and forgotten")
 
 
+@pytest.mark.all(but=["2"])
 @pytest.mark.parametrize("node", [1, 2])
 def test_a_service_that_stands_twice_is_said_by_its_line_wherever_it_is(agreed: Stage, node: int) -> None:
     before = agreed.lab.read(node, "/etc/config.rc")

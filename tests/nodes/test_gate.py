@@ -108,6 +108,7 @@ def test_no_sftp_no_scp(stage: Stage) -> None:
     assert stage.on(2, "sh", "-c", "ls /tmp | grep copied").split() == ["copied-O-control", "copied-control"]
 
 
+@pytest.mark.all(but=["tcp", "the operator's socket"])
 @pytest.mark.parametrize(
     ("forward", "where"),
     [

@@ -102,6 +102,7 @@ def test_the_hosts_knobs_are_out_of_reach(lab: Lab) -> None:
     assert lab.run(1, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward", check=False).status == 0
 
 
+@pytest.mark.all(but=["cut"])
 @pytest.mark.parametrize("how", ["reboot", "cut"])
 def test_only_flash_outlives(fresh_lab: Lab, how: str) -> None:
     places = "for where in /etc /run /var /tmp /root /usr; do echo gone >$where/mark; done"
@@ -187,6 +188,7 @@ def test_up_makes_fresh_nodes(fresh_lab: Lab) -> None:
     assert fresh_lab.run(3, "ping", "-c", "1", "10.32.0.11").status == 0
 
 
+@pytest.mark.all(but=["True"])
 @pytest.mark.parametrize("killed", [False, True])
 def test_down_leaves_nothing(worker_labs: Path, killed: bool) -> None:
     """Also where the hub was killed before, and with daemons that resist."""

@@ -9,6 +9,7 @@ from lab_driver import Lab
 from push_helpers import in_agreement
 from service_helpers import HOLD, PYTHON
 from story import CONFIG, Stage
+from time_limits import time_limit
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +123,7 @@ def test_a_crashed_csyncd_is_back_and_leaves_nothing_behind(stage: Stage) -> Non
     assert gates.strip() == "1"
 
 
+@pytest.mark.all(but=["REMOTE_NODE-3-mixed up", "REMOTE_IP-10.32.0.99-"])
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [("REMOTE_NODE", "3", "mixed up"), ("LOCAL_NODE", "4", "mixed up"), ("REMOTE_IP", "10.32.0.99", "")],
@@ -261,12 +263,16 @@ def test_no_route_is_said_in_sshs_own_words(stage: Stage) -> None:
     stage.shows(1, "green", within=10)
 
 
-def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage) -> None:
+@pytest.mark.all(but=["3"])
+@pytest.mark.parametrize("seconds", [3, 12])
+def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage, seconds: int) -> None:
+    """After the real limit, and after a short one."""
     stage.on(2, "ip", "addr", "add", "10.32.0.77/24", "dev", "eth0")
     silent = "import socket,time; s=socket.create_server(('10.32.0.77',30022)); time.sleep(60)"
     mute = stage.lab.start(2, "/usr/bin/python3", "-c", silent)
     stage.on(1, "sed", "-i", "s/^REMOTE_IP=.*/REMOTE_IP=10.32.0.77/", "/etc/csyncd/csyncd.cfg")
-    stage.on(1, "service", "csyncd", "restart")
+    with time_limit(stage.lab, 1, "sync.link", "CONNECT_TIME", seconds):
+        stage.on(1, "service", "csyncd", "restart")
     try:
         says(stage, "no answer", "timed out", within=20)
     finally:

@@ -9,9 +9,13 @@ import pytest
 from lab_driver import Lab, Result, eventually
 from push_helpers import in_agreement
 from story import Stage, page
+from time_limits import time_limit
 
 RESTART = "service csyncd restart"
 SOCKET = "/run/firmware/csyncd.sock"
+
+#: whether the time limits are those of the product, or a tenth of them
+each_limit = pytest.mark.parametrize("real", [False, True], ids=["short", "real"])
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,20 @@ def frozen(stage: Stage, node: int, name: str = "csyncd") -> Iterator[None]:
             stage.on(node, "kill", "-CONT", str(stopped))
 
 
+@contextmanager
+def limits(stage: Stage, real: bool) -> Iterator[None]:
+    """How long node 1's commands wait before they ask whether csyncd is there at all, for that answer, and for a web UI."""
+    if real:
+        yield
+        return
+    with (
+        time_limit(stage.lab, 1, "http11.blocking", "SLOW_SECONDS", 0.5),
+        time_limit(stage.lab, 1, "operations.csyncd_client", "ALIVE_SECONDS", 1),
+        time_limit(stage.lab, 1, "operations.peer_web_ui", "ANSWER_SECONDS", 1),
+    ):
+        yield
+
+
 def interrupted(stage: Stage, seconds: str, *command: str) -> Result:
     """Run a command on node 1 that gets a Ctrl-C after some seconds."""
     done = stage.lab.run(1, "timeout", "--preserve-status", "-s", "INT", seconds, *command, check=False)
@@ -38,8 +56,10 @@ def interrupted(stage: Stage, seconds: str, *command: str) -> Result:
     return done
 
 
-def test_a_csyncd_that_is_stuck_is_said_and_restarting_it_helps(stage: Stage) -> None:
-    with frozen(stage, 1):
+@pytest.mark.all(but=["short"])
+@each_limit
+def test_a_csyncd_that_is_stuck_is_said_and_restarting_it_helps(stage: Stage, real: bool) -> None:
+    with limits(stage, real), frozen(stage, 1):
         red = stage.json(1, "csync", "status")
         assert (red["state"], red["remedy"]) == ("red", RESTART) and "it is stuck" in red["reasons"][0]
         for verb in (("push", "haproxy"), ("save",)):
@@ -52,6 +72,7 @@ def test_a_csyncd_that_is_stuck_is_said_and_restarting_it_helps(stage: Stage) ->
         stage.shows(1, "green", within=15)
 
 
+@pytest.mark.all(but=["rm", "python3 -c '{}'"])
 @pytest.mark.parametrize("spoil", ["rm", "echo >file && mv file", "python3 -c '{}'"])
 def test_a_socket_at_which_nobody_answers_is_not_taken_for_a_csyncd_that_does_not_run(stage: Stage, spoil: str) -> None:
     bound = f'import os, socket; os.remove("{SOCKET}"); socket.socket(socket.AF_UNIX).bind("{SOCKET}")'
@@ -75,13 +96,15 @@ def test_what_cannot_be_a_socket_is_said_without_a_traceback(stage: Stage) -> No
     stage.shows(1, "green", within=15)
 
 
-@pytest.mark.parametrize("verb", [("push", "haproxy"), ("save",), ("diff", "haproxy")])
-def test_who_waits_for_a_peer_that_is_stuck_is_told(stage: Stage, verb: tuple[str, ...]) -> None:
+@pytest.mark.all(but=["short-push", "short-diff"])
+@pytest.mark.parametrize("verb", [("push", "haproxy"), ("save",), ("diff", "haproxy")], ids=lambda verb: verb[0])
+@each_limit
+def test_who_waits_for_a_peer_that_is_stuck_is_told(stage: Stage, verb: tuple[str, ...], real: bool) -> None:
     """And who waits no longer learns what csyncd goes on with: to look is all that a diff does."""
     waiting = f"csync {verb[0]}: waiting for the other node\n"
-    with frozen(stage, 2):
+    with limits(stage, real), frozen(stage, 2):
         goes_on = "" if verb[0] == "diff" else f"csync {verb[0]}: csyncd goes on with "
-        said = interrupted(stage, "10", "csync", *verb).stderr
+        said = interrupted(stage, "10" if real else "3", "csync", *verb).stderr
     assert said.startswith(waiting + goes_on) and len(said.splitlines()) == 1 + bool(goes_on)
     stage.shows(1, "green", within=15)
 
@@ -100,10 +123,12 @@ def test_the_trail_tells_of_a_save_and_a_push_that_csyncd_did_not_live_to_see(st
     assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 15)
 
 
-def test_a_web_ui_that_is_stuck_or_stopped_is_said_with_the_node_to_look_at(stage: Stage) -> None:
-    with frozen(stage, 2, "wui"):
+@pytest.mark.all(but=["short"])
+@each_limit
+def test_a_web_ui_that_is_stuck_or_stopped_is_said_with_the_node_to_look_at(stage: Stage, real: bool) -> None:
+    with limits(stage, real), frozen(stage, 2, "wui"):
         said = stage.on(1, "csync", "getkey", "--code", "x", expect=1)
-        assert "10.32.0.12:4444/csyncd/keys: no answer within 10 s\n" in said
+        assert f"10.32.0.12:4444/csyncd/keys: no answer within {10 if real else 1} s\n" in said
         assert "here and on node 2; one that does not answer: service wui restart\n" in said
     stage.on(1, "service", "wui", "stop")
     checked = stage.lab.run(1, "csync", "check", check=False)

@@ -1,10 +1,13 @@
 """Boot and shutdown on a real node: file order, services that fail, services that are off, what is said about it."""
 
 import json
+from contextlib import nullcontext
 
+import pytest
 import story
 from lab_driver import Lab, eventually
 from service_helpers import HOLD, PYTHON, page, row, service
+from time_limits import time_limit
 
 RC = "/etc/config.rc"
 
@@ -136,13 +139,17 @@ def test_a_config_rc_that_cannot_be_read_is_said_and_nothing_is_a_traceback(fres
     assert {"haproxy", "sshd"} <= {one["name"] for one in rows}
 
 
-def test_a_daemon_that_takes_its_time_at_boot_is_not_given_up(fresh_lab: Lab) -> None:
+@pytest.mark.all(but=["short"])
+@pytest.mark.parametrize("real", [False, True], ids=["short", "real"])
+def test_a_daemon_that_takes_its_time_at_boot_is_not_given_up(fresh_lab: Lab, real: bool) -> None:
+    """It has longer than one that an operator starts: the 30 s, or a second, that such a one has."""
     lab = fresh_lab
     lab.write(1, "/etc/csyncd/csyncd.cfg", story.settings(1))
-    lab.write(1, "/tmp/slow", "#!/bin/sh\nsleep 33\nexec /usr/bin/python3 -m firmware csyncd\n")
+    lab.write(1, "/tmp/slow", f"#!/bin/sh\nsleep {33 if real else 4}\nexec /usr/bin/python3 -m firmware csyncd\n")
     lab.run(1, "chmod", "755", "/tmp/slow")
     lab.write(1, RC, "service network eth0\nservice csyncd\n    bin /tmp/slow\n    procname python3\n")
-    said = lab.run(1, PYTHON, "-c", START_ALL, timeout=200).stderr
+    with nullcontext() if real else time_limit(lab, 1, "services.supervisor", "UP_SECONDS", 1):
+        said = lab.run(1, PYTHON, "-c", START_ALL, timeout=200).stderr
     assert "service csyncd: started" in said, said
     assert row(lab, "csyncd")["state"] == "running"
 

@@ -44,6 +44,7 @@ def inside(lab: Lab, title: str, *command: str, check: bool = True) -> str:
     return lab.run(1, "nsenter", "-m", "-t", str(pid(lab, title)), "--", *account, *command, check=check).stdout
 
 
+@pytest.mark.all(but=["haproxy", "wui"])
 @pytest.mark.parametrize("title", ACCOUNTS)
 def test_its_account_can_write_to_nothing_but_what_is_its_own(lab: Lab, title: str) -> None:
     for directory, account in OWNED:

@@ -44,6 +44,7 @@ def connected(stage: Stage) -> None:
     assert eventually(lambda: stage.json(2, "csync", "status")["state"] != "red", 15)
 
 
+@pytest.mark.all(but=["(1, 1)-can0"])
 @pytest.mark.parametrize(("spoken", "can"), [("(1, 1)", ["push", "save"]), ("(2, 3)", ["push", "save", "confirm"])])
 def test_nodes_one_step_apart_work_together_in_both_directions(pair: Stage, spoken: str, can: list[str]) -> None:
     speak(pair, spoken, "9.9.9")
@@ -68,6 +69,7 @@ def test_what_the_older_one_cannot_do_is_refused_with_both_versions(pair: Stage)
     pair.on(2, "csync", "push", "haproxy")
 
 
+@pytest.mark.all(but=["(3, 4)"])
 @pytest.mark.parametrize("spoken", ["(3, 4)", "(0, 0)"])
 def test_nodes_that_do_not_fit_are_refused_in_both_directions_with_both_versions(pair: Stage, spoken: str) -> None:
     speak(pair, spoken, "7.0.0")
