@@ -1,6 +1,7 @@
 """`csync log`: the audit trail, for people an entry with its details below it."""
 
 import json
+import sys
 from collections.abc import Iterator
 
 from firmware.commands.cli import local_time, parse_arguments
@@ -17,11 +18,13 @@ _PLAIN = ("message", "files")
 def log(argv: list[str]) -> int:
     """Print the audit trail, oldest first."""
     _, options = parse_arguments(argv, "", flags=("--json",))
-    entries = trail.entries()
+    found = trail.read()
+    for problem in found.problems:
+        print(f"csync log: {escape(problem)}", file=sys.stderr)
     if "--json" in options:
-        print(json.dumps([entry.json() for entry in entries], indent=2))
+        print(json.dumps([entry.json() for entry in found.entries], indent=2))
         return 0
-    for entry in entries:
+    for entry in found.entries:
         print(_head(entry))
         for line in _detail_lines(entry):
             print(f"    {escape(line)}")

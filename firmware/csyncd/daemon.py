@@ -102,7 +102,7 @@ class Doors:
             self._again.set()
         if missing_keys(self._pair.settings).text:
             self._pair.link.close()
-        await self._pair.changed()
+        await self._pair.tell_peer()
 
     async def keep_open(self) -> None:
         """Serve the peers; anew when their keys change or the sshd ends; until cancelled."""
@@ -117,11 +117,11 @@ class Doors:
                     stack.push_async_callback(_ended, sshd)
                     await self._watch(sshd)
                 except Failure as error:
-                    self._pair.closed = "; ".join(str(error).splitlines())
+                    self._pair.sshd_error = "; ".join(str(error).splitlines())
                     log.line(f"csyncd: {error}")
             self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._again.wait(), CLOSED if self._pair.closed else REOPEN)
+                await asyncio.wait_for(self._again.wait(), CLOSED if self._pair.sshd_error else REOPEN)
 
     async def _serve(self, remote: RemotePeer) -> asyncio.Server:
         group = grp.getgrnam(peer_sshd.ACCOUNT).gr_gid
@@ -144,7 +144,7 @@ class Doors:
         logins = peer_sshd.SessionLimit(sshd.pid)
         async for line in run.lines(sshd.stderr):
             log.line(f"sshd: {line}")
-            self._pair.closed = peer_sshd.bind_error(line, self._pair.closed)
+            self._pair.sshd_error = peer_sshd.bind_error(line, self._pair.sshd_error)
             await asyncio.to_thread(logins.heard, line)
 
 

@@ -1,5 +1,4 @@
-"""What the operator's socket offers: push, diff, confirm, status and save. Root alone can open it; the commands and the web
-UI use it."""
+"""What the operator's socket offers: push, diff, confirm, status and save. Root alone can open it, and so its commands."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,6 +16,9 @@ from firmware.sync import audit
 from firmware.sync.audit import Who
 from firmware.sync.proposal import TITLE
 
+#: seconds that the peer may take for a save
+SAVE_TIME = 60.0
+
 Verb = Callable[[Pair, dict[str, Any], Who], Awaitable[dict[str, Any]]]
 
 
@@ -31,14 +33,14 @@ async def answer(pair: Pair, request: Request) -> Response:
         try:
             return Response(200, await verb(pair, asked, who))
         except asyncio.CancelledError:
-            _leave(pair, verb, asked, who)
+            _note_unknown_outcome(pair, verb, asked, who)
             raise
     except Failure as error:
         problems = list(error.problems) if isinstance(error, Invalid) else []
         return Response(409, {"error": str(error), "hint": error.hint, "exit": error.status, "problems": problems})
 
 
-def _leave(pair: Pair, verb: Verb, asked: dict[str, Any], who: Who) -> None:
+def _note_unknown_outcome(pair: Pair, verb: Verb, asked: dict[str, Any], who: Who) -> None:
     """csyncd ends before the peer has answered: the trail tells that it was asked."""
     if verb in TRAIL:
         why = f"csyncd was stopped before {pair.settings.peer} answered: csync log there tells what came of it"
@@ -51,28 +53,30 @@ async def _status(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]
 
 
 async def _diff(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
-    title, theirs = _title(asked), await pair.ready()
+    title, theirs = _require_title(asked), await pair.wait_for_peer()
     report = await flow.preview(title, pair.link, pair.settings, theirs)
-    pair.shown[title] = report["state"]
+    pair.shown_states[title] = report["state"]
     return report
 
 
 async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
-    theirs = await pair.ready()
-    title, shown = _title(asked), ""
+    theirs = await pair.wait_for_peer()
+    title, shown = _require_title(asked), ""
     if asked.get("force"):
         # What --force may overwrite is what somebody has seen: the last refusal or diff, else what is there now.
-        shown = pair.shown.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
-    wish = flow.PushRequest(title, who, shown, asked.get("confirm", 0))
-    report = await flow.push(wish, pair.link, pair.settings, theirs)
+        shown = (
+            pair.shown_states.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
+        )
+    request = flow.PushRequest(title, who, shown, asked.get("confirm", 0))
+    report = await flow.push(request, pair.link, pair.settings, theirs)
     if report["result"] == "refused" and report["state"]:
-        pair.shown[title] = report["state"]
+        pair.shown_states[title] = report["state"]
     else:
-        pair.shown.pop(title, None)
+        pair.shown_states.pop(title, None)
     return report
 
 
-def _title(asked: dict[str, Any]) -> str:
+def _require_title(asked: dict[str, Any]) -> str:
     """The service that is asked for. What is no name of one would else become that of a lock."""
     if not TITLE.fullmatch(asked["service"]):
         raise Failure(f"service {shorten(asked['service'], 100)}: it is not in {document.PATH}", "service list")
@@ -80,22 +84,22 @@ def _title(asked: dict[str, Any]) -> str:
 
 
 async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
-    await pair.ready()
-    theirs = await pair.ask()
+    await pair.wait_for_peer()
+    theirs = await pair.exchange_states()
     # Before it is: the peer's notice that nothing waits any more may be faster than its answer.
-    pair.confirmed = theirs.waiting.push if theirs.waiting else ""
+    pair.confirmed_push = theirs.waiting.push if theirs.waiting else ""
     try:
         return await confirm(pair.link, pair.settings, theirs, who)
     except Failure:
-        pair.confirmed = ""
+        pair.confirmed_push = ""
         raise
 
 
 async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
-    await pair.ready()
+    await pair.wait_for_peer()
     try:
         report = await pair.link.retry_if_lost(
-            lambda time: pair.link.request("/v1/save", {}, lane="push", timeout=time), 60
+            lambda seconds: pair.link.request("/v1/save", {}, lane="push", timeout=seconds), SAVE_TIME
         )
     except Failure as error:
         audit.note(TRAIL[_save], who=who, result=outcome(error), to=pair.settings.peer, message=full_text(error))

@@ -46,7 +46,7 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
 
 
 async def _standing(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[str, Any]:
-    return (await pair.heard(told, remote.node)).json()
+    return (await pair.receive_state(told, remote.node)).json()
 
 
 async def _push(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ async def _push(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[st
     told.clear()  # what it says is in the offer; it would lie here until all is done
     try:
         async with _turns.setdefault(offer.title, asyncio.Lock()):
-            return await asyncio.to_thread(receive.receive, offer, remote)
+            return await asyncio.to_thread(receive.answer, offer, remote)
     finally:
         recovery_timer.schedule_recovery()
 

@@ -7,8 +7,8 @@ it lacks more) → the peer's report, and only then success.
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from firmware.errors import Busy, Failure, Lost, Refused, full_text, outcome
 from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import hold, push_lock
+from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.title import Title
@@ -47,56 +48,61 @@ class PushRequest:
     confirm: int = 0
 
 
-async def push(wish: PushRequest, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What the peer answered to a proposal, and how many round trips that took."""
+
+    answer: Mapping[str, Any]
+    round_trips: int
+
+
+async def push(request: PushRequest, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
     """Push a service and return the report of `csync push --json`."""
     began = time.monotonic()
     try:
-        with ExitStack() as held:
-            await _turn(wish.title, held)
-            protocol = _protocol(wish, theirs, settings)
-            offer = await asyncio.to_thread(make_proposal, wish.title, settings.remote_node)
-            offer = replace(offer, push=secrets.token_hex(16), expect=wish.shown, confirm=wish.confirm)
+        async with _exclusive_push(request.title):
+            protocol = _require_protocol(request, theirs, settings)
+            proposed = await asyncio.to_thread(make_proposal, request.title, settings.remote_node)
+            proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown, confirm=request.confirm)
             fault_point("push.proposed")
-            answer, trips = await _delivered(offer, protocol, link, settings)
+            delivery = await _deliver(proposed, protocol, link, settings)
             fault_point("push.answered")
     except Failure as error:
-        _note(wish, settings, outcome(error), message=full_text(error))
+        _note(request, settings, outcome(error), message=full_text(error))
         raise
-    if answer["result"] in ("applied", "unchanged") and not answer.get("confirm"):
-        await asyncio.to_thread(_agreed, offer, answer, settings)
+    answer = delivery.answer
+    confirm = answer.get("confirm", 0)
+    if answer["result"] in ("applied", "unchanged") and not confirm:
+        await asyncio.to_thread(_record_ancestor, proposed, answer, settings)
         fault_point("push.agreed")
-    told = {"push": offer.push, "confirm": answer.get("confirm", 0), **report.trail_details(answer)}
-    _note(wish, settings, answer["result"], **told)
-    took = {"round_trips": trips, "seconds": round(time.monotonic() - began, 3)}
-    return {"service": wish.title, "node": settings.remote_node, **answer, **took}
-
-
-async def _turn(title: str, held: ExitStack) -> None:
-    """Have pushes of the service for ourselves, once others are done with theirs; Busy if they are not within PATIENCE
-    seconds. While we push it there, nobody pushes it here: two that cross would swap what both nodes have."""
-    deadline = time.monotonic() + LOCK_TIME
-    while True:
-        try:
-            held.enter_context(hold(push_lock(title), wait=False))
-            return
-        except Busy:
-            if time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(0.02)
-
-
-def _note(wish: PushRequest, settings: Settings, result: str, **details: Any) -> None:
-    audit.note("push", who=wish.who, result=result, service=wish.title, to=settings.peer, **details)
+    _note(request, settings, answer["result"], push=proposed.push, confirm=confirm, **report.trail_details(answer))
+    cost = {"round_trips": delivery.round_trips, "seconds": round(time.monotonic() - began, 3)}
+    return {"service": request.title, "node": settings.remote_node, **answer, **cost}
 
 
 async def preview(title: str, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
-    offer = await asyncio.to_thread(make_proposal, title, settings.remote_node)
-    protocol = _protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
-    answer, _ = await link.retry_if_lost(
-        lambda time: _send(replace(offer, dry=True), protocol, link, time), ANSWER_TIME
-    )
-    return {"service": title, "node": settings.remote_node, **answer}
+    proposed = replace(await asyncio.to_thread(make_proposal, title, settings.remote_node), dry=True)
+    protocol = _require_protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
+    delivery = await link.retry_if_lost(lambda seconds: _send(proposed, protocol, link, seconds), ANSWER_TIME)
+    return {"service": title, "node": settings.remote_node, **delivery.answer}
+
+
+@asynccontextmanager
+async def _exclusive_push(title: str) -> AsyncIterator[None]:
+    """Have pushes of the service for ourselves, once others are done with theirs; Busy if they are not within LOCK_TIME
+    seconds. While we push it there, nobody pushes it here: two that cross would swap what both nodes have."""
+    deadline = time.monotonic() + LOCK_TIME
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold(push_lock(title), wait=False))
+                break
+            except Busy:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.02)
+        yield
 
 
 def make_proposal(title: str, peer: int) -> Proposal:
@@ -105,10 +111,10 @@ def make_proposal(title: str, peer: int) -> Proposal:
     service, block = require_pushable(title)
     entries = applied.entries(service, title)
     proposal.require_sendable(service, entries)
-    before = ancestor.find(peer, title)
-    fresh = {entry.digest for entry in entries.values()} - set(before.files) if before else set()
-    contents = _contents(service, entries, title, fresh)
-    return Proposal(service, block, entries, contents, base=before.digest if before else "")
+    last = ancestor.find(peer, title)
+    new_digests = {entry.digest for entry in entries.values()} - set(last.files) if last else set()
+    contents = _read_contents(service, entries, title, new_digests)
+    return Proposal(service, block, entries, contents, base=last.digest if last else "")
 
 
 def require_pushable(title: str) -> tuple[Service, Block]:
@@ -126,58 +132,65 @@ def require_pushable(title: str) -> tuple[Service, Block]:
     return service, block
 
 
-def _protocol(wish: PushRequest, theirs: NodeState, settings: Settings) -> int:
-    """The version of the peer API in which to speak; Refused if the peer cannot do what is wished."""
+def _require_protocol(request: PushRequest, theirs: NodeState, settings: Settings) -> int:
+    """The version of the peer API in which to speak; Refused if the peer cannot do what is asked for."""
     ours = Versions(__version__)
-    if wish.confirm and "confirm" not in theirs.versions.can:
+    if request.confirm and "confirm" not in theirs.versions.can:
         raise Refused(
-            f"service {wish.title}: {settings.peer} cannot put back what is not confirmed: {ours} here, "
+            f"service {request.title}: {settings.peer} cannot put back what is not confirmed: {ours} here, "
             f"{theirs.versions} on the peer",
             "push without --confirm, or install the same version there",
         )
     return versions.common_version(ours, theirs.versions)
 
 
-async def _delivered(offer: Proposal, protocol: int, link: Link, settings: Settings) -> tuple[Mapping[str, Any], int]:
-    """The peer's answer and the round trips. If the link breaks before it, the same proposal is sent again once the link
-    is back: where it had arrived, that changes nothing and only tells what came of it."""
-    asked = 0
+async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Settings) -> Delivery:
+    """Have the peer deal with a proposal. If the link breaks before its answer, the same proposal is sent again once the
+    link is back: where it had arrived, that changes nothing and only tells what came of it."""
+    attempts = 0
 
-    async def ask(seconds: float) -> tuple[Mapping[str, Any], int]:
-        nonlocal asked
-        asked += 1
-        answer, trips = await _send(offer, protocol, link, seconds)
-        if answer["result"] == "busy" and asked > 1:
-            raise Failure(f"service {offer.title}: {settings.peer} is still at work on it")
-        return answer, trips + asked - 1
+    async def attempt(seconds: float) -> Delivery:
+        nonlocal attempts
+        attempts += 1
+        delivery = await _send(proposed, protocol, link, seconds)
+        if delivery.answer["result"] == "busy" and attempts > 1:
+            raise Failure(f"service {proposed.title}: {settings.peer} is still at work on it")
+        return replace(delivery, round_trips=delivery.round_trips + attempts - 1)
 
     try:
-        answer, trips = await link.retry_if_lost(ask, ANSWER_TIME)
+        delivery = await link.retry_if_lost(attempt, ANSWER_TIME)
     except Lost as lost:
         raise Failure(
-            f"service {offer.title}: {lost}: {settings.peer} has the old state or the new one, whole",
-            f"once csync status is not red: csync diff {offer.title}; to push again does no harm",
+            f"service {proposed.title}: {lost}: {settings.peer} has the old state or the new one, whole",
+            f"once csync status is not red: csync diff {proposed.title}; to push again does no harm",
         ) from None
-    return ({**answer, "result": "refused"} if answer["result"] == "busy" else answer), trips
+    if delivery.answer["result"] == "busy":
+        return replace(delivery, answer={**delivery.answer, "result": "refused"})
+    return delivery
 
 
-async def _send(offer: Proposal, protocol: int, link: Link, seconds: float) -> tuple[Mapping[str, Any], int]:
-    answer = await link.request("/v1/push", offer.json(protocol), lane="push", timeout=seconds)
+async def _send(proposed: Proposal, protocol: int, link: Link, seconds: float) -> Delivery:
+    """Send a proposal, and once more with the contents that the peer says it lacks."""
+    answer = await link.request("/v1/push", proposed.json(protocol), lane="push", timeout=seconds)
     if answer.get("result") != "lacking":
-        return answer, 1
+        return Delivery(answer, 1)
     lacking = {str(digest) for digest in answer.get("lacking", ())}
-    more = await asyncio.to_thread(_contents, offer.service, offer.entries, offer.title, lacking)
-    whole_offer = replace(offer, contents={**offer.contents, **more})
-    answer = await link.request("/v1/push", whole_offer.json(protocol), lane="push", timeout=seconds)
+    more = await asyncio.to_thread(_read_contents, proposed.service, proposed.entries, proposed.title, lacking)
+    completed = replace(proposed, contents={**proposed.contents, **more})
+    answer = await link.request("/v1/push", completed.json(protocol), lane="push", timeout=seconds)
     if answer.get("result") == "lacking":
-        raise Failure(f"service {offer.title}: the peer changes while it is being pushed to", "push again")
-    return answer, 2
+        raise Failure(f"service {proposed.title}: the peer changes while it is being pushed to", "push again")
+    return Delivery(answer, 2)
 
 
-def _contents(service: Service, entries: Mapping[str, Any], title: str, digests: set[str]) -> dict[str, bytes]:
+def _read_contents(service: Service, entries: Mapping[str, Entry], title: str, digests: set[str]) -> dict[str, bytes]:
     return proposal.read_contents(entries, applied.files_directory(title), service.owns, digests)
 
 
-def _agreed(offer: Proposal, answer: Mapping[str, Any], settings: Settings) -> None:
-    digests = [entry.digest for entry in offer.entries.values() if entry.kind == "file"]
-    ancestor.record(settings.remote_node, offer.title, str(answer["state"]), digests, pushed_by=settings.local_node)
+def _record_ancestor(proposed: Proposal, answer: Mapping[str, Any], settings: Settings) -> None:
+    digests = [entry.digest for entry in proposed.entries.values() if entry.kind == "file"]
+    ancestor.record(settings.remote_node, proposed.title, str(answer["state"]), digests, pushed_by=settings.local_node)
+
+
+def _note(request: PushRequest, settings: Settings, result: str, **details: Any) -> None:
+    audit.note("push", who=request.who, result=result, service=request.title, to=settings.peer, **details)

@@ -24,23 +24,40 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
     """See to every open transaction (or the one of the service `only`); returns what was done, for the console.
 
     Before any service starts, whenever csyncd starts, and when a confirmation's time is over. What waits for one is let
-    wait while it has time, but not over a boot.
+    wait while it has time, but not over a boot. What cannot be read is left alone, and that is said.
     """
-    said = []
+    lines = []
     for title in transaction.open_titles():
         service = catalog.find(Title.parse(title).service)
-        if service is None or only not in ("", title):
+        if only not in ("", title):
+            continue
+        if service is None:
+            lines.append(f"service {title}: a push of it is open, and this firmware knows no such service")
             continue
         with hold(service_lock(title)), hold(SWAP):
             stage = staging.stage_for(service, title)
-            found = transaction.read(stage.journal)
+            try:
+                found = transaction.read(stage.journal)
+            except Failure as error:
+                lines.append(f"service {title}: a push of it is open, and left alone: {error} ({error.hint})")
+                continue
             if found is not None:
-                said += recover_transaction(stage, found, booting=booting)
-    return said
+                lines += recover_transaction(stage, found, booting=booting)
+    return lines
+
+
+def recoverable_titles() -> list[str]:
+    """The services with an open transaction that `recover` can deal with."""
+    unreadable = transaction.problems()
+    return [
+        title
+        for title in transaction.open_titles()
+        if title not in unreadable and catalog.find(Title.parse(title).service) is not None
+    ]
 
 
 def recover_transaction(stage: Stage, found: Transaction, *, booting: bool = False) -> list[str]:
-    """Do what its phase asks for; returns what was done."""
+    """Complete it, undo it or let it wait, as its phase says; returns what was done."""
     if found.phase == "done":
         complete(stage, found)
         return [f"service {found.title}: an interrupted push was completed"]
@@ -51,30 +68,31 @@ def recover_transaction(stage: Stage, found: Transaction, *, booting: bool = Fal
         event, why = "revert", f"a push was not confirmed within {found.confirm} s, and the old state is back"
     else:
         event, why = "recover", "an interrupted push was undone"
-    kept = _keep_edits(stage, found)
-    message = why + roll_back(stage, found) + kept
+    kept_edits = _keep_edits(stage, found)
+    message = why + roll_back(stage, found) + kept_edits
     audit.note(event, who=audit.THIS_NODE, result="rolled-back", service=found.title, message=message, push=found.push)
     close_rolled_back(stage)
     return [f"service {found.title}: {message}"]
 
 
 def roll_back(stage: Stage, old: Transaction) -> str:
-    """Put the old state back and have the service load it again; returns what went wrong with that. `clear` comes next."""
+    """Put the old state back and have the service load it again; returns what went wrong with that, "" for nothing.
+    `close_rolled_back` comes next, once it is noted."""
     fault_point("undo.begun")
     staging.swap_back(stage, old)
     fault_point("undo.put-back")
     applied.restore_set_aside(stage.title, old.applied)
-    again = _reload_applied(stage)
-    if again.status:
+    reloaded = _reload_applied(stage)
+    if reloaded.status:
         # What ran before may have ended for a reason of its own just then; then it only has to be started.
-        again = _reload_applied(stage)
+        reloaded = _reload_applied(stage)
     fault_point("undo.loaded")
-    return f", but loading it again failed, too: {again.output}" if again.status else ""
+    return f", but loading it again failed, too: {reloaded.output}" if reloaded.status else ""
 
 
 def hold_for_confirmation(stage: Stage, found: Transaction) -> None:
     """The service has loaded what was pushed; keep what brings the old state back."""
-    if applied.context_digest(stage.title) == found.applied:
+    if applied.digest(stage.title) == found.applied:
         applied.set_aside(stage.title)
     applied.promote_snapshot(stage.title)
     fault_point("receive.kept")
@@ -84,19 +102,19 @@ def complete(stage: Stage, done: Transaction) -> None:
     """Nothing will be undone: note what both nodes have now, and for the audit trail what came of it."""
     applied.promote_snapshot(stage.title)
     fault_point("receive.kept")
-    told = done.report
-    ancestor.record(done.peer, done.title, told["state"], done.files, pushed_by=done.peer)
-    report.remember(done.title, done.push, {**told, "digests": list(done.files)})
+    answer = done.report
+    ancestor.record(done.peer, done.title, answer["state"], done.files, pushed_by=done.peer)
+    report.remember(done.title, done.push, {**answer, "digests": list(done.files)})
     fault_point("receive.recorded")
-    event, result = ("confirm received", "confirmed") if done.confirm else ("push received", told["result"])
-    audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail_details(told))
+    event, result = ("confirm received", "confirmed") if done.confirm else ("push received", answer["result"])
+    audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail_details(answer))
     applied.drop_set_aside(stage.title)
     staging.remove(stage)
     fault_point("receive.cleared")
 
 
 def close_rolled_back(stage: Stage) -> None:
-    """After an undo: nothing is open any more."""
+    """After `roll_back`: nothing is open any more."""
     applied.drop_set_aside(stage.title)
     staging.remove(stage)
     fault_point("undo.cleared")
@@ -104,11 +122,12 @@ def close_rolled_back(stage: Stage) -> None:
 
 def refuse_while_waiting() -> None:
     """Refused while a push waits to be confirmed on this node."""
-    found = transaction.find_waiting()
-    if found is not None:
+    waiting = transaction.find_waiting()
+    if waiting is not None:
+        who, left = waiting.who.account, waiting.seconds_left
         raise Refused(
-            f"service {found.title}: a push from {found.who.account} waits to be confirmed ({found.seconds_left:.0f} s left)",
-            f"csync confirm on {found.who.account}, or wait until it is put back",
+            f"service {waiting.title}: a push from {who} waits to be confirmed ({left:.0f} s left)",
+            f"csync confirm on {who}, or wait until it is put back",
         )
 
 

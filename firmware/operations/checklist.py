@@ -13,7 +13,7 @@ from firmware.rc import document
 from firmware.rc.check import text_problems
 from firmware.run import run
 from firmware.services import catalog, states
-from firmware.sync import keys, node_state, settings
+from firmware.sync import ancestor, keys, settings, transaction
 from firmware.sync.link_problems import missing_keys
 from firmware.sync.settings import Settings
 
@@ -45,11 +45,12 @@ def _items() -> Iterator[Item]:
         yield Item(
             "csyncd.cfg is complete and correct",
             False,
-            "; ".join(node_state.settings_problems(error)),
+            "; ".join(settings.problems(error)),
             f"edit {settings.FILE}",
         )
         return
     yield Item("csyncd.cfg is complete and correct", True)
+    yield from _record_items()
     yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     yield from _key_items(found)
     report = cache(partial(ask_csyncd, "status", {}))
@@ -58,6 +59,14 @@ def _items() -> Iterator[Item]:
         yield _try(
             "sync works", lambda: _require_working(report()), "service csyncd start on the peer; what it says above"
         )
+
+
+def _record_items() -> Iterator[Item]:
+    """What this node keeps of its syncs; said only where it cannot be read."""
+    if problem := ancestor.problem():
+        yield Item("it is known what both nodes had last", False, str(problem), problem.hint)
+    for error in transaction.problems().values():
+        yield Item("no open push is unreadable", False, str(error), error.hint)
 
 
 def _key_items(found: Settings) -> Iterator[Item]:

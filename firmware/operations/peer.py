@@ -196,7 +196,7 @@ def _status_without_csyncd(why: Failure) -> dict[str, Any]:
         unknown = unknown_node(None, None)
         return {
             "state": "red",
-            "reasons": node_state.settings_problems(error),
+            "reasons": settings.problems(error),
             "remedy": f"edit {settings.FILE}",
             "local": {**unknown, "reachable": True},
             "peer": unknown,

@@ -26,9 +26,18 @@ class TrailEntry:
         return dict(self.line)
 
 
-def entries() -> tuple[TrailEntry, ...]:
-    """The whole trail, oldest first."""
-    return tuple(_entry(line) for line in audit.entries())
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What happened, oldest first; and what of the trail could not be read, in words."""
+
+    entries: tuple[TrailEntry, ...]
+    problems: tuple[str, ...]
+
+
+def read() -> Trail:
+    """The whole trail, as far as it can be read."""
+    trail = audit.read()
+    return Trail(tuple(_entry(line) for line in trail.entries), trail.problems)
 
 
 def _entry(line: Mapping[str, Any]) -> TrailEntry:

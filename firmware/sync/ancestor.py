@@ -4,17 +4,19 @@ A receiver that is no longer at the ancestor has changed since, and refuses. The
 so that a node which loses an unsaved push at its reboot goes back to the ancestor that belongs to what it has then.
 """
 
-import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware import files
+from firmware import files, log, records
+from firmware.errors import Damaged, Failure, system_hint
 from firmware.locks import ANCESTORS, hold
 
 FILE = Path("/etc/firmware/ancestors.json")
+FORMAT = 1
+REMEDY = f"move {FILE} away; then look at csync diff of each service, and csync push --force where it is right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,21 @@ class Ancestor:
 
 
 def find(peer: int, title: str, path: Path = FILE) -> Ancestor | None:
-    """The ancestor that this node shares with that peer, or None if there was no sync."""
-    found = _read(path).get(str(peer), {}).get(title)
-    return Ancestor(found["digest"], tuple(found["files"]), found["time"], found["pushed_by"]) if found else None
+    """The ancestor that this node shares with that peer, or None if there was no sync. Where the file cannot be read, every
+    service counts as never synced: a push is then refused rather than something overwritten. `problem` says so."""
+    try:
+        return _read(path).get(str(peer), {}).get(title)
+    except Failure:
+        return None
+
+
+def problem(path: Path = FILE) -> Failure | None:
+    """Why the file cannot be read, None if it can."""
+    try:
+        _read(path)
+    except Failure as error:
+        return error
+    return None
 
 
 def record(
@@ -43,20 +57,41 @@ def record(
     path: Path = FILE,
     lock: Path = ANCESTORS,
 ) -> None:
-    """Both nodes have the same now."""
+    """Both nodes have the same now. A damaged file is begun anew; one that a newer firmware wrote stays as it is, and it is
+    said in the log that the sync was not noted. OSError where there is no room."""
     with hold(lock):
-        table = _read(path)
-        table.setdefault(str(peer), {})[title] = asdict(
-            Ancestor(digest, tuple(sorted(set(digests))), time.time(), pushed_by)
-        )
+        try:
+            table = _read(path)
+        except Damaged as error:
+            log.line(f"{error}; it is begun anew")
+            table = {}
+        except Failure as error:
+            log.line(f"{error}; a sync of service {title} was not noted")
+            return
+        table.setdefault(str(peer), {})[title] = Ancestor(digest, tuple(sorted(set(digests))), time.time(), pushed_by)
+        body = {node: {name: asdict(one) for name, one in services.items()} for node, services in table.items()}
         path.parent.mkdir(mode=0o755, exist_ok=True)
-        files.write(path, json.dumps(table, indent=1).encode() + b"\n", mode=0o600)
+        files.write(path, records.dump(body, FORMAT, indent=1) + b"\n", mode=0o600)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> dict[str, dict[str, Ancestor]]:
+    """What was synced with each peer, by its node's number, and there by the title of the service."""
     try:
-        table = json.loads(path.read_bytes())
-        return table if isinstance(table, dict) else {}
-    except (FileNotFoundError, ValueError):
-        # Without it every service counts as never synced: a push is then refused rather than something overwritten.
+        data = path.read_bytes()
+    except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", system_hint(error) or REMEDY) from None
+    body = records.load(data, FORMAT, str(path), unmarked=1, hint=REMEDY)
+    with records.interpreting(str(path), REMEDY):
+        return {peer: {title: _parse(one) for title, one in records.value(body, peer, dict).items()} for peer in body}
+
+
+def _parse(body: Mapping[str, Any]) -> Ancestor:
+    digests = records.value(body, "files", list)
+    if not all(isinstance(digest, str) for digest in digests):
+        raise TypeError("files is no list of digests")
+    return Ancestor(
+        records.value(body, "digest", str), tuple(digests), float(records.value(body, "time", int, float)),
+        records.value(body, "pushed_by", int),
+    )  # fmt: skip

@@ -3,9 +3,9 @@
 What changed nothing is kept apart: a peer that is refused as often as it likes cannot push out what was done.
 """
 
-import json
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
@@ -13,7 +13,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from firmware import log
+from firmware import log, records
+from firmware.errors import Damaged, NewerFormat
 from firmware.printable import shorten
 
 DIRECTORY = Path("/var/log/csyncd")
@@ -23,6 +24,10 @@ DONE, UNCHANGED = "audit", "refused"
 UNCHANGING_RESULTS = ("refused", "failed", "unchanged", "rolled-back")
 #: bytes after which a part moves from NAME.log to NAME.log.1, whose older content goes
 MAX_PART_BYTES = 1 << 19
+#: of a line
+FORMAT = 1
+#: seconds since the epoch, beyond which no moment lies
+LAST_TIME = 1 << 40
 #: characters of a text, such as a checker's words, and of a list of paths that are kept
 MAX_TEXT = 4000
 
@@ -37,6 +42,14 @@ class Who:
     key: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What was done, oldest first, as the lines have it; and what of it could not be read, in words."""
+
+    entries: tuple[Mapping[str, Any], ...]
+    problems: tuple[str, ...] = ()
+
+
 #: what happens by itself
 THIS_NODE = Who("this node")
 
@@ -44,20 +57,24 @@ THIS_NODE = Who("this node")
 def note(event: str, *, who: Who, result: str, place: Path = DIRECTORY, **details: Any) -> None:
     """Add a line: what happened, who did it, how it ended, and what else is worth knowing."""
     when = {"time": round(time.time(), 6), "event": event, "who": who.account, "from": who.origin, "key": who.key}
-    line = json.dumps({**when, "result": result, **{key: _shorten(value) for key, value in details.items()}}) + "\n"
+    entry = {**when, "result": result, **{key: _shorten(value) for key, value in details.items()}}
+    line = records.dump(entry, FORMAT)
     path = place / f"{UNCHANGED if result in UNCHANGING_RESULTS else DONE}.log"
     try:
-        _append(line.encode(), path)
+        _append(line + b"\n", path)
     except OSError as error:
         # It tells of what is done, and does not decide about it.
-        log.line(f"audit: {path}: {error.strerror}: not noted: {line.strip()}")
+        log.line(f"audit: {path}: {error.strerror}: not noted: {line.decode()}")
 
 
 def _append(line: bytes, path: Path) -> None:
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        os.write(handle, line)
+        size = os.fstat(handle).st_size
+        # A line that found no room for all of it takes no other one with it.
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        os.write(handle, b"\n" * torn + line)
         full = os.fstat(handle).st_size > MAX_PART_BYTES
     finally:
         os.close(handle)
@@ -65,17 +82,45 @@ def _append(line: bytes, path: Path) -> None:
         path.replace(f"{path}.1")
 
 
-def entries(place: Path = DIRECTORY) -> list[Mapping[str, Any]]:
-    """The whole trail, oldest first."""
+def read(place: Path = DIRECTORY) -> Trail:
+    """The whole trail. It only tells of what was done: what cannot be read is left out, and said in `problems`."""
+    problems: list[str] = []
     # Each part in its own order, whatever was done to the clock.
-    return list(merge(*(_part(place / name) for name in (DONE, UNCHANGED)), key=lambda entry: float(entry["time"])))
+    parts = ([*_read_part(place / name, problems)] for name in (DONE, UNCHANGED))
+    return Trail(tuple(merge(*parts, key=lambda entry: float(entry["time"]))), tuple(problems))
 
 
-def _part(path: Path) -> Iterator[Mapping[str, Any]]:
+def _read_part(path: Path, problems: list[str]) -> Iterator[Mapping[str, Any]]:
     for file in (Path(f"{path}.log.1"), Path(f"{path}.log")):
-        for line in file.read_text("utf-8").splitlines() if file.exists() else ():
-            if line.startswith("{") and line.endswith("}"):
-                yield json.loads(line)
+        skipped: Counter[str] = Counter()
+        for line in _read_lines(file, problems):
+            try:
+                yield _parse(line)
+            except NewerFormat:
+                skipped["was written by a newer firmware"] += 1
+            except Damaged:
+                skipped["is damaged"] += 1
+        problems += [f"{file}: left out: {count} line{'s' * (count > 1)}, what {why}" for why, count in skipped.items()]
+
+
+def _read_lines(file: Path, problems: list[str]) -> list[bytes]:
+    try:
+        return [line for line in file.read_bytes().split(b"\n") if line]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        problems.append(f"{file}: {error.strerror}")
+        return []
+
+
+def _parse(line: bytes) -> Mapping[str, Any]:
+    entry = records.load(line, FORMAT, "the line", unmarked=1)
+    with records.interpreting("the line"):
+        for key in ("event", "who", "from", "key", "result"):
+            records.value(entry, key, str)
+        if not 0 <= records.value(entry, "time", int, float) < LAST_TIME:
+            raise ValueError("its time is none")
+    return entry
 
 
 def _shorten(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A node's standing: what it says of itself, worked out from digests; and red, orange or green from two of them."""
+"""The state of a node: what it says of itself, worked out from digests, and how the peer's is read."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from firmware import __version__, manifest
-from firmware.errors import Failure, Invalid
-from firmware.printable import escape, quote_path, shorten
+from firmware.errors import Failure
+from firmware.printable import escape, shorten
 from firmware.rc import document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
@@ -16,7 +16,7 @@ from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Context, Service
 from firmware.store import changes, saved_state
-from firmware.sync import transaction, versions
+from firmware.sync import transaction
 from firmware.sync.proposal import TITLE
 from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
@@ -75,7 +75,7 @@ class NodeState:
 
 
 def local_state(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> NodeState:
-    """This node's standing at this moment; everything is hashed, nothing is remembered."""
+    """This node's state at this moment; everything is hashed, nothing is remembered."""
     services, unapplied, down = {}, [], []
     readable, wrong = _readable_document(config)
     for block in readable.first_blocks:
@@ -89,6 +89,7 @@ def local_state(settings: Settings, *, config: Path = Path(document.PATH), root:
             down.append(block.title)
         if not service.stays:
             services[block.title] = ServiceDigests(now, loaded, saved_digest(block.title))
+    wrong = wrong or _unreadable_transaction()
     return NodeState(
         settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
         changes.unsaved_changes().paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
@@ -107,6 +108,11 @@ def _readable_document(config: Path) -> tuple[Document, str]:
 def _waiting_push() -> WaitingPush | None:
     found = transaction.find_waiting()
     return WaitingPush(found.title, found.push, found.peer, round(found.seconds_left)) if found else None
+
+
+def _unreadable_transaction() -> str:
+    """Why an open push cannot be dealt with, so that nothing can be pushed to its service; "" if there is none."""
+    return next((shorten(escape(str(error)), MAX_TEXT) for error in transaction.problems().values()), "")
 
 
 def _is_down(service: Service, block: Block) -> bool:
@@ -197,68 +203,3 @@ def _parse_list(values: Any, kind: Callable[[Any], str]) -> tuple[str, ...]:
     if not isinstance(values, list):
         raise TypeError
     return tuple(kind(value) for value in values[:MAX_LISTED])
-
-
-def mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
-    """Why these two cannot sync: identities that do not mirror each other, versions that do not fit."""
-    found = []
-    if theirs.node != ours.remote_node:
-        found.append(
-            f"identities are mixed up: the peer calls itself node {theirs.node}, REMOTE_NODE here is {ours.remote_node}"
-        )
-    if theirs.remote_node != ours.node:
-        found.append(
-            f"identities are mixed up: the peer's REMOTE_NODE is {theirs.remote_node}, this is node {ours.node}"
-        )
-    if theirs.address != ours.remote_address:
-        found.append(
-            f"identities are mixed up: the peer's LOCAL_IP is {theirs.address}, REMOTE_IP here is {ours.remote_address}"
-        )
-    if theirs.remote_address != ours.address:
-        found.append(
-            f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
-        )
-    if wrong := versions.version_mismatch(ours.versions, theirs.versions):
-        found.append(wrong)
-    return found
-
-
-def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -> tuple[str, list[str]]:
-    """The state of the pair, red, orange or green, and the reasons, one line each. `why_not`: why theirs is missing."""
-    broken = [f"node {one.node}: {one.wrong}" for one in (ours, theirs) if one and one.wrong]
-    if ours is None or theirs is None:
-        return "red", [why_not, *broken]
-    if wrong := [*mismatches(ours, theirs), *broken]:
-        return "red", wrong
-    reasons = [_waiting_reason(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
-    if theirs.down:
-        reasons.append(f"node {theirs.node}: does not run: {_list_briefly(theirs.down)}")
-    if theirs.unapplied:
-        reasons.append(f"node {theirs.node}: not in effect yet: {_list_briefly(theirs.unapplied)}")
-    if theirs.unsaved:
-        reasons.append(f"node {theirs.node}: not saved: {_list_briefly(theirs.unsaved)}")
-    reasons += [
-        f"node {theirs.node}: what runs of service {title} is not what is saved"
-        for title, digests in theirs.services.items()
-        if not theirs.unsaved and digests.applied != digests.saved and title not in theirs.unapplied
-    ]
-    return ("orange", reasons) if reasons else ("green", [])
-
-
-def _waiting_reason(node: int, found: WaitingPush) -> str:
-    return (
-        f"node {node}: service {found.service} waits to be confirmed (csync confirm on node {found.node}); "
-        f"it is put back in {found.left} s"
-    )
-
-
-def _list_briefly(words: tuple[str, ...], most: int = 6) -> str:
-    """All of them, or how many there are and the first few."""
-    first = ", ".join(shorten(quote_path(word), 200) for word in words[:most])
-    return first if len(words) <= most else f"{len(words)}, such as {first}"
-
-
-def settings_problems(error: Failure) -> list[str]:
-    """Why a csyncd.cfg cannot be used, a line each."""
-    problems = error.problems if isinstance(error, Invalid) else ()
-    return list(problems) or [str(error)]

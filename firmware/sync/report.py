@@ -1,15 +1,17 @@
 """What came of a proposal, as the receiver tells the pusher; and the last one for each service, for who asks again."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware import files
+from firmware import files, log, records
+from firmware.errors import Damaged, Failure, system_hint
 from firmware.services.definition import Outcome
 
 REPORTS = Path("/run/firmware/received")
+FORMAT = 1
+REMEDY = "csync log on both nodes tells what came of the push"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,52 @@ class Report:
         }
 
 
+def parse(answer: Mapping[str, Any]) -> Report:
+    """The report that an answer holds; KeyError, TypeError or ValueError if it is none."""
+    before, after = records.value(answer, "sha256", list)
+    result, message, hint, state = (records.value(answer, key, str) for key in ("result", "message", "hint", "state"))
+    changes, lacking = (records.value(answer, key, list) for key in ("files", "lacking"))
+    if not all(isinstance(word, str) for word in (before, after, *lacking, *(change["path"] for change in changes))):
+        raise TypeError("a digest or a path is no text")
+    check, reload = (_parse_outcome(answer[key]) for key in ("check", "reload"))
+    confirm = records.value(answer, "confirm", int)
+    return Report(result, message, hint, changes, check, reload, state, (before, after), lacking, confirm)
+
+
+def _parse_outcome(value: Mapping[str, Any] | None) -> Outcome | None:
+    if value is None:
+        return None
+    return Outcome(records.value(value, "status", int), records.value(value, "output", str))
+
+
 def remember(title: str, push: str, answer: Mapping[str, Any], top: Path = REPORTS) -> None:
-    """Keep the answer to that push, in the place of an earlier one's, for who asks the same again."""
+    """Keep the answer to that push, in the place of an earlier one's, for who asks the same again. One that a newer firmware
+    wrote is left alone, and that is said in the log."""
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write(top / title, json.dumps({"push": push, "answer": answer}).encode(), mode=0o600)
+    try:
+        recall(title, push, top)
+    except Damaged:
+        pass
+    except Failure as error:
+        log.line(f"{error}; the report of a push of service {title} was not kept")
+        return
+    files.write(top / title, records.dump({"push": push, "answer": answer}, FORMAT), mode=0o600)
 
 
 def recall(title: str, push: str, top: Path = REPORTS) -> Mapping[str, Any] | None:
-    """The answer to that push, if it was the last one for that service; None otherwise."""
+    """The answer to that push, if it was the last one for that service; None otherwise. Failure if it cannot be read."""
+    path = top / title
     try:
-        kept = json.loads((top / title).read_bytes())
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
-    return dict(kept["answer"]) if push and kept["push"] == push else None
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}", system_hint(error) or REMEDY) from None
+    body = records.load(data, FORMAT, str(path), unmarked=1, hint=REMEDY)
+    with records.interpreting(str(path), REMEDY):
+        kept, answer = records.value(body, "push", str), records.value(body, "answer", dict)
+        parse(answer)
+    return dict(answer) if push and kept == push else None
 
 
 def trail_details(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,12 @@ def read(path: Path = FILE, *, local_addresses: Collection[str] | None = None) -
     )  # fmt: skip
 
 
+def problems(error: Failure) -> list[str]:
+    """Why a csyncd.cfg cannot be used, a line each."""
+    problems = error.problems if isinstance(error, Invalid) else ()
+    return list(problems) or [str(error)]
+
+
 def _fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
     try:
         text = path.read_bytes().decode("utf-8")

@@ -25,6 +25,7 @@ from firmware.rc.title import Title
 from firmware.services import applied, content, directories
 from firmware.services.content import Content
 from firmware.services.definition import Service
+from firmware.sync import transaction
 from firmware.sync.proposal import Proposal
 from firmware.sync.transaction import STAGING, Transaction
 
@@ -112,12 +113,15 @@ def _set_owners_and_modes(stage: Stage, entries: Mapping[str, Entry]) -> None:
         stage.tree.chmod(0o750)
 
 
-def armed_transaction(stage: Stage, now: Content, **known: Any) -> Transaction:
-    """The transaction that brings back what is here now."""
-    return Transaction(
+def arm(stage: Stage, now: Content, **known: Any) -> Transaction:
+    """Note the transaction that brings back what is here now; `known` are its fields about the push. From here on what is
+    done to the service can be undone."""
+    armed = Transaction(
         "armed", stage.title, block=now.block, existed=stage.owned.exists(), inode=_inode(stage.owned),
         applied=applied.context_digest(stage.title), sha256=content.sha256(now, stage.service), **known,
     )  # fmt: skip
+    transaction.write(armed, stage.journal)
+    return armed
 
 
 def swap(stage: Stage, block: str) -> None:

@@ -1,32 +1,49 @@
-"""What `csync status --json` says: both nodes as they stand, and what follows from it."""
+"""What `csync status --json` says: both nodes as they are, and what follows from it."""
 
 from dataclasses import asdict
 from typing import Any
 
+from firmware.rc import document
 from firmware.sync import ancestor, node_state
 from firmware.sync.node_state import NodeState
+from firmware.sync.pair_state import pair_state
 from firmware.sync.settings import Settings
 
 
 def describe(
     settings: Settings, ours: NodeState, theirs: NodeState | None, why_not: str, remedy: str = ""
 ) -> dict[str, Any]:
-    """Both standings and the judgement, as `csync status --json` has them. `why_not`: why theirs is missing; `remedy`:
-    what to do about that."""
-    state, reasons = node_state.pair_state(ours, theirs, why_not)
-    broken = next((f"config check on node {one.node}" for one in (ours, theirs) if one and one.wrong), "")
+    """Both nodes and the state of the pair, as `csync status --json` has them. `why_not`: why the peer's state is missing;
+    `remedy`: what to do about that."""
+    state = pair_state(ours, theirs, why_not)
+    reasons, remedies = list(state.reasons), [remedy, *(_remedy(one) for one in (ours, theirs) if one)]
+    if problem := ancestor.problem():
+        # It works, but what both nodes had last is not known: most pushes will be refused.
+        reasons.append(f"node {ours.node}: {problem}")
+        remedies.append(problem.hint)
     titles = sorted({*ours.services, *(theirs.services if theirs else ())})
-    there = (
+    peer = (
         {**_node_json(theirs), "reachable": True} if theirs else unknown_node(settings.remote_node, settings.remote_ip)
     )
     return {
-        "state": state,
+        "state": state.colour,
         "reasons": reasons,
-        "remedy": remedy or broken,
+        "remedy": next(filter(None, remedies), ""),
         "local": {**_node_json(ours), "reachable": True},
-        "peer": there,
+        "peer": peer,
         "services": {title: _service_json(settings, title, ours, theirs) for title in titles},
     }
+
+
+def _remedy(node: NodeState) -> str:
+    """What to do about what is wrong with a node; "" for nothing."""
+    if not node.wrong:
+        return ""
+    return (
+        f"config check on node {node.node}"
+        if node.wrong.startswith(document.PATH)
+        else f"csync check on node {node.node}"
+    )
 
 
 def unknown_node(node: int | None, address: str | None) -> dict[str, Any]:

@@ -4,17 +4,26 @@ It lies in the stage's journal, and its phase says what has to be done by whoeve
 `waiting`, undo it unless it is confirmed before its deadline; `done`, complete it. A phase begins with one durable write.
 """
 
-import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from firmware import files
+from firmware import files, records
+from firmware.errors import Failure, system_hint
+from firmware.sync import report
 from firmware.sync.audit import Who
 
 STAGING = Path("/etc/.staging")
+FORMAT = 1
+PHASES = ("armed", "waiting", "done")
+_TYPES: dict[str, tuple[type, ...]] = {
+    "phase": (str,), "title": (str,), "push": (str,), "peer": (int,), "who": (dict,), "block": (str,), "existed": (bool,),
+    "inode": (int,), "applied": (str,), "sha256": (str,), "confirm": (int,), "deadline": (int, float), "report": (dict,),
+    "files": (list,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +58,43 @@ def boot_clock() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def write(found: Transaction, journal: Path) -> None:
+def write(transaction: Transaction, journal: Path) -> None:
     """Note it. What the phase says holds from here on, whatever happens."""
-    files.write(journal, json.dumps(asdict(found)).encode(), mode=0o600)
+    files.write(journal, records.dump(asdict(transaction), FORMAT), mode=0o600)
 
 
 def read(journal: Path) -> Transaction | None:
-    """The transaction that is open there; None if none is."""
+    """The transaction that is open there; None if none is. Damaged, NewerFormat or another Failure if it cannot be read:
+    what it asks for is not known then, and the service has to be left alone."""
     try:
-        kept = json.loads(journal.read_bytes())
+        data = journal.read_bytes()
     except FileNotFoundError:
         return None
-    return Transaction(**{**kept, "who": Who(**kept["who"]), "files": tuple(kept["files"])})
+    except OSError as error:
+        raise Failure(f"{journal}: {error.strerror}", system_hint(error) or _remedy(journal)) from None
+    body = records.load(data, FORMAT, str(journal), unmarked=1, hint=_remedy(journal))
+    with records.interpreting(str(journal), _remedy(journal)):
+        return _parse(body)
+
+
+def _remedy(journal: Path) -> str:
+    title, place = journal.parent.name, journal.parent
+    return (
+        f"see that service {title} is as it shall be; then rm -r {place}, which holds what was there before that push"
+    )
+
+
+def _parse(body: Mapping[str, Any]) -> Transaction:
+    for key, kind in _TYPES.items():
+        records.value(body, key, *kind)
+    if body["phase"] not in PHASES or not all(isinstance(digest, str) for digest in body["files"]):
+        raise ValueError("its phase or its files are malformed")
+    who = Who(**body["who"])
+    if not all(isinstance(word, str) for word in (who.account, who.origin, who.key)):
+        raise TypeError("who is malformed")
+    if body["phase"] != "armed":
+        report.parse(body["report"])
+    return Transaction(**{**body, "who": who, "files": tuple(body["files"])})
 
 
 def is_open(title: str, top: Path = STAGING) -> bool:
@@ -73,7 +107,22 @@ def open_titles(top: Path = STAGING) -> list[str]:
     return sorted(path.parent.name for path in top.glob("*/journal"))
 
 
+def problems(top: Path = STAGING) -> dict[str, Failure]:
+    """The services whose open transaction cannot be read, each with the reason."""
+    found = {}
+    for title in open_titles(top):
+        try:
+            read(top / title / "journal")
+        except Failure as error:
+            found[title] = error
+    return found
+
+
 def find_waiting(top: Path = STAGING) -> Transaction | None:
-    """The one that waits to be confirmed; there is never more than one."""
-    found = (read(path) for path in sorted(top.glob("*/journal")))
-    return next((one for one in found if one and one.phase == "waiting"), None)
+    """The one that waits to be confirmed; there is never more than one. What cannot be read is not looked at."""
+    for title in open_titles(top):
+        with suppress(Failure):
+            transaction = read(top / title / "journal")
+            if transaction and transaction.phase == "waiting":
+                return transaction
+    return None

@@ -34,7 +34,7 @@ def test_the_report_of_a_push() -> None:
 
 
 def test_the_trail() -> None:
-    found = audit.entries(GOLDEN / "trail")
+    found = audit.read(GOLDEN / "trail").entries
     assert [(entry["event"], entry["who"], entry["result"]) for entry in found] == [
         ("push", "node-1", "applied"), ("push", "root", "refused"),
     ]  # fmt: skip

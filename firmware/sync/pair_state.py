@@ -1,0 +1,74 @@
+"""The state of the pair: red, orange or green, from what two nodes say of themselves, and the reasons."""
+
+from dataclasses import dataclass
+
+from firmware.printable import quote_path, shorten
+from firmware.sync import versions
+from firmware.sync.node_state import NodeState, WaitingPush
+
+
+@dataclass(frozen=True, slots=True)
+class PairState:
+    """The colour, red, orange or green, and the reasons, one line each."""
+
+    colour: str
+    reasons: list[str]
+
+
+def mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
+    """Why these two cannot sync: identities that do not mirror each other, versions that do not fit."""
+    found = []
+    if theirs.node != ours.remote_node:
+        found.append(
+            f"identities are mixed up: the peer calls itself node {theirs.node}, REMOTE_NODE here is {ours.remote_node}"
+        )
+    if theirs.remote_node != ours.node:
+        found.append(
+            f"identities are mixed up: the peer's REMOTE_NODE is {theirs.remote_node}, this is node {ours.node}"
+        )
+    if theirs.address != ours.remote_address:
+        found.append(
+            f"identities are mixed up: the peer's LOCAL_IP is {theirs.address}, REMOTE_IP here is {ours.remote_address}"
+        )
+    if theirs.remote_address != ours.address:
+        found.append(
+            f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
+        )
+    if wrong := versions.version_mismatch(ours.versions, theirs.versions):
+        found.append(wrong)
+    return found
+
+
+def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -> PairState:
+    """The state of the pair. `why_not`: why theirs is missing."""
+    broken = [f"node {one.node}: {one.wrong}" for one in (ours, theirs) if one and one.wrong]
+    if ours is None or theirs is None:
+        return PairState("red", [why_not, *broken])
+    if wrong := [*mismatches(ours, theirs), *broken]:
+        return PairState("red", wrong)
+    reasons = [_waiting_reason(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
+    if theirs.down:
+        reasons.append(f"node {theirs.node}: does not run: {_list_briefly(theirs.down)}")
+    if theirs.unapplied:
+        reasons.append(f"node {theirs.node}: not in effect yet: {_list_briefly(theirs.unapplied)}")
+    if theirs.unsaved:
+        reasons.append(f"node {theirs.node}: not saved: {_list_briefly(theirs.unsaved)}")
+    reasons += [
+        f"node {theirs.node}: what runs of service {title} is not what is saved"
+        for title, digests in theirs.services.items()
+        if not theirs.unsaved and digests.applied != digests.saved and title not in theirs.unapplied
+    ]
+    return PairState("orange" if reasons else "green", reasons)
+
+
+def _waiting_reason(node: int, waiting: WaitingPush) -> str:
+    return (
+        f"node {node}: service {waiting.service} waits to be confirmed (csync confirm on node {waiting.node}); "
+        f"it is put back in {waiting.left} s"
+    )
+
+
+def _list_briefly(words: tuple[str, ...], most: int = 6) -> str:
+    """All of them, or how many there are and the first few."""
+    first = ", ".join(shorten(quote_path(word), 200) for word in words[:most])
+    return first if len(words) <= most else f"{len(words)}, such as {first}"
