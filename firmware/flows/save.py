@@ -40,6 +40,8 @@ def pushes_kept_out() -> Iterator[None]:
     recover()
     with hold(SWAP):
         refuse_while_waiting()
+        for title, error in transaction.problems().items():
+            raise Refused(f"service {title}: a push of it is open, and cannot be read: {error}", error.hint)
         if titles := transaction.open_titles():
             raise Refused(f"a push of {', '.join(titles)} was interrupted", "service csyncd restart sees to it")
         yield

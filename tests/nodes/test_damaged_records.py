@@ -34,7 +34,9 @@ def test_ancestors_that_cannot_be_read_overwrite_nothing_and_are_said(agreed: St
     agreed.lab.write(2, ANCESTORS, damage)
     word = "written by a newer firmware (format 99" if damage == NEWER else "damaged"
     report = agreed.json(2, "csync", "status")
-    assert any(f"node 2: {ANCESTORS}: " in reason and word in reason for reason in report["reasons"]) and report["remedy"]
+    assert (
+        any(f"node 2: {ANCESTORS}: " in reason and word in reason for reason in report["reasons"]) and report["remedy"]
+    )
     assert f"{ANCESTORS}: " in agreed.on(2, "csync", "check", expect=1)
     agreed.edit(2, page("edited there"))
     agreed.edit(1, page("over it"))
