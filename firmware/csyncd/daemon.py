@@ -1,6 +1,6 @@
-"""csyncd: holds the link to the peer and the gate for its keys, watches /etc, and serves two kinds of sockets.
+"""csyncd: holds the link to the peer and the sshd for its key, watches /etc, and serves two kinds of sockets.
 
-Reading order: `main` → `_live`. The operator's socket (root alone) is `csyncd.operator`; a peer's is `csyncd.peer`.
+Reading order: `main` → `_run`. The operator's socket (root alone) is `csyncd.operator`; a peer's is `csyncd.peer`.
 Everything that blocks runs in a thread.
 """
 
@@ -38,8 +38,8 @@ CONNECTIONS, ANSWERS = 8, 2
 #: threads for what blocks, more than a few peers can keep busy together; each is made when it is needed first
 THREADS = 32
 
-#: seconds until the gate is opened again: one that ended, and one that could not be opened
-REOPEN, CLOSED = 1.0, 5.0
+#: seconds until the sshd is started again: one that ended, and one that could not be started
+RESTART_INTERVAL, ERROR_INTERVAL = 1.0, 5.0
 
 WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
 
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         for line in recover():
             log.line(f"csyncd: {line}")
         if not argv:
-            asyncio.run(_live(found))
+            asyncio.run(_run(found))
     except Failure as error:
         log.line(report("csyncd", error))
         return error.status
@@ -61,19 +61,19 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-async def _live(found: Settings) -> None:
+async def _run(found: Settings) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
     pair = Pair(found)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    doors = Doors(pair)
+    servers = PeerServers(pair)
     for place in (*WATCHED, peer_sshd.RUN):
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
-    watch = Watch(WATCHED, lambda: _later(doors.changed()))
+    watch = Watch(WATCHED, lambda: _start_task(servers.on_change()))
     server = await _listen(Path(CONTROL), lambda request, _: operator.answer(pair, request), mode=0o600)
     recovery_timer.schedule_recovery()
-    work = [asyncio.create_task(part) for part in (ended.wait(), doors.keep_open(), pair.link.stay_connected())]
+    work = [asyncio.create_task(part) for part in (ended.wait(), servers.keep_serving(), pair.link.stay_connected())]
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
@@ -88,40 +88,40 @@ async def _live(found: Settings) -> None:
         recovery_timer.hand_over_recovery()
 
 
-class Doors:
-    """The gate and the peers' sockets behind it, kept as csyncd_authorized says."""
+class PeerServers:
+    """The sshd for peers and their sockets behind it, kept as csyncd_authorized says."""
 
     def __init__(self, pair: Pair) -> None:
         self._pair = pair
         self._allowed: list[RemotePeer] = []
-        self._again = asyncio.Event()
+        self._reopen = asyncio.Event()
 
-    async def changed(self) -> None:
+    async def on_change(self) -> None:
         """Something changed below /etc: perhaps the keys, and certainly worth telling the peer."""
         if peer_sshd.authorized_peers(self._pair.settings) != self._allowed:
-            self._again.set()
+            self._reopen.set()
         if missing_keys(self._pair.settings).text:
             self._pair.link.close()
         await self._pair.tell_peer()
 
-    async def keep_open(self) -> None:
+    async def keep_serving(self) -> None:
         """Serve the peers; anew when their keys change or the sshd ends; until cancelled."""
         while True:
-            self._again.clear()
+            self._reopen.clear()
             self._allowed = peer_sshd.authorized_peers(self._pair.settings)
             async with contextlib.AsyncExitStack() as stack:
                 try:
                     for remote in self._allowed:
-                        stack.callback(_close, await self._serve(remote), remote.socket)
+                        stack.callback(_close_server, await self._serve(remote), remote.socket)
                     sshd = await peer_sshd.start(self._pair.settings, self._allowed)
-                    stack.push_async_callback(_ended, sshd)
-                    await self._watch(sshd)
+                    stack.push_async_callback(_end_sshd, sshd)
+                    await self._wait_for_end(sshd)
                 except Failure as error:
                     self._pair.sshd_error = "; ".join(str(error).splitlines())
                     log.line(f"csyncd: {error}")
             self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._again.wait(), CLOSED if self._pair.sshd_error else REOPEN)
+                await asyncio.wait_for(self._reopen.wait(), ERROR_INTERVAL if self._pair.sshd_error else RESTART_INTERVAL)
 
     async def _serve(self, remote: RemotePeer) -> asyncio.Server:
         group = grp.getgrnam(peer_sshd.ACCOUNT).gr_gid
@@ -132,20 +132,20 @@ class Doors:
         os.chown(remote.socket, 0, group)
         return server
 
-    async def _watch(self, sshd: asyncio.subprocess.Process) -> None:
-        work = [asyncio.create_task(part) for part in (self._pass_on(sshd), run.ended(sshd), self._again.wait())]
+    async def _wait_for_end(self, sshd: asyncio.subprocess.Process) -> None:
+        work = [asyncio.create_task(part) for part in (self._log_sshd_output(sshd), run.ended(sshd), self._reopen.wait())]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for part in work:
                 part.cancel()
 
-    async def _pass_on(self, sshd: asyncio.subprocess.Process) -> None:
-        logins = peer_sshd.SessionLimit(sshd.pid)
+    async def _log_sshd_output(self, sshd: asyncio.subprocess.Process) -> None:
+        sessions = peer_sshd.SessionLimit(sshd.pid)
         async for line in run.lines(sshd.stderr):
             log.line(f"sshd: {line}")
             self._pair.sshd_error = peer_sshd.bind_error(line, self._pair.sshd_error)
-            await asyncio.to_thread(logins.heard, line)
+            await asyncio.to_thread(sessions.note_output, line)
 
 
 Answer = Callable[[Request, Callable[[], str]], Awaitable[Response]]
@@ -154,25 +154,25 @@ Answer = Callable[[Request, Callable[[], str]], Awaitable[Response]]
 async def _listen(path: Path, answer: Answer, *, mode: int, quota: Quota | None = None) -> asyncio.Server:
     """Serve at that socket; `answer` gets the request and what finds out, once, from which address the connection came."""
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        known = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-        pid = _CREDENTIALS.unpack(known)[0]
+    async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        pid = _CREDENTIALS.unpack(credentials)[0]
         origin = cache(lambda: processes.remote_address(pid))
         await serve(reader, writer, lambda request: answer(request, origin), quota=quota)
 
     path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(connected, str(path))
+    server = await asyncio.start_unix_server(serve_connection, str(path))
     # Until here nobody but root could write to it, and so connect.
     path.chmod(mode)
     return server
 
 
-def _close(server: asyncio.Server, path: Path) -> None:
+def _close_server(server: asyncio.Server, path: Path) -> None:
     server.close()
     path.unlink(missing_ok=True)
 
 
-async def _ended(sshd: asyncio.subprocess.Process) -> None:
+async def _end_sshd(sshd: asyncio.subprocess.Process) -> None:
     if sshd.returncode is None:
         sshd.terminate()
     # The sessions first: they hold the pipe of sshd's words, and asyncio waits for its end.
@@ -183,7 +183,7 @@ async def _ended(sshd: asyncio.subprocess.Process) -> None:
 _tasks: set[asyncio.Task[None]] = set()
 
 
-def _later(work: Awaitable[None]) -> None:
+def _start_task(work: Awaitable[None]) -> None:
     task: asyncio.Task[None] = asyncio.ensure_future(work)
     _tasks.add(task)
     task.add_done_callback(_tasks.discard)

@@ -1,4 +1,4 @@
-"""The gate: the sshd that lets in exactly the peers' keys, each to its own Unix socket of csyncd and to nothing else.
+"""The peer sshd: it lets in exactly the peers' keys, each to its own Unix socket of csyncd and to nothing else.
 
 `ssh -L` to a socket was chosen over a forced command with a relay: no program of ours and no shell ever runs for a peer
 (MaxSessions 0), each key is tied to its own socket (permitopen), and csyncd knows by the socket whose request it reads.
@@ -137,15 +137,15 @@ def bind_error(line: str, before: str) -> str:
 
 
 class SessionLimit:
-    """Who has come in how often. A peer needs one session; of more than a few the oldest is ended, for each is a process and
+    """How often each key may come in. A peer needs one session; of more than a few the oldest is ended, for each is a process and
     a megabyte, and sshd itself bounds only those that have not proved yet who they are."""
 
     def __init__(self, sshd: int) -> None:
         self._sshd = sshd
         self._ends: dict[str, list[processes.Endpoint]] = {}
 
-    def heard(self, line: str) -> None:
-        """What sshd has said, once it has said it."""
+    def note_output(self, line: str) -> None:
+        """Take in a line that sshd wrote: of a key that comes in too often, the oldest session is ended."""
         if match := _ACCEPTED.match(line):
             alive = processes.connections_below(self._sshd)
             ends = [end for end in self._ends.get(match["key"], []) if end in alive]
