@@ -121,7 +121,9 @@ class PeerServers:
                     log.line(f"csyncd: {error}")
             self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._reopen.wait(), ERROR_INTERVAL if self._pair.sshd_error else RESTART_INTERVAL)
+                await asyncio.wait_for(
+                    self._reopen.wait(), ERROR_INTERVAL if self._pair.sshd_error else RESTART_INTERVAL
+                )
 
     async def _serve(self, remote: RemotePeer) -> asyncio.Server:
         group = grp.getgrnam(peer_sshd.ACCOUNT).gr_gid
@@ -133,7 +135,9 @@ class PeerServers:
         return server
 
     async def _wait_for_end(self, sshd: asyncio.subprocess.Process) -> None:
-        work = [asyncio.create_task(part) for part in (self._log_sshd_output(sshd), run.ended(sshd), self._reopen.wait())]
+        work = [
+            asyncio.create_task(part) for part in (self._log_sshd_output(sshd), run.ended(sshd), self._reopen.wait())
+        ]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -155,7 +159,9 @@ async def _listen(path: Path, answer: Answer, *, mode: int, quota: Quota | None 
     """Serve at that socket; `answer` gets the request and what finds out, once, from which address the connection came."""
 
     async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        credentials = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+        credentials = writer.get_extra_info("socket").getsockopt(
+            socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
+        )
         pid = _CREDENTIALS.unpack(credentials)[0]
         origin = cache(lambda: processes.remote_address(pid))
         await serve(reader, writer, lambda request: answer(request, origin), quota=quota)
