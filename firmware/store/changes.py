@@ -103,8 +103,9 @@ def _difference(path: str, change: str, target: Target, new: Entry | None, paths
 def _attribute_changes(old: Entry | None, new: Entry | None) -> list[str]:
     """What differs besides a file's content."""
     if old is None or new is None:
-        one, verb = (new, "added") if new else (old, "removed")
-        return [f"{verb}, a {_kind_name(one)}, mode {one.mode:04o}, owner {one.owner}:{one.group}"] if one else []
+        entry, verb = (new, "added") if new else (old, "removed")
+        about = f"mode {entry.mode:04o}, owner {entry.owner}:{entry.group}" if entry else ""
+        return [f"{verb}, a {_kind_name(entry)}, {about}"] if entry else []
     words = []
     if old.kind != new.kind:
         words.append(f"a {_kind_name(old)} before, now a {_kind_name(new)}")

@@ -46,8 +46,8 @@ class HistoryEntry:
 
     def json(self) -> dict[str, Any]:
         """As others read it."""
-        one = self.generation
-        return {**one.json(), "current": self.current, "verified": one.verified, "problem": one.problem}
+        about = {"current": self.current, "verified": self.generation.verified, "problem": self.generation.problem}
+        return {**self.generation.json(), **about}
 
 
 def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
@@ -98,8 +98,8 @@ def history(*, paths: Paths = NODE) -> list[HistoryEntry]:
     """All generations, newest first, each verified now."""
     with repository.open_directory(write=False, paths=paths) as directory:
         current = saved_state.find_newest(directory, paths).generation
-        found = [repository.summarize(directory, number) for number in repository.numbers(directory)]
-    return [HistoryEntry(one, current is not None and one.number == current.number) for one in found]
+        known = [repository.summarize(directory, number) for number in repository.numbers(directory)]
+    return [HistoryEntry(each, current is not None and each.number == current.number) for each in known]
 
 
 def load(number: int, *, paths: Paths = NODE) -> Archive:
@@ -116,15 +116,15 @@ def load(number: int, *, paths: Paths = NODE) -> Archive:
 def load_current(*, paths: Paths = NODE) -> Archive | None:
     """The generation that a reboot would bring back; None if that is the factory."""
     with repository.open_directory(write=False, paths=paths) as directory:
-        one = saved_state.find_newest(directory, paths).generation
-        return repository.load(directory, one.number) if one else None
+        current = saved_state.find_newest(directory, paths).generation
+        return repository.load(directory, current.number) if current else None
 
 
-def note_in_journal(what: str, *, generation: int, who: str, paths: Paths = NODE) -> tuple[str, ...]:
+def note_in_journal(action: str, *, generation: int, who: str, paths: Paths = NODE) -> tuple[str, ...]:
     """Write to the journal that something was done; returns what went wrong with that, if anything did."""
     notes: list[str] = []
     with _failures_noted(notes.append), repository.open_directory(write=True, paths=paths) as directory:
-        repository.append_journal(directory, what, generation=generation, who=who)
+        repository.append_journal(directory, action, generation=generation, who=who)
     return tuple(notes)
 
 
@@ -141,22 +141,24 @@ def _build(label: Label, draft: Draft, paths: Paths) -> tuple[Archive, Target]:
     return ready, target
 
 
-def _add(what: str, ready: Archive, target: Target, changes: Changes, directory: Path, paths: Paths) -> SaveResult:
+def _add(action: str, ready: Archive, target: Target, changes: Changes, directory: Path, paths: Paths) -> SaveResult:
     """Put the archive on flash; from the rename on it is what a reboot brings back."""
-    one = Generation.from_archive(ready.label.generation, ready)
+    generation = Generation.from_archive(ready.label.generation, ready)
     flash.remove_leftovers(directory)
     repository.make_room(directory, len(ready.data))
     # From the rename on, what is remembered of the last save would be wrong; should we die there, nobody believes it.
     saved_state.forget(paths)
-    flash.write_durably(repository.path_of(directory, one.number), ready.data)
-    identity = repository.file_identity(directory, one.number)
-    saved_state.write(SavedState.from_target(one, target, identity), paths)
+    flash.write_durably(repository.path_of(directory, generation.number), ready.data)
+    identity = repository.file_identity(directory, generation.number)
+    saved_state.write(SavedState.from_target(generation, target, identity), paths)
     notes: list[str] = []
     with _failures_noted(notes.append):
-        repository.append_journal(directory, what, generation=one.number, who=one.who, message=one.message)
+        repository.append_journal(
+            directory, action, generation=generation.number, who=generation.who, message=generation.message
+        )
     with _failures_noted(notes.append):
         repository.prune(directory)
-    return SaveResult(one, changes.without_quiet(target.rules), fresh=True, notes=tuple(notes))
+    return SaveResult(generation, changes.without_quiet(target.rules), fresh=True, notes=tuple(notes))
 
 
 @contextmanager

@@ -161,10 +161,10 @@ def _removable(directory: Path, candidates: list[int]) -> list[int]:
     return [number for number in candidates if number not in last and not summarize(directory, number).newer]
 
 
-def append_journal(directory: Path, what: str, *, generation: int, who: str, message: str = "") -> None:
+def append_journal(directory: Path, action: str, *, generation: int, who: str, message: str = "") -> None:
     """Append a line to the journal, for good: what was done to which generation, when, and by whom."""
     path = directory / "journal"
-    body = {"time": utc_now(), "who": who, "what": what, "generation": generation, "message": message}
+    body = {"time": utc_now(), "who": who, "what": action, "generation": generation, "message": message}
     line = records.dump(body, JOURNAL_FORMAT)
     if path.exists() and path.stat().st_size > JOURNAL_LIMIT:
         newer_half = path.read_bytes()[-JOURNAL_LIMIT // 2 :].partition(b"\n")[2]

@@ -53,14 +53,14 @@ def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Pat
         except Failure as error:
             problems.append(f"generation {number} is damaged: {error}")
             continue
-        target, one = snapshot.compose(saved, paths), Generation.from_archive(number, saved)
+        target, generation = snapshot.compose(saved, paths), Generation.from_archive(number, saved)
         try:
             changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
         except Failure as error:
             problems.append(f"generation {number} could not be restored: {error}")
             continue
-        saved_state.write(SavedState.from_target(one, target, identity), paths)
-        return RestoreResult(one, changes, (f"restored generation {number} of {one.time}", *problems))
+        saved_state.write(SavedState.from_target(generation, target, identity), paths)
+        return RestoreResult(generation, changes, (f"restored generation {number} of {generation.time}", *problems))
     return None
 
 
@@ -96,4 +96,4 @@ def _keep_quiet(target: Target, paths: Paths) -> Callable[[str], bool]:
     overwrite what was just put back; so what the rules say now counts as well as what they will say.
     """
     both = (rules.load_tolerant(paths), target.rules)
-    return lambda path: any(one.is_quiet(path) for one in both)
+    return lambda path: any(each.is_quiet(path) for each in both)

@@ -20,12 +20,6 @@ from firmware.store.paths import Paths
 Harm = Callable[[Path], None]
 
 
-@pytest.fixture(autouse=True)
-def nothing_synced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No power fails here."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)
-
-
 @pytest.fixture
 def node(tmp_path: Path) -> Paths:
     """With two generations, and something that is not saved yet."""

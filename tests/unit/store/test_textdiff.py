@@ -191,3 +191,13 @@ def test_patch_itself_agrees(tmp_path: Path) -> None:
         ["diff", "-u", tmp_path / "x", tmp_path / "y"], capture_output=True, text=True
     ).stdout.splitlines()
     assert ours[2:] == theirs[2:]
+
+
+@pytest.mark.parametrize("run", [b" ", b"\t", b"= ", b"A ", b"a", b"-----BEGIN ", b"private_key ", b"private_key\n"])
+def test_the_patterns_are_linear(run: bytes) -> None:
+    """A peer's file of blanks must not cost more than one of anything else: they were quadratic once."""
+    for before in (b"", b"private_key", b"private_key = ", b"x private_key "):
+        data = (before + run * (300_000 // len(run)))[:300_000] + b"\n"
+        start = time.process_time()
+        unified_diff("/etc/x", data, None)
+        assert time.process_time() - start < 1
