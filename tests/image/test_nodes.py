@@ -6,7 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import machine
+import booted
 import pytest
 from disk_image import IMAGE
 from lab_driver import Lab, eventually
@@ -49,7 +49,7 @@ def test_what_cannot_be_run(units: Lab) -> None:
 @pytest.mark.all
 def test_a_connection_that_has_ended_is_opened_again(units: Lab) -> None:
     """As it ends when a unit starts anew by itself."""
-    subprocess.run(["ssh", "-F", "1/ssh_config", "-O", "exit", "unit"], cwd=units.state, check=True)
+    subprocess.run(["ssh", "-F", "ssh_config", "-O", "exit", "unit"], cwd=units.state / "1", check=True)
     assert units.run(1, "hostname").stdout == "node1\n"
 
 
@@ -59,6 +59,49 @@ def test_a_command_sees_what_it_sees_on_a_node_of_the_lab(units: Lab) -> None:
     want = {"PATH": path, "HOME": "/root", "HOSTNAME": "node2", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
     assert {name: seen.get(name) for name in want} == want
     assert units.run(2, "pwd").stdout == "/root\n"
+
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+def test_a_command_runs_on_its_unit_whether_or_not_the_kind_is_given(units: Lab) -> None:
+    for kind in ("", "qemu"):
+        found = {Lab(units.state, kind=kind).read(node, str(BOOT_ID)) for node in (1, 2)}
+        assert len({BOOT_ID.read_text(), *found}) == 3
+
+
+@pytest.mark.parametrize("words", [["exec", "1", "touch", "MARK"], ["reboot", "1"], ["cut", "1"], ["up"], ["down"]])
+def test_a_wrong_kind_is_refused_by_name(units: Lab, tmp_path: Path, words: list[str]) -> None:
+    mark, before = tmp_path / "mark", units.read(1, str(BOOT_ID))
+    done = Lab(units.state, kind="lab").nodes(*(word.replace("MARK", str(mark)) for word in words), check=False)
+    assert done.status == (125 if words[0] == "exec" else 1)
+    assert f"--kind lab: {units.state} has nodes of kind qemu" in done.stderr
+    assert not mark.exists() and units.read(1, str(BOOT_ID)) == before
+
+
+def test_a_units_process_is_not_taken_for_a_node(units: Lab, tmp_path: Path) -> None:
+    """Where the state directory does not know its kind, as none did once: the command ran here, as root."""
+    kind, mark = units.state / "kind", tmp_path / "mark"
+    kind.rename(tmp_path / "kind")
+    try:
+        for asked in ("", "lab"):
+            done = Lab(units.state, kind=asked).run(1, "touch", str(mark), check=False)
+            assert done.status == 125 and "is no node; nothing is run there" in done.stderr
+    finally:
+        (tmp_path / "kind").rename(kind)
+    assert not mark.exists()
+
+
+def test_a_unit_without_power_runs_nothing_here(worker_labs: Path, tmp_path: Path) -> None:
+    lab, mark = Lab(worker_labs / "off", kind="qemu"), tmp_path / "mark"
+    lab.up(1)
+    try:
+        os.kill(int((lab.state / "1" / "pid").read_text()), 9)
+        for kind in ("", "qemu"):
+            done = Lab(lab.state, kind=kind).run(1, "touch", str(mark), check=False)
+            assert done.status in (125, 255) and not mark.exists(), done
+    finally:
+        lab.down()
 
 
 def reaches(units: Lab) -> bool:
@@ -137,18 +180,18 @@ def test_an_accelerator_counts_only_if_the_image_boots_with_it(tmp_path: Path, m
         tried.append(accelerator)
         return image.read_text() == "good"
 
-    monkeypatch.setattr(machine, "boots", boots)
+    monkeypatch.setattr(booted, "boots", boots)
     monkeypatch.setattr(os, "access", lambda path, mode: True)
     for words, found in (("good", "kvm"), ("bad", "tcg")):
         image = tmp_path / words / "disk.img"
         image.parent.mkdir()
         image.write_text(words)
-        assert [machine.accelerator(image) for _ in range(2)] == [found, found]
+        assert [booted.choose_accelerator(image) for _ in range(2)] == [found, found]
     assert tried == ["kvm", "kvm"], "once for each image"
     (tmp_path / "good/booted/accelerator").write_text("another-boot-of-the-host tcg\n")
-    assert machine.accelerator(tmp_path / "good/disk.img") == "kvm"
+    assert booted.choose_accelerator(tmp_path / "good/disk.img") == "kvm"
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    assert machine.accelerator(tmp_path / "good/disk.img") == "tcg"
+    assert booted.choose_accelerator(tmp_path / "good/disk.img") == "tcg"
 
 
 @pytest.mark.all
@@ -156,8 +199,8 @@ def test_whether_an_image_boots_is_tried_and_ends_in_time(image: Path, tmp_path:
     disk = tmp_path / "disk.img"
     disk.write_bytes(bytes(1 << 20))
     began = time.monotonic()
-    assert not machine.boots(disk, "tcg", 2.0)
+    assert not booted.boots(disk, "tcg", 2.0)
     assert time.monotonic() - began < 20
-    assert not machine.boots(disk, "no-such-accelerator", 60.0)
+    assert not booted.boots(disk, "no-such-accelerator", 60.0)
     assert time.monotonic() - began < 40
-    assert machine.boots(IMAGE, "tcg", 300.0)
+    assert booted.boots(IMAGE, "tcg", 300.0)

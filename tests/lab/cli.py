@@ -3,13 +3,11 @@
 import os
 import sys
 
-from state import KINDS, Trouble, kind, open_init, require_hub
+from state import KINDS, Misuse, Trouble, known_kind, node_number, open_init, require_hub
 
 PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 #: the exit status of `exec` where the command could not even be tried
 NO_NODE = 125
-#: the highest number that a node may have: its address ends in 10 more
-MOST = 200
 HELP = """\
 usage: nodes [--kind lab|qemu] [--state DIR] [--lower DIR] [--image FILE] [--cold] VERB …
 
@@ -32,10 +30,6 @@ usage: nodes [--kind lab|qemu] [--state DIR] [--lower DIR] [--image FILE] [--col
   --cold                `up` boots virtual units from power-on; else they begin where an earlier one had booted"""
 
 
-class Misuse(Exception):
-    """Words on the command line that make no sense."""
-
-
 def main(words: list[str]) -> int:
     """One command; returns the exit status."""
     _fill_streams()
@@ -45,12 +39,13 @@ def main(words: list[str]) -> int:
             print(HELP, file=sys.stdout if words else sys.stderr)
             return 0 if words else 2
         state = os.path.abspath(options["--state"])
-        virtual = _kind(state, options["--kind"]) == "qemu"
-        if os.geteuid() != 0 and not virtual:
+        kind = _kind(state, options["--kind"])
+        if os.geteuid() != 0 and kind == "lab":
             raise Trouble("only root can make nodes of this kind")
         if words[0] == "exec" and len(words) > 2:
-            return _execute(state, virtual, _number(words[1], MOST), words[2:])
-        return _virtual(state, options, words) if virtual else _verb(state, options["--lower"], words)
+            return _execute(state, kind, node_number(words[1]), words[2:])
+        _carry_out(state, kind, options, words)
+        return 0
     except Misuse as error:
         print(f"nodes: {error}\nhint: nodes --help", file=sys.stderr)
         return 2
@@ -73,13 +68,12 @@ def _options(words: list[str]) -> tuple[dict[str, str], list[str]]:
     if options["--kind"] not in ("", *KINDS):
         raise Misuse(f"--kind {options['--kind']}: it is lab or qemu")
     options["--state"] = options["--state"] or f"{PROJECT}/build/{options['--kind'] or 'lab'}"
-    options["--image"] = options["--image"] or os.environ.get("IMAGE") or f"{PROJECT}/build/image/disk.img"
     return options, words
 
 
 def _kind(state: str, asked: str) -> str:
     """Of what kind the nodes are: as the state directory knows it. Trouble if another one is asked for."""
-    known = kind(state)
+    known = known_kind(state)
     if known and asked not in ("", known):
         raise Trouble(
             f"--kind {asked}: {state} has nodes of kind {known}\nhint: leave --kind out; or nodes down, first"
@@ -87,88 +81,26 @@ def _kind(state: str, asked: str) -> str:
     return known or asked or "lab"
 
 
-def _execute(state: str, virtual: bool, number: int, argv: list[str]) -> int:
-    if virtual:
-        import remote
+def _execute(state: str, kind: str, number: int, argv: list[str]) -> int:
+    if kind == "lab":
+        from inside import execute
 
-        require_hub(state)
-        os.chdir(state)
-        if not os.path.isdir(str(number)):
-            raise Trouble(f"there is no node {number}")
-        return remote.execute(number, argv)
-    from inside import execute
+        return execute(open_init(state, number), argv)
+    from remote import Remote
 
-    return execute(open_init(state, number), argv)
+    require_hub(state)
+    home = f"{state}/{number}"
+    if not os.path.isdir(home):
+        raise Trouble(f"there is no node {number}")
+    return Remote(home, number).execute(argv)
 
 
-def _verb(state: str, lower: str, words: list[str]) -> int:
+def _carry_out(state: str, kind: str, options: dict[str, str], words: list[str]) -> None:
     from pathlib import Path
 
-    import lab
+    import verbs
 
-    where = Path(state)
-    match words:
-        case ["up"]:
-            lab.up(where, 2, _layers(lower))
-        case ["up", number]:
-            lab.up(where, _number(number, MOST), _layers(lower))
-        case ["reboot", number]:
-            lab.reboot(where, _number(number, MOST))
-        case ["cut", number]:
-            lab.cut(where, _number(number, MOST))
-        case ["link", number, "up" | "down" as how]:
-            lab.link(where, _number(number, MOST), how == "up")
-        case ["link", number, "down", "--after", size]:
-            lab.link(where, _number(number, MOST), False, after=_number(size, 1 << 40, least=0))
-        case ["delay", milliseconds]:
-            lab.delay(where, _number(milliseconds, 60_000, least=0))
-        case ["down"]:
-            lab.down(where)
-        case _:
-            raise Misuse(f"{' '.join(words)}: not understood")
-    return 0
-
-
-def _virtual(state: str, options: dict[str, str], words: list[str]) -> int:
-    from pathlib import Path
-
-    import units
-
-    where, image = Path(state), Path(os.path.abspath(options["--image"]))
-    match words:
-        case ["up"]:
-            units.up(where, 2, image, cold=bool(options["--cold"]))
-        case ["up", number]:
-            units.up(where, _number(number, MOST), image, cold=bool(options["--cold"]))
-        case ["reboot", number, *command]:
-            units.reboot(where, _number(number, MOST), command or ["reboot"])
-        case ["cut", number]:
-            units.cut(where, _number(number, MOST))
-        case ["console", number]:
-            units.attach(where, _number(number, MOST))
-        case ["ports", number]:
-            print(units.ports_json(where, _number(number, MOST)))
-        case _:
-            return _verb(state, "/", words)
-    return 0
-
-
-def _layers(lower: str) -> list[str]:
-    """The layers of a node's root, topmost first."""
-    factory = "usr/share/factory/etc/config.rc"
-    lower = os.path.abspath(lower)
-    if os.path.exists(f"{lower}/{factory}"):
-        return [lower]
-    layer = f"{PROJECT}/build/layer"
-    if not os.path.exists(f"{layer}/{factory}"):
-        raise Trouble(f"{layer} is not built\nhint: make -f image.mk env")
-    return [layer, lower]
-
-
-def _number(word: str, most: int, least: int = 1) -> int:
-    if not (word.isascii() and word.isdigit() and least <= int(word) <= most):
-        raise Misuse(f"{word!r} is not a number from {least} to {most}")
-    return int(word)
+    verbs.carry_out(Path(state), kind, options, words)
 
 
 def _fill_streams() -> None:

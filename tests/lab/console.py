@@ -9,6 +9,7 @@ import termios
 import tty
 from pathlib import Path
 
+import sockets
 from state import Trouble
 
 #: Ctrl-], as telnet has it
@@ -18,27 +19,33 @@ LEAVE = b"\x1d"
 def attach(home: Path) -> None:
     """Connect this terminal with the console of the unit that has this directory, until Ctrl-] is typed or the unit is gone.
     Trouble if another one is."""
-    os.chdir(home)  # a socket's path may not be long
-    with socket.socket(socket.AF_UNIX) as line, open("console.lock", "w") as lock:
+    with open(home / "console.lock", "w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            line.connect("console")
         except BlockingIOError:
             raise Trouble("somebody is at this console already") from None
+        try:
+            line = sockets.connect(home / "console")
         except OSError as error:
             raise Trouble(f"{home}/console: {error.strerror}") from None
-        print("This is the unit's console; Ctrl-] leaves it.", file=sys.stderr)
-        line.sendall(b"\r")
-        if not sys.stdin.isatty():
-            _relay(line)
-            return
-        before = termios.tcgetattr(sys.stdin)
-        try:
-            tty.setraw(sys.stdin)
-            _relay(line)
-        finally:
-            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
-            print(file=sys.stderr)
+        with line:
+            _hold_conversation(line)
+
+
+def _hold_conversation(line: socket.socket) -> None:
+    """Relay what is typed and what is said; a terminal of ours passes every key on meanwhile."""
+    print("This is the unit's console; Ctrl-] leaves it.", file=sys.stderr)
+    line.sendall(b"\r")
+    if not sys.stdin.isatty():
+        _relay(line)
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        tty.setraw(sys.stdin)
+        _relay(line)
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        print(file=sys.stderr)
 
 
 def _relay(line: socket.socket) -> None:

@@ -22,6 +22,7 @@ from typing import Protocol
 
 import kernel
 import node as nodes
+import sockets
 from machine import Machine
 from node import Node
 from state import Trouble
@@ -246,23 +247,20 @@ def main(state: Path, number: int, lock: int, ready: int, layers: list[str]) -> 
     Without layers they are virtual units.
     """
     os.umask(0o022)
-    os.chdir(state)
     os.write(lock, b"%d\n" % os.getpid())
     wake, alarm = socket.socketpair()
     wake.setblocking(False)
     signal.set_wakeup_fd(wake.fileno())
     for which in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(which, lambda *_: None)
-    control = socket.socket(socket.AF_UNIX)
-    control.bind("control")
-    control.listen(16)
+    control = sockets.listen(state / "control")
     numbers = range(1, number + 1)
     if layers:
         hide_mounts(state, numbers)
         stack = (*take_layers(state, layers[:-1]), layers[-1])
         hub = Hub([Node(each, state, stack) for each in numbers])
     else:
-        hub = Hub([Machine(each, state) for each in numbers])
+        hub = Hub([Machine(each, state / str(each)) for each in numbers])
     for port in hub.ports.values():
         hub.power_on(port)
     os.write(ready, b"y")

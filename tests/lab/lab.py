@@ -5,7 +5,6 @@ import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import inside
+import sockets
 from state import Trouble, hold, holder, hub, init, open_init, require_hub
 
 HERE = Path(__file__).resolve().parent
@@ -119,15 +119,9 @@ def order(state: Path, *words: object) -> None:
 def _ask(state: Path, *words: object) -> str:
     """Give the hub an order; returns what is wrong with it, or nothing."""
     require_hub(str(state))
-    here = os.getcwd()
-    os.chdir(state)  # a socket's path may not be long
-    try:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect("control")
-            connection.sendall(json.dumps(words).encode())
-            return connection.recv(4096).decode()
-    finally:
-        os.chdir(here)
+    with sockets.connect(state / "control") as connection:
+        connection.sendall(json.dumps(words).encode())
+        return connection.recv(4096).decode()
 
 
 def _await_boot(state: Path, numbers: Iterable[int]) -> None:

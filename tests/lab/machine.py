@@ -6,20 +6,20 @@ does to the services. What makes a unit node N, its host tells it at boot (fw_cf
 """
 
 import os
-import select
+import re
 import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import kernel
 import qmp
+from state import Trouble
 
 #: ports of the unit that the host reaches, by name; QEMU chooses the host's own
 PORTS = {"exec": 2222, "ssh": 22, "wui": 4444}
@@ -52,6 +52,8 @@ umask 022
 """
 
 
+#: a line of QEMU's `info usernet`: the host's port, and the unit's
+_FORWARD = re.compile(r"HOST_FORWARD\]\s+\S+\s+\S+\s+(\d+)\s+\S+\s+(\d+)")
 #: An emulator translates a program anew wherever it is loaded, and keeps the old translations: addresses that are drawn by
 #: lot make every command take twice as long, and a reset minutes, when memory is overwritten that was translated so often.
 _EMULATED = "echo 0 >/proc/sys/kernel/randomize_va_space"
@@ -59,23 +61,27 @@ _EMULATED = "echo 0 >/proc/sys/kernel/randomize_va_space"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """One unit: its number, and the state directory, which is the working directory of whoever uses this.
+    """One unit's QEMU: its number, and the directory that the host keeps for the unit.
 
-    `home` has disk.img, boot.sh, console.log, and the sockets console, ttyS1 and qmp.
+    There, these files are this module's own: disk.img, boot.sh (what the unit is told at boot), accelerator, incoming (a link to the
+    state that it goes on from when it gets power), console.log, qemu.log, and the sockets console, ttyS1 and qmp.
     """
 
     number: int
-    state: Path
-
-    @property
-    def home(self) -> Path:
-        """What the host keeps of it."""
-        return self.state / str(self.number)
+    home: Path
 
     @property
     def name(self) -> str:
         """Its host name."""
         return f"node{self.number}"
+
+    def make(self, script: str, accelerator: str, disk: Path, incoming: Path | None) -> None:
+        """All that it needs to be powered on: a copy of that disk, and the kept state that belongs to it, if there is one."""
+        (self.home / "boot.sh").write_text(script)
+        (self.home / "accelerator").write_text(accelerator)
+        if incoming:
+            (self.home / "incoming").symlink_to(incoming)
+        self.copy_disk(disk, self.home / "disk.img")
 
     def spawn(self, cable: socket.socket) -> int:
         """Power it on; returns QEMU's pid. The other end of its eth0 goes into `cable`."""
@@ -85,15 +91,16 @@ class Machine:
             kernel.die_with_parent(signal.SIGKILL)
             signal.set_wakeup_fd(-1)
             os.setsid()
-            os.chdir(self.home)
-            _streams()
+            os.chdir(self.home)  # QEMU's, whose sockets have short names there
+            _redirect_streams()
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
             ours.setblocking(False)
             socket.send_fds(cable, [b"eth0"], [ours.fileno()])
             os.set_inheritable(theirs.fileno(), True)
             for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
                 signal.signal(number, signal.SIG_DFL)
-            argv = arguments(self.number, theirs.fileno(), Path("accelerator").read_text(), Path("incoming").exists())
+            accelerator = Path("accelerator").read_text()
+            argv = arguments(self.number, theirs.fileno(), accelerator, incoming=self.is_incoming())
             os.execvp(argv[0], argv)
         except BaseException as error:
             print(f"{self.name}: cannot be started: {error}", file=sys.stderr, flush=True)
@@ -101,48 +108,57 @@ class Machine:
 
     def carrier(self, _: int, on: bool) -> None:
         """Plug its cable in, or pull it. Trouble while it is just being powered on."""
-        qmp.ask(f"{self.number}/qmp", qmp.say("set_link", name="eth0", up=on))
+        self._ask(qmp.command("set_link", name="eth0", up=on))
 
-
-def accelerator(image: Path) -> str:
-    """kvm where the image boots with it, tcg where not: there are hosts whose /dev/kvm opens, runs a machine's firmware, and
-    then crawls. What was found is kept beside the image until the host itself boots anew.
-    """
-    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
-        return "tcg"
-    note, host = image.parent / "booted/accelerator", Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    with suppress(OSError, ValueError):
-        known, found = note.read_text().split()
-        if known == host:
-            return found
-    found = "kvm" if boots(image, "kvm", 15.0) else "tcg"
-    note.parent.mkdir(exist_ok=True)
-    new = note.with_name(f"{note.name}.{os.getpid()}")
-    new.write_text(f"{host} {found}\n")
-    new.rename(note)
-    return found
-
-
-def boots(image: Path, accelerator: str, seconds: float) -> bool:
-    """Whether a unit with this image says within that time which configuration it restores. The image stays as it is."""
-    argv, null = [*_board(accelerator, f"{image},snapshot=on"), "-serial", "stdio"], subprocess.DEVNULL
-    dying = partial(kernel.die_with_parent, signal.SIGKILL)
-    unit = subprocess.Popen(argv, stdin=null, stdout=subprocess.PIPE, stderr=null, preexec_fn=dying)
-    assert unit.stdout
-    end, said = time.monotonic() + seconds, b""
-    try:
-        while b"restored" not in said and select.select([unit.stdout], [], [], max(0, end - time.monotonic()))[0]:
-            if not (more := os.read(unit.stdout.fileno(), 4096)):
+    def ports(self, seconds: float = 0.0) -> dict[str, int]:
+        """The host's own ports that lead to the unit, by the names in PORTS. A QEMU that was started just now gets that long to
+        answer; Trouble after that."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                (said,) = self._ask(qmp.command("human-monitor-command", **{"command-line": "info usernet"}))
                 break
-            said += more
-    finally:
-        unit.kill()
-        unit.communicate()
-    return b"restored" in said
+            except Trouble:
+                if time.monotonic() >= end:
+                    raise
+                time.sleep(0.05)
+        found = {int(port): int(ours) for ours, port in _FORWARD.findall(said)}
+        return {name: found[port] for name, port in PORTS.items() if port in found}
+
+    def is_incoming(self) -> bool:
+        """Does it go on from a kept state, now or when it gets power next?"""
+        return (self.home / "incoming").exists()
+
+    def forget_incoming(self) -> None:
+        """From now on, power has it boot."""
+        (self.home / "incoming").unlink(missing_ok=True)
+
+    def go_on(self) -> None:
+        """Let it run that was stopped, as soon as it has been loaded."""
+        while self._ask(qmp.command("query-status"))[0]["status"] == "inmigrate":
+            time.sleep(0.02)
+        self._ask(qmp.command("cont"))
+
+    def stop_and_save(self, state: Path, disk: Path) -> None:
+        """Stop it, and write all that it is into these files. Trouble if that cannot be done."""
+        self._ask(qmp.command("stop"), qmp.command("migrate", uri=f"exec:cat >'{state}'"))
+        while (status := self._ask(qmp.command("query-migrate"))[0]["status"]) != "completed":
+            if status in ("failed", "cancelled"):
+                raise Trouble(f"node {self.number}: its state cannot be kept: {status}")
+            time.sleep(0.05)
+        self.copy_disk(self.home / "disk.img", disk)
+
+    @staticmethod
+    def copy_disk(source: Path, target: Path) -> None:
+        """A copy that takes no more room than what is in it."""
+        subprocess.run(["cp", "--sparse=always", source, target], check=True)
+
+    def _ask(self, *commands: dict[str, Any]) -> list[Any]:
+        return qmp.ask(self.home / "qmp", *commands)
 
 
-def _board(accelerator: str, disk: str) -> list[str]:
-    """The words that each unit's command line begins with."""
+def board(accelerator: str, disk: str) -> list[str]:
+    """The words that the command line of any unit begins with."""
     # Else each unit's translated code grows to a gigabyte. The plainest processor is a tenth faster than `max` to emulate.
     accel, cpu = ("tcg,tb-size=256", "qemu64") if accelerator == "tcg" else (accelerator, "max")
     return shlex.split(f"""
@@ -165,7 +181,7 @@ def arguments(number: int, cable: int, accelerator: str, incoming: bool) -> list
         -qmp unix:qmp,server=on,wait=off
         -fw_cfg name=opt/csyncd/boot,file=boot.sh
     """)
-    return _board(accelerator, "disk.img") + words + (["-incoming", "exec:cat incoming"] if incoming else [])
+    return board(accelerator, "disk.img") + words + (["-incoming", "exec:cat incoming"] if incoming else [])
 
 
 def boot_script(number: int, key: str, host_key: str, environment: dict[str, str], accelerator: str) -> str:
@@ -178,7 +194,7 @@ def boot_script(number: int, key: str, host_key: str, environment: dict[str, str
     )  # fmt: skip
 
 
-def _streams() -> None:
+def _redirect_streams() -> None:
     log = os.open("qemu.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in enumerate((nothing, log, log)):

@@ -1,31 +1,31 @@
 """What is said to a running QEMU over its QMP socket. One connection for each conversation."""
 
 import json
-import socket
+from pathlib import Path
 from typing import Any
 
+import sockets
 from state import Trouble
 
 
-def ask(path: str, *commands: dict[str, Any]) -> list[Any]:
+def ask(path: Path, *commands: dict[str, Any]) -> list[Any]:
     """Carry out QMP commands, one after the other; returns what each of them answered. Trouble if one fails."""
-    with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(60)
-        try:
-            connection.connect(path)
-        except OSError as error:
-            raise Trouble(f"{path}: QEMU does not answer: {error.strerror}") from None
+    try:
+        connection = sockets.connect(path, seconds=60)
+    except OSError as error:
+        raise Trouble(f"{path}: QEMU does not answer: {error.strerror}") from None
+    with connection:
         lines = connection.makefile("rb")
         lines.readline()  # its greeting
-        return [_answer(connection, lines, command) for command in ({"execute": "qmp_capabilities"}, *commands)][1:]
+        return [_answer(connection, lines, each) for each in (command("qmp_capabilities"), *commands)][1:]
 
 
-def say(name: str, /, **arguments: Any) -> dict[str, Any]:
+def command(name: str, /, **arguments: Any) -> dict[str, Any]:
     """A QMP command."""
     return {"execute": name, "arguments": arguments}
 
 
-def _answer(connection: socket.socket, lines: Any, command: dict[str, Any]) -> Any:
+def _answer(connection: Any, lines: Any, command: dict[str, Any]) -> Any:
     connection.sendall(json.dumps(command).encode())
     while line := lines.readline():
         said = json.loads(line)

@@ -1,7 +1,5 @@
 """How a command gets into a virtual unit: over ssh, to the sshd that is there for this alone, through a connection that
 stays open. Few imports: a test runs hundreds of commands.
-
-All paths are relative to the state directory, which is the working directory.
 """
 
 import fcntl
@@ -14,15 +12,16 @@ from state import Trouble
 
 #: a unit that goes down while it is spoken to says nothing more, and ssh would wait for it for ever
 _LOGIN_SECONDS = 30.0
+_SSH = ("ssh", "-F", "ssh_config")
 _CONFIG = """\
 Host unit
 HostName 127.0.0.1
 Port {port}
 User root
 IdentityFile {key}
-UserKnownHostsFile {number}/known_hosts
+UserKnownHostsFile known_hosts
 HostKeyAlias unit
-ControlPath {number}/ssh
+ControlPath ssh
 IdentitiesOnly yes
 BatchMode yes
 LogLevel ERROR
@@ -36,91 +35,88 @@ User root
 IdentityFile {key}
 IdentitiesOnly yes
 HostKeyAlias node{number}
-UserKnownHostsFile {here}/{number}/login_hosts
+UserKnownHostsFile {home}/login_hosts
 StrictHostKeyChecking accept-new
 """
 
 
-def configure(number: int, ports: dict[str, int], key: str, host_key: str) -> None:
-    """Note where the unit is to be reached, with which key, and by which one it is known; for people, too (`login`)."""
-    here = os.getcwd()
-    for name, text in (
-        ("ssh_config", _CONFIG.format(number=number, port=ports["exec"], key=key)),
-        ("known_hosts", f"unit {host_key}\n"),
-        ("login", _LOGIN.format(number=number, port=ports["ssh"], key=f"{here}/{key}", here=here)),
-    ):
-        with open(f"{number}/{name}", "w", encoding="utf-8") as file:
-            file.write(text)
+class Remote:
+    """The way into one unit. `home` is the directory that the host keeps for it; there, these files are this module's own: ssh_config,
+    known_hosts, ssh (the open connection), ssh.lock, ssh.log; for people, login and login_hosts.
 
+    ssh runs in `home`, so that the path of its socket is short.
+    """
 
-def connect(number: int, seconds: float) -> None:
-    """Open the connection that commands go through. Trouble if the unit does not let us in within that time."""
-    end = time.monotonic() + seconds
-    while (done := _ssh(number, "-fNM", seconds=_LOGIN_SECONDS)).returncode:
-        if time.monotonic() > end:
-            raise Trouble(f"node {number} does not let us in after {seconds:.0f} s: {done.stderr.strip()}")
-        time.sleep(0.2)
+    def __init__(self, home: str, number: int) -> None:
+        self.home = home
+        self.number = number
 
+    def configure(self, ports: dict[str, int], key: str, host_key: str) -> None:
+        """Note where the unit is to be reached, with which key, and by which one it is known."""
+        for name, text in (
+            ("ssh_config", _CONFIG.format(port=ports["exec"], key=key)),
+            ("known_hosts", f"unit {host_key}\n"),
+            ("login", _LOGIN.format(number=self.number, port=ports["ssh"], key=key, home=self.home)),
+        ):
+            with open(f"{self.home}/{name}", "w", encoding="utf-8") as file:
+                file.write(text)
 
-def disconnect(number: int) -> None:
-    """Close it; no harm if there is none."""
-    if os.path.exists(f"{number}/ssh"):
-        _ssh(number, "-O", "exit")
+    def connect(self, seconds: float) -> None:
+        """Open the connection that commands go through. Trouble if the unit does not let us in within that time."""
+        end = time.monotonic() + seconds
+        while (done := self._ssh("-fNM", seconds=_LOGIN_SECONDS)).returncode:
+            if time.monotonic() > end:
+                raise Trouble(f"node {self.number} does not let us in after {seconds:.0f} s: {done.stderr.strip()}")
+            time.sleep(0.2)
 
+    def disconnect(self) -> None:
+        """Close it; no harm if there is none."""
+        if os.path.exists(f"{self.home}/ssh"):
+            self._ssh("-O", "exit")
 
-def connected(number: int) -> bool:
-    """Is it open, so far as this end knows?"""
-    return os.path.exists(f"{number}/ssh") and not _ssh(number, "-O", "check").returncode
+    def is_connected(self) -> bool:
+        """Is it open, so far as this end knows?"""
+        return os.path.exists(f"{self.home}/ssh") and not self._ssh("-O", "check").returncode
 
+    def execute(self, argv: list[str]) -> int:
+        """Run a command there; the streams are ours. Returns the exit status as a shell has it; Trouble without a connection."""
+        self._reconnect()
+        return subprocess.run(_command(argv), cwd=self.home).returncode
 
-def execute(number: int, argv: list[str]) -> int:
-    """Run a command there; the streams are ours. Returns the exit status as a shell has it; Trouble without a connection."""
-    _come_back(number)
-    return subprocess.run([*_command(number), _line(argv)]).returncode
+    def output(self, *argv: str, data: bytes = b"", seconds: float | None = None) -> str:
+        """What a command there prints. Trouble if it fails, or takes longer than that."""
+        command, pipe = _command(list(argv)), subprocess.PIPE
+        try:
+            done = subprocess.run(command, cwd=self.home, input=data, stdout=pipe, stderr=pipe, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            raise Trouble(f"node {self.number}: {' '.join(argv)}: no answer after {seconds} s; is it on?") from None
+        if done.returncode:
+            words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
+            raise Trouble(f"node {self.number}: {' '.join(argv)}: {words}")
+        return done.stdout.decode()
 
+    def _reconnect(self) -> None:
+        """Connect again to a unit that has started anew by itself, as after a panic. Trouble if it does not let us in."""
+        with open(f"{self.home}/ssh.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.is_connected() and self._ssh("-fNM", seconds=_LOGIN_SECONDS).returncode:
+                raise Trouble(f"node {self.number} does not let us in: it has no power, or is just being started")
 
-def _come_back(number: int) -> None:
-    """Connect again to a unit that has started anew by itself, as after a panic. Trouble if it does not let us in."""
-    with open(f"{number}/ssh.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not connected(number) and _ssh(number, "-fNM", seconds=_LOGIN_SECONDS).returncode:
-            raise Trouble(f"node {number} does not let us in: it has no power, or is just being started")
-
-
-def output(number: int, *argv: str, data: bytes = b"", seconds: float | None = None) -> str:
-    """What a command there prints. Trouble if it fails, or takes longer than that."""
-    argument = _line(list(argv))
-    try:
-        done = subprocess.run([*_command(number), argument], input=data, capture_output=True, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise Trouble(f"node {number}: {' '.join(argv)}: no answer after {seconds} s; is it on?") from None
-    if done.returncode:
-        words = done.stderr.decode(errors="replace").strip() or f"exit status {done.returncode}"
-        raise Trouble(f"node {number}: {' '.join(argv)}: {words}")
-    return done.stdout.decode()
-
-
-def _line(argv: list[str]) -> bytes:
-    """The command for the unit's shell. In a subshell, so that it is the program that runs, whatever builtin has its name,
-    and so that the shell can tell which signal ended it."""
-    return b"cd; (exec -- %s); exit $?" % b" ".join(os.fsencode(shlex.quote(word)) for word in argv)
-
-
-def _command(number: int) -> list[str]:
-    return ["ssh", "-F", f"{number}/ssh_config", "unit", "--"]
-
-
-def _ssh(number: int, *options: str, seconds: float | None = None) -> "subprocess.CompletedProcess[str]":
-    null = subprocess.DEVNULL
-    log = f"{number}/ssh.log"
-    try:
-        # Into a file: the one that stays in the background would hold a pipe open.
+    def _ssh(self, *options: str, seconds: float | None = None) -> "subprocess.CompletedProcess[str]":
+        """One call of ssh. What it says goes into a file: the one that stays in the background would hold a pipe open."""
+        null, log = subprocess.DEVNULL, f"{self.home}/ssh.log"
+        argv = [*_SSH, *options, "unit"]
         with open(log, "w", encoding="utf-8") as words:
-            argv = ["ssh", "-F", f"{number}/ssh_config", *options, "unit"]
-            done = subprocess.run(argv, stdin=null, stdout=null, stderr=words, timeout=seconds)
+            try:
+                done = subprocess.run(argv, cwd=self.home, stdin=null, stdout=null, stderr=words, timeout=seconds)
+            except subprocess.TimeoutExpired:
+                return subprocess.CompletedProcess(argv, 255, "", f"no answer after {seconds} s")
         with open(log, encoding="utf-8", errors="replace") as words:
-            return subprocess.CompletedProcess(done.args, done.returncode, "", words.read())
-    except subprocess.TimeoutExpired as error:
-        return subprocess.CompletedProcess(error.cmd, 255, "", f"no answer after {seconds} s")
-    except FileNotFoundError as error:
-        raise Trouble(f"{error.filename}: not there") from None
+            return subprocess.CompletedProcess(argv, done.returncode, "", words.read())
+
+
+def _command(argv: list[str]) -> list[str | bytes]:
+    """ssh, and the command for the unit's shell. In a subshell, so that it is the program that runs, whatever builtin has its
+    name, and so that the shell can tell which signal ended it."""
+    quoted = b" ".join(os.fsencode(shlex.quote(word)) for word in argv)
+    return [*_SSH, "unit", "--", b"cd; (exec -- %s); exit $?" % quoted]

@@ -13,8 +13,28 @@ import signal
 KINDS = ("lab", "qemu")
 
 
+#: the highest number that a node may have: its address ends in 10 more
+MOST = 200
+
+
 class Trouble(Exception):
     """What cannot be done, in words for a person."""
+
+
+class Misuse(Exception):
+    """Words on the command line that make no sense."""
+
+
+def node_number(word: str) -> int:
+    """The number of a node on the command line."""
+    return number(word, MOST)
+
+
+def number(word: str, most: int, least: int = 1) -> int:
+    """A number on the command line, in plain digits."""
+    if not (word.isascii() and word.isdigit() and least <= int(word) <= most):
+        raise Misuse(f"{word!r} is not a number from {least} to {most}")
+    return int(word)
 
 
 def hub(state: str) -> int:
@@ -53,7 +73,7 @@ def require_hub(state: str) -> int:
     return pid
 
 
-def kind(state: str) -> str:
+def known_kind(state: str) -> str:
     """Of what kind the nodes are that were made there last, one of KINDS; "" if there are none."""
     try:
         with open(f"{state}/kind", encoding="ascii") as file:

@@ -1,198 +1,157 @@
 """What `up`, `reboot` and `cut` do with virtual units.
 
-The first start of a unit from an image takes a boot; how it was then is kept beside the image (`booted/`), and the next
-fresh one begins there. A unit that is rebooted, or gets its power back, boots for real.
+A fresh unit begins where an earlier one had booted from the same image, if there was one (booted.py). A unit that is rebooted, or
+gets its power back, boots for real.
 """
 
-import base64
-import hashlib
 import json
 import os
-import re
-import shutil
-import subprocess
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import booted
 import console
-import inside
 import lab
-import qmp
-import remote
-from machine import PORTS, accelerator, arguments, boot_script
+from machine import Machine
+from remote import Remote
 from state import Trouble
 
 #: seconds that a unit has to boot, under emulation and beside others
 PATIENCE = 300.0
-_WAIT = "until [ -e /run/firmware/booted ]; do sleep 0.1; done"
+_WAIT_UNTIL_BOOTED = "until [ -e /run/firmware/booted ]; do sleep 0.1; done"
 
 
-def up(state: Path, count: int, image: Path, *, cold: bool) -> None:
-    """Fresh units 1 to `count`, booted; with `cold` from power-on, whatever is kept. Those that are there go first."""
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One unit of the lab in a state directory."""
+
+    number: int
+    state: Path
+
+    @property
+    def machine(self) -> Machine:
+        """The QEMU that it is."""
+        return Machine(self.number, self.state / str(self.number))
+
+    @property
+    def remote(self) -> Remote:
+        """The way for commands to get in."""
+        return Remote(str(self.state / str(self.number)), self.number)
+
+    def reboot(self, command: list[str]) -> None:
+        """An orderly reboot, asked for as an operator does; or one that another command leads to."""
+        self._require_power()
+        before = self._boot_id()
+        with suppress(Trouble):  # it may end the connection before it has an answer
+            self.remote.output(*command, seconds=60)
+        self._await_other_boot(before)
+        self._await_services()
+
+    def cut(self) -> None:
+        """A power cut, then power on; returns when the unit has booted."""
+        lab.order(self.state, "off", self.number)
+        self.remote.disconnect()
+        self.machine.forget_incoming()
+        lab.order(self.state, "on", self.number)
+        self.machine.ports(seconds=10)
+        lab.order(self.state, "cable", self.number)  # QEMU starts with the cable in
+        self.enter()
+        self._await_services()
+
+    def enter(self) -> None:
+        """Open the way in, after the unit has got power; one that was stopped when it was kept goes on now."""
+        ports = self.machine.ports(seconds=10)
+        if self.machine.is_incoming():
+            self.machine.go_on()
+        keys = self.state / "keys"
+        self.remote.configure(ports, str(keys / "user"), (keys / "host.pub").read_text())
+        self.remote.connect(PATIENCE)
+
+    def finish_up(self, start: booted.Start) -> None:
+        """The last steps of `up`: what has slept gets the time and chance of its own; what has booted is kept."""
+        if self.machine.is_incoming():
+            self.machine.forget_incoming()
+            set_clock = f"cat >/dev/urandom; date -u -s @{time.time():.0f} >/dev/null"
+            self.remote.output("sh", "-c", set_clock, data=os.urandom(512))
+            return
+        self._await_services()
+        if not start.kept.exists():
+            self.remote.output("sync")
+            self.remote.disconnect()
+            start.keep(self.machine)
+            self.machine.go_on()
+            self.remote.connect(PATIENCE)
+
+    def attach(self) -> None:
+        """A terminal on its serial console."""
+        self._require_power()
+        console.attach(self.state / str(self.number))
+
+    def ports_json(self) -> str:
+        """The host's own ports that lead to it, for programs."""
+        self._require_power()
+        return json.dumps(self.machine.ports())
+
+    def _await_other_boot(self, before: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.remote.disconnect()
+            self.remote.connect(max(0.0, end - time.monotonic()))
+            with suppress(Trouble):  # it goes down just now
+                if self._boot_id() != before:
+                    return
+            if time.monotonic() > end:
+                raise Trouble(f"node {self.number} has not rebooted after {PATIENCE:.0f} s")
+            time.sleep(0.5)
+
+    def _await_services(self) -> None:
+        self.remote.output("sh", "-c", _WAIT_UNTIL_BOOTED, seconds=PATIENCE)
+
+    def _boot_id(self) -> str:
+        return self.remote.output("cat", "/proc/sys/kernel/random/boot_id", seconds=5)
+
+    def _require_power(self) -> None:
+        """Trouble if there is no such unit, or it is off."""
+        lab.order(self.state, "power", self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """All units of the lab in a state directory. Its files `keys` (a link to what is kept beside the image) and `ssh_config` (for
+    people) are this module's own.
+    """
+
+    state: Path
+
+    def unit(self, number: int) -> Unit:
+        """One of them, whether it is there or not."""
+        return Unit(number, self.state)
+
+    def up(self, count: int, image: Path, *, cold: bool) -> None:
+        """Fresh units 1 to `count`, booted; with `cold` from power-on, whatever is kept. Those that are there go first."""
+        _require_disk(image)
+        lab.claim(self.state, "qemu")
+        units = [self.unit(number) for number in range(1, count + 1)]
+        starts = [booted.start(unit.number, image) for unit in units]
+        for unit, start in zip(units, starts, strict=True):
+            unit.machine.home.mkdir(mode=0o700)  # the disk has keys and passwords
+            start.make(unit.machine, cold=cold)
+        (self.state / "keys").symlink_to(booted.directory(image))
+        lab.raise_hub(self.state, count, [])
+        if any(unit.machine.is_incoming() for unit in units):
+            print("they wake as they were when they had first booted from this image")
+        for unit in units:
+            unit.enter()
+        (self.state / "ssh_config").write_text("".join(f"Include {unit.remote.home}/login\n" for unit in units))
+        for unit, start in zip(units, starts, strict=True):
+            unit.finish_up(start)
+
+
+def _require_disk(image: Path) -> None:
     if not image.exists():
         raise Trouble(f"{image}: there is no image\nhint: make -f image.mk image")
     with open(image, "rb") as disk:
         if disk.read(520)[512:] != b"EFI PART":
             raise Trouble(f"{image}: it is no disk image: there is no GPT in it\nhint: make -f image.mk image")
-    lab.claim(state, "qemu")
-    numbers, accel = range(1, count + 1), accelerator(image)
-    for number in numbers:
-        (state / str(number)).mkdir(mode=0o700)  # the disk has keys and passwords
-        (state / str(number) / "accelerator").write_text(accel)
-        _prepare(state / str(number), number, image, cold)
-    (state / "keys").symlink_to(image.parent / "booted")
-    lab.raise_hub(state, count, [])
-    os.chdir(state)
-    if any(Path(str(number), "incoming").exists() for number in numbers):
-        print("they wake as they were when they had first booted from this image")
-    for number in numbers:
-        _enter(number, Path("keys"))
-    Path("ssh_config").write_text("".join(f"Include {state}/{number}/login\n" for number in numbers))
-    for number in numbers:
-        _wake(number, image)
-
-
-def reboot(state: Path, number: int, command: list[str]) -> None:
-    """An orderly reboot, asked for as an operator does; or one that another command leads to."""
-    os.chdir(state)
-    _ask_power(state, number)
-    before = _boot_id(number)
-    with suppress(Trouble):  # it may end the connection before it has an answer
-        remote.output(number, *command, seconds=60)
-    end = time.monotonic() + PATIENCE
-    while True:
-        remote.disconnect(number)
-        remote.connect(number, max(0.0, end - time.monotonic()))
-        try:
-            if _boot_id(number) != before:
-                break
-        except Trouble:  # it went down just now
-            continue
-        if time.monotonic() > end:
-            raise Trouble(f"node {number} has not rebooted after {PATIENCE:.0f} s")
-        time.sleep(0.5)
-    remote.output(number, "sh", "-c", _WAIT, seconds=PATIENCE)
-
-
-def cut(state: Path, number: int) -> None:
-    """A power cut, then power on; returns when the unit has booted."""
-    os.chdir(state)
-    lab.order(state, "off", number)
-    remote.disconnect(number)
-    Path(str(number), "incoming").unlink(missing_ok=True)
-    lab.order(state, "on", number)
-    _ports_soon(number)
-    lab.order(state, "cable", number)  # QEMU starts with the cable in
-    _enter(number, Path("keys"))
-    remote.output(number, "sh", "-c", _WAIT, seconds=PATIENCE)
-
-
-def ports(number: int) -> dict[str, int]:
-    """The host's own ports that lead to the unit, by the names in PORTS."""
-    (said,) = qmp.ask(f"{number}/qmp", qmp.say("human-monitor-command", **{"command-line": "info usernet"}))
-    found = dict(re.findall(r"HOST_FORWARD\]\s+\S+\s+\S+\s+(\d+)\s+\S+\s+(\d+)", said))
-    return {name: int(ours) for name, port in PORTS.items() for ours, theirs in found.items() if int(theirs) == port}
-
-
-def attach(state: Path, number: int) -> None:
-    """A terminal on a unit's serial console."""
-    _ask_power(state, number)
-    console.attach(state / str(number))
-
-
-def ports_json(state: Path, number: int) -> str:
-    """The same, for programs."""
-    _ask_power(state, number)
-    os.chdir(state)
-    return json.dumps(ports(number))
-
-
-def _prepare(home: Path, number: int, image: Path, cold: bool) -> None:
-    """The unit's disk and what it is told at boot; a kept state, if there is one that belongs to both."""
-    place = image.parent / "booted"
-    place.mkdir(exist_ok=True)
-    for name in ("user", "host"):
-        if not (place / name).exists():
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", place / name], check=True)
-    user, host = (place / "user.pub").read_text().strip(), (place / "host").read_bytes()
-    environment, accel = inside.environment() | {"HOSTNAME": f"node{number}"}, (home / "accelerator").read_text()
-    script = boot_script(number, user, base64.b64encode(host).decode(), environment, accel)
-    (home / "boot.sh").write_text(script)
-    kept = _kept(home, number, image)
-    if kept.exists() and not cold:
-        (home / "incoming").symlink_to(kept / "state")
-        image = kept / "disk.img"
-    subprocess.run(["cp", "--sparse=always", image, home / "disk.img"], check=True)
-
-
-def _kept(home: Path, number: int, image: Path) -> Path:
-    """Where the state is kept that belongs to this image, machine and script."""
-    status, script = image.stat(), (home / "boot.sh").read_text()
-    words = f"{status.st_size} {status.st_mtime_ns} {arguments(number, 0, (home / 'accelerator').read_text(), False)} {script}"
-    return image.parent / "booted" / f"{number}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
-
-
-def _ports_soon(number: int) -> dict[str, int]:
-    """The ports of a unit that has got power just now."""
-    end = time.monotonic() + 10
-    while True:
-        try:
-            return ports(number)
-        except Trouble:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.05)
-
-
-def _enter(number: int, place: Path) -> None:
-    """Open the way in to a unit that has got power."""
-    open_ports = _ports_soon(number)
-    if Path(str(number), "incoming").exists():  # it was stopped when it was kept
-        while qmp.ask(f"{number}/qmp", qmp.say("query-status"))[0]["status"] == "inmigrate":
-            time.sleep(0.02)
-        qmp.ask(f"{number}/qmp", qmp.say("cont"))
-    remote.configure(number, open_ports, str(place / "user"), (place / "host.pub").read_text())
-    remote.connect(number, PATIENCE)
-
-
-def _wake(number: int, image: Path) -> None:
-    """The last steps of `up`: what has slept gets the time and chance of its own; what has booted is kept."""
-    if Path(str(number), "incoming").exists():
-        Path(str(number), "incoming").unlink()
-        set_clock = f"cat >/dev/urandom; date -u -s @{time.time():.0f} >/dev/null"
-        remote.output(number, "sh", "-c", set_clock, data=os.urandom(512))
-    else:
-        remote.output(number, "sh", "-c", _WAIT, seconds=PATIENCE)
-        _keep(number, image)
-
-
-def _keep(number: int, image: Path) -> None:
-    """Put a freshly booted unit's state and disk aside, for others to begin there."""
-    kept = _kept(Path(str(number)), number, image)
-    place, new = kept.parent, kept.parent / f"{number}.{os.getpid()}"
-    if kept.exists():
-        return
-    remote.output(number, "sync")
-    remote.disconnect(number)
-    for old in place.glob(f"{number}-*"):
-        shutil.rmtree(old)
-    new.mkdir()
-    qmp.ask(f"{number}/qmp", qmp.say("stop"), qmp.say("migrate", uri=f"exec:cat >'{new}/state'"))
-    while (status := qmp.ask(f"{number}/qmp", qmp.say("query-migrate"))[0]["status"]) != "completed":
-        if status in ("failed", "cancelled"):
-            raise Trouble(f"node {number}: its state cannot be kept: {status}")
-        time.sleep(0.05)
-    subprocess.run(["cp", "--sparse=always", f"{number}/disk.img", new / "disk.img"], check=True)
-    qmp.ask(f"{number}/qmp", qmp.say("cont"))
-    new.rename(kept)
-    remote.connect(number, PATIENCE)
-
-
-def _boot_id(number: int) -> str:
-    return remote.output(number, "cat", "/proc/sys/kernel/random/boot_id", seconds=5)
-
-
-def _ask_power(state: Path, number: int) -> None:
-    """Trouble if there is no such unit, or it is off."""
-    lab.order(state, "power", number)
