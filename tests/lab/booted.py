@@ -30,12 +30,12 @@ class Start:
     accelerator: str
     kept: Path
 
-    def make(self, machine: Machine, *, cold: bool) -> None:
+    def prepare(self, machine: Machine, *, cold: bool) -> None:
         """Make that unit; unless `cold`, it begins where an earlier one had booted, if there was one."""
         if self.kept.exists() and not cold:
-            machine.make(self.script, self.accelerator, self.kept / "disk.img", self.kept / "state")
+            machine.prepare(self.script, self.accelerator, self.kept / "disk.img", self.kept / "state")
         else:
-            machine.make(self.script, self.accelerator, self.image, None)
+            machine.prepare(self.script, self.accelerator, self.image, None)
 
     def keep(self, machine: Machine) -> None:
         """Put the state and disk of that unit aside, which has booted; it is stopped then. What was kept of others with its number

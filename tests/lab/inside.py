@@ -30,7 +30,7 @@ def execute(pidfd: int, argv: list[str]) -> int:
     child = os.fork()
     if not child:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED)
-        _become(argv)
+        _exec_command(argv)
     for number in (signal.SIGINT, signal.SIGQUIT):  # the terminal sends them to the command, too
         signal.signal(number, signal.SIG_IGN)
 
@@ -44,7 +44,7 @@ def execute(pidfd: int, argv: list[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _become(argv: list[str]) -> NoReturn:
+def _exec_command(argv: list[str]) -> NoReturn:
     status = 126
     try:
         kernel.die_with_parent(signal.SIGKILL)

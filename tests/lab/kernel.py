@@ -24,17 +24,17 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def unshare(flags: int) -> None:
     """Leave the namespaces of these kinds for new ones (NEWPID: from the next child on)."""
-    _checked(_libc.unshare(flags), "unshare")
+    _require_success(_libc.unshare(flags), "unshare")
 
 
 def enter(descriptor: int, flags: int) -> None:
     """Join the namespaces of these kinds of another process, given its pidfd (or one namespace's descriptor)."""
-    _checked(_libc.setns(descriptor, flags), "setns")
+    _require_success(_libc.setns(descriptor, flags), "setns")
 
 
 def die_with_parent(signal: int) -> None:
     """Have the kernel send us this signal when our parent ends, however it ends."""
-    _checked(_libc.prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0), "prctl")
+    _require_success(_libc.prctl(_PR_SET_PDEATHSIG, signal, 0, 0, 0), "prctl")
 
 
 def keep_capabilities(kept: int) -> None:
@@ -42,13 +42,13 @@ def keep_capabilities(kept: int) -> None:
     capability = 0
     while (held := _libc.prctl(_PR_CAPBSET_READ, capability, 0, 0, 0)) >= 0:
         if held and not kept >> capability & 1:
-            _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl")
+            _require_success(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl")
         capability += 1
     header, sets = struct.pack("Ii", _CAPABILITIES_V3, 0), ctypes.create_string_buffer(24)
-    _checked(_libc.capget(header, sets), "capget")
+    _require_success(_libc.capget(header, sets), "capget")
     words = struct.unpack("6I", sets.raw)
     halves = (kept & 0xFFFFFFFF,) * 3 + (kept >> 32,) * 3
-    _checked(
+    _require_success(
         _libc.capset(header, struct.pack("6I", *(word & half for word, half in zip(words, halves, strict=True)))),
         "capset",
     )
@@ -60,18 +60,18 @@ def filter_calls(seccomp: int, program: bytes) -> None:
     code = ctypes.create_string_buffer(program, len(program))
     described = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     done = _libc.syscall(ctypes.c_long(seccomp), _SECCOMP_SET_MODE_FILTER, _SECCOMP_FILTER_FLAG_SPEC_ALLOW, described)
-    _checked(done, "seccomp")
+    _require_success(done, "seccomp")
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """mount(2)."""
     words = [os.fsencode(word) for word in (source, target, kind)]
-    _checked(_libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data)), f"mount {target}")
+    _require_success(_libc.mount(*words, ctypes.c_ulong(flags), os.fsencode(data)), f"mount {target}")
 
 
-def detach(target: str) -> None:
+def unmount_lazily(target: str) -> None:
     """Take a mount and all below it out of this namespace."""
-    _checked(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
+    _require_success(_libc.umount2(os.fsencode(target), MNT_DETACH), f"umount {target}")
 
 
 def open_tap(name: str) -> int:
@@ -86,7 +86,7 @@ def set_carrier(tap: int, on: bool) -> None:
     fcntl.ioctl(tap, _TUNSETCARRIER, struct.pack("i", on))
 
 
-def _checked(result: int, what: str) -> None:
+def _require_success(result: int, what: str) -> None:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{what}: {os.strerror(number)}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import inside
 import sockets
-from state import Trouble, hold, holder, hub, init, open_init, require_hub
+from state import Trouble, hold_lock, hub_pid, init_pid, lock_holder, open_init, require_hub
 
 HERE = Path(__file__).resolve().parent
 #: seconds that a node may take to boot, and a lab to go away
@@ -24,19 +24,19 @@ BOOTED = "run/firmware/booted"
 
 def up(state: Path, count: int, layers: list[str]) -> None:
     """Fresh nodes 1 to `count`, booted. Those that are there go first."""
-    claim(state, "lab")
+    claim_directory(state, "lab")
     for number in range(1, count + 1):
         for name in ("flash", "root"):
             (state / str(number) / name).mkdir(parents=True)
     (state / "layers").mkdir()
-    raise_hub(state, count, layers)
+    start_hub(state, count, layers)
     _await_boot(state, range(1, count + 1))
 
 
-def claim(state: Path, kind: str) -> None:
+def claim_directory(state: Path, kind: str) -> None:
     """A state directory without nodes, known for one by its lock, that is for nodes of that kind; what was up in it goes first.
     Trouble if others play a story there."""
-    player = holder(f"{state}.story")
+    player = lock_holder(f"{state}.story")
     if player not in (0, os.getppid()):
         raise Trouble(
             f"{state}: a run (pid {player}) is at work there; end that one first\nhint: or --state DIR, for another place"
@@ -47,9 +47,9 @@ def claim(state: Path, kind: str) -> None:
     (state / "kind").write_text(f"{kind}\n")
 
 
-def raise_hub(state: Path, count: int, layers: list[str]) -> None:
+def start_hub(state: Path, count: int, layers: list[str]) -> None:
     """Start the process that holds a lab up; without layers, of virtual units. Their directories are there already."""
-    lock = hold(str(state))
+    lock = hold_lock(str(state))
     hear, ready = os.pipe()
     with open(state / "hub.log", "wb") as log:
         numbers = [str(number) for number in (count, lock, ready)]
@@ -60,7 +60,7 @@ def raise_hub(state: Path, count: int, layers: list[str]) -> None:
     os.close(lock)
     os.close(ready)
     if not os.read(hear, 1):
-        raise Trouble(f"the lab does not come up\n{_text(state / 'hub.log')}")
+        raise Trouble(f"the lab does not come up\n{_read_text(state / 'hub.log')}")
 
 
 def reboot(state: Path, number: int) -> None:
@@ -69,7 +69,7 @@ def reboot(state: Path, number: int) -> None:
     child = os.fork()
     if not child:
         os._exit(inside.execute(pidfd, ["service", "shutdown"]))
-    if not _ended(os.pidfd_open(child), PATIENCE):
+    if not _has_ended(os.pidfd_open(child), PATIENCE):
         os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
@@ -79,18 +79,18 @@ def reboot(state: Path, number: int) -> None:
 
 def cut(state: Path, number: int) -> None:
     """A power cut, then power on; returns when the node has booted."""
-    order(state, "cut", number)
+    send_order(state, "cut", number)
     _await_boot(state, [number])
 
 
 def link(state: Path, number: int, on: bool, *, after: int | None = None) -> None:
     """Plug a node's cable in, or pull it, now or `after` that many bytes."""
-    order(state, "link", number, on, *([] if after is None else [after]))
+    send_order(state, "link", number, on, *([] if after is None else [after]))
 
 
 def delay(state: Path, milliseconds: float) -> None:
     """Delay what the nodes send to each other, each way."""
-    order(state, "delay", milliseconds)
+    send_order(state, "delay", milliseconds)
 
 
 def down(state: Path) -> None:
@@ -99,24 +99,24 @@ def down(state: Path) -> None:
         return
     if not state.is_dir() or (any(state.iterdir()) and not (state / "lab.lock").exists()):
         raise Trouble(f"{state}: this is not the state directory of a lab; it is left alone")
-    pid = hub(str(state))
+    pid = hub_pid(str(state))
     if pid:
         handle = os.pidfd_open(pid)
         signal.pidfd_send_signal(handle, signal.SIGTERM)
-        if not _ended(handle, 10):
+        if not _has_ended(handle, 10):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
-            _ended(handle, PATIENCE)
+            _has_ended(handle, PATIENCE)
     shutil.rmtree(state)
 
 
-def order(state: Path, *words: object) -> None:
+def send_order(state: Path, *words: object) -> None:
     """Give the hub an order. Trouble if it cannot be carried out."""
-    wrong = _ask(state, *words)
+    wrong = _ask_hub(state, *words)
     if wrong:
         raise Trouble(wrong)
 
 
-def _ask(state: Path, *words: object) -> str:
+def _ask_hub(state: Path, *words: object) -> str:
     """Give the hub an order; returns what is wrong with it, or nothing."""
     require_hub(str(state))
     with sockets.connect(state / "control") as connection:
@@ -128,26 +128,26 @@ def _await_boot(state: Path, numbers: Iterable[int]) -> None:
     """Wait until `service boot` has left its mark on these nodes."""
     end = time.monotonic() + PATIENCE
     for number in numbers:
-        while not _booted(state, number):
-            dead = _ask(state, "power", number)
+        while not _has_booted(state, number):
+            dead = _ask_hub(state, "power", number)
             if dead or time.monotonic() > end:
-                console = _text(state / str(number) / "console.log")
-                raise Trouble(f"node {number} does not boot; its console:\n{console}{_text(state / 'hub.log')}")
+                console = _read_text(state / str(number) / "console.log")
+                raise Trouble(f"node {number} does not boot; its console:\n{console}{_read_text(state / 'hub.log')}")
             time.sleep(0.01)
 
 
-def _booted(state: Path, number: int) -> bool:
+def _has_booted(state: Path, number: int) -> bool:
     try:
-        return os.path.exists(f"/proc/{init(str(state), number)}/root/{BOOTED}")
+        return os.path.exists(f"/proc/{init_pid(str(state), number)}/root/{BOOTED}")
     except Trouble:
         return False
 
 
-def _ended(pidfd: int, seconds: float) -> bool:
+def _has_ended(pidfd: int, seconds: float) -> bool:
     return bool(select.select([pidfd], [], [], seconds)[0])
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text(errors="replace")
     except OSError:

@@ -28,12 +28,12 @@ def main() -> None:
     for path in (new, old):
         shutil.rmtree(path, ignore_errors=True)
     install.install(new)
-    _lent(new)
+    _lend_etc(new)
     finish.overlay(new)
     finish.factory(new)
     finish.programs(new)
-    _applets(new)
-    _own(new)
+    _link_applets(new)
+    _set_owners(new)
     layer = BUILD / "layer"
     if layer.exists():
         layer.rename(old)
@@ -41,7 +41,7 @@ def main() -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _applets(layer: Path) -> None:
+def _link_applets(layer: Path) -> None:
     sbin, bin_ = layer / "usr/sbin", layer / "usr/bin"
     (bin_ / "python").symlink_to("python3")
     for name in APPLETS:
@@ -51,7 +51,7 @@ def _applets(layer: Path) -> None:
         (sbin / name).symlink_to("../bin/busybox")
 
 
-def _lent(layer: Path) -> None:
+def _lend_etc(layer: Path) -> None:
     for name in LENT:
         source, target = Path("/etc", name), layer / "etc" / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def _lent(layer: Path) -> None:
             shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _own(layer: Path) -> None:
+def _set_owners(layer: Path) -> None:
     for path in (layer, *layer.rglob("*")):
         os.chown(path, 0, 0, follow_symlinks=False)
     for right in finish.rights():

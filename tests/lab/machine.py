@@ -75,7 +75,7 @@ class Machine:
         """Its host name."""
         return f"node{self.number}"
 
-    def make(self, script: str, accelerator: str, disk: Path, incoming: Path | None) -> None:
+    def prepare(self, script: str, accelerator: str, disk: Path, incoming: Path | None) -> None:
         """All that it needs to be powered on: a copy of that disk, and the kept state that belongs to it, if there is one."""
         (self.home / "boot.sh").write_text(script)
         (self.home / "accelerator").write_text(accelerator)
@@ -106,7 +106,7 @@ class Machine:
             print(f"{self.name}: cannot be started: {error}", file=sys.stderr, flush=True)
         os._exit(1)
 
-    def carrier(self, _: int, on: bool) -> None:
+    def set_carrier(self, _: int, on: bool) -> None:
         """Plug its cable in, or pull it. Trouble while it is just being powered on."""
         self._ask(qmp.command("set_link", name="eth0", up=on))
 

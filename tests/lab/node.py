@@ -6,7 +6,6 @@ hub does.
 """
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,9 +16,8 @@ from typing import NoReturn
 
 import inside
 import kernel
+import mounts
 import privileges
-
-FACTORY = "usr/share/factory/etc"
 
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 _TUN = {"net/tun": (10, 200)}
@@ -75,7 +73,7 @@ class Node:
         os.close(host)
         return pid
 
-    def carrier(self, tap: int, on: bool) -> None:
+    def set_carrier(self, tap: int, on: bool) -> None:
         """Plug its cable in, or pull it."""
         kernel.set_carrier(tap, on)
 
@@ -86,11 +84,11 @@ def _become_init(node: Node, cable: socket.socket) -> NoReturn:
         kernel.die_with_parent(signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         os.setsid()
-        _console(node)
+        _redirect_streams(node)
         kernel.unshare(kernel.NODE)
         socket.sethostname(node.name)
-        tap = _network(node)
-        changes = _stack(node)
+        tap = _make_network(node)
+        changes = _mount_root(node)
         socket.send_fds(cable, [b"eth0"], [tap, changes])
         os.closerange(3, 1 << 16)
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
@@ -102,14 +100,14 @@ def _become_init(node: Node, cable: socket.socket) -> NoReturn:
         os._exit(1)
 
 
-def _console(node: Node) -> None:
+def _redirect_streams(node: Node) -> None:
     log = os.open(node.home / "console.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for target, source in enumerate((nothing, log, log)):
         os.dup2(source, target)
 
 
-def _network(node: Node) -> int:
+def _make_network(node: Node) -> int:
     tap = kernel.open_tap("eth0")
     orders = f"""
         link set lo up
@@ -121,7 +119,7 @@ def _network(node: Node) -> int:
     return tap
 
 
-def _stack(node: Node) -> int:
+def _mount_root(node: Node) -> int:
     base = node.home / "root"
     kernel.mount("ram", str(base), "tmpfs", data="mode=755")
     for name in ("upper", "work", "root"):
@@ -131,19 +129,19 @@ def _stack(node: Node) -> int:
     os.chdir(base)
     kernel.mount("overlay", "root", "overlay", data=f"lowerdir={lower},upperdir=upper,workdir=work")
     os.chdir("root")
-    _mounts(node)
+    _mount_inside(node)
     subprocess.run(["pivot_root", ".", "."], check=True, env={"PATH": inside.PATH})
-    kernel.detach(".")
+    kernel.unmount_lazily(".")
     os.chdir("/")
     return changes
 
 
-def _mounts(node: Node) -> None:
+def _mount_inside(node: Node) -> None:
     for name in (*_RAM, "proc", "sys", "flash"):
         os.makedirs(name, exist_ok=True)
     for name, mode in _RAM.items():
         kernel.mount("ram", name, "tmpfs", kernel.MS_NOSUID, f"mode={mode}")
-    copy_tree(Path(FACTORY), Path("etc"))
+    mounts.copy_tree(Path(mounts.FACTORY), Path("etc"))
     _fill_var()
     _fill_dev()
     _fill_proc()
@@ -190,18 +188,3 @@ def _bind(name: str, flags: int) -> None:
     """Mount it over itself, with these flags."""
     kernel.mount(name, name, flags=kernel.MS_BIND)
     kernel.mount("none", name, flags=kernel.MS_BIND | kernel.MS_REMOUNT | _QUIET | kernel.MS_NOEXEC | flags)
-
-
-def copy_tree(source: Path, target: Path) -> None:
-    """Copy what is below `source` into `target`, with modes, owners, times and links."""
-    for entry in os.scandir(source):
-        copy = target / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            copy.mkdir()
-            copy_tree(Path(entry.path), copy)
-        else:
-            shutil.copy2(entry.path, copy, follow_symlinks=False)
-        found = entry.stat(follow_symlinks=False)
-        os.chown(copy, found.st_uid, found.st_gid, follow_symlinks=False)
-        if not entry.is_symlink():
-            os.chmod(copy, found.st_mode & 0o7777)

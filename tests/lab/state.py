@@ -37,12 +37,12 @@ def number(word: str, most: int, least: int = 1) -> int:
     return int(word)
 
 
-def hub(state: str) -> int:
+def hub_pid(state: str) -> int:
     """The pid of the process that holds this lab up, or 0 if it is not up."""
-    return holder(f"{state}/lab.lock")
+    return lock_holder(f"{state}/lab.lock")
 
 
-def holder(path: str) -> int:
+def lock_holder(path: str) -> int:
     """The pid that stands in a lock which is held, or 0 if nobody holds it."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
@@ -58,7 +58,7 @@ def holder(path: str) -> int:
         os.close(handle)
 
 
-def hold(state: str) -> int:
+def hold_lock(state: str) -> int:
     """Hold this lab's lock; it is free again when no process has the descriptor any more."""
     handle = os.open(f"{state}/lab.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     fcntl.flock(handle, fcntl.LOCK_EX)
@@ -67,7 +67,7 @@ def hold(state: str) -> int:
 
 def require_hub(state: str) -> int:
     """The pid of the process that holds this lab up. Trouble if it is not up."""
-    pid = hub(state)
+    pid = hub_pid(state)
     if not pid:
         raise Trouble(f"no lab is up in {state}\nhint: nodes up")
     return pid
@@ -82,7 +82,7 @@ def known_kind(state: str) -> str:
         return ""
 
 
-def init(state: str, number: int) -> int:
+def init_pid(state: str, number: int) -> int:
     """The pid of a node's init. Trouble if it has none: it is off, or there is no such node."""
     try:
         with open(f"{state}/{number}/pid", encoding="ascii") as file:
@@ -95,21 +95,21 @@ def open_init(state: str, number: int) -> int:
     """A pidfd of the init of a lab node that is up. Trouble if what has that pid is anything but that: whatever the pid file
     says, it is a child of this lab's hub, in namespaces of its own.
     """
-    hub_pid, pid = require_hub(state), init(state, number)
+    hub, pid = require_hub(state), init_pid(state, number)
     try:
         handle = os.pidfd_open(pid)
-        parent, apart = _parent(pid), _namespaces(pid).isdisjoint(_namespaces("self"))
+        parent, apart = _parent_pid(pid), _namespaces(pid).isdisjoint(_namespaces("self"))
         # Only now is it sure that it was this process which was looked at: nobody gets its pid while it is there.
         signal.pidfd_send_signal(handle, 0)
     except (FileNotFoundError, ProcessLookupError):
         raise Trouble(f"node {number} has no power") from None
-    if parent != hub_pid or not apart:
+    if parent != hub or not apart:
         os.close(handle)
         raise Trouble(f"{state}/{number}/pid: process {pid} is no node; nothing is run there")
     return handle
 
 
-def _parent(pid: int) -> int:
+def _parent_pid(pid: int) -> int:
     with open(f"/proc/{pid}/stat", "rb") as file:
         return int(file.read().rpartition(b")")[2].split()[1])
 

@@ -51,12 +51,12 @@ class Unit:
 
     def cut(self) -> None:
         """A power cut, then power on; returns when the unit has booted."""
-        lab.order(self.state, "off", self.number)
+        lab.send_order(self.state, "off", self.number)
         self.remote.disconnect()
         self.machine.forget_incoming()
-        lab.order(self.state, "on", self.number)
+        lab.send_order(self.state, "on", self.number)
         self.machine.ports(seconds=10)
-        lab.order(self.state, "cable", self.number)  # QEMU starts with the cable in
+        lab.send_order(self.state, "cable", self.number)  # QEMU starts with the cable in
         self.enter()
         self._await_services()
 
@@ -114,7 +114,7 @@ class Unit:
 
     def _require_power(self) -> None:
         """Trouble if there is no such unit, or it is off."""
-        lab.order(self.state, "power", self.number)
+        lab.send_order(self.state, "power", self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,14 @@ class Units:
     def up(self, count: int, image: Path, *, cold: bool) -> None:
         """Fresh units 1 to `count`, booted; with `cold` from power-on, whatever is kept. Those that are there go first."""
         _require_disk(image)
-        lab.claim(self.state, "qemu")
+        lab.claim_directory(self.state, "qemu")
         units = [self.unit(number) for number in range(1, count + 1)]
         starts = [booted.start(unit.number, image) for unit in units]
         for unit, start in zip(units, starts, strict=True):
             unit.machine.home.mkdir(mode=0o700)  # the disk has keys and passwords
-            start.make(unit.machine, cold=cold)
+            start.prepare(unit.machine, cold=cold)
         (self.state / "keys").symlink_to(booted.directory(image))
-        lab.raise_hub(self.state, count, [])
+        lab.start_hub(self.state, count, [])
         if any(unit.machine.is_incoming() for unit in units):
             print("they wake as they were when they had first booted from this image")
         for unit in units:
