@@ -26,8 +26,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 import disruptions
 import pair_invariants
 import story
-from agent_client import Hand
-from disruptions import Blow
+from agent_client import Agent
+from disruptions import Disruption
 from lab_driver import Failed, Lab
 from pair_invariants import State
 from story import ADDRESSES, Broken, Stage
@@ -97,19 +97,19 @@ def _seeds(seed: int, count: int) -> list[int]:
 
 
 class Game:
-    """Two paired nodes with a hand on each; between rounds both have the same state."""
+    """Two paired nodes with a agent on each; between rounds both have the same state."""
 
     def __init__(self, stage: Stage, tell: Tell) -> None:
         self.stage, self.tell, self.figures = stage, tell, Figures()
-        self.hands: dict[int, Hand] = {}
+        self.agents: dict[int, Agent] = {}
 
     def __enter__(self) -> "Game":
         for node in (1, 2):
-            self.hands[node] = Hand(self.stage.lab, node)
+            self.agents[node] = Agent(self.stage.lab, node)
             self._let_csyncd_look_for_faults(node)
         for node in (1, 2):
             self.stage.shows(node, "orange", within=15)
-        self.agree(State.made("0", random.Random(0)))
+        self.agree(State.draw("0", random.Random(0)))
         facts = self.look()
         self.rest = {node: facts[node]["rest"] for node in (1, 2)}
         self.counts = {node: facts[node]["counted"] for node in (1, 2)}
@@ -125,14 +125,14 @@ class Game:
         """At the end there are as many sessions as at the start, too."""
         try:
             deadline = time.monotonic() + RECOVERY
-            while not kind and (now := self.both("counted")) != self.counts:
+            while not kind and (now := self.both("count_processes")) != self.counts:
                 if time.monotonic() > deadline:
                     self.figures.violations.append(f"processes at the end: {now}, not {self.counts}")
                     break
                 time.sleep(0.3)
         finally:
-            for hand in self.hands.values():
-                hand.close()
+            for agent in self.agents.values():
+                agent.close()
 
     def play(self, count: int, seed: int) -> None:
         """Play rounds until `count` pushes were really interrupted; few had ended before."""
@@ -144,11 +144,11 @@ class Game:
         raise Broken(f"of seed {seed}, too many pushes ended before they could be interrupted")
 
     def both(self, verb: str, *words: Any, **told: Any) -> dict[int, Any]:
-        """Tell both hands the same at the same time; their answers by node. What is told by node goes to that one."""
-        for node, hand in self.hands.items():
+        """Tell both agents the same at the same time; their answers by node. What is told by node goes to that one."""
+        for node, agent in self.agents.items():
             own = {key: value[node] if isinstance(value, dict) else value for key, value in told.items()}
-            hand.tell(verb, *words, **own)
-        return {node: hand.told() for node, hand in self.hands.items()}
+            agent.send(verb, *words, **own)
+        return {node: agent.receive() for node, agent in self.agents.items()}
 
     def repair(self, state: State) -> None:
         """Begin anew after a violation, so that the next one is one of its own."""
@@ -166,7 +166,7 @@ class Game:
 
     def edit(self, node: int, state: State) -> None:
         """Edit haproxy on a node and apply it."""
-        done = self.hands[node].ask("edit", state.files, state.interval)
+        done = self.agents[node].ask("edit", state.files, state.interval)
         if done["status"]:
             raise Broken(f"node {node}: service haproxy apply: exit status {done['status']}: {done['stderr']}")
 
@@ -191,28 +191,28 @@ class Game:
         facts = {node: {**found, "status": shown[node]} for node, found in self.look().items()}
         return facts, [f"node {node}: {what}" for node in missing for what in missing[node]]
 
-    def round(self, name: str, dice: random.Random, blow: Blow | None = None) -> None:
+    def round(self, name: str, dice: random.Random, disruption: Disruption | None = None) -> None:
         """One round. What it violates is noted and told, and the nodes are made to agree again."""
         pusher, word = dice.choice((1, 1, 2)), f"{dice.getrandbits(24):06x}"
-        new, later = State.made(word, dice), State.made(f"{word}-later", dice)
+        new, later = State.draw(word, dice), State.draw(f"{word}-later", dice)
         again, back = dice.random() < 0.3, dice.random() < 0.3
-        blow = blow or disruptions.thrown(dice, new.size)
-        new = new.listening if blow.taken else new
-        turn = Turn(self, pusher, new, blow)
+        disruption = disruption or disruptions.draw(dice, new.size)
+        new = new.with_own_port if disruption.taken else new
+        turn = Turn(self, pusher, new, disruption)
         wrong = turn.play() or turn.push_again(new if again else later, back=back)
-        said = f"{name}: node {pusher} pushes, {blow.text}: {turn.outcome}, next from node {turn.next}"
+        said = f"{name}: node {pusher} pushes, {disruption.text}: {turn.outcome}, next from node {turn.next}"
         self.tell(f"{time.monotonic() - turn.began:5.1f} s  {'' if turn.hit else 'missed: '}{said}")
         if wrong:
             self.figures.violations.append("\n    ".join([said, *wrong, *turn.evidence()]))
             self.tell(self.figures.violations[-1])
-            self.repair(State.made(f"{word}-after", dice))
+            self.repair(State.draw(f"{word}-after", dice))
 
 
 class Turn:
     """One round as it goes: a push that is interrupted, and what comes of it."""
 
-    def __init__(self, game: Game, pusher: int, new: State, blow: Blow) -> None:
-        self.game, self.blow, self.pusher, self.receiver = game, blow, pusher, 3 - pusher
+    def __init__(self, game: Game, pusher: int, new: State, disruption: Disruption) -> None:
+        self.game, self.disruption, self.pusher, self.receiver = game, disruption, pusher, 3 - pusher
         self.nodes = {"pusher": pusher, "receiver": 3 - pusher}
         self.states = {"old": game.state, "new": new}
         self.ended = {1: "", 2: ""}
@@ -226,10 +226,10 @@ class Turn:
     def play(self) -> list[str]:
         """Edit, push, interrupt, recover; what is wrong then."""
         game = self.game
-        if self.blow.power:
+        if self.disruption.power:
             game.both("run", "config", "save")
         game.edit(self.pusher, self.states["new"])
-        game.both("noted")
+        game.both("note_trail")
         self._push()
         restored = time.monotonic()
         self.facts, amiss = game.settled()
@@ -237,35 +237,37 @@ class Turn:
         self._happened()
         wrong = [f"it does not recover: {what}" for what in amiss]
         for node in (1, 2):
-            self.ended[node], mixed = pair_invariants.whole(self.facts[node], self.states, game.rest[node])
+            self.ended[node], mixed = pair_invariants.find_state(self.facts[node], self.states, game.rest[node])
             wrong += [f"node {node}: {line}" for line in mixed]
-        wrong += pair_invariants.true(self.said, self.facts, self.ended, self.pusher, self.off)
+        wrong += pair_invariants.find_untruths(self.said, self.facts, self.ended, self.pusher, self.off)
         self._count()
         return wrong
 
     def _push(self) -> None:
-        hands = self.game.hands
-        if self.blow.taken:
-            hands[self.receiver].ask("take_port", self.states["new"].port)
-        for fault in self.blow.faults:
-            hands[self.nodes[fault.side]].ask("fault", fault.step, fault.order)
+        agents = self.game.agents
+        if self.disruption.taken:
+            agents[self.receiver].ask("take_port", self.states["new"].port)
+        for fault in self.disruption.faults:
+            agents[self.nodes[fault.side]].ask("fault", fault.step, fault.order)
             if fault.order == "stop":
-                hands[self.nodes[fault.side]].ask("hold", fault.seconds, fault.target)
-        if (cable := self.blow.cable) and cable.after_bytes is not None:
+                agents[self.nodes[fault.side]].ask("hold", fault.seconds, fault.target)
+        if (cable := self.disruption.cable) and cable.after_bytes is not None:
             self.game.stage.lab.link(self.nodes[cable.side], False, after=cable.after_bytes)
-        for strike in self.blow.strikes:
-            hands[self.nodes[strike.side]].ask("strike", strike.target, strike.after, strike.which)
-        began = hands[self.pusher].ask("push", *(["--confirm", str(disruptions.CONFIRM)] if self.blow.confirm else []))
+        for strike in self.disruption.strikes:
+            agents[self.nodes[strike.side]].ask("strike", strike.target, strike.after, strike.which)
+        began = agents[self.pusher].ask(
+            "push", *(["--confirm", str(disruptions.CONFIRM)] if self.disruption.confirm else [])
+        )
         outside = [threading.Thread(target=self._pull_cable)]
         outside += [
-            threading.Thread(target=self._cut, args=(self.nodes[cut.side], cut.after)) for cut in self.blow.power
+            threading.Thread(target=self._cut, args=(self.nodes[cut.side], cut.after)) for cut in self.disruption.power
         ]
         for thread in outside:
             thread.start()
         try:
-            self.said = hands[self.pusher].ask("pushed", PUSH)
-            if self.blow.confirm and not self.said["status"]:
-                self.said["confirmed"] = hands[self.pusher].ask("run", "csync", "confirm", "--json")
+            self.said = agents[self.pusher].ask("await_push", PUSH)
+            if self.disruption.confirm and not self.said["status"]:
+                self.said["confirmed"] = agents[self.pusher].ask("run", "csync", "confirm", "--json")
                 self.said["time"] = time.monotonic()
         except EOFError:  # its power was cut
             self.said = {"status": None, "stdout": "", "stderr": "", "time": time.monotonic()}
@@ -273,11 +275,11 @@ class Turn:
         for thread in outside:
             thread.join()
         self._revive()
-        self.game.both("strikes")
+        self.game.both("await_strikes")
         self.game.both("give_port")
 
     def _pull_cable(self) -> None:
-        cable, lab = self.blow.cable, self.game.stage.lab
+        cable, lab = self.disruption.cable, self.game.stage.lab
         if not cable:
             return
         node = self.nodes[cable.side]
@@ -293,28 +295,28 @@ class Turn:
     def _cut(self, node: int, after: float) -> None:
         time.sleep(after)
         # What was saved in the middle of the push is seen by the cut, which may come later.
-        self.hits.append(0.0 if self.blow.strikes else time.monotonic())
+        self.hits.append(0.0 if self.disruption.strikes else time.monotonic())
         self.game.stage.lab.cut(node)
         self.off[node] = time.monotonic()
 
     def _revive(self) -> None:
         for node in self.off:
-            self.game.hands[node].close()
-            self.game.hands[node] = Hand(self.game.stage.lab, node)
+            self.game.agents[node].close()
+            self.game.agents[node] = Agent(self.game.stage.lab, node)
 
     def _happened(self) -> None:
         """Whether the push was really interrupted: everything has happened that was to happen, before its end."""
-        told = self.game.both("happened")
+        told = self.game.both("take_events")
         steps = {step for one in told.values() for step in one["left"]}
         self.hits += [strike["time"] for one in told.values() for strike in one["struck"] if strike["pid"]]
-        if self.blow.faults:
-            self.hit = not any(fault.step in steps for fault in self.blow.faults)
+        if self.disruption.faults:
+            self.hit = not any(fault.step in steps for fault in self.disruption.faults)
         else:
             self.hit = any(moment < self.said["time"] for moment in self.hits)
 
     def _count(self) -> None:
         figures, result = self.game.figures, pair_invariants.result_of(self.said)
-        (figures.interruptions if self.hit else figures.missed)[self.blow.kind] += 1
+        (figures.interruptions if self.hit else figures.missed)[self.disruption.kind] += 1
         self.outcome = f"it says {result}, the receiver has the {self.ended[self.receiver]} state"
         if self.hit:
             figures.results[result] += 1
@@ -327,21 +329,21 @@ class Turn:
         self.next = pusher = self.receiver if back and self.ended[1] == self.ended[2] else self.pusher
         if state is not self.states["new"] or self.ended[pusher] != "new":
             game.edit(pusher, state)
-        game.both("noted")
+        game.both("note_trail")
         began = time.monotonic()
-        game.hands[pusher].ask("push")
-        self.said = said = game.hands[pusher].ask("pushed", PUSH)
+        game.agents[pusher].ask("push")
+        self.said = said = game.agents[pusher].ask("await_push", PUSH)
         game.figures.took("next push", began)
         if said["status"]:
             return [f"the next push, from node {pusher}, ends with exit status {said['status']}"]
-        if self.blow.kind == "late":
+        if self.disruption.kind == "late":
             time.sleep(max(0.0, self.began + disruptions.LATE + 2 - time.monotonic()))
         self.facts, amiss = game.settled()
         wrong = [f"the next push is not over: {what}" for what in amiss]
         for node in (1, 2):
-            self.ended[node], mixed = pair_invariants.whole(self.facts[node], {"new": state}, game.rest[node])
+            self.ended[node], mixed = pair_invariants.find_state(self.facts[node], {"new": state}, game.rest[node])
             wrong += [f"after the next push: node {node}: {line}" for line in mixed]
-        wrong += pair_invariants.true(said, self.facts, self.ended, pusher, {})
+        wrong += pair_invariants.find_untruths(said, self.facts, self.ended, pusher, {})
         game.state = state
         return wrong
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import disruptions
 import pytest
 import story
-from disruptions import Blow
+from disruptions import Disruption
 from interruptions import Game
 from lab_driver import Lab
 from story import Stage
@@ -23,7 +23,7 @@ def game(module_lab: Lab) -> Iterator[Game]:
         yield made
 
 
-def survives(game: Game, blow: Blow) -> None:
+def survives(game: Game, blow: Disruption) -> None:
     """Hold a push to what is left after this blow, and see that it was really struck."""
     game.figures.violations.clear()
     before = game.figures.interruptions[blow.kind]

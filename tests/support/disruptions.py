@@ -1,4 +1,4 @@
-"""Blows: what may go wrong during a push, and the dice that choose it."""
+"""What may go wrong during a push, and the dice that choose it."""
 
 import random
 import sys
@@ -89,7 +89,7 @@ class Power:
 
 
 @dataclass(frozen=True)
-class Blow:
+class Disruption:
     """All that goes wrong in one push; `kind` is its name in the figures. With `confirm`, it is one that has to be confirmed
     within CONFIRM seconds, and is; with `taken`, one that the receiver cannot load, because a port is taken there."""
 
@@ -114,89 +114,107 @@ def side_of(step: str) -> Side:
     return "pusher" if step.startswith("push.") or step == "confirm.answered" else "receiver"
 
 
-def thrown(dice: random.Random, size: int) -> Blow:
-    """A blow by chance, for a push of files of that many bytes in all."""
-    make = dice.choices((_fault, _kill, _bytes, _cable, _power, _two, _late, _taken), (30, 28, 14, 8, 5, 8, 3, 4))[0]
-    blow = make(dice, size)
-    return replace(blow, confirm=True) if dice.random() < 0.1 else blow
+def draw(dice: random.Random, size: int) -> Disruption:
+    """A disruption by chance, for a push of files of that many bytes in all."""
+    make = dice.choices(
+        (
+            _draw_fault,
+            _draw_kill,
+            _draw_cable_by_bytes,
+            _draw_cable_by_time,
+            _draw_power_cut,
+            _draw_two,
+            _draw_late_receiver,
+            _draw_taken_port,
+        ),
+        (30, 28, 14, 8, 5, 8, 3, 4),
+    )[0]
+    disruption = make(dice, size)
+    return replace(disruption, confirm=True) if dice.random() < 0.1 else disruption
 
 
-def at_step(step: str, order: str = "kill") -> Blow:
+def at_step(step: str, order: str = "kill") -> Disruption:
     """A fault at that step, and before it one that leads there, if it is a step of undoing."""
     first = () if not step.startswith("undo.") else (Fault("receiver", "receive.swapped", "kill"),)
-    return Blow(f"{order} at {step}", (*first, Fault(side_of(step), step, order)), confirm=step.startswith("confirm."))
+    return Disruption(
+        f"{order} at {step}", (*first, Fault(side_of(step), step, order)), confirm=step.startswith("confirm.")
+    )
 
 
-def _fault(dice: random.Random, size: int) -> Blow:
+def _draw_fault(dice: random.Random, size: int) -> Disruption:
     step = dice.choice(STEPS)
     order = dice.choices(("kill", "stop", "cut", "fail", "delay"), (40, 20, 15, 15, 10))[0]
-    fault = _at(dice, step, order)
+    fault = _fault_at(dice, step, order)
     if not step.startswith("undo."):
-        return Blow(f"{order} at {step}", (fault,), confirm=step.startswith("confirm."))
+        return Disruption(f"{order} at {step}", (fault,), confirm=step.startswith("confirm."))
     lead = Fault("receiver", dice.choice(UNDONE), dice.choice(("kill", "fail")))
-    return Blow(f"{order} at {step}", (lead, fault))
+    return Disruption(f"{order} at {step}", (lead, fault))
 
 
-def _at(dice: random.Random, step: str, order: str) -> Fault:
+def _fault_at(dice: random.Random, step: str, order: str) -> Fault:
     if order == "stop":
         return Fault(side_of(step), step, order, dice.choice(("", *TARGETS)), dice.choice((0.1, 0.5, 1.0, 4.5)))
     words = f"delay {dice.uniform(0.1, 1.0):.2f}" if order == "delay" else order
     return Fault(side_of(step), step, words)
 
 
-def _kill(dice: random.Random, size: int) -> Blow:
-    strike = _struck(dice)
-    return Blow(f"KILL {strike.target} of the {strike.side}", strikes=(strike,))
+def _draw_kill(dice: random.Random, size: int) -> Disruption:
+    strike = _draw_strike(dice)
+    return Disruption(f"KILL {strike.target} of the {strike.side}", strikes=(strike,))
 
 
-def _struck(dice: random.Random) -> Strike:
+def _draw_strike(dice: random.Random) -> Strike:
     side, target = dice.choice([*((side, target) for side in SIDES for target in TARGETS), ("pusher", "push")])
     return Strike(side, target, dice.uniform(0, PUSH_SECONDS), dice.random())
 
 
-def _bytes(dice: random.Random, size: int) -> Blow:
+def _draw_cable_by_bytes(dice: random.Random, size: int) -> Disruption:
     crossed = int(dice.uniform(0, PUSH_BYTES + 1.4 * size))
-    return Blow("cable, by bytes", cable=Cable(dice.choice(SIDES), _duration(dice), after_bytes=crossed))
+    return Disruption("cable, by bytes", cable=Cable(dice.choice(SIDES), _draw_duration(dice), after_bytes=crossed))
 
 
-def _cable(dice: random.Random, size: int) -> Blow:
-    return Blow("cable, by time", cable=Cable(dice.choice(SIDES), _duration(dice), dice.uniform(0, PUSH_SECONDS)))
+def _draw_cable_by_time(dice: random.Random, size: int) -> Disruption:
+    return Disruption(
+        "cable, by time", cable=Cable(dice.choice(SIDES), _draw_duration(dice), dice.uniform(0, PUSH_SECONDS))
+    )
 
 
-def _duration(dice: random.Random) -> float:
+def _draw_duration(dice: random.Random) -> float:
     return dice.uniform(4.0, 6.0) if dice.random() < 0.15 else dice.uniform(0.05, 1.0)
 
 
-def _power(dice: random.Random, size: int) -> Blow:
+def _draw_power_cut(dice: random.Random, size: int) -> Disruption:
     """Of one side or of both, perhaps after a save that came in the middle of the push."""
     sides = dice.choice((("pusher",), ("receiver",), ("receiver",), SIDES))
     save = Strike(dice.choice(sides), "save", dice.uniform(0.05, PUSH_SECONDS))
     saved = dice.random() < 0.4
     cuts = tuple(Power(side, dice.uniform(0, PUSH_SECONDS) + (0.5 if saved else 0.0)) for side in sides)
-    return Blow(f"power of the {' and the '.join(sides)}", strikes=(save,) if saved else (), power=cuts)
+    return Disruption(f"power of the {' and the '.join(sides)}", strikes=(save,) if saved else (), power=cuts)
 
 
-def _two(dice: random.Random, size: int) -> Blow:
+def _draw_two(dice: random.Random, size: int) -> Disruption:
     """Two that have nothing to do with each other; the second perhaps while the first is being recovered from."""
-    first, second = _struck(dice), _struck(dice)
+    first, second = _draw_strike(dice), _draw_strike(dice)
     if dice.random() < 0.4:
-        return Blow("KILL and cable", strikes=(first,), cable=_bytes(dice, size).cable)
+        return Disruption("KILL and cable", strikes=(first,), cable=_draw_cable_by_bytes(dice, size).cable)
     later = dice.choice((0.0, 0.0, 1.0, 1.3, 1.6))
-    return Blow("two KILLs", strikes=(first, replace(second, after=second.after + later)))
+    return Disruption("two KILLs", strikes=(first, replace(second, after=second.after + later)))
 
 
-def _late(dice: random.Random, size: int) -> Blow:
+def _draw_late_receiver(dice: random.Random, size: int) -> Disruption:
     """The receiver takes its time, and the pusher does not wait for it: it may push something newer by then."""
     slow = Fault("receiver", dice.choice(("receive.begun", "receive.staged", "receive.swapped")), f"delay {LATE}")
     target = dice.choice(("csyncd", "csyncd", "ssh", "push"))
-    return Blow("late", (slow,), (Strike("pusher", target, dice.uniform(0.3, 0.6)),))
+    return Disruption("late", (slow,), (Strike("pusher", target, dice.uniform(0.3, 0.6)),))
 
 
-def _taken(dice: random.Random, size: int) -> Blow:
+def _draw_taken_port(dice: random.Random, size: int) -> Disruption:
     """The reload fails, so that everything is put back; and something happens to that."""
     if dice.random() < 0.4:
-        return replace(_kill(dice, size), kind="reload fails, KILL", taken=True)
+        return replace(_draw_kill(dice, size), kind="reload fails, KILL", taken=True)
     step = dice.choice(("receive.swapped", *(step for step in STEPS if step.startswith("undo."))))
-    return Blow(
-        "reload fails, fault", (_at(dice, step, dice.choice(("kill", "kill", "cut", "stop", "delay"))),), taken=True
+    return Disruption(
+        "reload fails, fault",
+        (_fault_at(dice, step, dice.choice(("kill", "kill", "cut", "stop", "delay"))),),
+        taken=True,
     )

@@ -1,4 +1,4 @@
-"""A hand on a node: it edits, pushes, breaks and looks there, as it is told by lines of JSON, each answered by one.
+"""An agent on a node: it edits, pushes, breaks and looks there, as it is told by lines of JSON, each answered by one.
 
 `tests/long/interruptions.py` runs it on each node with nothing but Python's own library, so that what it says of a node is what
 lies and runs there, and not what the firmware thinks of itself.
@@ -72,7 +72,7 @@ def push(*options: str) -> float:
     return time.monotonic()
 
 
-def pushed(patience: float) -> dict[str, Any]:
+def await_push(patience: float) -> dict[str, Any]:
     """Wait for its end."""
     try:
         stdout, stderr = pushing[0].communicate(timeout=patience)
@@ -109,7 +109,7 @@ def hold(seconds: float, target: str = "", which: float = 0.0) -> None:
 
     def act() -> None:
         deadline = time.monotonic() + 60
-        while not (stopped := [pid for pid in found("csyncd") if state_of(pid) == "T"]):
+        while not (stopped := [pid for pid in pids_of("csyncd") if state_of(pid) == "T"]):
             if time.monotonic() > deadline or not holding:
                 return
             time.sleep(0.005)
@@ -122,7 +122,7 @@ def hold(seconds: float, target: str = "", which: float = 0.0) -> None:
     _begin(act, holding)
 
 
-def strikes() -> None:
+def await_strikes() -> None:
     """Wait until all that is to be struck is."""
     for thread in striking:
         thread.join()
@@ -140,7 +140,7 @@ def give_port() -> None:
         taken.pop().close()
 
 
-def happened() -> dict[str, Any]:
+def take_events() -> dict[str, Any]:
     """What was struck since the last question, and the steps whose faults still wait; those are taken away."""
     waiting = holding[:]
     holding.clear()
@@ -162,7 +162,7 @@ def _strike(target: str, which: float) -> None:
     if target == "save":
         struck.append({"target": target, "pid": 1, "time": time.monotonic(), **command("config", "save")})
         return
-    pids = found(target)
+    pids = pids_of(target)
     hit = pids[int(which * len(pids))] if pids else 0
     struck.append({"target": target, "pid": hit, "time": time.monotonic()})
     if hit:
@@ -176,13 +176,13 @@ def _signal(pid: int, number: int) -> None:
         return
 
 
-def found(target: str) -> list[int]:
+def pids_of(target: str) -> list[int]:
     """The pids of what is called so here."""
     return [pid for pid, parent, name, words in processes() if kind_of(name, words, parent) == target]
 
 
 def processes() -> Iterator[tuple[int, int, str, list[str]]]:
-    """Pid, parent, name and arguments of everything that runs here, but for this hand and what it started."""
+    """Pid, parent, name and arguments of everything that runs here, but for this agent and what it started."""
     for pid in sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit()):
         try:
             stat = Path(f"/proc/{pid}/stat").read_text()
@@ -226,7 +226,7 @@ def name_of(pid: int) -> str:
         return ""
 
 
-def counted() -> dict[str, int]:
+def count_processes() -> dict[str, int]:
     """How many of each kind run here."""
     return dict(Counter(kind_of(name, words, parent) for _, parent, name, words in processes()))
 
@@ -235,19 +235,19 @@ def settle(counts: dict[str, int], patience: float) -> list[str]:
     """Wait until nothing is under way here any more: no lock held, nothing staged, haproxy answers, these processes and no
     others. What is still missing when patience ends (seconds)."""
     deadline = time.monotonic() + patience
-    while (missing := _unsettled(counts)) and time.monotonic() < deadline:
+    while (missing := _missing_until_settled(counts)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return missing
 
 
-def _unsettled(counts: dict[str, int]) -> list[str]:
-    missing = [f"a lock is held: {name}" for name in locked()]
+def _missing_until_settled(counts: dict[str, int]) -> list[str]:
+    missing = [f"a lock is held: {name}" for name in held_locks()]
     missing += [f"it is staged: {path}" for path in STAGING.glob("*")] if STAGING.exists() else []
-    now = counted()
+    now = count_processes()
     for kind in sorted((counts.keys() | now.keys()) - {"session"}):
         if counts.get(kind, 0) != now.get(kind, 0):
             missing.append(f"processes: {now.get(kind, 0)} of {kind}, not {counts.get(kind, 0)}")
-    if not missing and not answer(HERE):
+    if not missing and not http_answer(HERE):
         missing.append("haproxy does not answer")
     return missing
 
@@ -258,7 +258,7 @@ def status() -> dict[str, Any]:
     return dict(json.loads(done["stdout"])) if done["stdout"] else {"state": "red", "reasons": [done["stderr"]]}
 
 
-def locked() -> list[str]:
+def held_locks() -> list[str]:
     """The names of locks that somebody holds."""
     rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     held = {row[5] for row in rows if row[1] == "FLOCK"}
@@ -270,7 +270,7 @@ def _lock_id(path: Path) -> str:
     return f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
 
 
-def answer(url: str) -> str:
+def http_answer(url: str) -> str:
     """What is answered over HTTP; "" if nothing."""
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
@@ -287,12 +287,12 @@ def look(other: str) -> dict[str, Any]:
     trail = json.loads(command("csync", "log", "--json")["stdout"] or "[]")
     return {
         "disk": listing(OWNED), "block": block, "rest": rest, "applied": listing(APPLIED / "files"),
-        "applied block": blocks((APPLIED / "block").read_text())[0], "served": answer(f"http://{other}:8080/"),
+        "applied block": blocks((APPLIED / "block").read_text())[0], "served": http_answer(f"http://{other}:8080/"),
         "unapplied": [one["name"] for one in services if one["needs_apply"]],
         "not running": [one["name"] for one in services if one["state"] == "failed"],
         "trail": [entry for entry in trail if entry["time"] not in times],
         "staged": sorted(map(str, STAGING.rglob("*"))), "leftovers": sorted(map(str, Path("/etc").rglob(".firmware-*"))),
-        "counted": counted(), "locked": locked(),
+        "counted": count_processes(), "locked": held_locks(),
     }  # fmt: skip
 
 
@@ -313,12 +313,12 @@ def listing(top: Path) -> dict[str, str]:
     for path in sorted(top.rglob("*")):
         status = path.lstat()
         owner = f"{pwd.getpwuid(status.st_uid).pw_name}:{grp.getgrgid(status.st_gid).gr_name}"
-        inside = "dir" if path.is_dir() else described(path.read_text())
+        inside = "dir" if path.is_dir() else describe(path.read_text())
         found[str(path.relative_to(top))] = f"{status.st_mode & 0o7777:04o} {owner} {inside}"
     return found
 
 
-def described(text: str) -> str:
+def describe(text: str) -> str:
     """A file's text in a few words."""
     return f"{hashlib.sha256(text.encode()).hexdigest()[:12]} {text[:30]!r}"
 
@@ -328,7 +328,7 @@ def run(*argv: str) -> dict[str, Any]:
     return command(*argv)
 
 
-def noted() -> None:
+def note_trail() -> None:
     """Remember what the trail has: later it is what came since. Clocks may be set, and do not tell."""
     known.clear()
     known.update(line for path in TRAIL.glob("*.log*") for line in path.read_text().splitlines())
@@ -337,7 +337,8 @@ def noted() -> None:
 def main() -> None:
     """Do what is told until there is no more."""
     verbs: tuple[Callable[..., Any], ...] = (
-        edit, push, pushed, fault, strike, strikes, hold, take_port, give_port, happened, settle, status, look, run, noted, counted,
+        edit, push, await_push, fault, strike, await_strikes, hold, take_port, give_port, take_events, settle, status, look, run,
+        note_trail, count_processes,
     )  # fmt: skip
     named = {verb.__name__: verb for verb in verbs}
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""The judge: what the two nodes must be like after a push that was interrupted, and what it may have said.
+"""What the two nodes must be like after a push that was interrupted, and what it may have said.
 
 No mixed state: all of a service is of one round. No lie: what the push, the log and `csync status` say is so.
 """
@@ -28,12 +28,12 @@ class State:
     interval: str = ""
 
     @classmethod
-    def made(cls, name: str, dice: random.Random) -> "State":
+    def draw(cls, name: str, dice: random.Random) -> "State":
         """A state of that name; the dice say which maps there are, how large, with which modes, and what the block says."""
         names = [f"maps/{letter}.map" for letter in "abcdefgh"[: dice.randint(1, 8)]]
         if dice.random() < 0.3:
             names += [f"{dice.choice(('extra', f'of-{name}'))}/{part}.map" for part in ("deep/one", "two")]
-        files = {path: (dice.choice((0o640, 0o644)), _map(name, dice)) for path in names}
+        files = {path: (dice.choice((0o640, 0o644)), _draw_map(name, dice)) for path in names}
         lookups = [f"%[str(k),map(/etc/haproxy/{path})]" for path in names]
         text = story.page(" ".join([f"round-{name}", *lookups])).replace(" string ", " lf-string ")
         interval = str(dice.randint(2, 90)) if dice.random() < 0.3 else ""
@@ -45,7 +45,7 @@ class State:
         return 20_000 + int(self.name.partition("-")[0], 16) % 10_000
 
     @property
-    def listening(self) -> "State":
+    def with_own_port(self) -> "State":
         """The same, at that port, too."""
         mode, text = self.files["haproxy.cfg"]
         more = text.replace("    bind :8080\n", f"    bind :8080\n    bind :{self.port}\n")
@@ -68,26 +68,26 @@ class State:
 
     @property
     def listing(self) -> dict[str, str]:
-        """Its files as a hand lists them."""
+        """Its files as an agent lists them."""
         found = {
-            name: f"{mode:04o} root:haproxy {node_agent.described(text)}" for name, (mode, text) in self.files.items()
+            name: f"{mode:04o} root:haproxy {node_agent.describe(text)}" for name, (mode, text) in self.files.items()
         }
         parents = {name.rsplit("/", depth)[0] for name in self.files for depth in range(1, name.count("/") + 1)}
         return {**found, **dict.fromkeys(parents, "0750 root:haproxy dir")}
 
 
-def _map(name: str, dice: random.Random) -> str:
+def _draw_map(name: str, dice: random.Random) -> str:
     lines = [f"k round-{name}\n"]
     if dice.random() < 0.2:
         lines += [f"{dice.getrandbits(64):x} round-{name}\n" for _ in range(dice.randint(1, 1500))]
     return "".join(lines)
 
 
-def whole(facts: Mapping[str, Any], states: Mapping[str, State], rest: list[str]) -> tuple[str, list[str]]:
+def find_state(facts: Mapping[str, Any], states: Mapping[str, State], rest: list[str]) -> tuple[str, list[str]]:
     """Which of the states a node has, and what does not belong to it."""
     names = [name for name, state in states.items() if facts["disk"] == state.listing]
     if not names:
-        return "mixed", [f"its files are of neither state: {_beside(facts['disk'], states)}"]
+        return "mixed", [f"its files are of neither state: {_describe_beside_all(facts['disk'], states)}"]
     name = names[0]
     state = states[name]
     wanted = {
@@ -95,30 +95,30 @@ def whole(facts: Mapping[str, Any], states: Mapping[str, State], rest: list[str]
         "unapplied": [], "not running": [], "staged": [], "leftovers": [], "locked": [],
     }  # fmt: skip
     return name, [
-        f"its files are of the {name} state, and of {key} it has {_shown(facts[key], value)}"
+        f"its files are of the {name} state, and of {key} it has {_describe_difference(facts[key], value)}"
         for key, value in wanted.items()
         if facts[key] != value
     ]
 
 
-def _shown(found: Any, wanted: Any) -> str:
+def _describe_difference(found: Any, wanted: Any) -> str:
     if isinstance(found, dict):
-        return str(_differing(found, wanted))
+        return str(_differing_entries(found, wanted))
     return f"{found!r}, not {wanted!r}"
 
 
-def _beside(found: Mapping[str, str], states: Mapping[str, State]) -> str:
-    return "; ".join(f"beside {name} {_differing(found, state.listing)}" for name, state in states.items())
+def _describe_beside_all(found: Mapping[str, str], states: Mapping[str, State]) -> str:
+    return "; ".join(f"beside {name} {_differing_entries(found, state.listing)}" for name, state in states.items())
 
 
-def _differing(found: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def _differing_entries(found: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     names = sorted(found.keys() | wanted.keys())
     return {
         name: (found.get(name, "-"), wanted.get(name, "-")) for name in names if found.get(name) != wanted.get(name)
     }
 
 
-def true(
+def find_untruths(
     said: Mapping[str, Any], facts: Mapping[int, Any], ended: Mapping[int, str], pusher: int, off: Mapping[int, float]
 ) -> list[str]:
     """What was not so: of what the push said, of what the receiver's log says, of what `csync status` shows.
@@ -130,9 +130,9 @@ def true(
     if ended[pusher] != "new" and pusher not in off:
         wrong.append(f"node {pusher}, which pushed, has the {ended[pusher]} state")
     if said["time"] > off.get(receiver, 0.0):
-        wrong += _result(said, ended[receiver])
+        wrong += _untruths_of_push(said, ended[receiver])
     if receiver not in off:
-        wrong += _trail(facts[receiver]["trail"], ended[receiver])
+        wrong += _untruths_of_trail(facts[receiver]["trail"], ended[receiver])
     same = ended[1] == ended[2]
     for node, found in facts.items():
         service = found["status"].get("services", {}).get("haproxy", {})
@@ -152,7 +152,7 @@ def result_of(said: Mapping[str, Any]) -> str:
     return word
 
 
-def _result(said: Mapping[str, Any], has: str) -> list[str]:
+def _untruths_of_push(said: Mapping[str, Any], has: str) -> list[str]:
     result, status = result_of(said), said["status"]
     wrong = [said["stderr"]] if status is None and said["stderr"] else []
     if "confirmed" not in said and result == "nothing" and status is not None and status >= 0:
@@ -167,7 +167,7 @@ def _result(said: Mapping[str, Any], has: str) -> list[str]:
     return wrong
 
 
-def _trail(trail: list[Mapping[str, Any]], has: str) -> list[str]:
+def _untruths_of_trail(trail: list[Mapping[str, Any]], has: str) -> list[str]:
     """What was refused or failed changed nothing."""
     means = {"applied": "new", "unchanged": "new", "confirmed": "new", "rolled-back": "old"}
     ends = [entry["result"] for entry in trail if entry["event"] in EVENTS and entry["result"] in means]
