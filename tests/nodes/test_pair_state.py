@@ -9,7 +9,6 @@ from lab_driver import Lab
 from push_helpers import in_agreement
 from service_helpers import HOLD, PYTHON
 from story import CONFIG, Stage
-from time_limits import time_limit
 
 
 @pytest.fixture(scope="module")
@@ -263,16 +262,12 @@ def test_no_route_is_said_in_sshs_own_words(stage: Stage) -> None:
     stage.shows(1, "green", within=10)
 
 
-@pytest.mark.all(but=["3"])
-@pytest.mark.parametrize("seconds", [3, 12])
-def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage, seconds: int) -> None:
-    """After the real limit, and after a short one."""
+def test_a_peer_that_swallows_everything_is_a_time_out(stage: Stage) -> None:
     stage.on(2, "ip", "addr", "add", "10.32.0.77/24", "dev", "eth0")
     silent = "import socket,time; s=socket.create_server(('10.32.0.77',30022)); time.sleep(60)"
     mute = stage.lab.start(2, "/usr/bin/python3", "-c", silent)
     stage.on(1, "sed", "-i", "s/^REMOTE_IP=.*/REMOTE_IP=10.32.0.77/", "/etc/csyncd/csyncd.cfg")
-    with time_limit(stage.lab, 1, "sync.link", "CONNECT_TIME", seconds):
-        stage.on(1, "service", "csyncd", "restart")
+    stage.on(1, "service", "csyncd", "restart")
     try:
         says(stage, "no answer", "timed out", within=20)
     finally:
