@@ -24,11 +24,18 @@ def main(argv: list[str] | None = None) -> int:
 def _daemon(name: str, words: list[str]) -> int:
     from importlib import import_module
 
-    if words[-1:] == ["check"]:
-        return int(import_module(f"firmware.{name}.check").main(words[:-1]))
-    if name == "csyncd":
+    part = "check" if words[-1:] == ["check"] else "daemon"
+    if name == "csyncd" and part == "daemon":
         _without_ssl()
-    return int(import_module(f"firmware.{name}.daemon").main(words))
+    try:
+        return int(import_module(f"firmware.{name}.{part}").main([word for word in words if word != "check"]))
+    except Exception as error:
+        from firmware import log
+        from firmware.errors import report
+
+        failure = log.internal_error(name, error, daemon=True)
+        log.line(report(name, failure))
+        return failure.status
 
 
 def _fit(daemon: str, words: list[str]) -> bool:

@@ -1,6 +1,9 @@
 """The one place that starts other programs: argv lists, no shell, stdin closed, a small environment, a time limit, and a
 limit to what is read of their words.
 
+With VERBOSE in the environment each is shown on stderr as it is run, so that one can copy it; what it reads is not shown,
+for there may be secrets in it. The programs set it for `-v` before a verb; daemons take it from their environment.
+
 They run in /, wherever we are: haproxy's checker, which is not root, must be able to go back to where it began.
 """
 
@@ -12,14 +15,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from firmware import log
 from firmware.errors import Failure
 
 if TYPE_CHECKING:
     from asyncio import StreamReader
     from asyncio.subprocess import Process
 
+#: the environment variable that has each command shown
+VERBOSE = "FIRMWARE_VERBOSE"
 #: bytes that are read of each stream
-LONGEST = 1 << 20
+MAX_OUTPUT = 1 << 20
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -33,7 +39,7 @@ class Result:
     stderr: str
 
     @property
-    def words(self) -> str:
+    def output(self) -> str:
         """What the program said, stderr first: what a person wants to read when it failed."""
         parts = [part.strip().replace("\r\n", "\n") for part in (self.stderr, self.stdout)]
         return "\n".join(part for part in parts if part)
@@ -41,40 +47,45 @@ class Result:
 
 def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check: bool = True) -> Result:
     """Run `argv` to its end. With `check`, a status other than 0 is a Failure that carries the program's words."""
+    _show(argv, stdin)
     # Files in memory, not pipes: what it may write is limited with the size of its files, and we never read all of it.
-    with _in_memory(stdin) as given, _in_memory() as out, _in_memory() as words:
+    with _file_in_memory(stdin) as source, _file_in_memory() as out, _file_in_memory() as errors:
         try:
-            with subprocess.Popen(argv, stdin=given, stdout=out, stderr=words, cwd="/", env=environment()) as process:
+            with subprocess.Popen(argv, stdin=source, stdout=out, stderr=errors, cwd="/", env=environment()) as process:
                 _await_end(process, timeout)
         except FileNotFoundError:
             raise Failure(f"{argv[0]}: the program is not on this node") from None
         except TimeoutError:
             raise Failure(f"{argv[0]}: no end after {timeout:g} s") from None
-        result = Result(process.returncode, _text(out), _text(words))
+        result = Result(process.returncode, _read_text(out), _read_text(errors))
     if check and result.status:
-        raise Failure(f"{argv[0]}: {result.words.removeprefix(f'{argv[0]}: ') or f'exit status {result.status}'}")
+        raise Failure(f"{argv[0]}: {result.output.removeprefix(f'{argv[0]}: ') or f'exit status {result.status}'}")
     return result
 
 
-async def spawn(argv: Sequence[str]) -> "Process":
+async def start_helper(argv: Sequence[str]) -> "Process":
     """Start a long-lived helper of a daemon; its stderr is a pipe, and it dies with the daemon."""
     import asyncio
 
+    command = ["setpriv", "--pdeathsig", "TERM", *argv]
+    _show(command)
     return await asyncio.create_subprocess_exec(
-        "setpriv", "--pdeathsig", "TERM", *argv,
+        *command,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd="/", env=environment(),
     )  # fmt: skip
 
 
-def leave(script: str, word: str, *argv: str) -> None:
-    """Leave a process behind that outlives us: the execline `script`, in which $1 is `word` and $@ is `argv`."""
+def start_detached(script: str, word: str, *argv: str) -> None:
+    """Start a process that outlives us: the execline `script`, in which $1 is `word` and $@ is `argv`."""
+    command = ["setsid", "execlineb", "-s1", "-c", script, word, *argv]
+    _show(command)
     subprocess.Popen(
-        ["setsid", "execlineb", "-s1", "-c", script, word, *argv],
+        command,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env=environment(),
     )  # fmt: skip
 
 
-async def ended(process: "Process") -> None:
+async def wait_for_end(process: "Process") -> None:
     """Wait for the end of a helper itself; asyncio waits for all who hold its pipes, too."""
     import asyncio
 
@@ -88,7 +99,7 @@ async def ended(process: "Process") -> None:
         os.close(handle)
 
 
-async def lines(stream: "StreamReader | None") -> AsyncIterator[str]:
+async def read_lines(stream: "StreamReader | None") -> AsyncIterator[str]:
     """What a helper says, line by line. Lines that nobody would read to their end are left out."""
     assert stream is not None
     while True:
@@ -102,6 +113,13 @@ def environment() -> dict[str, str]:
     """What a program of ours gets to see of our own environment: the search path, the locale, the terminal."""
     kept = {name: os.environ[name] for name in ("TERM", "TZ") if name in os.environ}
     return {"PATH": PATH, "LC_ALL": "C.UTF-8", **kept}
+
+
+def _show(argv: Sequence[str], stdin: bytes = b"") -> None:
+    if os.environ.get(VERBOSE):
+        import shlex
+
+        log.line(f"+ {shlex.join(argv)}" + (f"  # {len(stdin)} bytes on stdin" if stdin else ""))
 
 
 def _await_end(process: "subprocess.Popen[bytes]", timeout: float) -> None:
@@ -119,12 +137,12 @@ def _await_end(process: "subprocess.Popen[bytes]", timeout: float) -> None:
         os.close(handle)
 
 
-def _in_memory(data: bytes = b"") -> BinaryIO:
+def _file_in_memory(data: bytes = b"") -> BinaryIO:
     file = os.fdopen(os.memfd_create("words"), "w+b")
     file.write(data)
     file.seek(0)
     return file
 
 
-def _text(file: BinaryIO) -> str:
-    return os.pread(file.fileno(), LONGEST, 0).decode("utf-8", "backslashreplace")
+def _read_text(file: BinaryIO) -> str:
+    return os.pread(file.fileno(), MAX_OUTPUT, 0).decode("utf-8", "backslashreplace")

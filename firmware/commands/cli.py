@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Verbs = Mapping[str, tuple[str, str, str]]
 
 
+_VERBOSE = "-v before the verb shows each external command as it is run."
 _STATUSES = "Exit status: 0 done, 1 it failed, 2 wrong usage, 3 refused and nothing changed, 4 invalid configuration."
 
 
@@ -29,7 +30,8 @@ def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later
     word; `about` is what that name is called in the help.
     """
     _open_streams()
-    command, run = _chosen(program, verbs, argv, about, later or {})
+    argv = _take_verbose(argv, verbs)
+    command, run = _choose(program, verbs, argv, about, later or {})
     try:
         try:
             status = run()
@@ -38,24 +40,37 @@ def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later
         sys.stdout.flush()
         return status
     except OSError as error:
-        return _failed(command, error)
+        return _report_system_error(command, error)
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        from firmware import log
+
+        return complain(command, log.internal_error(program, error))
 
 
-def _chosen(program: str, verbs: Verbs, argv: list[str], about: str, later: Verbs) -> tuple[str, Callable[[], int]]:
+def _take_verbose(argv: list[str], verbs: Verbs) -> list[str]:
+    """The words without a `-v` before the verb, which has each external command shown as it is run."""
+    place = 0 if argv[:1] == ["-v"] else 1  # 1: after the name of what the verb is about
+    if argv[place : place + 1] != ["-v"] or argv[0] in verbs:
+        return argv
+    os.environ["FIRMWARE_VERBOSE"] = "1"  # run.VERBOSE, which takes long to load
+    return [*argv[:place], *argv[place + 1 :]]
+
+
+def _choose(program: str, verbs: Verbs, argv: list[str], about: str, later: Verbs) -> tuple[str, Callable[[], int]]:
     """The command that `argv` names, as it is called in errors, and what it does."""
     helped = argv[1:2] if argv and argv[0] in later else argv[:1]
     if helped and helped[0] in ("--help", "-h", "help"):
         return program, lambda: _print(_help(program, verbs, about, later))
     if argv and argv[0] in later:
-        return program, lambda: _backwards(program, about, argv)
+        return program, lambda: _refuse_reversed(program, about, argv)
     if later and argv and argv[0] not in verbs:
         name, rest = argv[0], argv[2:] if argv[2:3] in (["--help"], ["-h"]) else [argv[0], *argv[2:]]
-        return _chosen(f"{program} {name}", later, [*argv[1:2], *rest] if argv[1:] else [], "", {})
+        return _choose(f"{program} {name}", later, [*argv[1:2], *rest] if argv[1:] else [], "", {})
     if not argv or argv[0] not in verbs:
         more = f", or {about} and one of {', '.join(later)}" if later else ""
-        return program, lambda: _misused(program, verbs, argv, more)
+        return program, lambda: _refuse_unknown(program, verbs, argv, more)
     command = f"{program} {argv[0]}"
     where, words, text = verbs[argv[0]]
     if "-h" in argv[1:2] or argv[-1] == "--help":
@@ -66,26 +81,26 @@ def _chosen(program: str, verbs: Verbs, argv: list[str], about: str, later: Verb
 
 def _open_streams() -> None:
     """Who closed stdout or stderr (`>&-`) does not want to read it."""
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
+    sys.stdout = sys.stdout or _open_nowhere()
+    sys.stderr = sys.stderr or _open_nowhere()
 
 
-def _nowhere() -> "TextIO":
+def _open_nowhere() -> "TextIO":
     return open(os.devnull, "w", encoding="utf-8")
 
 
-def _failed(command: str, error: OSError) -> int:
+def _report_system_error(command: str, error: OSError) -> int:
     """Say an error of the system. A reader that has gone is told nothing, and nothing is left to be written at exit."""
-    lost = _lost(sys.stdout)
+    lost = _is_lost(sys.stdout)
     if lost:
-        sys.stdout = _nowhere()
+        sys.stdout = _open_nowhere()
     if not isinstance(error, BrokenPipeError):
         why = error.strerror or str(error) or type(error).__name__
         where = error.filename or ("stdout" if lost else "")
         with suppress(OSError):
             complain(command, Failure(f"{where}: {why}" if where else why, "" if lost else system_hint(error)))
-    if _lost(sys.stderr):
-        sys.stderr = _nowhere()
+    if _is_lost(sys.stderr):
+        sys.stderr = _open_nowhere()
     return 1
 
 
@@ -95,7 +110,7 @@ def complain(command: str, error: Failure) -> int:
     return error.status
 
 
-def _lost(stream: "TextIO") -> bool:
+def _is_lost(stream: "TextIO") -> bool:
     """Whether what was printed there can never be written."""
     try:
         stream.flush()
@@ -109,14 +124,14 @@ def _print(text: str) -> int:
     return 0
 
 
-def _backwards(program: str, about: str, argv: list[str]) -> int:
+def _refuse_reversed(program: str, about: str, argv: list[str]) -> int:
     verb, name = argv[0], argv[1] if argv[1:] else about
     print(f"{program}: {verb} comes after the name: {program} {name} {verb}", file=sys.stderr)
     print(f"hint: {program} --help", file=sys.stderr)
     return 2
 
 
-def _misused(program: str, verbs: Verbs, argv: list[str], more: str) -> int:
+def _refuse_unknown(program: str, verbs: Verbs, argv: list[str], more: str) -> int:
     wrong = f"unknown verb {argv[0]!r}" if argv else "a verb is missing"
     print(f"{program}: {wrong}: it is one of {', '.join(verbs)}{more}", file=sys.stderr)
     print(f"hint: {program} --help", file=sys.stderr)
@@ -131,7 +146,7 @@ def _help(program: str, verbs: Verbs, about: str, later: Verbs) -> str:
     lines = [
         f"{left:<{width}}  {text}" if len(left) <= width else f"{left}\n{'':<{width}}  {text}" for left, text in rows
     ]
-    return f"usage: {program} VERB …\n\n" + "\n".join(lines) + f"\n\n{_STATUSES}"
+    return f"usage: {program} [-v] VERB …\n\n" + "\n".join(lines) + f"\n\n{_VERBOSE}\n{_STATUSES}"
 
 
 def local_time(seconds: float | None) -> str:

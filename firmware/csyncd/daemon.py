@@ -136,7 +136,8 @@ class PeerServers:
 
     async def _wait_for_end(self, sshd: asyncio.subprocess.Process) -> None:
         work = [
-            asyncio.create_task(part) for part in (self._log_sshd_output(sshd), run.ended(sshd), self._reopen.wait())
+            asyncio.create_task(part)
+            for part in (self._log_sshd_output(sshd), run.wait_for_end(sshd), self._reopen.wait())
         ]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -146,7 +147,7 @@ class PeerServers:
 
     async def _log_sshd_output(self, sshd: asyncio.subprocess.Process) -> None:
         sessions = peer_sshd.SessionLimit(sshd.pid)
-        async for line in run.lines(sshd.stderr):
+        async for line in run.read_lines(sshd.stderr):
             log.line(f"sshd: {line}")
             self._pair.sshd_error = peer_sshd.bind_error(line, self._pair.sshd_error)
             await asyncio.to_thread(sessions.note_output, line)
@@ -164,7 +165,7 @@ async def _listen(path: Path, answer: Answer, *, mode: int, quota: Quota | None 
         )
         pid = _CREDENTIALS.unpack(credentials)[0]
         origin = cache(lambda: processes.remote_address(pid))
-        await serve(reader, writer, lambda request: answer(request, origin), quota=quota)
+        await serve(reader, writer, lambda request: answer(request, origin), quota=quota, program="csyncd")
 
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(serve_connection, str(path))

@@ -34,7 +34,7 @@ def hand_over_recovery() -> None:
     waiting = transaction.find_waiting()
     if waiting is not None:
         seconds = str(math.ceil(waiting.seconds_left) + 1)
-        run.leave("foreground { sleep $1 } $@", seconds, sys.executable, "-m", "firmware", "csyncd", "recover")
+        run.start_detached("foreground { sleep $1 } $@", seconds, sys.executable, "-m", "firmware", "csyncd", "recover")
 
 
 def _cancel_timers() -> None:

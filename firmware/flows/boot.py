@@ -159,6 +159,9 @@ def _attempt(what: str, act: Callable[[], object]) -> list[str]:
         details = error.problems if isinstance(error, Invalid) else ()
         text = str(error) if str(error).startswith(what) else f"{what}: {error}"
         return ["\n".join((text, *details))]
+    except Exception as error:  # a bug that concerns one service ends no boot
+        failure = log.internal_error("service", error)
+        return [f"{what}: {failure}\nhint: {failure.hint}"]
     return []
 
 

@@ -5,7 +5,6 @@ place, every refusal says why, and no other client waits for it.
 import asyncio
 import contextlib
 import json
-import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from firmware.http11.client import parse_without_blocking
 from firmware.http11.json_body import Json
 from firmware.http11.quota import HttpRefusal, Quota, refuse_after
 from firmware.http11.wire import BODY_LIMIT, READ_SIZE, Response
-from firmware.printable import shorten
 
 #: bytes of a request's line and headers that are taken
 HEAD_LIMIT = 8192
@@ -50,11 +48,15 @@ async def serve(
     handler: Handler,
     limit: int = BODY_LIMIT,
     quota: Quota | None = None,
+    program: str = "firmware",
 ) -> None:
-    """Answer one connection's requests, one after the other, until it ends. It never raises for what a client does."""
+    """Answer one connection's requests, one after the other, until it ends. It never raises for what a client does.
+
+    `program` is whose error one inside the handler is, in the log.
+    """
     quota = quota or Quota()
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_LIMIT)
-    stream = _Stream(connection, reader, writer)
+    stream = _Stream(connection, reader, writer, program)
     try:
         with quota.hold_connection():
             await _serve_requests(stream, handler, limit, quota)
@@ -65,11 +67,12 @@ async def serve(
 
 @dataclass(slots=True)
 class _Stream:
-    """A connection. `head_only` says that the request was HEAD: its answer has no body."""
+    """A connection, and the program that serves it. `head_only` says that the request was HEAD: its answer has no body."""
 
     connection: h11.Connection
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    program: str
     head_only: bool = False
 
 
@@ -98,7 +101,8 @@ async def _answer_request(stream: _Stream, head: h11.Request, handler: Handler, 
         body = await _read_body(stream, length)
         async with quota.answers:
             has_gone = stream.reader.at_eof
-            return await _call_handler(handler, Request(head.method.decode(), head.target.decode(), body, has_gone))
+            request = Request(head.method.decode(), head.target.decode(), body, has_gone)
+            return await _call_handler(handler, request, stream.program)
 
 
 async def _read_head(stream: _Stream) -> h11.Request | None:
@@ -135,12 +139,12 @@ async def _read_body(stream: _Stream, length: int) -> bytearray:
             body += event.data
 
 
-async def _call_handler(handler: Handler, request: Request) -> Response:
+async def _call_handler(handler: Handler, request: Request, program: str) -> Response:
     try:
         return await handler(request)
     except Exception as error:  # a bug in one answer is said, to us with its place, and ends no other
-        log.line(traceback.format_exc().rstrip())
-        return Response(500, {"error": f"an error inside the program: {type(error).__name__}: {shorten(str(error))}"})
+        failure = log.internal_error(program, error, daemon=True)
+        return Response(500, {"error": str(failure), "hint": failure.hint, "exit": failure.status})
 
 
 async def _next_event(connection: h11.Connection, reader: asyncio.StreamReader, most: int) -> Any:

@@ -38,9 +38,9 @@ def run_checker(
     number = -done.status if done.status < 0 else done.status - 128
     if number in valid_signals():
         raise Failure(
-            f"service {service.name}: its checker was ended by signal {number}; {done.words[:200]}", "try again"
+            f"service {service.name}: its checker was ended by signal {number}; {done.output[:200]}", "try again"
         )
-    return Outcome(done.status, done.words[:LONGEST])
+    return Outcome(done.status, done.output[:LONGEST])
 
 
 @contextmanager

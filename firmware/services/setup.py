@@ -103,6 +103,6 @@ def _run_command(argv: Argv) -> str:
         done = run(argv[may_fail:], check=False)
     except Failure as error:
         return str(error)
-    if not done.status or may_fail or "File exists" in done.words:
+    if not done.status or may_fail or "File exists" in done.output:
         return ""
-    return f"{' '.join(argv)}: {done.words or f'exit status {done.status}'}"
+    return f"{' '.join(argv)}: {done.output or f'exit status {done.status}'}"

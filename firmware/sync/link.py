@@ -172,7 +172,9 @@ class Link:
         )
         with contextlib.suppress(FileNotFoundError):
             self._socket.unlink()
-        self._ssh = ssh = await run.spawn(["ssh", "-N", "-F", str(self._directory / "ssh_config"), self._settings.peer])
+        self._ssh = ssh = await run.start_helper(
+            ["ssh", "-N", "-F", str(self._directory / "ssh_config"), self._settings.peer]
+        )
         words: list[str] = []
         why = ""
         hearing = asyncio.create_task(self._collect_output(ssh, words))
@@ -202,7 +204,7 @@ class Link:
             raise Failure(f"{self._settings.peer} answers, but lets nobody in within {CONNECT_TIME:g} s") from None
 
     async def _collect_output(self, ssh: asyncio.subprocess.Process, words: list[str]) -> None:
-        async for line in run.lines(ssh.stderr):
+        async for line in run.read_lines(ssh.stderr):
             words.append(line)
             del words[:-30]
             if "open failed" in words[-1]:

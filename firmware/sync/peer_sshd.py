@@ -126,7 +126,7 @@ async def start(settings: Settings, allowed: list[RemotePeer], where: Path = RUN
     files.write(where / "authorized", authorized.encode(), mode=0o644)
     # What it merely warns of, it says again when it runs, and that goes to the log.
     await asyncio.to_thread(run.run, [SSHD, "-t", "-f", str(where / "sshd_config")])
-    return await run.spawn([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
+    return await run.start_helper([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
 
 
 def bind_error(line: str, before: str) -> str:

@@ -56,7 +56,7 @@ async def _connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     _open.add(writer)
     try:
         async with asyncio.timeout(60):
-            await serve(reader, writer, _answer, LIMIT)
+            await serve(reader, writer, _answer, LIMIT, program="wui")
     except TimeoutError:
         writer.close()
     finally:

@@ -49,7 +49,7 @@ def test_wrong_words_are_named(lab: Lab, words: tuple[str, ...], status: int, er
 
 def test_help_is_given_wherever_it_is_asked_for(lab: Lab) -> None:
     whole = service(lab, "--help").stdout
-    assert whole.startswith("usage: service VERB") and "service NAME[.INSTANCE] revert" in whole
+    assert whole.startswith("usage: service [-v] VERB") and "service NAME[.INSTANCE] revert" in whole
     assert service(lab, "start", "--help").stdout == whole
     assert service(lab, "haproxy", "start", "--help").stdout.startswith("usage: service haproxy start\n")
 

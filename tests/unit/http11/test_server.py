@@ -12,6 +12,7 @@ from threading import Thread
 
 import pytest
 
+from firmware import log
 from firmware.errors import Failure, Lost
 from firmware.http11 import blocking, quota, server
 from firmware.http11.client import Client, connect_unix
@@ -382,3 +383,28 @@ def test_one_question_without_asyncio(tmp_path: Path) -> None:
         assert await asyncio.to_thread(ask, path) == Response(200, {"method": "POST", "path": "/p", "size": 909})
 
     against_server(tmp_path, story)
+
+
+def test_a_bug_in_an_answer_is_said_by_its_number_and_ends_no_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(log, "SYSLOG", str(tmp_path / "none"))
+    monkeypatch.setattr(log, "FALLBACK", tmp_path / "errors.log")
+
+    async def handler(request: Request) -> Response:
+        raise KeyError("a secret of ours")
+
+    async def story(socket: Path) -> None:
+        client = await connect_unix(socket)
+        for _ in range(2):
+            answer = await client.request("GET", "/p")
+            said, hint = str(answer.content["error"]), str(answer.content["hint"])
+            assert (
+                answer.status == 500
+                and said.startswith("an error inside the program (number ")
+                and "secret" not in said
+            )
+            assert hint.split()[1] in said and hint.split()[1] in (tmp_path / "errors.log").read_text()
+
+    against_server(tmp_path, story, handler=handler)
+    assert capsys.readouterr().err.count("Traceback") == 2
