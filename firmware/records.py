@@ -52,7 +52,7 @@ def interpreting(what: str, hint: str = "") -> Iterator[None]:
         raise Damaged(f"{what}: damaged: {_reason(error)}", hint) from None
 
 
-def value(body: Mapping[str, Any], key: str, *kinds: type) -> Any:
+def typed_value(body: Mapping[str, Any], key: str, *kinds: type) -> Any:
     """What stands at `key`. KeyError if nothing does, TypeError if it is of none of these types (a bool is no int)."""
     found = body[key]
     if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):

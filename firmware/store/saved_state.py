@@ -117,14 +117,14 @@ def _read(path: Path) -> SavedState | None:
 
 def _from_body(body: Mapping[str, Any]) -> SavedState:
     """KeyError, TypeError or ValueError if it is not what `write` makes."""
-    entries = [Entry(*row) for row in records.value(body, "entries", list)]
-    generation = records.value(body, "generation", list, type(None))
-    identity = tuple(records.value(body, "seen", list))
+    entries = [Entry(*row) for row in records.typed_value(body, "entries", list)]
+    generation = records.typed_value(body, "generation", list, type(None))
+    identity = tuple(records.typed_value(body, "seen", list))
     for part in (*entries, *([Generation(*generation)] if generation else ())):
         _require_types(part)
     return SavedState(
         Generation(*generation) if generation else None,
-        records.value(body, "config", str), {entry.path: entry for entry in entries}, identity,
+        records.typed_value(body, "config", str), {entry.path: entry for entry in entries}, identity,
     )  # fmt: skip
 
 

@@ -85,10 +85,10 @@ def test_records_without_a_number_can_be_those_of_older_firmware() -> None:
     ("read", "why"),
     [
         (lambda body: body["b"], "'b' is missing"),
-        (lambda body: records.value(body, "b", int), "'b' is missing"),
-        (lambda body: records.value(body, "a", str), "a is int, not str"),
-        (lambda body: records.value(body, "yes", int), "yes is bool, not int"),
-        (lambda body: records.value(body, "list", int, str), "list is list, not int or str"),
+        (lambda body: records.typed_value(body, "b", int), "'b' is missing"),
+        (lambda body: records.typed_value(body, "a", str), "a is int, not str"),
+        (lambda body: records.typed_value(body, "yes", int), "yes is bool, not int"),
+        (lambda body: records.typed_value(body, "list", int, str), "list is list, not int or str"),
         (lambda body: body["a"]["b"], "'int' object is not subscriptable"),
         (lambda body: body["list"][3], "list index out of range"),
         (lambda body: body["a"].lower(), "'int' object has no attribute 'lower'"),
@@ -103,10 +103,10 @@ def test_a_body_that_is_misread_is_damaged(read: Any, why: str) -> None:
 
 def test_values_of_the_right_type() -> None:
     body = {"a": 1, "yes": True, "no": None, "list": []}
-    assert records.value(body, "a", int) == 1
-    assert records.value(body, "yes", bool) is True
-    assert records.value(body, "no", str, type(None)) is None
-    assert records.value(body, "list", list) == []
+    assert records.typed_value(body, "a", int) == 1
+    assert records.typed_value(body, "yes", bool) is True
+    assert records.typed_value(body, "no", str, type(None)) is None
+    assert records.typed_value(body, "list", list) == []
 
 
 def test_other_errors_stay_what_they_are() -> None:

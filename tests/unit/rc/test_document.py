@@ -1,7 +1,6 @@
 """config.rc as a document: nothing is lost, words and blocks are what the language says, bad input has one clear error."""
 
 import os
-import string
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,6 @@ from firmware.errors import Failure, Invalid
 from firmware.rc.block import Block
 from firmware.rc.document import parse, parse_tolerant, read
 from firmware.rc.title import Title
-from firmware.rc.words import quote_words
 
 #: texts in which everything that means something stands close together
 CRAMPED = st.text(st.sampled_from("ab#'\"\n\r\t\f\v \x1c\x85\xa0\u2028\ufeffé"), max_size=60)
@@ -36,11 +34,6 @@ PIECES = (
 )
 SHAPED = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 TEXTS = st.one_of(st.text(), CRAMPED, SHAPED)
-
-
-def words(line: str) -> tuple[str, ...]:
-    document = parse(f"service x\n{line}\n")
-    return document.lines[1].words
 
 
 def block(text: str) -> Block:
@@ -82,50 +75,6 @@ def test_every_word_of_a_block_is_the_words_of_one_of_its_lines(text: str) -> No
     inside = [line for part in document.blocks for line in part.lines]
     assert [line for line in document.lines if line.words] == [line for line in inside if line.words]
     assert all(part.lines[0].words and part.lines[-1].words for part in document.blocks)
-
-
-@given(
-    st.lists(st.text(st.sampled_from(string.printable + "é\xa0\x85\u2028\x1c\ufeff").filter(lambda c: c != "\n"))),
-    st.sampled_from(["", "\n", "\r\n", "  # it's", '\t# a "comment']),
-    st.sampled_from(["", " ", "\t", " \f "]),
-)
-def test_quoted_words_read_back(values: list[str], end: str, blanks: str) -> None:
-    if any("'" in value and '"' in value for value in values):
-        with pytest.raises(Failure, match="single quotes or double quotes, not both"):
-            quote_words(values)
-    else:
-        assert words(f"{blanks}key {quote_words(values)}{end}") == ("key", *values)
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("ip address 10.0.0.1/24", ("ip", "address", "10.0.0.1/24")),
-        ("  \t ip\f\vaddress\t10.0.0.1/24  ", ("ip", "address", "10.0.0.1/24")),
-        ("", ()),
-        ("   # only a comment, it's one", ()),
-        ("a b # c", ("a", "b")),
-        ("a b#c #d", ("a", "b#c")),
-        ("a '#' b", ("a", "#", "b")),
-        ("a ''#b", ("a", "#b")),
-        ("a 'b c' \"d e\"", ("a", "b c", "d e")),
-        ("a x'b c'\"d\"y", ("a", "xb cdy")),
-        ("a '' \"\"", ("a", "", "")),
-        ("a \"it's\" '\"'", ("a", "it's", '"')),
-        (r"a \"b\"", ("a", "\\b\\")),
-        (r"a b\ c", ("a", "b\\", "c")),
-        ("sysctl net.ipv4.tcp_rmem='4096 87380'", ("sysctl", "net.ipv4.tcp_rmem=4096 87380")),
-        ("a b\xa0c\x85d\x1ce\u2003f", ("a", "b\xa0c\x85d\x1ce\u2003f")),
-        ("a b\x1cc\x1d d\x1ee\x1f", ("a", "b\x1cc\x1d", "d\x1ee\x1f")),
-        ("a é # ü", ("a", "é")),
-        ("a $(reboot) `reboot` ; reboot", ("a", "$(reboot)", "`reboot`", ";", "reboot")),
-        ("a b\r", ("a", "b")),
-        ("a b\rc", ("a", "b", "c")),
-        ("\ufeffa b", ("a", "b")),
-    ],
-)
-def test_words(line: str, expected: tuple[str, ...]) -> None:
-    assert words(line) == expected
 
 
 def test_only_a_newline_ends_a_line() -> None:
@@ -206,44 +155,6 @@ def test_of_two_blocks_with_one_title_the_first_is_found() -> None:
     found = parse("service a\n x 1\nservice a\n x 2\n").find(Title("a"))
     assert found is not None
     assert found.value("x") == "1"
-
-
-def test_value_is_what_the_last_line_says() -> None:
-    part = block("service a\n k 1 2\n k 3 4\n no gone\n gone 1\n no gone\n flag\n")
-    assert part.value("k") == "3 4"
-    assert part.value("gone", "default") == ""
-    assert part.value("flag", "default") == ""
-    assert part.value("missing", "default") == "default"
-    assert part.value("missing") == ""
-
-
-def test_values_accumulate_until_no_takes_them_back() -> None:
-    part = block("service a\n m 1\n m 2 x\n no m 1\n m 3\n n 1\n no n\n n 2\n")
-    assert part.values("m") == [("2", "x"), ("3",)]
-    assert part.values("n") == [("2",)]
-    assert part.values("k") == []
-
-
-def test_a_key_may_have_two_words() -> None:
-    part = block("service network eth0\n ip address 10.0.0.1/8\n ip route default 10.0.0.2\n ip  address 10.0.0.3/8\n")
-    assert part.values("ip address") == [("10.0.0.1/8",), ("10.0.0.3/8",)]
-    assert part.value("ip route") == "default 10.0.0.2"
-    assert part.values("address") == []
-    assert part.values("ip addres") == []
-
-
-@pytest.mark.parametrize(
-    ("lines", "expected"),
-    [
-        ("", None), ("autostart", True), ("no autostart", False), ("autostart on", True), ("autostart off", False),
-        ("no autostart\nautostart", True), ("autostart\nno autostart", False), ("autostart yes", True),
-        ("autostart no", False), ("autostart 0", False), ("autostart false", False),
-    ],
-)  # fmt: skip
-def test_flag(lines: str, expected: bool | None) -> None:
-    part = block(f"service a\n{lines}\n")
-    assert part.flag("autostart", True) is (True if expected is None else expected)
-    assert part.flag("autostart", False) is (False if expected is None else expected)
 
 
 @pytest.mark.parametrize("instance", ["", "eth0.100", "br-lan", "a_b", "0", "A:1", "x@y", "b" * 64])
