@@ -84,14 +84,16 @@ def _read(path: Path) -> dict[str, dict[str, Ancestor]]:
         raise Failure(f"{path}: {error.strerror}", system_hint(error) or REMEDY) from None
     body = records.load(data, FORMAT, str(path), unmarked=1, hint=REMEDY)
     with records.interpreting(str(path), REMEDY):
-        return {peer: {title: _parse(one) for title, one in records.value(body, peer, dict).items()} for peer in body}
+        return {
+            peer: {title: _parse(one) for title, one in records.typed_value(body, peer, dict).items()} for peer in body
+        }
 
 
 def _parse(body: Mapping[str, Any]) -> Ancestor:
-    digests = records.value(body, "files", list)
+    digests = records.typed_value(body, "files", list)
     if not all(isinstance(digest, str) for digest in digests):
         raise TypeError("files is no list of digests")
     return Ancestor(
-        records.value(body, "digest", str), tuple(digests), float(records.value(body, "time", int, float)),
-        records.value(body, "pushed_by", int),
+        records.typed_value(body, "digest", str), tuple(digests), float(records.typed_value(body, "time", int, float)),
+        records.typed_value(body, "pushed_by", int),
     )  # fmt: skip

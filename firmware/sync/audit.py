@@ -117,8 +117,8 @@ def _parse(line: bytes) -> Mapping[str, Any]:
     entry = records.load(line, FORMAT, "the line", unmarked=1)
     with records.interpreting("the line"):
         for key in ("event", "who", "from", "key", "result"):
-            records.value(entry, key, str)
-        if not 0 <= records.value(entry, "time", int, float) < LAST_TIME:
+            records.typed_value(entry, key, str)
+        if not 0 <= records.typed_value(entry, "time", int, float) < LAST_TIME:
             raise ValueError("its time is none")
     return entry
 

@@ -49,20 +49,22 @@ class Report:
 
 def parse(answer: Mapping[str, Any]) -> Report:
     """The report that an answer holds; KeyError, TypeError or ValueError if it is none."""
-    before, after = records.value(answer, "sha256", list)
-    result, message, hint, state = (records.value(answer, key, str) for key in ("result", "message", "hint", "state"))
-    changes, lacking = (records.value(answer, key, list) for key in ("files", "lacking"))
+    before, after = records.typed_value(answer, "sha256", list)
+    result, message, hint, state = (
+        records.typed_value(answer, key, str) for key in ("result", "message", "hint", "state")
+    )
+    changes, lacking = (records.typed_value(answer, key, list) for key in ("files", "lacking"))
     if not all(isinstance(word, str) for word in (before, after, *lacking, *(change["path"] for change in changes))):
         raise TypeError("a digest or a path is no text")
     check, reload = (_parse_outcome(answer[key]) for key in ("check", "reload"))
-    confirm = records.value(answer, "confirm", int)
+    confirm = records.typed_value(answer, "confirm", int)
     return Report(result, message, hint, changes, check, reload, state, (before, after), lacking, confirm)
 
 
 def _parse_outcome(value: Mapping[str, Any] | None) -> Outcome | None:
     if value is None:
         return None
-    return Outcome(records.value(value, "status", int), records.value(value, "output", str))
+    return Outcome(records.typed_value(value, "status", int), records.typed_value(value, "output", str))
 
 
 def remember(title: str, push: str, answer: Mapping[str, Any], top: Path = REPORTS) -> None:
@@ -90,7 +92,7 @@ def recall(title: str, push: str, top: Path = REPORTS) -> Mapping[str, Any] | No
         raise Failure(f"{path}: {error.strerror}", system_hint(error) or REMEDY) from None
     body = records.load(data, FORMAT, str(path), unmarked=1, hint=REMEDY)
     with records.interpreting(str(path), REMEDY):
-        kept, answer = records.value(body, "push", str), records.value(body, "answer", dict)
+        kept, answer = records.typed_value(body, "push", str), records.typed_value(body, "answer", dict)
         parse(answer)
     return dict(answer) if push and kept == push else None
 

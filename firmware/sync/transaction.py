@@ -86,7 +86,7 @@ def _remedy(journal: Path) -> str:
 
 def _parse(body: Mapping[str, Any]) -> Transaction:
     for key, kind in _TYPES.items():
-        records.value(body, key, *kind)
+        records.typed_value(body, key, *kind)
     if body["phase"] not in PHASES or not all(isinstance(digest, str) for digest in body["files"]):
         raise ValueError("its phase or its files are malformed")
     who = Who(**body["who"])
