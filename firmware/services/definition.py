@@ -44,12 +44,12 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Packages:
-    """The packages that bring a service's programs: in buildroot/quick/packages, and in the package csyncd-firmware as
-    `select BR2_PACKAGE_…`."""
+class Package:
+    """A package that brings programs of a service: its name in buildroot/quick/packages, and the option of Buildroot that
+    the package csyncd-firmware selects, without BR2_PACKAGE_."""
 
-    debian: tuple[str, ...] = ()
-    buildroot: tuple[str, ...] = ()
+    debian: str
+    buildroot: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +106,14 @@ class Service:
     #: the files that it makes of its context, by their paths below `Context.generated`; its account may read them. They are
     #: written before its check and before it starts, and go when it is stopped. The same context always gives the same
     generates: Callable[[Context], Mapping[str, str]] | None = None
-    #: files in it that the node makes by itself (`quiet` in save.rules)
+    #: files below /etc that the node makes by itself for it, as patterns (`quiet` in save.rules)
     makes: tuple[str, ...] = ()
     #: why it is never pushed to another node; "" if it may be
     stays: str = ""
     account: Account = Account("root")
     #: further accounts that its programs want in /etc/passwd
     more_accounts: tuple[str, ...] = ()
-    packages: Packages = Packages()
+    packages: tuple[Package, ...] = ()
     #: the checker's argv, on the final paths; it runs as `account` too
     check: Callable[[Context], Argv] | None = None
     #: does the daemon itself refuse to start for whatever its checker would say? Then a boot asks only once

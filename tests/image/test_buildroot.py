@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import firmware
+from firmware.services import catalog
 
 PROJECT = Path(__file__).resolve().parents[2]
 TREE = PROJECT / "buildroot"
@@ -16,21 +17,16 @@ DEFCONFIGS = sorted((TREE / "configs").iterdir())
 FRAGMENTS = sorted((TREE / "board").glob("*.fragment"))
 FIRMWARE = TREE / "package/csyncd-firmware"
 
-#: the Debian packages of the quick image, and what Buildroot calls them
-SYMBOLS = {
+#: the Debian packages of the quick image, and what Buildroot calls them; those of the services, their declarations name
+SYMBOLS = {package.debian: package.buildroot for service in catalog.services() for package in service.packages} | {
     "busybox": None,  # it is part of any Buildroot image
     "busybox-static": None,
     "e2fsprogs": "E2FSPROGS",
     "execline": "EXECLINE",
-    "haproxy": "HAPROXY",
-    "iproute2": "IPROUTE2",
     "libxxhash0": "XXHASH",
     "linux-image-amd64": None,  # BR2_LINUX_KERNEL
     "mount": "UTIL_LINUX_MOUNT",
     "netbase": None,  # its three tables are in Buildroot's skeleton
-    "openssh-client": "OPENSSH",
-    "openssh-server": "OPENSSH",
-    "openssl": "LIBOPENSSL_BIN",
     "procps": "PROCPS_NG",
     "python3-cffi-backend": "PYTHON_CFFI",
     "python3-h11": "PYTHON_H11",
@@ -41,7 +37,6 @@ SYMBOLS = {
     "s6": "S6",
     "tcpdump": "TCPDUMP",
     "util-linux": "UTIL_LINUX",
-    "wireguard-tools": "WIREGUARD_TOOLS",
 }
 #: what Buildroot has no need to be asked for twice: parts of the above, and what Debian's packages bring along
 PARTS = {"LIBXCRYPT", "LUA", "LUA_5_3", "OPENSSL", "PCRE2", "PYTHON3", "PYTHON_PYASYNCORE", "BUSYBOX_SHOW_OTHERS"}

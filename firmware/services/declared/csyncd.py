@@ -1,7 +1,7 @@
 """Configuration sync with other nodes."""
 
 from firmware.services import ready
-from firmware.services.definition import Argv, Service
+from firmware.services.definition import Argv, Package, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "csyncd"]
 
@@ -10,6 +10,10 @@ SERVICE = Service(
     summary="configuration sync with the other node",
     owns="/etc/csyncd",
     stays="its keys and addresses belong to this node",
+    makes=("/etc/firmware/ancestors.json",),
+    # its peers' account, and that of the sshd by which they come
+    more_accounts=("csync", "sshd"),
+    packages=(Package("openssh-client", "OPENSSH"), Package("openssh-server", "OPENSSH")),
     check=lambda _: [*DAEMON, "check"],
     checks_itself=True,
     daemon=lambda _: DAEMON,

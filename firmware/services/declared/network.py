@@ -23,7 +23,7 @@ from firmware.rc.values import (
     one_of,
 )
 from firmware.services.declared.system import modules, settings
-from firmware.services.definition import Argv, Context, Directive, Service
+from firmware.services.definition import Argv, Context, Directive, Package, Service
 
 #: further options of the bonding driver, as the kernel names them
 _BONDING = (
@@ -100,6 +100,7 @@ _FAMILIES: dict[str, Argv] = {"ip": ["-4"], "ip6": ["-6"]}
 
 SERVICE = Service(
     name="network",
+    packages=(Package("iproute2", "IPROUTE2"),),
     summary="a network interface and its addresses",
     instances="optional",
     stays="its addresses belong to this node",

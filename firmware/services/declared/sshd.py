@@ -9,7 +9,7 @@ import os
 from firmware.rc.block import Block
 from firmware.rc.values import ADDRESS, PORT, path_below
 from firmware.services import ready
-from firmware.services.definition import Argv, Context, Directive, Service
+from firmware.services.definition import Argv, Context, Directive, Package, Service
 
 PROGRAM = "/usr/sbin/sshd"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
@@ -34,6 +34,9 @@ SERVICE = Service(
     summary="administration over ssh",
     owns="/etc/ssh",
     stays="its keys and accounts belong to this node",
+    makes=("/etc/ssh/ssh_host_*",),
+    more_accounts=("sshd",),
+    packages=(Package("openssh-server", "OPENSSH"),),
     check=lambda context: [PROGRAM, "-t", *arguments(context.block)],
     daemon=lambda context: [PROGRAM, "-D", "-e", *arguments(context.block)],
     procname="sshd",

@@ -1,13 +1,14 @@
 """A peer of a WireGuard interface, which `service network wg0` sets up."""
 
 from firmware.rc.values import ENDPOINT, INTERFACE, KEY, NETWORKS, any_of, number, one_of
-from firmware.services.definition import Directive, Service
+from firmware.services.definition import Directive, Package, Service
 
 SERVICE = Service(
     name="wg",
     summary="a WireGuard peer",
     instances="optional",
     owns="/etc/wg",
+    packages=(Package("wireguard-tools", "WIREGUARD_TOOLS"),),
     stays="its keys belong to this node",
     directives=(
         Directive("interface", INTERFACE, "the network service of type wg that it belongs to"),

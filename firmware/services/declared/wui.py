@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from firmware.rc.block import Block
 from firmware.rc.values import ADDRESS, FLAG, PORT
 from firmware.services import ready
-from firmware.services.definition import Account, Argv, Context, Directive, Service
+from firmware.services.definition import Account, Argv, Context, Directive, Package, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "wui"]
 #: certificate and key, in one file that an operator may replace
@@ -59,6 +59,8 @@ SERVICE = Service(
     owns="/etc/wui",
     stays="its accounts and its certificate belong to this node",
     account=Account("wui", ("net_bind_service",)),
+    makes=("/etc/wui/tls*",),
+    packages=(Package("openssl", "LIBOPENSSL_BIN"),),
     setup=setup,
     check=lambda context: [*daemon(context), "check"],
     checks_itself=True,

@@ -7,7 +7,7 @@ answers through it has taken over; `failed` counts the reloads since the last go
 from firmware.rc.block import Block
 from firmware.rc.values import path_below
 from firmware.services.declared.haproxy import configuration, master
-from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Running, Service
+from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Package, Running, Service
 
 FILE = "/etc/haproxy/haproxy.cfg"
 
@@ -87,6 +87,7 @@ SERVICE = Service(
     summary="layer 7 load balancer",
     owns="/etc/haproxy",
     account=Account("haproxy", ("net_bind_service",)),
+    packages=(Package("haproxy", "HAPROXY"),),
     check=check,
     daemon=daemon,
     procname="haproxy",
