@@ -1,20 +1,12 @@
 """haproxy on a real node: reloads that nobody notices, that fail and leave what runs, that are proven by a new worker."""
 
 import ast
-import multiprocessing
-import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from lab_driver import Lab, eventually
+from lab_driver import Lab
 from service_helpers import CLIENT, HOLD, PYTHON, answer, page, pid, row, service
-
-from firmware.rc import document
-from firmware.services.declared import haproxy
-from firmware.services.declared.haproxy import configuration
-from firmware.services.definition import Context, Running
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 
@@ -135,77 +127,6 @@ def test_what_haproxy_finds_wrong_begins_with_its_place(lab: Lab, line: str, err
     said = service(lab, "haproxy", "check", status=4).stderr
     assert said.startswith(f"{CONFIG}:12: ") and error in said.splitlines()[0], said
     assert "NOTICE" not in said
-
-
-PLACE = "/etc/haproxy/haproxy.cfg:5"
-
-
-@pytest.mark.parametrize(
-    ("said", "placed"),
-    [
-        (f"[ALERT]    (9) : config : parsing [{PLACE}] : unknown keyword 'x : y'", f"{PLACE}: unknown keyword 'x : y'"),
-        (f"[ALERT]    (9) : config : Parsing [{PLACE}]: frontend 'w'", f"{PLACE}: frontend 'w'"),
-        (f"[WARNING]  (9) : config : parsing [{PLACE}]: a rule", f"{PLACE}: warning: a rule"),
-        (f"[WARNING] 12/3456 (9) : parsing [{PLACE}] : a rule", f"{PLACE}: warning: a rule"),
-        (f"[ALERT]    (9) : config : [{PLACE}] : 'server b/a' : no", f"{PLACE}: 'server b/a' : no"),
-        (f"[ALERT]    (9) : config : backend 'b' [{PLACE}]: no", f"{PLACE}: backend 'b' [{PLACE}]: no"),
-        (f"[ALERT] {PLACE}: no", f"{PLACE}: no"),
-        (f"[ALERT]    (9) : config : in {PLACE}: no", f"{PLACE}: in {PLACE}: no"),
-        (
-            "[ALERT]    (9) : config : parsing [/etc/haproxy/a b.cfg:5] : Lua: /x.lua:1: a\nb",
-            "/etc/haproxy/a b.cfg:5: Lua: /x.lua:1: a\nb",
-        ),
-        ("[ALERT]    (9) : config : Proxy 'w': no [1:2]", "[ALERT]    (9) : config : Proxy 'w': no [1:2]"),
-        ("[ALERT]    (9) : config : Fatal errors found.", "[ALERT]    (9) : config : Fatal errors found."),
-        ("[NOTICE]   (9) : other words", "[NOTICE]   (9) : other words"),
-        ("[NOTICE]   (9) : haproxy version is 2\n[NOTICE]   (9) : path to executable is /x\nno", "no"),
-    ],
-)
-def test_places_in_haproxys_words(said: str, placed: str) -> None:
-    assert configuration.with_places(said, failed=True) == placed
-
-
-def test_what_haproxy_says_about_itself_stays_where_nothing_is_wrong() -> None:
-    said = "[NOTICE]   (9) : haproxy version is 2"
-    assert configuration.with_places(said, failed=False) == said
-
-
-def _endless(path: str) -> None:
-    """Whoever is haproxy may put another socket in the place of its master's."""
-    import socket
-
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path)
-        listener.listen(100)
-        while True:
-            client, _ = listener.accept()
-            try:
-                while True:
-                    client.sendall(b"x" * 65536)
-            except OSError:
-                client.close()
-
-
-def _reload(path: str) -> None:
-    config = document.parse("service haproxy\n")
-    context = Context.of(haproxy.SERVICE, config.blocks[0], config)
-    done = haproxy.reload(Running(context, 1, lambda name: None, lambda: ""), path=path, seconds=1)
-    sys.exit(0 if done.status == 1 and "no new worker serves" in done.output else 1)
-
-
-def test_an_answer_without_end_neither_fills_memory_nor_holds_a_reload(tmp_path: Path) -> None:
-    fork = multiprocessing.get_context("fork")
-    path = str(tmp_path / "master.sock")
-    runs = [fork.Process(target=one, args=(path,)) for one in (_endless, _reload)]
-    runs[0].start()
-    assert eventually(lambda: (tmp_path / "master.sock").exists())
-    runs[1].start()
-    runs[1].join(30)
-    ended = runs[1].exitcode
-    for run in runs:
-        run.kill()
-        run.join()
-    assert ended == 0
 
 
 def test_programs_of_its_own_are_checked_as_they_are_run(lab: Lab) -> None:
@@ -421,35 +342,3 @@ for name in io.popen("ls /proc"):lines() do
 end
 error(table.concat(out, "\\n"))
 """
-
-
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ("bind :8081", ["0.0.0.0:8081"]),
-        ("bind *:8081 ssl crt x", ["0.0.0.0:8081"]),
-        ("bind 127.0.0.1:8081,127.0.0.1:8082", ["127.0.0.1:8081", "127.0.0.1:8082"]),
-        ("bind [::1]:8083", ["::1:8083"]),
-        ("bind ipv4@127.0.0.1:8084", ["127.0.0.1:8084"]),
-        ("bind /run/x.sock", []),
-        ("bind unix@/run/x:80", []),
-        ("bind :8000-8010", []),
-        ("bind ${ADDRESS}:80", []),
-        ("bind fd@3", []),
-        ("bind 192.0.2.1:80 transparent", []),
-        ("bind :99999", []),
-        ("bind", []),
-    ],
-)
-def test_the_addresses_that_are_looked_at_before_a_reload(
-    tmp_path: Path, words: str, found: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "old").write_text("frontend x\n bind :80\n")
-    (tmp_path / "new").write_text(f"frontend x\n bind :80\n {words} # 1\n")
-    monkeypatch.setattr(configuration, "_bind_problem", lambda address, port: "taken")
-    told = [
-        line.split("cannot bind ")[1].removesuffix(": taken")
-        for line in configuration.occupied_addresses(str(tmp_path / "new"), str(tmp_path / "old"))
-    ]
-    assert told == found
-    assert configuration.occupied_addresses(str(tmp_path / "new"), str(tmp_path / "none")) == []

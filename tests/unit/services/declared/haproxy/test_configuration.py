@@ -1,0 +1,71 @@
+"""What haproxy says of its file, and what is looked at in that file before a reload."""
+
+from pathlib import Path
+
+import pytest
+
+from firmware.services.declared.haproxy import configuration
+
+PLACE = "/etc/haproxy/haproxy.cfg:5"
+
+
+@pytest.mark.parametrize(
+    ("said", "placed"),
+    [
+        (f"[ALERT]    (9) : config : parsing [{PLACE}] : unknown keyword 'x : y'", f"{PLACE}: unknown keyword 'x : y'"),
+        (f"[ALERT]    (9) : config : Parsing [{PLACE}]: frontend 'w'", f"{PLACE}: frontend 'w'"),
+        (f"[WARNING]  (9) : config : parsing [{PLACE}]: a rule", f"{PLACE}: warning: a rule"),
+        (f"[WARNING] 12/3456 (9) : parsing [{PLACE}] : a rule", f"{PLACE}: warning: a rule"),
+        (f"[ALERT]    (9) : config : [{PLACE}] : 'server b/a' : no", f"{PLACE}: 'server b/a' : no"),
+        (f"[ALERT]    (9) : config : backend 'b' [{PLACE}]: no", f"{PLACE}: backend 'b' [{PLACE}]: no"),
+        (f"[ALERT] {PLACE}: no", f"{PLACE}: no"),
+        (f"[ALERT]    (9) : config : in {PLACE}: no", f"{PLACE}: in {PLACE}: no"),
+        (
+            "[ALERT]    (9) : config : parsing [/etc/haproxy/a b.cfg:5] : Lua: /x.lua:1: a\nb",
+            "/etc/haproxy/a b.cfg:5: Lua: /x.lua:1: a\nb",
+        ),
+        ("[ALERT]    (9) : config : Proxy 'w': no [1:2]", "[ALERT]    (9) : config : Proxy 'w': no [1:2]"),
+        ("[ALERT]    (9) : config : Fatal errors found.", "[ALERT]    (9) : config : Fatal errors found."),
+        ("[NOTICE]   (9) : other words", "[NOTICE]   (9) : other words"),
+        ("[NOTICE]   (9) : haproxy version is 2\n[NOTICE]   (9) : path to executable is /x\nno", "no"),
+    ],
+)
+def test_places_in_haproxys_words(said: str, placed: str) -> None:
+    assert configuration.with_places(said, failed=True) == placed
+
+
+def test_what_haproxy_says_about_itself_stays_where_nothing_is_wrong() -> None:
+    said = "[NOTICE]   (9) : haproxy version is 2"
+    assert configuration.with_places(said, failed=False) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("bind :8081", ["0.0.0.0:8081"]),
+        ("bind *:8081 ssl crt x", ["0.0.0.0:8081"]),
+        ("bind 127.0.0.1:8081,127.0.0.1:8082", ["127.0.0.1:8081", "127.0.0.1:8082"]),
+        ("bind [::1]:8083", ["::1:8083"]),
+        ("bind ipv4@127.0.0.1:8084", ["127.0.0.1:8084"]),
+        ("bind /run/x.sock", []),
+        ("bind unix@/run/x:80", []),
+        ("bind :8000-8010", []),
+        ("bind ${ADDRESS}:80", []),
+        ("bind fd@3", []),
+        ("bind 192.0.2.1:80 transparent", []),
+        ("bind :99999", []),
+        ("bind", []),
+    ],
+)
+def test_the_addresses_that_are_looked_at_before_a_reload(
+    tmp_path: Path, words: str, found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "old").write_text("frontend x\n bind :80\n")
+    (tmp_path / "new").write_text(f"frontend x\n bind :80\n {words} # 1\n")
+    monkeypatch.setattr(configuration, "_bind_problem", lambda address, port: "taken")
+    told = [
+        line.split("cannot bind ")[1].removesuffix(": taken")
+        for line in configuration.occupied_addresses(str(tmp_path / "new"), str(tmp_path / "old"))
+    ]
+    assert told == found
+    assert configuration.occupied_addresses(str(tmp_path / "new"), str(tmp_path / "none")) == []

@@ -1,0 +1,25 @@
+"""The rules in syslogd's own file: what they mean, and that there are not too many."""
+
+from pathlib import Path
+
+from firmware.services.declared.syslogd import rules
+
+
+def test_a_file_has_no_more_logs_than_a_node_can_bear(tmp_path: Path) -> None:
+    path = tmp_path / "syslog.conf"
+    path.write_text("# none\n" + "user.notice /var/log/x\n" * rules.MOST_RULES)
+    assert rules.problems(str(path)) == []
+    path.write_text("# none\n" + "user.notice /var/log/x\n" * 100_000)
+    assert rules.problems(str(path)) == [f"{path}:66: more than 64 rules"]
+    assert len(rules.read_rules(str(path))) == 64
+
+
+def test_the_rules_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "syslog.conf"
+    path.write_text("*.panic /var/log/a # all\nkern.error;mail.none /var/log/b\n\n# c\nkern.* /var/log/c\n")
+    assert [rule.name for rule in rules.read_rules(str(path))] == ["a", "c"]
+    assert rules.problems(str(path))[0].startswith(f"{path}:2: 'mail.none'")
+    assert rules.read_rules(str(path))[1].choices == ((("kern",), rules.LEVELS),)
+    path.write_bytes(b"\xff")
+    assert rules.problems(str(path))[0].startswith(f"{path}:1: it cannot be read")
+    assert rules.problems(str(tmp_path / "none")) == [f"{tmp_path}/none:1: there is no such file"]
