@@ -148,6 +148,41 @@ def test_changes_knows_what_became_of_what_was_saved(node: Node, damage: str) ->
     assert CFG in node.json("changes")["changed"]
 
 
+NEWER = """
+from firmware.store import archive
+archive.FORMAT = 2
+label = archive.Label(1, "2030-01-01T00:00:00Z", "", "9.0", "x")
+open("/flash/config/000002.tar", "wb").write(archive.build(label, archive.Draft({}, {}, ())))
+"""
+
+
+def test_a_generation_of_a_newer_firmware_is_said_to_be_newer_and_stays(node: Node) -> None:
+    node.sh("echo '# mine' >>/etc/config.rc")
+    node.config("save", "-m", "ours")
+    keys = node.json("history")[0].keys()
+    node.lab.run(1, "python3", "-c", NEWER)
+    words = "written by a newer firmware (format 2; this one reads up to 1)"
+    newer, ours = node.config("history").stdout.splitlines()
+    assert newer == f"     2  {words}"
+    assert ours.startswith("*    1  ") and ours.endswith("ours")
+    found = node.json("history")
+    assert [(one["generation"], one["current"], one["verified"], one["problem"]) for one in found] == [
+        (2, False, False, words), (1, True, True, ""),
+    ]  # fmt: skip
+    assert found[0].keys() == keys
+    for verb in ("rollback", "diff"):
+        said = node.config(verb, "2", status=1).stderr
+        assert said == f"config {verb}: generation 2: {words}\nhint: upgrade the firmware of this node\n"
+    said = node.config("import", "/flash/config/000002.tar", status=3).stderr
+    assert "newer firmware" in said and "damaged" not in said
+    said = node.config("restore")
+    assert said.stdout.startswith("restored generation 1 ")
+    assert said.stderr == f"generation 2: {words}\n"
+    for number in range(12):
+        node.sh(f"echo '# {number}' >>/etc/config.rc; config save")
+    assert [one["generation"] for one in node.json("history")] == [*range(14, 4, -1), 2]
+
+
 def test_diff(node: Node) -> None:
     node.config("save")
     node.sh("""
