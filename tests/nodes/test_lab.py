@@ -149,21 +149,6 @@ def test_the_cable_is_pulled_after_so_many_bytes(fresh_lab: Lab) -> None:
     assert carrier() == "1" and reaches(fresh_lab, 3)
 
 
-@pytest.mark.alone
-def test_delay(fresh_lab: Lab) -> None:
-    def round_trip() -> float:
-        said = fresh_lab.run(1, "ping", "-c", "5", "-i", "0.2", "10.32.0.12").stdout
-        return sorted(float(time) for time in re.findall(r"time=([0-9.]+)", said))[2]
-
-    assert round_trip() < 20
-    fresh_lab.delay(50)
-    assert 100 <= round_trip() < 120
-    fresh_lab.cut(1)
-    assert 100 <= round_trip() < 120
-    fresh_lab.delay(0)
-    assert round_trip() < 20
-
-
 def test_labs_live_side_by_side(lab: Lab, fresh_lab: Lab) -> None:
     lab.run(1, "touch", "/run/mine")
     assert fresh_lab.run(1, "test", "-e", "/run/mine", check=False).status == 1

@@ -6,9 +6,9 @@ import time
 import pytest
 import story
 from lab_driver import Lab
-from push_helpers import in_agreement
+from push_helpers import in_agreement, logged
 from service_helpers import HOLD, PYTHON
-from story import CONFIG, Stage
+from story import Stage
 
 
 @pytest.fixture(scope="module")
@@ -26,37 +26,6 @@ def says(stage: Stage, *words: str, within: float = 10) -> None:
     while not all(word in (found := reasons(stage)) for word in words):
         assert time.monotonic() < deadline, found
         time.sleep(0.2)
-
-
-def logged(stage: Stage, node: int, words: str, within: float) -> float:
-    """Seconds until node's csyncd has logged that, by itself."""
-    began = time.monotonic()
-    while words not in stage.on(node, "sh", "-c", "tail -n 3 /run/firmware/log/csyncd/current"):
-        assert time.monotonic() - began < within, stage.on(node, "tail", "-n", "5", "/run/firmware/log/csyncd/current")
-        time.sleep(0.1)
-    return time.monotonic() - began
-
-
-@pytest.mark.alone
-def test_an_edit_on_the_peer_is_known_here_within_two_seconds_and_nobody_asked(stage: Stage) -> None:
-    stage.on(2, "sh", "-c", f"echo '# edited' >>{CONFIG}")
-    logged(stage, 1, "the pair is orange: node 2: not in effect yet: haproxy", 2)
-    report = stage.json(1, "csync", "status")
-    assert report["state"] == "orange" and report["peer"]["unapplied"] == ["haproxy"]
-    assert report["services"]["haproxy"]["in_sync"] is False
-    assert report["peer"]["unsaved"] == [CONFIG]
-    stage.on(2, "sh", "-c", f"sed -i '/# edited/d' {CONFIG}")
-    logged(stage, 1, "the pair is green", 2)
-
-
-@pytest.mark.alone
-def test_a_file_in_a_new_directory_is_noticed_too(stage: Stage) -> None:
-    stage.on(2, "sh", "-c", "mkdir -p /etc/new/deep && echo x >/etc/new/deep/file")
-    logged(stage, 1, "/etc/new/deep/file", 2)
-    stage.on(2, "sh", "-c", "echo y >/etc/new/deep/other")
-    logged(stage, 1, "/etc/new/deep/other", 2)
-    stage.on(2, "rm", "-r", "/etc/new")
-    logged(stage, 1, "the pair is green", 2)
 
 
 def test_an_unsaved_change_here_does_not_colour_the_pair(stage: Stage) -> None:

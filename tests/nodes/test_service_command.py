@@ -1,12 +1,11 @@
 """The program `service`: its words, its exit statuses, what it prints, and how little time it takes."""
 
 import json
-import statistics
 from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab
-from service_helpers import PYTHON, append, row, service
+from service_helpers import append, row, service
 
 
 @pytest.fixture
@@ -185,23 +184,3 @@ def test_framework_directives_reach_the_daemon(lab: Lab) -> None:
         lab.run(1, "config", "del", "haproxy", "cpumask")
         lab.run(1, "config", "del", "haproxy", "pidfile")
         service(lab, "haproxy", "apply")
-
-
-@pytest.mark.alone
-def test_list_takes_at_most_eight_times_as_long_as_python_alone(lab: Lab) -> None:
-    figures = json.loads(lab.run(1, PYTHON, "-c", RACE, timeout=100).stdout)
-    plain, listing = (statistics.median(figures[name]) for name in ("plain", "list"))
-    assert listing <= 8 * plain, f"{listing / plain:.1f} times"
-
-
-RACE = """
-import json, subprocess, time
-commands = {"plain": ["/usr/bin/python3", "-c", "pass"], "list": ["service", "list"]}
-figures = {name: [] for name in commands}
-for _ in range(25):
-    for name, argv in commands.items():
-        begun = time.perf_counter()
-        subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
-        figures[name].append(time.perf_counter() - begun)
-print(json.dumps(figures))
-"""

@@ -1,6 +1,7 @@
 """What the tests of pushes share: a pair that agrees, a push and what it said, all that a service is on a node."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -65,3 +66,12 @@ def held(stage: Stage, node: int = 2) -> Iterator[dict[str, int]]:
 def swapped_in(stage: Stage, text: str, node: int = 2) -> None:
     """Wait until what is being pushed lies in its place on that node."""
     stage.on(node, "sh", "-c", 'while ! grep -q "$1" /etc/haproxy/haproxy.cfg; do sleep 0.05; done', "sh", text)
+
+
+def logged(stage: Stage, node: int, words: str, within: float) -> float:
+    """Seconds until node's csyncd has logged that, by itself."""
+    began = time.monotonic()
+    while words not in stage.on(node, "sh", "-c", "tail -n 3 /run/firmware/log/csyncd/current"):
+        assert time.monotonic() - began < within, stage.on(node, "tail", "-n", "5", "/run/firmware/log/csyncd/current")
+        time.sleep(0.1)
+    return time.monotonic() - began

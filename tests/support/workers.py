@@ -32,9 +32,15 @@ class Workers:
         self.took: dict[str, float] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """What takes longest first; the modules of units in the order of their names."""
+        """What takes longest first, and last the modules with tests that run alone: everybody waits for those."""
         seconds = _recorded()
-        items.sort(key=lambda item: -seconds.get(group_of(item.nodeid), 0.0))
+        waited_for = {group_of(item.nodeid) for item in items if item.get_closest_marker("alone")}
+
+        def order(item: pytest.Item) -> tuple[bool, float]:
+            group = group_of(item.nodeid)
+            return group in waited_for, -seconds.get(group, 0.0)
+
+        items.sort(key=order)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> Any:
