@@ -12,21 +12,21 @@ DAEMONS = ("csyncd", "wui")
 def main(argv: list[str] | None = None) -> int:
     """`python -m firmware NAME …`: one of the programs, or a daemon in the foreground (`NAME check`: only its check)."""
     words = sys.argv[1:] if argv is None else argv
-    if words and words[0] in DAEMONS and _fit(words[0], words[1:]):
-        return _daemon(words[0], words[1:])
+    if words and words[0] in DAEMONS and _takes_words(words[0], words[1:]):
+        return _run_daemon(words[0], words[1:])
     if words and words[0] in PROGRAMS:
-        return program(words[0], words[1:])
+        return run_program(words[0], words[1:])
     known = " | ".join((*PROGRAMS, *DAEMONS))
     print(f"usage: python -m firmware {known} …", file=sys.stdout if words[:1] == ["--help"] else sys.stderr)
     return 0 if words[:1] == ["--help"] else 2
 
 
-def _daemon(name: str, words: list[str]) -> int:
+def _run_daemon(name: str, words: list[str]) -> int:
     from importlib import import_module
 
     part = "check" if words[-1:] == ["check"] else "daemon"
     if name == "csyncd" and part == "daemon":
-        _without_ssl()
+        _keep_ssl_out()
     try:
         return int(import_module(f"firmware.{name}.{part}").main([word for word in words if word != "check"]))
     except Exception as error:
@@ -38,20 +38,20 @@ def _daemon(name: str, words: list[str]) -> int:
         return failure.status
 
 
-def _fit(daemon: str, words: list[str]) -> bool:
+def _takes_words(daemon: str, words: list[str]) -> bool:
     """Whether a daemon takes these words: `check`, csyncd also `recover`, the web UI also where it listens."""
     others = words[:-1] if words[-1:] == ["check"] else words
     return not others or (daemon == "wui" and len(others) == 3) or (daemon == "csyncd" and words == ["recover"])
 
 
-def _without_ssl() -> None:
+def _keep_ssl_out() -> None:
     """csyncd speaks over Unix sockets alone. asyncio does without ssl where it cannot be imported: 4 MB less for good."""
     from typing import Any, cast
 
     cast(dict[str, Any], sys.modules)["ssl"] = None
 
 
-def program(name: str, argv: list[str]) -> int:
+def run_program(name: str, argv: list[str]) -> int:
     """One of the programs on PATH."""
     from importlib import import_module
 
@@ -63,17 +63,17 @@ def program(name: str, argv: list[str]) -> int:
 
 def service() -> int:
     """The program `service`."""
-    return program("service", sys.argv[1:])
+    return run_program("service", sys.argv[1:])
 
 
 def config() -> int:
     """The program `config`."""
-    return program("config", sys.argv[1:])
+    return run_program("config", sys.argv[1:])
 
 
 def csync() -> int:
     """The program `csync`."""
-    return program("csync", sys.argv[1:])
+    return run_program("csync", sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -2,21 +2,21 @@
 
 import os
 
-from firmware import manifest
+from firmware.manifest import user_name
 from firmware.sync.audit import Who
 
 
-def who() -> Who:
-    """All of it."""
-    return Who(account(), origin(), key())
+def identify() -> Who:
+    """The account, where it sits, and with which key it logged in."""
+    return Who(_account(), _origin(), _key_fingerprint())
 
 
-def account() -> str:
+def _account() -> str:
     """The account; behind sudo, the one that called it."""
-    return os.environ.get("SUDO_USER") or manifest.user_name(os.getuid())
+    return os.environ.get("SUDO_USER") or user_name(os.getuid())
 
 
-def origin() -> str:
+def _origin() -> str:
     """The address that an administrator logged in from, else the terminal, else "": nobody sits there."""
     if connection := os.environ.get("SSH_CONNECTION"):
         return connection.split()[0]
@@ -26,8 +26,8 @@ def origin() -> str:
         return ""
 
 
-def key() -> str:
-    """The fingerprint of the key that the administrator logged in with; "" if it was none. sshd tells by ExposeAuthInfo."""
+def _key_fingerprint() -> str:
+    """The key that the administrator logged in with; "" if it was none. sshd tells by ExposeAuthInfo."""
     try:
         with open(os.environ.get("SSH_USER_AUTH", ""), encoding="utf-8") as file:
             words = file.read().split()

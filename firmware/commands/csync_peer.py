@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware.commands import caller
 from firmware.commands.cli import local_time, parse_arguments
-from firmware.errors import Failure, Usage
+from firmware.errors import Failure
 from firmware.operations import peer
 from firmware.operations.peer import PairStatus, PushReport
 from firmware.printable import escape, shorten
@@ -21,10 +21,13 @@ def push(argv: list[str]) -> int:
     """Push a service; the exit status says how it ended."""
     arguments = parse_arguments(argv, "SERVICE[.INSTANCE]", flags=("--force", "--json"), values=("--confirm",))
     (title,), options = arguments
-    seconds, force = _parse_seconds(options), "--force" in options
+    seconds = peer.parse_confirm_seconds(options["--confirm"]) if "--confirm" in options else 0
+    force = "--force" in options
     try:
         with _telling_who_interrupts("push", f"service {title}"):
-            report = peer.push(title, who=caller.who(), force=force, confirm=seconds, on_wait=lambda: _say_wait("push"))
+            report = peer.push(
+                title, who=caller.identify(), force=force, confirm=seconds, on_wait=lambda: _say_wait("push")
+            )
     except Failure as error:
         if "--json" in options:
             print(json.dumps(peer.unsent_report(title, error).json(), indent=2))
@@ -42,7 +45,7 @@ def confirm(argv: list[str]) -> int:
     """Keep what waits on the peer to be confirmed."""
     _, options = parse_arguments(argv, "", flags=("--json",))
     with _telling_who_interrupts("confirm"):
-        kept = peer.confirm(who=caller.who(), on_wait=lambda: _say_wait("confirm"))
+        kept = peer.confirm(who=caller.identify(), on_wait=lambda: _say_wait("confirm"))
     if "--json" in options:
         print(json.dumps(kept.json(), indent=2))
     else:
@@ -68,7 +71,7 @@ def save(argv: list[str]) -> int:
     """Have the peer save."""
     _, options = parse_arguments(argv, "", flags=("--json",))
     with _telling_who_interrupts("save"):
-        done = peer.save_peer(who=caller.who(), on_wait=lambda: _say_wait("save"))
+        done = peer.save_peer(who=caller.identify(), on_wait=lambda: _say_wait("save"))
     if "--json" in options:
         print(json.dumps(done.json(), indent=2))
         return 0
@@ -108,17 +111,6 @@ def _say_wait(verb: str) -> None:
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def _parse_seconds(options: dict[str, str]) -> int:
-    if "--confirm" not in options:
-        return 0
-    from firmware.sync.proposal import CONFIRM_SECONDS
-
-    word, (low, high) = options["--confirm"], CONFIRM_SECONDS
-    if not (word.isascii() and word.isdigit() and low <= int(word[:10]) <= high):
-        raise Usage(f"--confirm: {word!r} is not a number of seconds from {low} to {high}")
-    return int(word)
 
 
 def _print_success(report: PushReport) -> None:

@@ -8,7 +8,6 @@ from firmware.commands.cli import complain, local_time, parse_arguments
 from firmware.errors import Failure
 from firmware.operations import service_actions, service_list
 from firmware.operations.service_list import ServiceStatus
-from firmware.services import states
 
 #: LSB: dead although it should run, not running, unknown
 _LSB = {"running": 0, "failed": 1, "stopped": 3, "disabled": 3}
@@ -93,5 +92,5 @@ def _run(action: Callable[[str], T], argv: list[str]) -> T:
     try:
         return action(title)
     except KeyboardInterrupt:
-        print(f"service {title}: interrupted: it is {states.service_state(title).state} now", file=sys.stderr)
+        print(f"service {title}: interrupted: it is {service_list.state_of(title)} now", file=sys.stderr)
         raise

@@ -5,7 +5,6 @@ Fetching the peer's keys and trusting them are two steps, for a person compares 
 
 from dataclasses import dataclass
 
-from firmware import addresses
 from firmware.errors import Refused
 from firmware.services import states
 from firmware.sync import audit, keys, settings
@@ -46,7 +45,7 @@ def public_keys() -> PublicKeys:
     return keys.load(settings.read().local_node)
 
 
-def generate_keys(who: Who) -> GeneratedKeys:
+def generate_keys(*, who: Who) -> GeneratedKeys:
     """Make this node's keys anew. Refused while csyncd runs, which would go on with the old ones."""
     if states.service_state("csyncd").state == "running":
         raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
@@ -58,6 +57,7 @@ def generate_keys(who: Who) -> GeneratedKeys:
 
 def fetch_peer_keys() -> FetchedKeys:
     """Ask the peer's web UI for its keys; nothing is stored. Failure if it does not answer, or has none."""
+    from firmware import addresses
     from firmware.operations.peer_web_ui import ask_peer_web_ui, peer_keys
 
     found = settings.read(local_addresses=addresses.local_addresses())
@@ -77,7 +77,7 @@ def require_code(fetched: FetchedKeys, code: str) -> None:
         )
 
 
-def trust_peer_keys(fetched: FetchedKeys, who: Who) -> None:
+def trust_peer_keys(fetched: FetchedKeys, *, who: Who) -> None:
     """Store the keys that were fetched: from now on the peer may come in, and is known by them."""
     keys.store_peer_keys(fetched.settings, fetched.public)
     host, user = fetched.public.host.fingerprint, fetched.public.user.fingerprint

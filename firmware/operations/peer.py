@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from firmware.errors import Failure, Invalid, Refused, full_text, outcome
+from firmware.errors import Failure, Invalid, Refused, Usage, full_text, outcome
 from firmware.operations.csyncd_client import ask_csyncd
 from firmware.records import interpreting
 from firmware.services.definition import Outcome
@@ -111,6 +111,16 @@ def push(title: str, *, who: Who, force: bool = False, confirm: int = 0, on_wait
     """
     wish = {"service": title, "force": force, "confirm": confirm, "by": asdict(who)}
     return _push_report(ask_csyncd("push", wish, on_wait))
+
+
+def parse_confirm_seconds(word: str) -> int:
+    """Within how many seconds a push has to be confirmed; Usage if it is no number, or too small or too large."""
+    from firmware.sync.proposal import CONFIRM_SECONDS
+
+    low, high = CONFIRM_SECONDS
+    if not (word.isascii() and word.isdigit() and low <= int(word[:10]) <= high):
+        raise Usage(f"--confirm: {word!r} is not a number of seconds from {low} to {high}")
+    return int(word)
 
 
 def unsent_report(title: str, error: Failure) -> PushReport:

@@ -59,7 +59,7 @@ def save(message: str = "", *, who: Who) -> SaveResult:
     from firmware.flows import save as flow
 
     if len(message) > MESSAGE_LIMIT:
-        raise Usage(f"-m: the message has more than {MESSAGE_LIMIT} characters")
+        raise Usage(f"the message has more than {MESSAGE_LIMIT} characters")
     return flow.save(message, who=_name_in_history(who))
 
 

@@ -95,6 +95,11 @@ def service_status(title: str) -> ServiceStatus:
     )
 
 
+def state_of(title: str) -> str:
+    """Running, stopped or failed, whatever config.rc says of it."""
+    return states.service_state(title).state
+
+
 def require_service(title: str) -> Service:
     """The declaration of the service; Usage if there is no such service."""
     service = catalog.find(Title.parse(title).service)

@@ -8,8 +8,8 @@ from firmware.wui import listening
 def main(argv: list[str]) -> int:
     """Look at the words that the daemon would be given, and at its certificate."""
     try:
-        if listening.place(argv).tls:
-            listening.tls()
+        if listening.parse_address(argv).tls:
+            listening.tls_context()
     except Failure as error:
         log.line(report("wui", error))
         return error.status

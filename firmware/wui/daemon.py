@@ -11,8 +11,8 @@ from firmware import log
 from firmware.errors import Failure, report
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
+from firmware.operations import pairing
 from firmware.services.declared.wui import Address
-from firmware.sync import keys, settings
 from firmware.wui import listening
 
 #: the longest request that it takes, in bytes, and the most connections at a time
@@ -22,20 +22,20 @@ LIMIT, MOST = 4096, 64
 def main(argv: list[str]) -> int:
     """Run the web UI in the foreground, where the words LISTEN PORT tls|plain say, or else config.rc."""
     try:
-        asyncio.run(_live(listening.place(argv)))
+        asyncio.run(_serve_until_stopped(listening.parse_address(argv)))
     except Failure as error:
         log.line(report("wui", error))
         return error.status
     return 0
 
 
-async def _live(where: Address) -> None:
+async def _serve_until_stopped(where: Address) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     try:
         server = await asyncio.start_server(
-            _connected, where.listen, where.port, ssl=listening.tls() if where.tls else None
+            _handle_connection, where.listen, where.port, ssl=listening.tls_context() if where.tls else None
         )
     except OSError as error:
         raise Failure(f"{where.listen}:{where.port}: {error.strerror}") from None
@@ -49,7 +49,7 @@ async def _live(where: Address) -> None:
 _open: set[asyncio.StreamWriter] = set()
 
 
-async def _connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     if len(_open) >= MOST:
         writer.close()
         return
@@ -69,7 +69,6 @@ async def _answer(request: Request) -> Response:
     if request.method != "GET":
         return Response(405, {"error": f"{request.method}: it can only be read"})
     try:
-        found = settings.read()
-        return Response(200, keys.load(found.local_node).json())
+        return Response(200, pairing.public_keys().json())
     except Failure as error:
         return Response(404, {"error": str(error), "hint": error.hint})

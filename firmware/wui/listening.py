@@ -8,7 +8,7 @@ from firmware.rc.title import Title
 from firmware.services.declared.wui import CERTIFICATE, SCHEMES, Address, address
 
 
-def place(words: list[str]) -> Address:
+def parse_address(words: list[str]) -> Address:
     """What the words LISTEN PORT tls|plain say; without any, what config.rc says. Failure if they say no such thing."""
     if not words:
         return address(document.read().find(Title("wui")))
@@ -18,7 +18,7 @@ def place(words: list[str]) -> Address:
     return Address(listen, int(port), scheme == SCHEMES[True])
 
 
-def tls() -> Any:
+def tls_context() -> Any:
     """Its certificate and key, as an ssl.SSLContext. Failure if they cannot be used."""
     import ssl
 

@@ -43,6 +43,13 @@ BEHIND = {
     "serial": "serial_line", "subprocess": "run",
 }  # fmt: skip
 
+#: what commands know: what they call, and the data that they give and get
+KNOWN_TO_COMMANDS = (
+    "firmware.commands", "firmware.operations", "firmware.errors", "firmware.printable", "firmware.log",
+    "firmware.manifest.user_name", "firmware.rc.document.PATH", "firmware.rc.title.Title", "firmware.store.changes.Changes",
+    "firmware.store.generations.SaveResult", "firmware.sync.audit.Who", "firmware.sync.keys.Key", "firmware.sync.keys.PublicKeys",
+)  # fmt: skip
+
 #: participles that do not end in -ed
 IRREGULAR = {
     "begun", "built", "done", "drawn", "found", "given", "gone", "held", "kept", "known", "left", "lent", "made", "run",
@@ -51,7 +58,7 @@ IRREGULAR = {
 #: functions that still await a better name; nothing is added here
 NOT_YET = {
     "_agreed", "_applied", "_audited", "_connected", "_considered", "_decided", "_delivered", "_ended", "_exchanged", "_failed",
-    "_kept", "_made", "_misused", "_settled", "_uncommented", "changed", "connected", "ended", "padded", "staged", "verified",
+    "_kept", "_made", "_settled", "_uncommented", "changed", "connected", "ended", "padded", "staged", "verified",
 }  # fmt: skip
 #: names that only look like participles, and why
 NO_PARTICIPLES = {
@@ -174,6 +181,14 @@ def test_what_printing_is() -> None:
 def test_only_commands_print(module: str, path: Path) -> None:
     if not f"{module}.".startswith("firmware.commands.") and module not in PRINTERS:
         assert [node.lineno for node in ast.walk(ast.parse(path.read_text())) if prints(node)] == []
+
+
+def test_commands_parse_and_print_and_operations_do_the_rest() -> None:
+    names = [(path.name, name) for path in (TOP / "commands").glob("*.py") for name in imported(path)]
+    ours = [(path, name) for path, name in names if name.startswith("firmware.")]
+    assert [
+        found for found in ours if not f"{found[1]}.".startswith(tuple(f"{name}." for name in KNOWN_TO_COMMANDS))
+    ] == []
 
 
 @pytest.mark.parametrize(("one", "other"), [("store", "services"), ("services", "store")])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from firmware import commands, log, operations
-from firmware.__main__ import PROGRAMS, program
+from firmware.__main__ import PROGRAMS, run_program
 
 #: words that each verb takes
 WORDS = {
@@ -70,7 +70,7 @@ def bug(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Exce
 def test_a_bug_is_said_in_one_line_and_its_trace_is_in_the_log(
     words: tuple[str, ...], bug: Exception, trace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert program(words[0], list(words[1:])) == 1
+    assert run_program(words[0], list(words[1:])) == 1
     said = capsys.readouterr()
     first, hint = said.err.splitlines()
     command = " ".join(words[: 3 if words[0] == "service" and words[1] == "haproxy" else 2])
@@ -85,7 +85,7 @@ def test_a_v_before_the_verb_shows_commands(
     words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FIRMWARE_VERBOSE", "")
-    assert program("service", words) == 2
+    assert run_program("service", words) == 2
     assert os.environ["FIRMWARE_VERBOSE"] == "1"
     assert capsys.readouterr().err == "service haproxy reload: 'now' is one word too many\n"
 
@@ -94,5 +94,5 @@ def test_a_v_after_the_verb_is_an_option_that_it_has_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FIRMWARE_VERBOSE", "")
-    assert program("csync", ["push", "-v", "haproxy"]) == 2
+    assert run_program("csync", ["push", "-v", "haproxy"]) == 2
     assert capsys.readouterr().err == "csync push: -v: unknown option\n" and not os.environ["FIRMWARE_VERBOSE"]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from firmware import files
-from firmware.__main__ import program
+from firmware.__main__ import run_program
 from firmware.commands import config_edit
 
 TEXT = """\
@@ -66,7 +66,7 @@ def config(path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Capt
         monkeypatch.setattr(config_edit, verb, partial(getattr(config_edit, verb), path=str(path), lock=lock))
 
     def run(*argv: str) -> Said:
-        status = program("config", list(argv))
+        status = run_program("config", list(argv))
         sys.stderr.flush()
         captured = capfdbinary.readouterr()
         return Said(status, captured.out.decode(), captured.err.decode())
@@ -362,8 +362,8 @@ def test_get_loads_nothing_that_it_does_not_use(path: Path) -> None:
     """By name and not by time: what is slow to load, and every service's declaration."""
     code = (
         "import sys; from functools import partial; from firmware.commands import config_edit as c; "
-        f"c.get = partial(c.get, path={str(path)!r}); from firmware.__main__ import program; "
-        "program('config', ['get', 'haproxy', 'config']); print(*sys.modules)"
+        f"c.get = partial(c.get, path={str(path)!r}); from firmware.__main__ import run_program; "
+        "run_program('config', ['get', 'haproxy', 'config']); print(*sys.modules)"
     )
     top = Path(config_edit.__file__).parents[2]
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=top, capture_output=True, text=True, check=True)
