@@ -5,10 +5,10 @@ import netifaces
 
 def local_addresses() -> dict[str, str]:
     """Every IPv4 and IPv6 address of this node, with the interface that has it."""
-    found: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     for interface in netifaces.interfaces():
         known = netifaces.ifaddresses(interface)
         for family in (netifaces.AF_INET, netifaces.AF_INET6):
             for entry in known.get(family, ()):
-                found[entry["addr"].split("%")[0]] = interface
-    return found
+                addresses[entry["addr"].split("%")[0]] = interface
+    return addresses

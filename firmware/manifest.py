@@ -47,12 +47,12 @@ def scan(top: Path, *, named: Path | None = None, leave_out: PathPatterns = _NO_
     `leave_out` matches, as they are listed, are left out, and nothing below them is looked at.
     """
     forget_names()
-    found = {}
+    entries = {}
     for name, path in _walk(top, str(top if named is None else named).rstrip("/"), leave_out):
         entry = entry_at(path, name)
         if entry is not None:
-            found[name] = entry
-    return dict(sorted(found.items()))
+            entries[name] = entry
+    return dict(sorted(entries.items()))
 
 
 def forget_names() -> None:
@@ -138,14 +138,14 @@ def group_name(gid: int) -> str:
 def _walk(top: Path, named: str, leave_out: PathPatterns) -> Iterator[tuple[str, Path]]:
     try:
         with os.scandir(top) as listing:
-            found = list(listing)
+            children = list(listing)
     except (FileNotFoundError, NotADirectoryError):
         return
-    for one in found:
-        name, path = f"{named}/{one.name}", top / one.name
+    for child in children:
+        name, path = f"{named}/{child.name}", top / child.name
         if not leave_out.match(name):
             yield name, path
-            if one.is_dir(follow_symlinks=False):
+            if child.is_dir(follow_symlinks=False):
                 yield from _walk(path, name, leave_out)
 
 

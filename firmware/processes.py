@@ -62,14 +62,14 @@ def terminate_all(*, account: str = "", command: str = "", seconds: float = 3.0)
 
     Returns how many there were. Our own process is never among them.
     """
-    found = [process for process in psutil.process_iter() if _is_wanted(process, account, command)]
-    for process in found:
+    wanted = [process for process in psutil.process_iter() if _is_wanted(process, account, command)]
+    for process in wanted:
         _signal_if_there(process, psutil.Process.terminate)
-    _, left = psutil.wait_procs(found, timeout=seconds)
+    _, left = psutil.wait_procs(wanted, timeout=seconds)
     for process in left:
         _signal_if_there(process, psutil.Process.kill)
     psutil.wait_procs(left, timeout=seconds)
-    return len(found)
+    return len(wanted)
 
 
 def kill_children(*names: str) -> None:
@@ -83,7 +83,7 @@ def kill_children(*names: str) -> None:
 def listening_ports(pid: int) -> set[int]:
     """The TCP ports that this process itself listens on."""
     try:
-        return {found.laddr.port for found in _connections(pid) if found.status == psutil.CONN_LISTEN}
+        return {connection.laddr.port for connection in _connections(pid) if connection.status == psutil.CONN_LISTEN}
     except psutil.Error:
         return set()
 
@@ -91,29 +91,29 @@ def listening_ports(pid: int) -> set[int]:
 def remote_address(pid: int) -> str:
     """The address at the other end of the one TCP connection that this process holds; "" if there is not just one."""
     try:
-        found = {one.raddr.ip for one in _connections(pid) if one.status == psutil.CONN_ESTABLISHED and one.raddr}
+        addresses = {connection.raddr.ip for connection in _established_connections(pid)}
     except psutil.Error:
         return ""
-    return str(found.pop()) if len(found) == 1 else ""
+    return str(addresses.pop()) if len(addresses) == 1 else ""
 
 
 def connections_below(parent: int) -> dict[Endpoint, list[Identity]]:
     """The processes below `parent` that hold an established TCP connection, by its other end."""
-    found: dict[Endpoint, list[Identity]] = {}
+    holders: dict[Endpoint, list[Identity]] = {}
     with suppress(psutil.Error):
         for process in psutil.Process(parent).children(recursive=True):
             with suppress(psutil.Error):
-                known = identity(process.pid)
-                for one in _connections(process.pid):
-                    if known and one.raddr and one.status == psutil.CONN_ESTABLISHED:
-                        found.setdefault((one.raddr.ip, one.raddr.port), []).append(known)
-    return found
+                holder = identity(process.pid)
+                for connection in _established_connections(process.pid):
+                    if holder is not None:
+                        holders.setdefault((connection.raddr.ip, connection.raddr.port), []).append(holder)
+    return holders
 
 
-def terminate_each(known: list[Identity]) -> None:
+def terminate_each(processes: list[Identity]) -> None:
     """TERM each of these processes that is still there."""
-    for one in known:
-        send_signal(one, signal.SIGTERM)
+    for process in processes:
+        send_signal(process, signal.SIGTERM)
 
 
 def is_running(pid: int, name: str) -> bool:
@@ -132,6 +132,11 @@ def _connections(pid: int) -> Any:
     process = psutil.Process(pid)
     # psutil 6 gave it another name.
     return (getattr(process, "net_connections", None) or process.connections)(kind="tcp")
+
+
+def _established_connections(pid: int) -> list[Any]:
+    connections = _connections(pid)
+    return [one for one in connections if one.status == psutil.CONN_ESTABLISHED and one.raddr]
 
 
 def _is_wanted(process: psutil.Process, account: str, command: str) -> bool:

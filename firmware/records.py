@@ -54,10 +54,10 @@ def interpreting(what: str, hint: str = "") -> Iterator[None]:
 
 def typed_value(body: Mapping[str, Any], key: str, *kinds: type) -> Any:
     """What stands at `key`. KeyError if nothing does, TypeError if it is of none of these types (a bool is no int)."""
-    found = body[key]
-    if not isinstance(found, kinds) or (isinstance(found, bool) and bool not in kinds):
-        raise TypeError(f"{key} is {type(found).__name__}, not {' or '.join(kind.__name__ for kind in kinds)}")
-    return found
+    result = body[key]
+    if not isinstance(result, kinds) or (isinstance(result, bool) and bool not in kinds):
+        raise TypeError(f"{key} is {type(result).__name__}, not {' or '.join(kind.__name__ for kind in kinds)}")
+    return result
 
 
 def _reason(error: BaseException) -> str:

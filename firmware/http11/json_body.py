@@ -91,10 +91,10 @@ def _is_too_deep(structure: bytearray) -> bool:
 
 
 def _object_without_repeats(pairs: list[tuple[str, Any]]) -> Json:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         raise Failure("the message: a name stands twice in one object")
-    return found
+    return result
 
 
 def _refuse_constant(word: str) -> None:

@@ -63,35 +63,35 @@ class Block:
     def occurrences(self, key: str) -> list[Occurrence]:
         """Each line of the directive `key` (one word or two), in order."""
         wanted = tuple(key.split())
-        found = []
+        lines = []
         for line in self.directives:
             negated = line.words[0] == "no"
             words = line.words[1:] if negated else line.words
             if words[: len(wanted)] == wanted:
-                found.append(Occurrence(line, negated, words[len(wanted) :]))
-        return found
+                lines.append(Occurrence(line, negated, words[len(wanted) :]))
+        return lines
 
     def values(self, key: str) -> list[tuple[str, ...]]:
         """The words after every `key`, in order. `no KEY` takes back all before it, `no KEY VALUE` that value."""
-        found: list[tuple[str, ...]] = []
-        for one in self.occurrences(key):
-            if not one.negated:
-                found.append(one.values)
+        remaining: list[tuple[str, ...]] = []
+        for occurrence in self.occurrences(key):
+            if not occurrence.negated:
+                remaining.append(occurrence.values)
             else:
-                found = [values for values in found if one.values and values != one.values]
-        return found
+                remaining = [values for values in remaining if occurrence.values and values != occurrence.values]
+        return remaining
 
     def value(self, key: str, default: str = "") -> str:
         """The words after the last `key`, joined by one blank; "" after `no KEY`, `default` if it stands nowhere."""
-        found = self.occurrences(key)
-        if not found:
+        occurrences = self.occurrences(key)
+        if not occurrences:
             return default
-        return "" if found[-1].negated else " ".join(found[-1].values)
+        return "" if occurrences[-1].negated else " ".join(occurrences[-1].values)
 
     def flag(self, key: str, default: bool) -> bool:
         """`key` or `key on`: True; `no key` or `key off`: False; the last one counts; `default` if there is none."""
-        found = self.occurrences(key)
-        return is_on(found[-1]) if found else default
+        occurrences = self.occurrences(key)
+        return is_on(occurrences[-1]) if occurrences else default
 
 
 def is_on(flag: Occurrence) -> bool:

@@ -54,8 +54,8 @@ def text_problems(text: str, path: str, find_service: FindService, names: Sequen
     directives = [
         problem for problem in _document_problems(document, find_service, names) if problem.number not in broken
     ]
-    found = [*(Problem(error.number, error.text) for error in form_errors), *directives]
-    return _format_problems(path, sorted(found, key=lambda problem: problem.number))
+    problems = [*(Problem(error.number, error.text) for error in form_errors), *directives]
+    return _format_problems(path, sorted(problems, key=lambda problem: problem.number))
 
 
 def document_problems(document: Document, find_service: FindService, names: Sequence[str] = ()) -> list[str]:
@@ -73,12 +73,12 @@ def block_problems(block: Block, service: DeclaredService, path: str = PATH) -> 
 def peer_problems(block: Block, service: DeclaredService, path: str = PATH) -> list[str]:
     """The directives of a block that a peer may not set, with any value or with none."""
     known = directive_index(service)
-    found = []
+    problems = []
     for line in block.directives:
         directive = find_directive(known, without_no(line.words))
         if directive is not None and not directive.value.from_peer:
-            found.append(Problem(line.number, f"a peer may not set {directive.key!r} in service {block.title}"))
-    return _format_problems(path, found)
+            problems.append(Problem(line.number, f"a peer may not set {directive.key!r} in service {block.title}"))
+    return _format_problems(path, problems)
 
 
 def directive_index(service: DeclaredService) -> DirectiveIndex:
@@ -150,10 +150,10 @@ def _unknown_directive(number: int, words: tuple[str, ...], known: DirectiveInde
     return Problem(number, f"unknown directive {quote_word(wrong)} in service {title}", wrong, keys)
 
 
-def _format_problems(path: str, found: Iterable[Problem]) -> list[str]:
+def _format_problems(path: str, problems: Iterable[Problem]) -> list[str]:
     return [
         f"{path}:{problem.number}: {_format_problem(problem) if count < MAX_SUGGESTIONS else problem.text}"
-        for count, problem in enumerate(found)
+        for count, problem in enumerate(problems)
     ]
 
 

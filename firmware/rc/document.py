@@ -57,8 +57,8 @@ class Document:
     @property
     def first_blocks(self) -> tuple[Block, ...]:
         """The first block of every service and instance, in file order: of one that stands there again, the one that counts."""
-        found = {block.title: block for block in reversed(self.blocks)}
-        return tuple(reversed(found.values()))
+        by_title = {block.title: block for block in reversed(self.blocks)}
+        return tuple(reversed(by_title.values()))
 
     def find(self, title: Title) -> Block | None:
         """The first block of that service and instance, switched off or not."""
@@ -69,12 +69,12 @@ class Document:
 
     def find_unique(self, title: Title) -> Block | None:
         """The same, where it matters that there is no other: Invalid if it stands again."""
-        found = [block for block in self.blocks if (block.name, block.instance) == (title.service, title.instance)]
-        if len(found) > 1:
-            first = found[0].lines[0].number
-            again = [f"{self.path}:{block.lines[0].number}: service {title} stands here again" for block in found[1:]]
+        blocks = [block for block in self.blocks if (block.name, block.instance) == (title.service, title.instance)]
+        if len(blocks) > 1:
+            first = blocks[0].lines[0].number
+            again = [f"{self.path}:{block.lines[0].number}: service {title} stands here again" for block in blocks[1:]]
             raise Invalid(f"service {title}: it stands in line {first} already", f"edit {self.path}", again)
-        return found[0] if found else None
+        return blocks[0] if blocks else None
 
     def require(self, title: Title) -> Block:
         """The same, or Failure where it is missing."""
@@ -178,8 +178,8 @@ def _encoding_problem(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        found = ord(text[error.start])
-        return f"not UTF-8: byte 0x{found - 0xDC00:02x}" if 0xDC80 <= found <= 0xDCFF else "not UTF-8"
+        code = ord(text[error.start])
+        return f"not UTF-8: byte 0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else "not UTF-8"
     return ""
 
 

@@ -21,16 +21,16 @@ def set_values(document: Document, title: Title, key: str, values: Sequence[str]
     """Give the directive `key` these values; indentation, comment and line end stay. One that is not there is added, one
     that stands there several times is refused."""
     block = document.require(title)
-    found = block.occurrences(key)
-    if not found:
+    occurrences = block.occurrences(key)
+    if not occurrences:
         return add_directive(document, title, key, values)
-    if len(found) > 1:
+    if len(occurrences) > 1:
         raise _failure(
             document, block, key, "Multiple matching variables", "config del and config add change one of them"
         )
-    if not found[0].negated and found[0].values == tuple(values):
+    if not occurrences[0].negated and occurrences[0].values == tuple(values):
         return document
-    return _replace_lines(document, block, {found[0].line.number: _rewrite(found[0], key, values)})
+    return _replace_lines(document, block, {occurrences[0].line.number: _rewrite(occurrences[0], key, values)})
 
 
 def add_directive(
@@ -50,7 +50,8 @@ def add_directive(
 def delete_directive(document: Document, title: Title, key: str, values: Sequence[str] = ()) -> Document:
     """Take away the lines of `key` (negated ones too) with just these values; without values, all of its lines."""
     block = document.require(title)
-    gone = [one.line for one in block.occurrences(key) if not values or one.values == tuple(values)]
+    same = (line for line in block.occurrences(key) if not values or line.values == tuple(values))
+    gone = [occurrence.line for occurrence in same]
     if not gone:
         wanted = f"{key} {' '.join(values)}".strip()
         raise _failure(document, block, wanted, "No matching variable", f"config show {block.title}")
@@ -62,12 +63,14 @@ def set_autostart(document: Document, title: Title, on: bool) -> Document:
     block = document.require(title)
     if block.flag("autostart", True) == on:
         return document
-    found = block.occurrences("autostart")
+    occurrences = block.occurrences("autostart")
     if on:
-        return _replace_lines(document, block, {one.line.number: "" for one in found if not is_on(one)})
-    if not found:
+        return _replace_lines(document, block, {flag.line.number: "" for flag in occurrences if not is_on(flag)})
+    if not occurrences:
         return add_directive(document, title, "autostart", (), negated=True)
-    return _replace_lines(document, block, {found[-1].line.number: _rewrite(found[-1], "autostart", (), "no ")})
+    return _replace_lines(
+        document, block, {occurrences[-1].line.number: _rewrite(occurrences[-1], "autostart", (), "no ")}
+    )
 
 
 def replace_block(document: Document, title: Title, text: str) -> Document:
@@ -127,13 +130,13 @@ def _require_others_unchanged(document: Document, result: Document, title: str) 
 def _rewrite(old: Occurrence, key: str, values: Sequence[str], before: str = "") -> str:
     """The text of a line with other values after its key, and `before` instead of a `no`."""
     line = old.line
-    places, _ = spans(line.text)
+    words, _ = spans(line.text)
     first = 1 if old.negated else 0
     last = first + len(key.split()) - 1
-    begin, end = places[first][0], places[last][1]
-    gap = line.text[end : places[last + 1][0]] if len(places) > last + 1 else " "
+    begin, end = words[first][0], words[last][1]
+    gap = line.text[end : words[last + 1][0]] if len(words) > last + 1 else " "
     written = gap + quote_words(values) if values else ""
-    return line.text[: places[0][0]] + before + line.text[begin:end] + written + line.text[places[-1][1] :]
+    return line.text[: words[0][0]] + before + line.text[begin:end] + written + line.text[words[-1][1] :]
 
 
 def _indentation(document: Document, block: Block, after: Line) -> str:
@@ -145,8 +148,8 @@ def _indentation(document: Document, block: Block, after: Line) -> str:
 
 
 def _blanks(line: Line) -> str:
-    places, _ = spans(line.text)
-    return line.text[: places[0][0]].removeprefix(BOM)
+    words, _ = spans(line.text)
+    return line.text[: words[0][0]].removeprefix(BOM)
 
 
 def _line_end(line: Line) -> str:

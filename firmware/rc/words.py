@@ -29,38 +29,38 @@ def split_line(text: str) -> tuple[str, ...] | None:
         comment = next((place for place, word in enumerate(words) if word[0] == "#"), None) if "#" in unquoted else None
         if comment is not None or len(unquoted) == len(text):
             return tuple(words[:comment])
-    found, stray = spans(text)
-    return None if stray else tuple([word for _, _, word in found])
+    placed_words, stray = spans(text)
+    return None if stray else tuple([word for _, _, word in placed_words])
 
 
 def split_unclosed(text: str) -> tuple[tuple[str, ...], str]:
     """For a line that `split_line` refuses: its words as if the quote ended with the line, and what is wrong with it."""
-    found, stray = spans(text)
-    return tuple([word for _, _, word in found]), f"the quote {stray} is opened and not closed"
+    words, stray = spans(text)
+    return tuple([word for _, _, word in words]), f"the quote {stray} is opened and not closed"
 
 
 def spans(text: str) -> tuple[list[Span], str]:
     """The words of a line with their places, and the quote that is not closed: "" if all is well. The rest of the line
     counts as the last word then."""
-    found: list[Span] = []
+    words: list[Span] = []
     parts: list[str] = []
     at = start = 1 if text.startswith(BOM) else 0
     for piece in _pattern().finditer(text, at):
         kind, end = piece.lastindex, piece.end()
         if kind == _BLANK:
             if parts:
-                found.append((start, at, "".join(parts)))
+                words.append((start, at, "".join(parts)))
                 parts = []
         elif kind == _PLAIN and not parts and text[at] == "#":
-            return found, ""
+            return words, ""
         elif kind == _STRAY:
             stop = len(text.rstrip(BLANKS))
-            return [*found, (at, stop, "".join([*parts, text[end:stop]]))], text[at]
+            return [*words, (at, stop, "".join([*parts, text[end:stop]]))], text[at]
         else:
             start = start if parts else at
             parts.append(piece[kind or 0])
         at = end
-    return ([*found, (start, at, "".join(parts))] if parts else found), ""
+    return ([*words, (start, at, "".join(parts))] if parts else words), ""
 
 
 def quote_words(words: Sequence[str]) -> str:
