@@ -28,46 +28,46 @@ async def answer(pair: Pair, request: Request) -> Response:
     if verb is None or request.method != "POST":
         return Response(404, {"error": f"{request.path}: no such verb"})
     try:
-        asked = await request.json()
-        who = Who(**asked.get("by", {"account": "root"}))
+        body = await request.json()
+        who = Who(**body.get("by", {"account": "root"}))
         try:
-            return Response(200, await verb(pair, asked, who))
+            return Response(200, await verb(pair, body, who))
         except asyncio.CancelledError:
-            _note_unknown_outcome(pair, verb, asked, who)
+            _note_unknown_outcome(pair, verb, body, who)
             raise
     except Failure as error:
         problems = list(error.problems) if isinstance(error, Invalid) else []
         return Response(409, {"error": str(error), "hint": error.hint, "exit": error.status, "problems": problems})
 
 
-def _note_unknown_outcome(pair: Pair, verb: Verb, asked: dict[str, Any], who: Who) -> None:
+def _note_unknown_outcome(pair: Pair, verb: Verb, body: dict[str, Any], who: Who) -> None:
     """csyncd ends before the peer has answered: the trail tells that it was asked."""
     if verb in TRAIL:
         why = f"csyncd was stopped before {pair.settings.peer} answered: csync log there tells what came of it"
-        about = {"service": asked["service"]} if "service" in asked else {}
+        about = {"service": body["service"]} if "service" in body else {}
         audit.note(TRAIL[verb], who=who, result="unknown", to=pair.settings.peer, message=why, **about)
 
 
-async def _status(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _status(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
     return await pair.status()
 
 
-async def _diff(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
-    title, theirs = _require_title(asked), await pair.wait_for_peer()
+async def _diff(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
+    title, theirs = _require_title(body), await pair.wait_for_peer()
     report = await flow.preview(title, pair.link, pair.settings, theirs)
     pair.shown_states[title] = report["state"]
     return report
 
 
-async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _push(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
     theirs = await pair.wait_for_peer()
-    title, shown = _require_title(asked), ""
-    if asked.get("force"):
+    title, shown = _require_title(body), ""
+    if body.get("force"):
         # What --force may overwrite is what somebody has seen: the last refusal or diff, else what is there now.
         shown = (
             pair.shown_states.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
         )
-    request = flow.PushRequest(title, who, shown, asked.get("confirm", 0))
+    request = flow.PushRequest(title, who, shown, body.get("confirm", 0))
     report = await flow.push(request, pair.link, pair.settings, theirs)
     if report["result"] == "refused" and report["state"]:
         pair.shown_states[title] = report["state"]
@@ -76,14 +76,14 @@ async def _push(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
     return report
 
 
-def _require_title(asked: dict[str, Any]) -> str:
+def _require_title(body: dict[str, Any]) -> str:
     """The service that is asked for. What is no name of one would else become that of a lock."""
-    if not TITLE.fullmatch(asked["service"]):
-        raise Failure(f"service {shorten(asked['service'], 100)}: it is not in {document.PATH}", "service list")
-    return str(asked["service"])
+    if not TITLE.fullmatch(body["service"]):
+        raise Failure(f"service {shorten(body['service'], 100)}: it is not in {document.PATH}", "service list")
+    return str(body["service"])
 
 
-async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _confirm(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
     await pair.wait_for_peer()
     theirs = await pair.exchange_states()
     # Before it is: the peer's notice that nothing waits any more may be faster than its answer.
@@ -95,7 +95,7 @@ async def _confirm(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any
         raise
 
 
-async def _save(pair: Pair, asked: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _save(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
     await pair.wait_for_peer()
     try:
         report = await pair.link.retry_if_lost(

@@ -1,4 +1,4 @@
-"""What a peer's socket offers: four verbs, on services and on standings, never on paths or commands.
+"""What a peer's socket offers: four verbs, on services and on node states, never on paths or commands.
 
 Which peer speaks is known by the socket that it came through, and so by its key.
 """
@@ -37,27 +37,27 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
     if request.method != "POST":
         return Response(405, {"error": f"{request.method[:100]}: the peer API knows only POST"})
     try:
-        told = await request.json()
-        if verb is not _standing:
+        body = await request.json()
+        if verb is not _exchange_states:
             remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.has_gone)
-        return Response(200, await verb(pair, remote, told))
+        return Response(200, await verb(pair, remote, body))
     except Failure as error:
         return Response(409, {"error": shorten(full_text(error)), "hint": shorten(error.hint), "exit": error.status})
 
 
-async def _standing(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[str, Any]:
-    return (await pair.receive_state(told, remote.node)).json()
+async def _exchange_states(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
+    return (await pair.receive_state(body, remote.node)).json()
 
 
-async def _push(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[str, Any]:
+async def _receive_push(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
     try:
-        offer = await asyncio.to_thread(proposal.parse, told)
+        offer = await asyncio.to_thread(proposal.parse, body)
     except Failure as error:
         why = shorten(full_text(error))
         audit.note("push received", who=remote.who, result="refused", message=why)
         return Report("refused", why, shorten(error.hint)).json()
-    told.clear()  # what it says is in the offer; it would lie here until all is done
+    body.clear()  # what it says is in the offer; it would lie here until all is done
     try:
         async with _turns.setdefault(offer.title, asyncio.Lock()):
             return await asyncio.to_thread(receive.answer, offer, remote)
@@ -65,11 +65,11 @@ async def _push(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[st
         recovery_timer.schedule_recovery()
 
 
-async def _confirm(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[str, Any]:
+async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     try:
         title, push = (
-            proposal.parse_token(told, "service", proposal.TITLE),
-            proposal.parse_token(told, "push", proposal.PUSH),
+            proposal.parse_token(body, "service", proposal.TITLE),
+            proposal.parse_token(body, "push", proposal.PUSH),
         )
         return await asyncio.to_thread(receive_confirm, title, push, remote)
     except Failure as error:
@@ -77,7 +77,7 @@ async def _confirm(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict
         raise
 
 
-async def _save(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[str, Any]:
+async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
     try:
         saved = await asyncio.to_thread(save, f"saved by {remote.name}", who=remote.name)
@@ -88,4 +88,9 @@ async def _save(pair: Pair, remote: RemotePeer, told: dict[str, Any]) -> dict[st
     return dict(saved.json())
 
 
-VERBS: dict[str, Verb] = {"/v1/standing": _standing, "/v1/push": _push, "/v1/confirm": _confirm, "/v1/save": _save}
+VERBS: dict[str, Verb] = {
+    "/v1/standing": _exchange_states,
+    "/v1/push": _receive_push,
+    "/v1/confirm": _receive_confirm,
+    "/v1/save": _save,
+}

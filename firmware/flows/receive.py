@@ -192,7 +192,7 @@ def _find_conflict(proposal: Proposal, old: Content, remote: RemotePeer) -> str:
         changed = old.digest != known.digest
         last = f"its last sync with {remote.name}"
         return f"service {title} was changed on the receiving node since {last}" if changed else ""
-    if old.digest == _factory(proposal).digest:
+    if old.digest == _factory_content(proposal).digest:
         return ""
     if problem := ancestor.problem():
         return (
@@ -202,7 +202,7 @@ def _find_conflict(proposal: Proposal, old: Content, remote: RemotePeer) -> str:
     return f"{never}, and is not as the factory made it on the receiving node"
 
 
-def _factory(proposal: Proposal, top: Path = Path("/usr/share/factory")) -> Content:
+def _factory_content(proposal: Proposal, top: Path = Path("/usr/share/factory")) -> Content:
     try:
         block = document.read(top / "etc/config.rc").find(Title.parse(proposal.title))
     except Failure:

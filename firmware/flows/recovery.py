@@ -1,4 +1,4 @@
-"""Recovery: what becomes of a transaction that is open. `recover` is the story: undo it, complete it, or let it wait.
+"""Recovery: what becomes of a transaction that is open. `recover` is the story: complete it, roll it back, or let it wait.
 
 Everything here may be interrupted and done again. Who calls it holds the service's lock and SWAP, but for `recover`.
 """
@@ -57,7 +57,7 @@ def recoverable_titles() -> list[str]:
 
 
 def recover_transaction(stage: Stage, found: Transaction, *, booting: bool = False) -> list[str]:
-    """Complete it, undo it or let it wait, as its phase says; returns what was done."""
+    """Complete it, roll it back or let it wait, as its phase says; returns what was done."""
     if found.phase == "done":
         complete(stage, found)
         return [f"service {found.title}: an interrupted push was completed"]

@@ -114,7 +114,7 @@ def _ask_both_web_uis(found: Settings) -> WebUiAnswer:
 def _require_stored_keys(found: Settings, answer: WebUiAnswer) -> str:
     theirs = peer_keys(answer, found.remote_node)
     stored = keys.stored_peer_keys(found)
-    for what, old, new in (("host", stored[0], theirs.host), ("user", stored[1], theirs.user)):
+    for what, old, new in (("host", stored.host, theirs.host), ("user", stored.user, theirs.user)):
         if old is not None and old != new:
             raise Failure(
                 f"its {what} key is {new.fingerprint}, stored is {old.fingerprint}",

@@ -62,8 +62,8 @@ def fetch_peer_keys() -> FetchedKeys:
 
     found = settings.read(local_addresses=addresses.local_addresses())
     theirs = peer_keys(ask_peer_web_ui(found), found.remote_node)
-    host, user = keys.stored_peer_keys(found)
-    pairs = (("host", host, theirs.host), ("user", user, theirs.user))
+    stored = keys.stored_peer_keys(found)
+    pairs = (("host", stored.host, theirs.host), ("user", stored.user, theirs.user))
     replaced = [ReplacedKey(kind, old.fingerprint, new.fingerprint) for kind, old, new in pairs if old and old != new]
     return FetchedKeys(found, theirs, tuple(replaced))
 

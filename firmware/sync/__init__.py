@@ -1,1 +1,1 @@
-"""Sync with the peer: settings, keys, the link, the gate, proposals, ancestors, standing."""
+"""Sync with the peer: settings, keys, the link, the sshd for peers, proposals, transactions, node and pair state."""

@@ -68,6 +68,22 @@ class PublicKeys:
         return {"node": self.node, "host": host, "user": user, "code": self.code}
 
 
+@dataclass(frozen=True, slots=True)
+class StoredKeys:
+    """The peer's host key and user key as they are stored on this node, each None if it is not."""
+
+    host: Key | None
+    user: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedKey:
+    """A line of csyncd_authorized: a user key, and the name of the node that it belongs to."""
+
+    key: Key
+    node: str
+
+
 def is_same_code(one: str, other: str) -> bool:
     """Whether two codes are equal as a person means them: case, dashes and blanks aside, O read as 0, I and L as 1."""
     return _normalize_code(one) == _normalize_code(other)
@@ -104,12 +120,13 @@ def parse_public_keys(content: Mapping[str, Any], node: int) -> PublicKeys:
     """The peer's public keys from what its web UI answered; everything about them is worked out anew from the blobs."""
     try:
         host, user = (parse_key(f"{content[part]['type']} {content[part]['key']}") for part in ("host", "user"))
-        told = int(content["node"])
+        claimed = int(content["node"])
     except (KeyError, TypeError, ValueError):
         raise Failure("the peer's answer: it holds no public keys") from None
-    if told != node:
+    if claimed != node:
         raise Failure(
-            f"the peer: it calls itself node {told}, but REMOTE_NODE is {node}", "make csyncd.cfg agree on both nodes"
+            f"the peer: it calls itself node {claimed}, but REMOTE_NODE is {node}",
+            "make csyncd.cfg agree on both nodes",
         )
     return PublicKeys(node, host, user)
 
@@ -135,48 +152,45 @@ def _read_public_key(path: Path) -> Key:
         raise Failure(f"{path}: {error}") from None
 
 
-def stored_peer_keys(settings: Settings, directory: Path = DIRECTORY) -> tuple[Key | None, Key | None]:
-    """The peer's host key and user key that are stored here, each None if it is not."""
-    hosts = {name: key for names, key in _known_hosts(directory) for name in names}
-    users = {name: key for key, name in authorized_keys(directory, settings.remote_node)}
-    return hosts.get(settings.peer), users.get(settings.peer)
+def stored_peer_keys(settings: Settings, directory: Path = DIRECTORY) -> StoredKeys:
+    """The keys of the peer that are stored here."""
+    users = {one.node: one.key for one in authorized_keys(directory, settings.remote_node)}
+    return StoredKeys(_known_hosts(directory).get(settings.peer), users.get(settings.peer))
 
 
-def authorized_keys(directory: Path, only_peer: int) -> list[tuple[Key, str]]:
-    """The keys of csyncd_authorized, each with its node's name; a single key without one is `only_peer`'s."""
-    keys = []
+def authorized_keys(directory: Path, only_peer: int) -> list[AuthorizedKey]:
+    """The keys of csyncd_authorized that belong to a node; a single key without a name is `only_peer`'s."""
+    found = []
     for line in _read_lines(directory / AUTHORIZED):
         words = line.split()
         start = words.index(TYPE) if TYPE in words else len(words)
         try:
-            keys.append((parse_key(" ".join(words[start:])), words[start + 2] if len(words) > start + 2 else ""))
+            found.append(AuthorizedKey(parse_key(" ".join(words[start:])), "".join(words[start + 2 : start + 3])))
         except Failure:
             continue
-    if len(keys) == 1 and not keys[0][1].startswith("node-"):
-        return [(keys[0][0], node_name(only_peer))]
-    return [(key, name) for key, name in keys if name.removeprefix("node-").isdigit()]
+    if len(found) == 1 and not found[0].node.startswith("node-"):
+        return [AuthorizedKey(found[0].key, node_name(only_peer))]
+    return [one for one in found if one.node.removeprefix("node-").isdigit()]
 
 
-def store_peer_keys(settings: Settings, pair: PublicKeys, directory: Path = DIRECTORY) -> None:
+def store_peer_keys(settings: Settings, peer: PublicKeys, directory: Path = DIRECTORY) -> None:
     """Store the peer's keys, in place of others that it had; other nodes' keys stay."""
-    names = ",".join((settings.peer, settings.remote_ip, f"[{settings.remote_ip}]:{settings.port}"))
     # The name node-N is what our ssh looks up: a peer is known by its key, also when its address changes.
-    kept = [
-        line
-        for line in _read_lines(directory / KNOWN_HOSTS)
-        if not set(line.split()[0].split(",")) & set(names.split(","))
-    ]
-    _write_lines(directory / KNOWN_HOSTS, [*kept, f"{names} {pair.host.line}"])
-    others = [f"{key.line} {name}" for key, name in authorized_keys(directory, pair.node) if name != settings.peer]
-    _write_lines(directory / AUTHORIZED, [*others, f"{pair.user.line} {settings.peer}"])
+    names = (settings.peer, settings.remote_ip, f"[{settings.remote_ip}]:{settings.port}")
+    hosts = [line for line in _read_lines(directory / KNOWN_HOSTS) if not {*line.split()[0].split(",")} & {*names}]
+    _write_lines(directory / KNOWN_HOSTS, [*hosts, f"{','.join(names)} {peer.host.line}"])
+    others = [one for one in authorized_keys(directory, peer.node) if one.node != settings.peer]
+    lines = [f"{one.key.line} {one.node}" for one in others]
+    _write_lines(directory / AUTHORIZED, [*lines, f"{peer.user.line} {settings.peer}"])
 
 
-def _known_hosts(directory: Path) -> list[tuple[list[str], Key]]:
-    found = []
+def _known_hosts(directory: Path) -> dict[str, Key]:
+    """The host keys that are stored here, by each name of a host."""
+    found = {}
     for line in _read_lines(directory / KNOWN_HOSTS):
         names, _, key = line.partition(" ")
         try:
-            found.append((names.split(","), parse_key(key)))
+            found.update(dict.fromkeys(names.split(","), parse_key(key)))
         except Failure:
             continue
     return found

@@ -1,4 +1,4 @@
-"""The link: one ssh client that stays connected to the peer's gate, and the HTTP connection inside it that stays open.
+"""The link: one ssh client that stays connected to the peer's sshd, and the HTTP connection inside it that stays open.
 
 ssh's own words are kept, because they tell an operator what is wrong: a refused key, a changed host key, no route.
 """
@@ -21,7 +21,7 @@ from firmware.sync.peer_sshd import ACCOUNT, RUN, peer_socket
 from firmware.sync.settings import Settings, node_name
 
 #: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt: ssh
-#: gives up after 5 without an answer, and a gate ends after 10 what has not proved who it is
+#: gives up after 5 without an answer, and its sshd ends after 10 what has not proved who it is
 RETRY_INTERVAL, CONNECT_TIME = 5.0, 12.0
 #: seconds between attempts even if there is always a reason to try at once: a peer can give us one whenever it likes
 MIN_INTERVAL = 0.2
@@ -116,7 +116,7 @@ class Link:
             raise Failure(f"the peer cannot be reached: {self.reason}", self.remedy or "csync check")
         client = self._clients.get(lane)
         if client is None or not client.is_open:
-            client = self._clients[lane] = await self._client()
+            client = self._clients[lane] = await self._open_client()
         answer = await client.request("POST", path, content, timeout=timeout)
         if answer.status != 200:
             status, said = answer.content.get("exit"), answer.content.get("error", answer.status)
@@ -156,7 +156,7 @@ class Link:
         if self._ssh and self._ssh.returncode is None:
             self._ssh.terminate()
 
-    async def _client(self) -> Client:
+    async def _open_client(self) -> Client:
         try:
             return await connect_unix(self._socket)
         except OSError as error:

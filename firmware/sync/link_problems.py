@@ -47,7 +47,7 @@ def explain_ssh_output(words: list[str], settings: Settings, directory: Path = k
     said = "; ".join(line for line in words if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
     peer = f"node {settings.remote_node}"
     if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in words):
-        old, new = keys.stored_peer_keys(settings, directory)[0], re.search(r"SHA256:[A-Za-z0-9+/]+", said)
+        old, new = keys.stored_peer_keys(settings, directory).host, re.search(r"SHA256:[A-Za-z0-9+/]+", said)
         shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
         return LinkProblem(
             f"{peer}'s host key has changed: {shown} (ssh: {words[-1]})", "csync getkey, and compare the code"
@@ -66,7 +66,7 @@ def missing_keys(settings: Settings) -> LinkProblem:
         return LinkProblem(f"this node's keys are not whole: there is no {gone[0]}", remedy)
     if gone:
         return LinkProblem("this node has no keys yet", "service csyncd stop, csync genkey, service csyncd start")
-    host, user = keys.stored_peer_keys(settings)
-    if host is None or user is None:
+    stored = keys.stored_peer_keys(settings)
+    if stored.host is None or stored.user is None:
         return LinkProblem(f"the keys of node {settings.remote_node} are not stored here", "csync getkey")
     return LinkProblem("")

@@ -21,7 +21,7 @@ from firmware.sync.proposal import TITLE
 from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
 
-#: the most paths, and services, that a standing names
+#: the most paths, and services, that a node state names
 MAX_LISTED = 10_000
 #: characters of a text of ours in it; a peer's may be twice as long
 MAX_TEXT = 300
@@ -133,7 +133,7 @@ def saved_digest(title: str) -> str:
 
 
 def parse(told: Mapping[str, Any]) -> NodeState:
-    """A peer's standing from the wire; Failure unless it is well-formed. Of longer lists the first MOST are taken."""
+    """A peer's state from the wire; Failure unless it is well-formed. Of longer lists the first MAX_LISTED are taken."""
     try:
         services = {
             _parse_title(title): ServiceDigests(*(_parse_word(item[key]) for key in ("files", "applied", "saved")))

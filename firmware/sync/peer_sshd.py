@@ -51,10 +51,8 @@ class RemotePeer:
 
 def authorized_peers(settings: Settings, directory: Path = keys.DIRECTORY, sockets: Path = SOCKETS) -> list[RemotePeer]:
     """Everyone in csyncd_authorized."""
-    return [
-        RemotePeer(name, key, peer_socket(name, sockets))
-        for key, name in keys.authorized_keys(directory, settings.remote_node)
-    ]
+    authorized = keys.authorized_keys(directory, settings.remote_node)
+    return [RemotePeer(one.node, one.key, peer_socket(one.node, sockets)) for one in authorized]
 
 
 def peer_socket(name: str, sockets: Path = SOCKETS) -> Path:
@@ -62,16 +60,16 @@ def peer_socket(name: str, sockets: Path = SOCKETS) -> Path:
     return sockets / f"{name}.sock"
 
 
-def sshd_configuration(
-    settings: Settings, allowed: list[RemotePeer], directory: Path = keys.DIRECTORY, where: Path = RUN
-) -> tuple[str, str]:
-    """The texts of sshd_config and of the authorized keys."""
-    opens = " ".join(f"[{remote.socket}]:*" for remote in allowed) or "none"
+def sshd_config(
+    settings: Settings, peers: list[RemotePeer], directory: Path = keys.DIRECTORY, where: Path = RUN
+) -> str:
+    """The text of sshd_config."""
+    opens = " ".join(f"[{remote.socket}]:*" for remote in peers) or "none"
     # Both ports: a forward in front of one node changes PORT on the other node alone.
     listen = "\n".join(
         f"ListenAddress {_bracket(settings.local_ip)}:{port}" for port in sorted({DEFAULT_PORT, settings.port})
     )
-    config = f"""\
+    return f"""\
 {listen}
 HostKey {directory / keys.HOST}
 AuthorizedKeysFile {where / "authorized"}
@@ -105,25 +103,27 @@ UseDNS no
 PrintMotd no
 LogLevel INFO
 """
-    lines = [
+
+
+def authorized_keys(peers: list[RemotePeer]) -> str:
+    """The text of the authorized keys: each key leads to its own socket, and to nothing else."""
+    return "".join(
         f'restrict,port-forwarding,permitopen="[{remote.socket}]:*",permitlisten="localhost:1",command="/bin/false" '
         f"{remote.key.line} {remote.name}\n"
-        for remote in allowed
-    ]
-    return config, "".join(lines)
+        for remote in peers
+    )
 
 
 def _bracket(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-async def start(settings: Settings, allowed: list[RemotePeer], where: Path = RUN) -> asyncio.subprocess.Process:
-    """Start the sshd for these visitors; whatever an earlier one left behind is ended first."""
+async def start(settings: Settings, peers: list[RemotePeer], where: Path = RUN) -> asyncio.subprocess.Process:
+    """Start the sshd for these peers; whatever an earlier one left behind is ended first."""
     end_leftovers(where)
     os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
-    config, authorized = sshd_configuration(settings, allowed, where=where)
-    files.write(where / "sshd_config", config.encode(), mode=0o600)
-    files.write(where / "authorized", authorized.encode(), mode=0o644)
+    files.write(where / "sshd_config", sshd_config(settings, peers, where=where).encode(), mode=0o600)
+    files.write(where / "authorized", authorized_keys(peers).encode(), mode=0o644)
     # What it merely warns of, it says again when it runs, and that goes to the log.
     await asyncio.to_thread(run.run, [SSHD, "-t", "-f", str(where / "sshd_config")])
     return await run.start_helper([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])

@@ -66,13 +66,13 @@ class Proposal:
 
     def json(self, protocol: int = versions.SPOKEN[1]) -> dict[str, Any]:
         """As it travels to a node that speaks that version."""
-        told = self._first()
+        told = self._json_of_version_1()
         if protocol >= 2:
             told |= {"protocol": protocol, "firmware": __version__}
             told |= {"push": self.push, "base": self.base, "confirm": self.confirm}
         return told
 
-    def _first(self) -> dict[str, Any]:
+    def _json_of_version_1(self) -> dict[str, Any]:
         top = PurePosixPath(self.service.owns or "/")
         entries = [
             {

@@ -42,7 +42,7 @@ def read(path: Path = FILE, *, local_addresses: Collection[str] | None = None) -
 
     `local_addresses` are the addresses of this node, of which LOCAL_IP has to be one and REMOTE_IP none; None leaves that out.
     """
-    found, problems = _fields(path)
+    found, problems = _parse_fields(path)
     where = {key: f"{path}:{line}" for key, (line, _) in found.items()}
     values = {key: value for key, (_, value) in found.items()}
     for key, example in REQUIRED.items():
@@ -57,9 +57,12 @@ def read(path: Path = FILE, *, local_addresses: Collection[str] | None = None) -
     if problems:
         raise Invalid(f"{path}: {len(problems)} error{'s' * (len(problems) > 1)}", f"edit {path}", problems)
     return Settings(
-        _address(values["LOCAL_IP"]), _address(values["REMOTE_IP"]), int(values["LOCAL_NODE"]), int(values["REMOTE_NODE"]),
+        _normalize_address(values["LOCAL_IP"]),
+        _normalize_address(values["REMOTE_IP"]),
+        int(values["LOCAL_NODE"]),
+        int(values["REMOTE_NODE"]),
         int(values.get("PORT") or DEFAULT_PORT),
-    )  # fmt: skip
+    )
 
 
 def problems(error: Failure) -> list[str]:
@@ -68,7 +71,7 @@ def problems(error: Failure) -> list[str]:
     return list(problems) or [str(error)]
 
 
-def _fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
+def _parse_fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
@@ -80,7 +83,7 @@ def _fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
     found: dict[str, tuple[int, str]] = {}
     problems = []
     for number, line in enumerate(text.split("\n"), 1):
-        key, equals, value = (part.strip() for part in _uncommented(line).partition("="))
+        key, equals, value = (part.strip() for part in _strip_comment(line).partition("="))
         if not (key or equals):
             continue
         if not equals or key not in KNOWN:
@@ -95,7 +98,7 @@ def _fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
     return found, problems
 
 
-def _uncommented(line: str) -> str:
+def _strip_comment(line: str) -> str:
     for start, character in enumerate(line):
         if character == "#" and (start == 0 or line[start - 1].isspace()):
             return line[:start]
@@ -121,7 +124,7 @@ def _pair_problems(values: dict[str, str], where: dict[str, str], local_addresse
         problems.append(
             f"{where['REMOTE_NODE']}: REMOTE_NODE is {values['REMOTE_NODE']}, as LOCAL_NODE is: they have to differ"
         )
-    local, remote = _address(values["LOCAL_IP"]), _address(values["REMOTE_IP"])
+    local, remote = _normalize_address(values["LOCAL_IP"]), _normalize_address(values["REMOTE_IP"])
     if local == remote:
         problems.append(f"{where['REMOTE_IP']}: REMOTE_IP is {remote}, as LOCAL_IP is: they have to differ")
     if local_addresses is not None and local not in local_addresses:
@@ -136,5 +139,5 @@ def _pair_problems(values: dict[str, str], where: dict[str, str], local_addresse
     return problems
 
 
-def _address(text: str) -> str:
+def _normalize_address(text: str) -> str:
     return str(ipaddress.ip_address(text))

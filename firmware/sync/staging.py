@@ -75,7 +75,7 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
             target.mkdir(mode=0o700)
         else:
             data = proposal.contents.get(entry.digest)
-            _write(target, data if data is not None else Path(here[entry.digest]).read_bytes())
+            _write_new_file(target, data if data is not None else Path(here[entry.digest]).read_bytes())
     _set_owners_and_modes(stage, proposal.entries)
     found = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
     for path in manifest.compare(proposal.entries, found).paths:
@@ -92,7 +92,7 @@ def _require_swappable(stage: Stage) -> None:
             raise Refused(f"{place}: something is mounted there on the receiving node", f"umount {place}, there")
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write_new_file(path: Path, data: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)

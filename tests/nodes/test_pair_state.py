@@ -268,8 +268,8 @@ WARNED = """
 import asyncio
 from pathlib import Path
 from firmware.sync import peer_sshd, settings
-made = peer_sshd.sshd_configuration
-peer_sshd.sshd_configuration = lambda *given, **more: (made(*given, **more)[0] + "KeyRegenerationInterval 1\\n", made(*given, **more)[1])
+made = peer_sshd.sshd_config
+peer_sshd.sshd_config = lambda *given, **more: made(*given, **more) + "KeyRegenerationInterval 1\\n"
 async def main():
     sshd = await peer_sshd.start(settings.read(), [], Path("/run/warned"))
     while line := (await sshd.stderr.readline()).decode():

@@ -57,8 +57,7 @@ IRREGULAR = {
 }  # fmt: skip
 #: functions that still await a better name; nothing is added here
 NOT_YET = {
-    "_agreed", "_applied", "_audited", "_connected", "_considered", "_decided", "_delivered", "_ended", "_exchanged", "_failed",
-    "_kept", "_made", "_settled", "_uncommented", "changed", "connected", "ended", "padded", "staged", "verified",
+    "_made", "padded", "staged", "verified",
 }  # fmt: skip
 #: names that only look like participles, and why
 NO_PARTICIPLES = {

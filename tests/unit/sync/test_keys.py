@@ -34,7 +34,7 @@ def test_trusted_keys_are_read_by_stock_openssh(tmp_path: Path) -> None:
     for name in ("10.32.0.12", "[10.32.0.12]:30022", "node-2"):
         assert peer.host.blob in keygen("-F", name, "-f", str(tmp_path / keys.KNOWN_HOSTS))
     assert peer.user.fingerprint in keygen("-l", "-f", str(tmp_path / keys.AUTHORIZED))
-    assert keys.stored_peer_keys(SETTINGS, tmp_path) == (peer.host, peer.user)
+    assert keys.stored_peer_keys(SETTINGS, tmp_path) == keys.StoredKeys(peer.host, peer.user)
 
 
 def test_new_keys_replace_the_peers_and_leave_others(tmp_path: Path) -> None:
@@ -44,8 +44,11 @@ def test_new_keys_replace_the_peers_and_leave_others(tmp_path: Path) -> None:
     keys.store_peer_keys(SETTINGS, first, tmp_path)
     keys.store_peer_keys(Settings("10.32.0.11", "10.32.0.13", 1, 3), other, tmp_path)
     keys.store_peer_keys(SETTINGS, second, tmp_path)
-    assert keys.stored_peer_keys(SETTINGS, tmp_path) == (second.host, second.user)
-    assert keys.authorized_keys(tmp_path, 2) == [(other.user, "node-3"), (second.user, "node-2")]
+    assert keys.stored_peer_keys(SETTINGS, tmp_path) == keys.StoredKeys(second.host, second.user)
+    assert keys.authorized_keys(tmp_path, 2) == [
+        keys.AuthorizedKey(other.user, "node-3"),
+        keys.AuthorizedKey(second.user, "node-2"),
+    ]
     assert first.host.blob not in (tmp_path / keys.KNOWN_HOSTS).read_text()
 
 
@@ -98,4 +101,4 @@ def test_nonsense_from_the_peer(told: dict[str, object]) -> None:
 def test_options_before_a_key_in_csyncd_authorized(tmp_path: Path) -> None:
     pair = keys.generate(2, tmp_path)
     (tmp_path / keys.AUTHORIZED).write_text(f'# by hand\nno-pty,command="/bin/sh" {pair.user.line}\nrubbish\n')
-    assert keys.authorized_keys(tmp_path, 2) == [(pair.user, "node-2")]
+    assert keys.authorized_keys(tmp_path, 2) == [keys.AuthorizedKey(pair.user, "node-2")]
