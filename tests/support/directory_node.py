@@ -7,7 +7,8 @@ from pathlib import Path
 
 from firmware import manifest
 from firmware.manifest import Entry
-from firmware.store import restore, rules, snapshot
+from firmware.store import generations, repository, restore, rules, snapshot
+from firmware.store.generations import SaveResult
 from firmware.store.paths import Paths
 from firmware.store.restore import RestoreResult
 
@@ -82,3 +83,27 @@ def identity(path: Path) -> tuple[int, ...]:
     """What is another one once anybody wrote, replaced, or dressed a file; reading it does not count."""
     status = path.stat()
     return status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+
+
+def save(paths: Paths, message: str = "") -> SaveResult:
+    """Save what is below /etc."""
+    return generations.save(message, who="tester", paths=paths)
+
+
+def save_config(paths: Paths, text: str) -> int:
+    """Save with a config.rc that holds `text`; returns the number of the generation."""
+    write(paths.in_etc("/etc/config.rc"), f"service haproxy\n# {text}\n")
+    return save(paths, text).generation.number
+
+
+def read_config(paths: Paths) -> str:
+    """The text of config.rc as it is below /etc."""
+    return paths.in_etc("/etc/config.rc").read_text()
+
+
+def damage_generation(paths: Paths, number: int, at: int = 600) -> None:
+    """Flip a bit in the file of a generation."""
+    path = repository.path_of(paths.repository, number)
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
