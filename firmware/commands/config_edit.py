@@ -51,10 +51,12 @@ def show(argv: list[str], *, path: str = PATH) -> int:
         return _print(config_file.read_text(title, path=path))
     import json
 
+    from firmware.operations import config_blocks
+
     if title is not None:
-        parsed: object = config_file.parse_block(title, path=path).json()
+        parsed: object = config_blocks.parse_block(title, path=path).json()
     else:
-        parsed = [block.json() for block in config_file.parse_blocks(path=path)]
+        parsed = [block.json() for block in config_blocks.parse_blocks(path=path)]
     return _print(json.dumps(parsed, indent=2, ensure_ascii=False) + "\n")
 
 

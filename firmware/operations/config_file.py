@@ -3,52 +3,16 @@
 `config get` is called by scripts all the time, so what it does not need is imported where it is needed.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from firmware.errors import Failure, Invalid, Usage, system_hint
 from firmware.rc import document as rc
-from firmware.rc.block import Block, Line, switches_on
+from firmware.rc.block import Block, switches_on
 from firmware.rc.title import Title
 
 TYPE_CHECKING = False  # `typing` has it, too, but takes longer to load than all of our own modules here
 if TYPE_CHECKING:
     from firmware.rc.check import DeclaredDirective
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedLine:
-    """A directive of a block: the number of its line, its key, its values, and whether it says `no`."""
-
-    line: int
-    key: str
-    values: tuple[str, ...]
-    negated: bool
-
-    def json(self) -> dict[str, object]:
-        """One of the `directives` that `config show --json` prints."""
-        return {"line": self.line, "key": self.key, "values": list(self.values), "negated": self.negated}
-
-
-@dataclass(frozen=True, slots=True)
-class ParsedBlock:
-    """A block of config.rc: its service and instance, whether it says `service` or `no service`, its directives."""
-
-    service: str
-    instance: str
-    enabled: bool
-    line: int
-    directives: tuple[ParsedLine, ...]
-
-    def json(self) -> dict[str, object]:
-        """What `config show SERVICE --json` prints."""
-        return {
-            "service": self.service,
-            "instance": self.instance,
-            "enabled": self.enabled,
-            "line": self.line,
-            "directives": [one.json() for one in self.directives],
-        }
 
 
 def get_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH) -> list[tuple[str, ...]]:
@@ -111,7 +75,7 @@ def delete_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, 
     from firmware.rc import edit
 
     _, words = _split_no(words)
-    key, values = _split_key(title.service, words)
+    key, values = split_key(title.service, words)
     _edit(lambda old: edit.delete_directive(old, title, key, values), path, lock)
 
 
@@ -119,16 +83,6 @@ def read_text(title: Title | None = None, *, path: str = rc.PATH) -> str:
     """config.rc, or one block of it, to the byte."""
     document = rc.read(path)
     return document.text if title is None else document.require(title).text
-
-
-def parse_block(title: Title, *, path: str = rc.PATH) -> ParsedBlock:
-    """What the block of a service says; Failure if there is none."""
-    return _parsed_block(rc.read(path).require(title))
-
-
-def parse_blocks(*, path: str = rc.PATH) -> tuple[ParsedBlock, ...]:
-    """What config.rc says, in file order."""
-    return tuple(_parsed_block(block) for block in rc.read(path).blocks)
 
 
 def require_correct(path: str = rc.PATH) -> None:
@@ -140,16 +94,16 @@ def require_correct(path: str = rc.PATH) -> None:
         raise rc.invalid_document(path, problems)
 
 
-def _split_no(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
-    negated = words[0] == "no" and len(words) > 1
-    return negated, words[1:] if negated else words
-
-
-def _split_key(service: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+def split_key(service: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The key, as the service declares it, or else the first word, and the values after it."""
     declared = _find_declaration(service, words)
     count = len(declared.key.split()) if declared is not None else 1
     return " ".join(words[:count]), words[count:]
+
+
+def _split_no(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
+    negated = words[0] == "no" and len(words) > 1
+    return negated, words[1:] if negated else words
 
 
 def _find_declaration(name: str, words: tuple[str, ...]) -> "DeclaredDirective | None":
@@ -207,15 +161,3 @@ def _edit(change: Callable[[rc.Document], rc.Document], path: str, lock: str) ->
     except OSError as error:
         why = f"{path}: not edited: {error.filename or lock_path}: {error.strerror}"
         raise Failure(why, system_hint(error)) from None
-
-
-def _parsed_block(block: Block) -> ParsedBlock:
-    directives = tuple(_parsed_line(block.name, line) for line in block.directives)
-    return ParsedBlock(block.name, block.instance, block.enabled, block.lines[0].number, directives)
-
-
-def _parsed_line(service: str, line: Line) -> ParsedLine:
-    negated = line.words[0] == "no"
-    words: Sequence[str] = line.words[1:] if negated else line.words
-    key, values = _split_key(service, tuple(words))
-    return ParsedLine(line.number, key, values, negated)
