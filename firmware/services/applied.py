@@ -53,25 +53,23 @@ def context(service: Service, title: str, now: Document, *, top: Path = APPLIED)
     old = block(title, top=top)
     if old is None:
         return None
-    try:
-        then = document.parse_tolerant((top / title / "context").read_bytes().decode(), str(top / title / "context"))[0]
-    except FileNotFoundError:
+    if (top / title / "context").exists():
+        then = document.read_tolerant(top / title / "context")
+    else:
         then = edit.replace_block(now, Title(old.name, old.instance), old.text)
     return Context.of(service, old, then)
 
 
 def block(title: str, *, top: Path = APPLIED) -> Block | None:
     """The applied block; None if nothing is applied."""
-    try:
-        text = (top / title / "block").read_bytes().decode()
-    except FileNotFoundError:
+    if not (top / title / "block").exists():
         return None
-    blocks = document.parse(text, str(top / title / "block")).blocks
+    blocks = document.read_tolerant(top / title / "block").blocks
     return blocks[0] if blocks else None
 
 
 def entries(service: Service, title: str, *, top: Path = APPLIED) -> dict[str, Entry]:
-    """The applied entries by their final paths; their contents lie in `files_of(title)`."""
+    """The applied entries by their final paths; their contents lie in `files_directory(title)`."""
     return content.owned_entries(service, files_directory(title, top=top))
 
 
@@ -97,7 +95,7 @@ def take_snapshot(service: Service, context: Context, *, top: Path = APPLIED, ro
     source = root / service.owns.lstrip("/")
     if service.owns and source.is_dir():
         directories.copy(source, new / "files")
-    (new / "block").write_bytes(block.text.encode())
+    (new / "block").write_bytes(block.text.encode("utf-8", "surrogateescape"))
     digest = content.digest(block, content.owned_entries(service, new / "files"))
     (new / "digest").write_text(digest)
     if service.reads or service.generates:

@@ -16,7 +16,7 @@ from firmware.services import access, catalog, directories
 from firmware.services.definition import Context, Service
 
 
-def contents(service: Service, context: Context) -> Mapping[str, str]:
+def generated_files(service: Service, context: Context) -> Mapping[str, str]:
     """The files by their paths below `context.generated`; none for a service that generates none.
 
     Invalid if its block, or one that it reads, is; Refused if a path leads out of the directory.
@@ -43,29 +43,29 @@ def problems_read(context: Context) -> list[str]:
 def digests(service: Service, context: Context) -> list[str]:
     """A line for each file, or one that says why there are none."""
     try:
-        made = contents(service, context)
+        made = generated_files(service, context)
     except Failure as error:
         return [f"none: {error}"]
-    return [f"{name!r} {native.bytes_digest(made[name].encode())}" for name in sorted(made)]
+    return [f"{name!r} {native.bytes_digest(_encode_text(made[name]))}" for name in sorted(made)]
 
 
 def write(service: Service, context: Context) -> None:
     """Put the files in place, all in one step; those of an earlier context that are not among them go."""
     if service.generates is not None:
         new = context.generated.with_name(f".{context.title}.new")
-        _make_directory(service, new, contents(service, context))
+        _make_directory(service, new, generated_files(service, context))
         directories.put_in_place(new, context.generated)
 
 
 @contextmanager
-def staged(service: Service, context: Context) -> Iterator[Path | None]:
+def staged_files(service: Service, context: Context) -> Iterator[Path | None]:
     """A directory with the files of a context that is only to be checked; None for a service that generates none."""
     if service.generates is None:
         yield None
         return
     new = context.generated.with_name(f".{context.title}.check")
     try:
-        _make_directory(service, new, contents(service, context))
+        _make_directory(service, new, generated_files(service, context))
         yield new
     finally:
         directories.remove(new)
@@ -86,7 +86,12 @@ def _make_directory(service: Service, directory: Path, made: Mapping[str, str]) 
         for parent in reversed(path.relative_to(directory).parents[:-1]):
             if not (directory / parent).exists():
                 _make_readable(directory / parent, group)
-        files.write(path, text.encode(), mode=0o640, owner=(0, group))
+        files.write(path, _encode_text(text), mode=0o640, owner=(0, group))
+
+
+def _encode_text(text: str) -> bytes:
+    """Bytes of config.rc that are no UTF-8, as in comments of old files, stay what they are."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _make_readable(directory: Path, group: int) -> None:

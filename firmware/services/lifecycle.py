@@ -122,7 +122,7 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
     setup.prepare_daemon(service, context)
     if staged is None:
         access.grant_read_access(service)
-    with generated.staged(service, context) as made:
+    with generated.staged_files(service, context) as made:
         laid = {Path(service.owns): staged, context.generated: made}
         laid_out = {target: source for target, source in laid.items() if source}
         return checker.run_checker(service, service.check(context), laid_out) if service.check else Outcome(0, "")

@@ -60,7 +60,7 @@ def command_as_account(account: Account, argv: Argv, *, capabilities: bool = Tru
         return ["setpriv", "--pdeathsig", signal, "--", *argv]
     kept = ",".join(["-all", *(f"+{name}" for name in account.capabilities if capabilities)])
     return [
-        "setpriv", f"--reuid={account.user}", f"--regid={_group(account)}", "--clear-groups", "--no-new-privs",
+        "setpriv", f"--reuid={account.user}", f"--regid={_group_id(account)}", "--clear-groups", "--no-new-privs",
         f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}", "--pdeathsig", signal, "--", *argv,
     ]  # fmt: skip
 
@@ -121,5 +121,5 @@ def _affinity_command(cpus: str) -> Argv:
     return ["taskset", cpus] if cpus.startswith("0x") else ["taskset", "-c", cpus]
 
 
-def _group(account: Account) -> str:
+def _group_id(account: Account) -> str:
     return str(access.account_ids(account)[1])

@@ -11,6 +11,8 @@ from firmware.errors import Failure
 from firmware.services.definition import Argv, Context, Service
 
 SETUP = Path("/run/firmware/setup")
+#: of the record
+FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,19 @@ def set_up_titles(*, top: Path = SETUP) -> list[str]:
 
 
 def read_record(title: str, *, top: Path = SETUP) -> SetupRecord | None:
-    """What was set up for a service; None if nothing was."""
-    import json
+    """What was set up for a service; None if nothing was. Damaged if the record is not what was written."""
+    from firmware import records
 
     path = top / f"{title}.json"
     try:
-        kept = json.loads(path.read_bytes())
-        return SetupRecord(path.stat().st_mtime, kept["words"], kept["undo"])
+        data, since = path.read_bytes(), path.stat().st_mtime
     except FileNotFoundError:
         return None
+    hint = f"undo by hand what service {title} has set up, then: rm {path}"
+    body = records.load(data, FORMAT, str(path), hint=hint)
+    with records.interpreting(str(path), hint):
+        undo = [list(map(str, argv)) for argv in records.typed_value(body, "undo", list)]
+        return SetupRecord(since, records.typed_value(body, "words", str), undo)
 
 
 def prepare_daemon(service: Service, context: Context) -> None:
@@ -80,12 +86,10 @@ def tear_down(title: str, *, top: Path = SETUP) -> None:
 
 
 def _write_record(title: str, top: Path, words: str, undo: list[Argv]) -> None:
-    import json
-
-    from firmware import files
+    from firmware import files, records
 
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write(top / f"{title}.json", json.dumps({"words": words, "undo": undo}).encode(), mode=0o600)
+    files.write(top / f"{title}.json", records.dump({"words": words, "undo": undo}, FORMAT), mode=0o600)
 
 
 def _run_all(commands: Sequence[Argv]) -> str:

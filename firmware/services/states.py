@@ -7,6 +7,8 @@ believed only if the process that has it started then: whoever got it later is n
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.errors import Damaged, NewerFormat
+
 SCAN = Path("/run/firmware/scan")
 
 #: the field of /proc/PID/stat that says when a process started, counted after the name in parentheses
@@ -84,7 +86,10 @@ def _with_details(title: str, directory: Path, found: ServiceState) -> ServiceSt
 def _setup_state(title: str) -> ServiceState:
     from firmware.services import setup
 
-    found = setup.read_record(title)
+    try:
+        found = setup.read_record(title)
+    except (Damaged, NewerFormat) as error:
+        return ServiceState("failed", last_words=str(error))
     if found is None:
         return ServiceState("stopped")
     return ServiceState("failed" if found.words else "running", since=found.since, last_words=found.words)

@@ -40,7 +40,7 @@ def setup(context: Context) -> list[Argv]:
     block, name = context.block, context.block.instance
     if not name:
         return [*modules(block), *settings(block)]
-    commands = [*modules(block), *_made(name), *_link(block)]
+    commands = [*modules(block), *_vlan_commands(name), *_link_commands(block)]
     commands += [["ip", "address", "replace", address, "dev", name] for _, address in _addresses(block)]
     commands += [["ip", *family, "route", "replace", *words, "dev", name] for family, words in _routes(block)]
     for family, words in _rules(block):  # the kernel takes a rule twice
@@ -57,10 +57,10 @@ def teardown(context: Context) -> list[Argv]:
     commands += [["ip", *family, "rule", "del", *words] for family, words in _rules(block)]
     commands += [["ip", *family, "route", "del", *words, "dev", name] for family, words in _routes(block)]
     commands += [["ip", "address", "del", address, "dev", name] for _, address in _addresses(block)]
-    return [*commands, *([["ip", "link", "del", name]] if _made(name) else [])]
+    return [*commands, *([["ip", "link", "del", name]] if _vlan_commands(name) else [])]
 
 
-def _made(name: str) -> list[Argv]:
+def _vlan_commands(name: str) -> list[Argv]:
     """A VLAN is made on its interface: eth0.100 is number 100 on eth0."""
     parent, _, number = name.rpartition(".")
     if not parent or not number.isdigit():
@@ -68,7 +68,7 @@ def _made(name: str) -> list[Argv]:
     return [["ip", "link", "add", "link", parent, "name", name, "type", "vlan", "id", number]]
 
 
-def _link(block: Block) -> list[Argv]:
+def _link_commands(block: Block) -> list[Argv]:
     command = ["ip", "link", "set", "dev", block.instance]
     options = [(key, block.value(key)) for key in ("mtu",) if block.value(key)]
     if lladdr := block.value("lladdr"):

@@ -205,3 +205,15 @@ def test_declared_services_read_services_that_there_are() -> None:
             other = catalog.find(name)
             assert other is not None, service.name
             assert not key or any(one.key.split()[0] == key for one in other.directives), service.name
+
+
+def test_bytes_that_are_no_utf8_stay_what_they_are(top: Path, tmp_path: Path) -> None:
+    text = b"service made\n    word one # gr\xfcn\n".decode("utf-8", "surrogateescape")
+    config = document.parse_tolerant(text)[0]
+    seen = replace(Context.of(MADE, config.blocks[0], config), generated=tmp_path / "generated/made")
+    applied.mark_applied(MADE, seen, top=top, root=top.parent)
+    back = applied.context(MADE, "made", config, top=top)
+    assert back is not None and back.block.text == back.document.text == text
+    latin = replace(MADE, generates=lambda context: {"whole": context.document.text})
+    generated.write(latin, seen)
+    assert (seen.generated / "whole").read_bytes() == b"service made\n    word one # gr\xfcn\n"
