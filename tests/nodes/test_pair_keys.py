@@ -1,6 +1,7 @@
 """Trust between two nodes: nothing is stored before a person, or the right code, has confirmed it."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import story
@@ -10,14 +11,31 @@ from story import Stage
 STORED = ("/etc/csyncd/ssh_known_hosts", "/etc/csyncd/csyncd_authorized")
 
 
-@pytest.fixture
-def stage(fresh_lab: Lab) -> Stage:
+#: whatever a test has changed of keys, csyncd and web UI
+PUT_BACK = f"""
+service csyncd stop
+rm -f {" ".join(STORED)}
+cmp -s /run/config.rc /etc/config.rc && service wui status >/run/wui || {{ cp /run/config.rc /etc/config.rc; service wui restart; }}
+"""
+
+
+@pytest.fixture(scope="module")
+def keyed(module_lab: Lab) -> Stage:
     """Two nodes with csyncd.cfg and keys, csyncd stopped."""
-    made = Stage(fresh_lab, tell=lambda text: None)
+    made = Stage(module_lab, tell=lambda text: None)
     for node in (1, 2):
         story.enable(made, node)
         made.on(node, "csync", "genkey")
+        made.on(node, "cp", "/etc/config.rc", "/run/config.rc")
     return made
+
+
+@pytest.fixture
+def stage(keyed: Stage) -> Iterator[Stage]:
+    """Such nodes, which know no keys of each other."""
+    yield keyed
+    for node in (1, 2):
+        keyed.on(node, "sh", "-ec", PUT_BACK)
 
 
 def getkey(stage: Stage, *words: str, typed: str = "") -> tuple[int, str]:
