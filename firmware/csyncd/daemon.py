@@ -47,11 +47,11 @@ WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/save
 def main(argv: list[str]) -> int:
     """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left."""
     try:
-        found = settings.read(local_addresses=addresses.local_addresses())
+        own_settings = settings.read(local_addresses=addresses.local_addresses())
         for line in recover():
             log.line(f"csyncd: {line}")
         if not argv:
-            asyncio.run(_run(found))
+            asyncio.run(_run(own_settings))
     except Failure as error:
         log.line(report("csyncd", error))
         return error.status
@@ -61,9 +61,9 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-async def _run(found: Settings) -> None:
+async def _run(own_settings: Settings) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    pair = Pair(found)
+    pair = Pair(own_settings)
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)

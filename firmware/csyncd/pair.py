@@ -62,9 +62,9 @@ class Pair:
             except Failure as error:
                 log.line(f"csyncd: the peer could not be told of a change: {error}")
 
-    async def receive_state(self, told: dict[str, Any], node: int) -> NodeState:
+    async def receive_state(self, message: dict[str, Any], node: int) -> NodeState:
         """A node told its state; the answer is ours. What another than our peer says of itself changes nothing here."""
-        theirs, ours = node_state.parse(told), await self.local_state()
+        theirs, ours = node_state.parse(message), await self.local_state()
         if node == self.settings.remote_node:
             self._note_states(ours, theirs)
             self.link.reconnect_now()

@@ -181,20 +181,20 @@ def _finish(stage: Stage, committed: Transaction) -> Answer:
 
 def _find_conflict(proposal: Proposal, old: Content, remote: RemotePeer) -> str:
     """Why the proposal may not overwrite what is here; "" if it may."""
-    title, known = proposal.title, ancestor.find(remote.node, proposal.title)
+    title, last_syncs = proposal.title, ancestor.load(remote.node)
     # What the pusher had in common with us last it has seen, even if we were interrupted before we noted that.
     if old.digest in (compare.proposed_digest(proposal), proposal.base):
         return ""
     if proposal.expect:
         again = old.digest != proposal.expect
         return f"service {title} was changed again on the receiving node since it was shown" if again else ""
-    if known is not None:
+    if known := last_syncs.by_title.get(title):
         changed = old.digest != known.digest
         last = f"its last sync with {remote.name}"
         return f"service {title} was changed on the receiving node since {last}" if changed else ""
     if old.digest == _factory_content(proposal).digest:
         return ""
-    if problem := ancestor.problem():
+    if problem := last_syncs.problem:
         return (
             f"service {title}: what its last sync with {remote.name} left is not known on the receiving node: {problem}"
         )

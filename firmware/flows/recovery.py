@@ -37,12 +37,12 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
         with hold(service_lock(title)), hold(SWAP):
             stage = staging.stage_for(service, title)
             try:
-                found = transaction.read(stage.journal)
+                pending = transaction.read(stage.journal)
             except Failure as error:
                 lines.append(f"service {title}: a push of it is open, and left alone: {error} ({error.hint})")
                 continue
-            if found is not None:
-                lines += recover_transaction(stage, found, booting=booting)
+            if pending is not None:
+                lines += recover_transaction(stage, pending, booting=booting)
     return lines
 
 
@@ -56,23 +56,25 @@ def recoverable_titles() -> list[str]:
     ]
 
 
-def recover_transaction(stage: Stage, found: Transaction, *, booting: bool = False) -> list[str]:
+def recover_transaction(stage: Stage, pending: Transaction, *, booting: bool = False) -> list[str]:
     """Complete it, roll it back or let it wait, as its phase says; returns what was done."""
-    if found.phase == "done":
-        complete(stage, found)
-        return [f"service {found.title}: an interrupted push was completed"]
-    if found.phase == "waiting" and found.seconds_left and not booting:
-        hold_for_confirmation(stage, found)
+    if pending.phase == "done":
+        complete(stage, pending)
+        return [f"service {pending.title}: an interrupted push was completed"]
+    if pending.phase == "waiting" and pending.seconds_left and not booting:
+        hold_for_confirmation(stage, pending)
         return []
-    if found.phase == "waiting":
-        event, why = "revert", f"a push was not confirmed within {found.confirm} s, and the old state is back"
+    if pending.phase == "waiting":
+        event, why = "revert", f"a push was not confirmed within {pending.confirm} s, and the old state is back"
     else:
         event, why = "recover", "an interrupted push was undone"
-    kept_edits = _keep_edits(stage, found)
-    message = why + roll_back(stage, found) + kept_edits
-    audit.note(event, who=audit.THIS_NODE, result="rolled-back", service=found.title, message=message, push=found.push)
+    kept_edits = _keep_edits(stage, pending)
+    message = why + roll_back(stage, pending) + kept_edits
+    audit.note(
+        event, who=audit.THIS_NODE, result="rolled-back", service=pending.title, message=message, push=pending.push
+    )
     close_rolled_back(stage)
-    return [f"service {found.title}: {message}"]
+    return [f"service {pending.title}: {message}"]
 
 
 def roll_back(stage: Stage, old: Transaction) -> str:
@@ -90,9 +92,9 @@ def roll_back(stage: Stage, old: Transaction) -> str:
     return f", but loading it again failed, too: {reloaded.output}" if reloaded.status else ""
 
 
-def hold_for_confirmation(stage: Stage, found: Transaction) -> None:
+def hold_for_confirmation(stage: Stage, pending: Transaction) -> None:
     """The service has loaded what was pushed; keep what brings the old state back."""
-    if applied.digest(stage.title) == found.applied:
+    if applied.digest(stage.title) == pending.applied:
         applied.set_aside(stage.title)
     applied.promote_snapshot(stage.title)
     fault_point("receive.kept")
@@ -144,20 +146,20 @@ def _reload_applied(stage: Stage) -> Outcome:
         return lifecycle.load_from_disk(stage.service, context)
 
 
-def _keep_edits(stage: Stage, found: Transaction) -> str:
+def _keep_edits(stage: Stage, pending: Transaction) -> str:
     """Whoever edited what waited to be confirmed finds it again; returns where. It is no reason to leave it there longer."""
-    if found.phase != "waiting":
+    if pending.phase != "waiting":
         return ""
     try:
         now = staging.current_content(stage)
-        if now.digest == found.report["state"]:
+        if now.digest == pending.report["state"]:
             return ""
-        place = KEPT_EDITS / stage.title / f"{found.push[:8]}"
-        directories.remove(place)
-        place.mkdir(mode=0o700, parents=True)
-        (place / "block").write_text(now.block)
+        directory = KEPT_EDITS / stage.title / f"{pending.push[:8]}"
+        directories.remove(directory)
+        directory.mkdir(mode=0o700, parents=True)
+        (directory / "block").write_text(now.block)
         if stage.service.owns and stage.owned.is_dir():
-            directories.copy(stage.owned, place / "files")
+            directories.copy(stage.owned, directory / "files")
     except (Failure, OSError) as error:
         return f"; what was edited here meanwhile could not be kept: {error}"
-    return f"; what was edited here meanwhile is in {place}"
+    return f"; what was edited here meanwhile is in {directory}"

@@ -50,7 +50,7 @@ def _items() -> Iterator[Item]:
         )
         return
     yield Item("csyncd.cfg is complete and correct", True)
-    yield from _record_items()
+    yield from _record_items(found)
     yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     yield from _key_items(found)
     report = cache(partial(ask_csyncd, "status", {}))
@@ -61,9 +61,9 @@ def _items() -> Iterator[Item]:
         )
 
 
-def _record_items() -> Iterator[Item]:
+def _record_items(found: Settings) -> Iterator[Item]:
     """What this node keeps of its syncs; said only where it cannot be read."""
-    if problem := ancestor.problem():
+    if problem := ancestor.load(found.remote_node).problem:
         yield Item("it is known what both nodes had last", False, str(problem), problem.hint)
     for error in transaction.problems().values():
         yield Item("no open push is unreadable", False, str(error), error.hint)

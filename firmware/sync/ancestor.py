@@ -29,22 +29,26 @@ class Ancestor:
     pushed_by: int
 
 
-def find(peer: int, title: str, path: Path = FILE) -> Ancestor | None:
-    """The ancestor that this node shares with that peer, or None if there was no sync. Where the file cannot be read, every
-    service counts as never synced: a push is then refused rather than something overwritten. `problem` says so."""
-    try:
-        return _read(path).get(str(peer), {}).get(title)
-    except Failure:
-        return None
+@dataclass(frozen=True, slots=True)
+class Ancestors:
+    """The ancestors that this node shares with one peer, by title; and why the file cannot be read, None if it can."""
+
+    by_title: Mapping[str, Ancestor]
+    problem: Failure | None = None
 
 
-def problem(path: Path = FILE) -> Failure | None:
-    """Why the file cannot be read, None if it can."""
+def load(peer: int, path: Path = FILE) -> Ancestors:
+    """All of that peer. Where the file cannot be read, every service counts as never synced: a push is then refused rather
+    than something overwritten."""
     try:
-        _read(path)
+        return Ancestors(_read(path).get(str(peer), {}))
     except Failure as error:
-        return error
-    return None
+        return Ancestors({}, error)
+
+
+def find(peer: int, title: str, path: Path = FILE) -> Ancestor | None:
+    """The ancestor of a service that this node shares with that peer; None if there was no sync, or if that is not known."""
+    return load(peer, path).by_title.get(title)
 
 
 def record(

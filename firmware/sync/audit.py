@@ -54,12 +54,12 @@ class Trail:
 THIS_NODE = Who("this node")
 
 
-def note(event: str, *, who: Who, result: str, place: Path = DIRECTORY, **details: Any) -> None:
+def note(event: str, *, who: Who, result: str, directory: Path = DIRECTORY, **details: Any) -> None:
     """Add a line: what happened, who did it, how it ended, and what else is worth knowing."""
     when = {"time": round(time.time(), 6), "event": event, "who": who.account, "from": who.origin, "key": who.key}
     entry = {**when, "result": result, **{key: _shorten(value) for key, value in details.items()}}
     line = records.dump(entry, FORMAT)
-    path = place / f"{UNCHANGED if result in UNCHANGING_RESULTS else DONE}.log"
+    path = directory / f"{UNCHANGED if result in UNCHANGING_RESULTS else DONE}.log"
     try:
         _append(line + b"\n", path)
     except OSError as error:
@@ -82,11 +82,11 @@ def _append(line: bytes, path: Path) -> None:
         path.replace(f"{path}.1")
 
 
-def read(place: Path = DIRECTORY) -> Trail:
+def read(directory: Path = DIRECTORY) -> Trail:
     """The whole trail. It only tells of what was done: what cannot be read is left out, and said in `problems`."""
     problems: list[str] = []
     # Each part in its own order, whatever was done to the clock.
-    parts = ([*_read_part(place / name, problems)] for name in (DONE, UNCHANGED))
+    parts = ([*_read_part(directory / name, problems)] for name in (DONE, UNCHANGED))
     return Trail(tuple(merge(*parts, key=lambda entry: float(entry["time"]))), tuple(problems))
 
 

@@ -25,19 +25,19 @@ def proposed_digest(proposal: Proposal) -> str:
 def missing_contents(proposal: Proposal, now: Content) -> list[str]:
     """The digests of files that neither came with the proposal nor are here already. Refused if what is here already has
     another size than the proposal says, by which it was found to be not too large."""
-    here = {entry.digest: entry.size for entry in now.entries.values() if entry.kind == "file"}
+    sizes = {entry.digest: entry.size for entry in now.entries.values() if entry.kind == "file"}
     wanted = {entry.digest: entry for entry in proposal.entries.values() if entry.kind == "file"}
-    for proposed_digest, entry in wanted.items():
-        if here.get(proposed_digest, entry.size) != entry.size:
-            raise Refused(f"{entry.path}: {entry.size} bytes: a file with this digest has {here[proposed_digest]}")
-    return sorted(wanted.keys() - here.keys() - proposal.contents.keys())
+    for digest, entry in wanted.items():
+        if sizes.get(digest, entry.size) != entry.size:
+            raise Refused(f"{entry.path}: {entry.size} bytes: a file with this digest has {sizes[digest]}")
+    return sorted(wanted.keys() - sizes.keys() - proposal.contents.keys())
 
 
 def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, Any]]:
     """What the proposal would change here: path, change, before, after, and with `diff` the difference as text, where it
     may be shown."""
     differences = _Differences(proposal, now) if diff else None
-    found: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     differing = manifest.compare(now.entries, proposal.entries)
     kinds = (("added", differing.added), ("changed", differing.changed), ("removed", differing.removed))
     for change, paths in kinds:
@@ -45,20 +45,20 @@ def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, A
             old, new = now.entries.get(path), proposal.entries.get(path)
             shape = {"before": _entry_json(old), "after": _entry_json(new)}
             text = differences.between(old, new) if differences else None
-            found.append({"path": path, "change": change, **shape, "diff": text})
-    found.sort(key=lambda item: str(item["path"]))
+            listed.append({"path": path, "change": change, **shape, "diff": text})
+    listed.sort(key=lambda item: str(item["path"]))
     if now.statements != proposal.block.statements:
-        found.insert(0, _block_change(proposal, now, diff))
-    return found
+        listed.insert(0, _block_change(proposal, now, diff))
+    return listed
 
 
 def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any]:
     from firmware.store.textdiff import unified_diff
 
     old, new = now.block.encode(), proposal.block.text.encode()
-    here = manifest.entry_at(Path(CONFIG))
+    config = manifest.entry_at(Path(CONFIG))
     before, after = (
-        _entry_json(replace(here, digest=native.bytes_digest(text), size=len(text))) if here and text else None
+        _entry_json(replace(config, digest=native.bytes_digest(text), size=len(text))) if config and text else None
         for text in (old, new)
     )
     return {

@@ -90,8 +90,8 @@ def is_same_code(one: str, other: str) -> bool:
 
 
 def _normalize_code(code: str) -> str:
-    kept = "".join(letter for letter in code.upper() if letter.isalnum())
-    return kept.replace("O", "0").replace("I", "1").replace("L", "1")
+    letters = "".join(letter for letter in code.upper() if letter.isalnum())
+    return letters.replace("O", "0").replace("I", "1").replace("L", "1")
 
 
 def generate(node: int, directory: Path = DIRECTORY) -> PublicKeys:
@@ -133,14 +133,14 @@ def parse_public_keys(content: Mapping[str, Any], node: int) -> PublicKeys:
 
 def parse_key(line: str) -> Key:
     """The key of a line `TYPE BLOB [COMMENT]`; Failure unless it is a sound ed25519 key."""
-    words = line.split()
+    fields = line.split()
     try:
-        blob = base64.b64decode(words[1], validate=True)
+        blob = base64.b64decode(fields[1], validate=True)
     except (IndexError, binascii.Error):
         blob = b""
-    if not blob or words[0] != TYPE or len(blob) != 51 or blob[4:15] != TYPE.encode():
+    if not blob or fields[0] != TYPE or len(blob) != 51 or blob[4:15] != TYPE.encode():
         raise Failure(f"{line[:60]!r}: not an ed25519 public key")
-    return Key(TYPE, words[1])
+    return Key(TYPE, fields[1])
 
 
 def _read_public_key(path: Path) -> Key:
@@ -160,17 +160,19 @@ def stored_peer_keys(settings: Settings, directory: Path = DIRECTORY) -> StoredK
 
 def authorized_keys(directory: Path, only_peer: int) -> list[AuthorizedKey]:
     """The keys of csyncd_authorized that belong to a node; a single key without a name is `only_peer`'s."""
-    found = []
+    authorized = []
     for line in _read_lines(directory / AUTHORIZED):
-        words = line.split()
-        start = words.index(TYPE) if TYPE in words else len(words)
+        fields = line.split()
+        start = fields.index(TYPE) if TYPE in fields else len(fields)
         try:
-            found.append(AuthorizedKey(parse_key(" ".join(words[start:])), "".join(words[start + 2 : start + 3])))
+            authorized.append(
+                AuthorizedKey(parse_key(" ".join(fields[start:])), "".join(fields[start + 2 : start + 3]))
+            )
         except Failure:
             continue
-    if len(found) == 1 and not found[0].node.startswith("node-"):
-        return [AuthorizedKey(found[0].key, node_name(only_peer))]
-    return [one for one in found if one.node.removeprefix("node-").isdigit()]
+    if len(authorized) == 1 and not authorized[0].node.startswith("node-"):
+        return [AuthorizedKey(authorized[0].key, node_name(only_peer))]
+    return [one for one in authorized if one.node.removeprefix("node-").isdigit()]
 
 
 def store_peer_keys(settings: Settings, peer: PublicKeys, directory: Path = DIRECTORY) -> None:
@@ -186,14 +188,14 @@ def store_peer_keys(settings: Settings, peer: PublicKeys, directory: Path = DIRE
 
 def _known_hosts(directory: Path) -> dict[str, Key]:
     """The host keys that are stored here, by each name of a host."""
-    found = {}
+    hosts = {}
     for line in _read_lines(directory / KNOWN_HOSTS):
         names, _, key = line.partition(" ")
         try:
-            found.update(dict.fromkeys(names.split(","), parse_key(key)))
+            hosts.update(dict.fromkeys(names.split(","), parse_key(key)))
         except Failure:
             continue
-    return found
+    return hosts
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -119,10 +119,10 @@ class Link:
             client = self._clients[lane] = await self._open_client()
         answer = await client.request("POST", path, content, timeout=timeout)
         if answer.status != 200:
-            status, said = answer.content.get("exit"), answer.content.get("error", answer.status)
+            status, message = answer.content.get("exit"), answer.content.get("error", answer.status)
             raise from_status(
                 status if isinstance(status, int) else 1,
-                f"{self._settings.peer}: {shorten(str(said))}",
+                f"{self._settings.peer}: {shorten(str(message))}",
                 shorten(str(answer.content.get("hint", ""))),
             )
         return dict(answer.content)
@@ -175,9 +175,9 @@ class Link:
         self._ssh = ssh = await run.start_helper(
             ["ssh", "-N", "-F", str(self._directory / "ssh_config"), self._settings.peer]
         )
-        words: list[str] = []
+        output: list[str] = []
         why = ""
-        hearing = asyncio.create_task(self._collect_output(ssh, words))
+        collecting = asyncio.create_task(self._collect_output(ssh, output))
         try:
             await self._wait_for_forwarding(ssh)
             if ssh.returncode is None:
@@ -190,9 +190,9 @@ class Link:
         finally:
             self.close()
             await ssh.wait()
-            await hearing
-        trouble = explain_ssh_output(words, self._settings)
-        self.mark_down(trouble.text or why or "ssh ended without a word", trouble.remedy)
+            await collecting
+        problem = explain_ssh_output(output, self._settings)
+        self.mark_down(problem.text or why or "ssh ended without a word", problem.remedy)
 
     async def _wait_for_forwarding(self, ssh: asyncio.subprocess.Process) -> None:
         # ssh makes the local socket once it has been let in; there is nothing else to wait on.
@@ -203,10 +203,10 @@ class Link:
         except TimeoutError:
             raise Failure(f"{self._settings.peer} answers, but lets nobody in within {CONNECT_TIME:g} s") from None
 
-    async def _collect_output(self, ssh: asyncio.subprocess.Process, words: list[str]) -> None:
+    async def _collect_output(self, ssh: asyncio.subprocess.Process, output: list[str]) -> None:
         async for line in run.read_lines(ssh.stderr):
-            words.append(line)
-            del words[:-30]
-            if "open failed" in words[-1]:
+            output.append(line)
+            del output[:-30]
+            if "open failed" in output[-1]:
                 # A channel that the peer refuses is as good as no link: begin anew, until it is let in again.
                 self.close()

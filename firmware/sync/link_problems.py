@@ -42,20 +42,20 @@ class LinkProblem:
     remedy: str = ""
 
 
-def explain_ssh_output(words: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> LinkProblem:
+def explain_ssh_output(lines: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> LinkProblem:
     """What the lines that ssh wrote mean."""
-    said = "; ".join(line for line in words if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
+    message = "; ".join(line for line in lines if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
     peer = f"node {settings.remote_node}"
-    if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in words):
-        old, new = keys.stored_peer_keys(settings, directory).host, re.search(r"SHA256:[A-Za-z0-9+/]+", said)
-        shown = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
+    if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in lines):
+        old, new = keys.stored_peer_keys(settings, directory).host, re.search(r"SHA256:[A-Za-z0-9+/]+", message)
+        fingerprints = f"it is {new[0] if new else 'another'}, stored here is {old.fingerprint if old else 'none'}"
         return LinkProblem(
-            f"{peer}'s host key has changed: {shown} (ssh: {words[-1]})", "csync getkey, and compare the code"
+            f"{peer}'s host key has changed: {fingerprints} (ssh: {lines[-1]})", "csync getkey, and compare the code"
         )
     for mark, meaning, remedy in CASES:
-        if mark in said:
-            return LinkProblem(f"{meaning.replace('PEER', peer)} (ssh: {said})", remedy.replace("PEER", peer))
-    return LinkProblem(said)
+        if mark in message:
+            return LinkProblem(f"{meaning.replace('PEER', peer)} (ssh: {message})", remedy.replace("PEER", peer))
+    return LinkProblem(message)
 
 
 def missing_keys(settings: Settings) -> LinkProblem:

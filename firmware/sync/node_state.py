@@ -66,9 +66,9 @@ class NodeState:
 
     def json(self) -> dict[str, Any]:
         """As it travels, to a node of any version."""
-        told = asdict(self)
-        del told["versions"]
-        return told | {
+        message = asdict(self)
+        del message["versions"]
+        return message | {
             "version": self.versions.firmware, "protocols": list(self.versions.spoken),
             "confirm_pending": self.waiting is not None, "unsaved": self.unsaved[:MAX_LISTED],
         }  # fmt: skip
@@ -106,8 +106,8 @@ def _readable_document(config: Path) -> tuple[Document, str]:
 
 
 def _waiting_push() -> WaitingPush | None:
-    found = transaction.find_waiting()
-    return WaitingPush(found.title, found.push, found.peer, round(found.seconds_left)) if found else None
+    waiting = transaction.find_waiting()
+    return WaitingPush(waiting.title, waiting.push, waiting.peer, round(waiting.seconds_left)) if waiting else None
 
 
 def _unreadable_transaction() -> str:
@@ -132,40 +132,40 @@ def saved_digest(title: str) -> str:
     return content.digest(block, kept)
 
 
-def parse(told: Mapping[str, Any]) -> NodeState:
+def parse(message: Mapping[str, Any]) -> NodeState:
     """A peer's state from the wire; Failure unless it is well-formed. Of longer lists the first MAX_LISTED are taken."""
     try:
         services = {
             _parse_title(title): ServiceDigests(*(_parse_word(item[key]) for key in ("files", "applied", "saved")))
-            for title, item in list(told["services"].items())[:MAX_LISTED]
+            for title, item in list(message["services"].items())[:MAX_LISTED]
         }
-        low, high = (_parse_number(number) for number in told["protocols"])
-        unapplied, down = (_parse_list(told[key], _parse_title) for key in ("unapplied", "down"))
+        low, high = (_parse_number(number) for number in message["protocols"])
+        unapplied, down = (_parse_list(message[key], _parse_title) for key in ("unapplied", "down"))
         return NodeState(
-            _parse_number(told["node"]),
-            _parse_word(told["address"]),
-            _parse_number(told["remote_node"]),
-            _parse_word(told["remote_address"]),
-            Versions(_parse_word(told["version"]), (low, high)),
-            _parse_list(told["unsaved"], _parse_path),
+            _parse_number(message["node"]),
+            _parse_word(message["address"]),
+            _parse_number(message["remote_node"]),
+            _parse_word(message["remote_address"]),
+            Versions(_parse_word(message["version"]), (low, high)),
+            _parse_list(message["unsaved"], _parse_path),
             unapplied,
             down,
-            _parse_waiting_push(told.get("waiting")),
+            _parse_waiting_push(message.get("waiting")),
             services,
-            _parse_text(told.get("wrong", "")),
+            _parse_text(message.get("wrong", "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
 
 
-def _parse_waiting_push(told: Any) -> WaitingPush | None:
-    if told is None:  # nothing waits, or the peer's version knows no such thing
+def _parse_waiting_push(message: Any) -> WaitingPush | None:
+    if message is None:  # nothing waits, or the peer's version knows no such thing
         return None
     return WaitingPush(
-        _parse_title(told["service"]),
-        _parse_word(told["push"]),
-        _parse_number(told["node"]),
-        _parse_number(told["left"]),
+        _parse_title(message["service"]),
+        _parse_word(message["push"]),
+        _parse_number(message["node"]),
+        _parse_number(message["left"]),
     )
 
 

@@ -17,26 +17,26 @@ class PairState:
 
 def mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
     """Why these two cannot sync: identities that do not mirror each other, versions that do not fit."""
-    found = []
+    reasons = []
     if theirs.node != ours.remote_node:
-        found.append(
+        reasons.append(
             f"identities are mixed up: the peer calls itself node {theirs.node}, REMOTE_NODE here is {ours.remote_node}"
         )
     if theirs.remote_node != ours.node:
-        found.append(
+        reasons.append(
             f"identities are mixed up: the peer's REMOTE_NODE is {theirs.remote_node}, this is node {ours.node}"
         )
     if theirs.address != ours.remote_address:
-        found.append(
+        reasons.append(
             f"identities are mixed up: the peer's LOCAL_IP is {theirs.address}, REMOTE_IP here is {ours.remote_address}"
         )
     if theirs.remote_address != ours.address:
-        found.append(
+        reasons.append(
             f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
         )
     if wrong := versions.version_mismatch(ours.versions, theirs.versions):
-        found.append(wrong)
-    return found
+        reasons.append(wrong)
+    return reasons
 
 
 def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -> PairState:
@@ -68,7 +68,7 @@ def _waiting_reason(node: int, waiting: WaitingPush) -> str:
     )
 
 
-def _list_briefly(words: tuple[str, ...], most: int = 6) -> str:
+def _list_briefly(names: tuple[str, ...], most: int = 6) -> str:
     """All of them, or how many there are and the first few."""
-    first = ", ".join(shorten(quote_path(word), 200) for word in words[:most])
-    return first if len(words) <= most else f"{len(words)}, such as {first}"
+    first = ", ".join(shorten(quote_path(name), 200) for name in names[:most])
+    return first if len(names) <= most else f"{len(names)}, such as {first}"

@@ -66,11 +66,11 @@ class Proposal:
 
     def json(self, protocol: int = versions.SPOKEN[1]) -> dict[str, Any]:
         """As it travels to a node that speaks that version."""
-        told = self._json_of_version_1()
+        message = self._json_of_version_1()
         if protocol >= 2:
-            told |= {"protocol": protocol, "firmware": __version__}
-            told |= {"push": self.push, "base": self.base, "confirm": self.confirm}
-        return told
+            message |= {"protocol": protocol, "firmware": __version__}
+            message |= {"push": self.push, "base": self.base, "confirm": self.confirm}
+        return message
 
     def _json_of_version_1(self) -> dict[str, Any]:
         top = PurePosixPath(self.service.owns or "/")
@@ -128,10 +128,10 @@ def parse(content: Mapping[str, Any]) -> Proposal:
 
 
 def _require_common_version(content: Mapping[str, Any]) -> None:
-    said = content.get("protocol", 1)
-    if type(said) is not int:
+    number = content.get("protocol", 1)
+    if type(number) is not int:
         raise Refused("protocol: not a whole number")
-    theirs = versions.Versions(str(content.get("firmware", "?"))[:40], (said, said))
+    theirs = versions.Versions(str(content.get("firmware", "?"))[:40], (number, number))
     if wrong := versions.version_mismatch(versions.Versions(__version__), theirs):
         raise Refused(wrong, "install the same version on both nodes")
 
@@ -234,7 +234,7 @@ def _parse_contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> di
     sent = content.get("contents", {})
     if not isinstance(sent, dict):
         raise Refused("contents: not an object")
-    found = {}
+    contents = {}
     for digest, text in sent.items():
         try:
             data = binascii.a2b_base64(text, strict_mode=True)
@@ -246,8 +246,8 @@ def _parse_contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> di
             raise Refused(f"contents: what was sent as {digest} has another digest")
         if len(data) != wanted[digest]:
             raise Refused(f"contents: {digest} has {len(data)} bytes, and not as many as its file shall have")
-        found[digest] = data
-    return found
+        contents[digest] = data
+    return contents
 
 
 def _refuse_unknown_fields(content: Mapping[str, Any], known: set[str], what: str) -> None:
@@ -266,11 +266,11 @@ def _parse_text(content: Mapping[str, Any], key: str, most: int = MAX_TEXT) -> s
 
 def read_contents(entries: Mapping[str, Entry], top: Path, owns: str, digests: set[str]) -> dict[str, bytes]:
     """The bytes behind those digests, read from `top`, a copy of the directory `owns` that has these entries."""
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     for entry in entries.values():
-        if entry.kind == "file" and entry.digest in digests and entry.digest not in found:
+        if entry.kind == "file" and entry.digest in digests and entry.digest not in contents:
             data, digest = manifest.read_with_digest(top / PurePosixPath(entry.path).relative_to(owns))
             if digest != entry.digest:
                 raise Failure(f"{entry.path}: it changed while it was being sent", "push again")
-            found[digest] = data
-    return found
+            contents[digest] = data
+    return contents

@@ -100,9 +100,9 @@ def recall(title: str, push: str, top: Path = REPORTS) -> Mapping[str, Any] | No
 def trail_details(answer: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit trail keeps of it: why, the digests before and after, the paths, and what checker and daemon said."""
     before, after = answer["sha256"]
-    said = {key: (answer[key] or {}).get("output", "") for key in ("check", "reload")}
+    outputs = {key: (answer[key] or {}).get("output", "") for key in ("check", "reload")}
     paths = [change["path"] for change in answer["files"]]
-    return {"message": answer["message"], "before": before, "after": after, "files": paths, **said}
+    return {"message": answer["message"], "before": before, "after": after, "files": paths, **outputs}
 
 
 def _outcome_json(outcome: Outcome | None) -> dict[str, Any] | None:

@@ -42,9 +42,9 @@ def read(path: Path = FILE, *, local_addresses: Collection[str] | None = None) -
 
     `local_addresses` are the addresses of this node, of which LOCAL_IP has to be one and REMOTE_IP none; None leaves that out.
     """
-    found, problems = _parse_fields(path)
-    where = {key: f"{path}:{line}" for key, (line, _) in found.items()}
-    values = {key: value for key, (_, value) in found.items()}
+    fields, problems = _parse_fields(path)
+    where = {key: f"{path}:{line}" for key, (line, _) in fields.items()}
+    values = {key: value for key, (_, value) in fields.items()}
     for key, example in REQUIRED.items():
         if not values.get(key):
             how = "empty" if key in values else "missing"
@@ -80,7 +80,7 @@ def _parse_fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
     except OSError as error:
         remedy = "write it, or `config restore`" if error.errno == ENOENT else f"look at it as root: ls -l {path}"
         raise Failure(f"{path}: {error.strerror}", remedy) from None
-    found: dict[str, tuple[int, str]] = {}
+    fields: dict[str, tuple[int, str]] = {}
     problems = []
     for number, line in enumerate(text.split("\n"), 1):
         key, equals, value = (part.strip() for part in _strip_comment(line).partition("="))
@@ -91,11 +91,11 @@ def _parse_fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
             problems.append(
                 f"{path}:{number}: unknown field {key!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
             )
-        elif key in found:
-            problems.append(f"{path}:{number}: {key} stands in line {found[key][0]} already")
+        elif key in fields:
+            problems.append(f"{path}:{number}: {key} stands in line {fields[key][0]} already")
         else:
-            found[key] = (number, value.strip("\"'"))
-    return found, problems
+            fields[key] = (number, value.strip("\"'"))
+    return fields, problems
 
 
 def _strip_comment(line: str) -> str:

@@ -68,17 +68,17 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
     stage.directory.parent.mkdir(mode=0o700, exist_ok=True)
     stage.directory.mkdir(mode=0o700)
     stage.tree.mkdir(mode=0o700)
-    here = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
+    present = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
     for entry in proposal.entries.values():
         target = stage.tree / PurePosixPath(entry.path).relative_to(stage.service.owns)
         if entry.kind == "dir":
             target.mkdir(mode=0o700)
         else:
             data = proposal.contents.get(entry.digest)
-            _write_new_file(target, data if data is not None else Path(here[entry.digest]).read_bytes())
+            _write_new_file(target, data if data is not None else Path(present[entry.digest]).read_bytes())
     _set_owners_and_modes(stage, proposal.entries)
-    found = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
-    for path in manifest.compare(proposal.entries, found).paths:
+    staged = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
+    for path in manifest.compare(proposal.entries, staged).paths:
         raise Failure(f"{path}: it could not be staged as it was sent")
 
 
@@ -87,9 +87,11 @@ def _require_swappable(stage: Stage) -> None:
     if os.path.lexists(stage.owned) and not stage.owned.is_dir():
         raise Refused(f"{stage.owned}: it is no directory on the receiving node", "remove it there")
     for line in Path("/proc/self/mounts").read_text().splitlines():
-        place = Path(line.split()[1].encode().decode("unicode_escape"))
-        if stage.service.owns and place.is_relative_to(stage.owned):
-            raise Refused(f"{place}: something is mounted there on the receiving node", f"umount {place}, there")
+        mount_point = Path(line.split()[1].encode().decode("unicode_escape"))
+        if stage.service.owns and mount_point.is_relative_to(stage.owned):
+            raise Refused(
+                f"{mount_point}: something is mounted there on the receiving node", f"umount {mount_point}, there"
+            )
 
 
 def _write_new_file(path: Path, data: bytes) -> None:
@@ -137,8 +139,8 @@ def swap(stage: Stage, block: str) -> None:
 def require_unchanged(stage: Stage, before: Content) -> None:
     """Refused if what was swapped out is not what was compared: somebody wrote there in the meantime."""
     if stage.service.owns:
-        found = manifest.scan(stage.tree, named=Path(stage.service.owns))
-        if manifest.compare(before.entries, found).paths:
+        swapped_out = manifest.scan(stage.tree, named=Path(stage.service.owns))
+        if manifest.compare(before.entries, swapped_out).paths:
             raise Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from firmware.rc import document
 from firmware.sync import ancestor, node_state
+from firmware.sync.ancestor import Ancestor
 from firmware.sync.node_state import NodeState
 from firmware.sync.pair_state import pair_state
 from firmware.sync.settings import Settings
@@ -17,7 +18,8 @@ def describe(
     `remedy`: what to do about that."""
     state = pair_state(ours, theirs, why_not)
     reasons, remedies = list(state.reasons), [remedy, *(_remedy(one) for one in (ours, theirs) if one)]
-    if problem := ancestor.problem():
+    last_syncs = ancestor.load(settings.remote_node)
+    if problem := last_syncs.problem:
         # It works, but what both nodes had last is not known: most pushes will be refused.
         reasons.append(f"node {ours.node}: {problem}")
         remedies.append(problem.hint)
@@ -31,7 +33,7 @@ def describe(
         "remedy": next(filter(None, remedies), ""),
         "local": {**_node_json(ours), "reachable": True},
         "peer": peer,
-        "services": {title: _service_json(settings, title, ours, theirs) for title in titles},
+        "services": {title: _service_json(title, ours, theirs, last_syncs.by_title.get(title)) for title in titles},
     }
 
 
@@ -69,13 +71,12 @@ def _node_json(one: NodeState) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _service_json(settings: Settings, title: str, ours: NodeState, theirs: NodeState | None) -> dict[str, Any]:
-    here, there = ours.services.get(title), theirs.services.get(title) if theirs else None
-    last = ancestor.find(settings.remote_node, title)
+def _service_json(title: str, ours: NodeState, theirs: NodeState | None, last: Ancestor | None) -> dict[str, Any]:
+    local, peer = ours.services.get(title), theirs.services.get(title) if theirs else None
     return {
-        "in_sync": (here.files == there.files if here and there else False) if theirs else None,
-        "local": _digests_json(here),
-        "peer": _digests_json(there),
+        "in_sync": (local.files == peer.files if local and peer else False) if theirs else None,
+        "local": _digests_json(local),
+        "peer": _digests_json(peer),
         "last_push": {"time": last.time, "node": last.pushed_by, "digest": last.digest} if last else None,
     }
 

@@ -7,7 +7,7 @@ from firmware.sync import audit
 
 def test_it_is_bounded_and_keeps_the_newest(tmp_path: Path) -> None:
     for number in range(1500):
-        audit.note("push", who=audit.Who("root"), result="applied", place=tmp_path, check="x" * 9000, number=number)
+        audit.note("push", who=audit.Who("root"), result="applied", directory=tmp_path, check="x" * 9000, number=number)
     sizes = [path.stat().st_size for path in tmp_path.iterdir()]
     assert len(sizes) == 2 and max(sizes) < audit.MAX_PART_BYTES + 10_000
     kept = audit.read(tmp_path).entries
@@ -17,17 +17,17 @@ def test_it_is_bounded_and_keeps_the_newest(tmp_path: Path) -> None:
 
 
 def test_a_line_that_was_torn_is_left_out(tmp_path: Path) -> None:
-    audit.note("push", who=audit.Who("root"), result="applied", place=tmp_path)
+    audit.note("push", who=audit.Who("root"), result="applied", directory=tmp_path)
     with (tmp_path / "audit.log").open("a") as file:
         file.write('{"time": 1, "event": "pu\n')
-    audit.note("push", who=audit.Who("root"), result="refused", place=tmp_path)
-    audit.note("push", who=audit.Who("root"), result="applied", place=tmp_path)
+    audit.note("push", who=audit.Who("root"), result="refused", directory=tmp_path)
+    audit.note("push", who=audit.Who("root"), result="applied", directory=tmp_path)
     assert [entry["result"] for entry in audit.read(tmp_path).entries] == ["applied", "refused", "applied"]
 
 
 def test_who_is_refused_as_often_as_it_likes_pushes_out_nothing_that_was_done(tmp_path: Path) -> None:
-    audit.note("push", who=audit.Who("root"), result="applied", place=tmp_path)
+    audit.note("push", who=audit.Who("root"), result="applied", directory=tmp_path)
     for _ in range(1000):
-        audit.note("push received", who=audit.Who("node-2"), result="refused", place=tmp_path, message="x" * 4000)
+        audit.note("push received", who=audit.Who("node-2"), result="refused", directory=tmp_path, message="x" * 4000)
     assert audit.read(tmp_path).entries[0]["result"] == "applied"
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 3 * audit.MAX_PART_BYTES

@@ -48,7 +48,7 @@ def kept_report(path: Path) -> None:
 
 
 def read_ancestors(path: Path) -> Any:
-    if problem := ancestor.problem(path):
+    if problem := ancestor.load(2, path).problem:
         assert ancestor.find(2, "haproxy", path) is None
         raise problem
     return ancestor.find(2, "haproxy", path)
@@ -178,7 +178,7 @@ def test_damaged_ancestors_are_begun_anew_by_the_next_sync(tmp_path: Path, capsy
     path = tmp_path / "ancestors.json"
     path.write_text('{"2":[]}')
     ancestors(path)
-    assert ancestor.problem(path) is None and ancestor.find(2, "haproxy", path) is not None
+    assert ancestor.load(2, path).problem is None and ancestor.find(2, "haproxy", path) is not None
     assert "begun anew" in capsys.readouterr().err
 
 
@@ -222,7 +222,7 @@ def use_staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_trail_leaves_out_what_it_cannot_read_and_counts_it(tmp_path: Path) -> None:
-    audit.note("push", who=THIS_NODE, result="applied", place=tmp_path)
+    audit.note("push", who=THIS_NODE, result="applied", directory=tmp_path)
     good = (tmp_path / "audit.log").read_bytes()
     entry = json.loads(good)
     wrong = [line for line in wrong_everywhere(entry) if not (isinstance(line, dict) and "format" not in line)]
@@ -248,7 +248,7 @@ def test_a_trail_leaves_out_what_it_cannot_read_and_counts_it(tmp_path: Path) ->
 
 def test_a_line_that_found_no_room_takes_no_other_one_with_it(tmp_path: Path) -> None:
     (tmp_path / "audit.log").write_bytes(b'{"format": 1, "time": 1, "ev')
-    audit.note("push", who=THIS_NODE, result="applied", place=tmp_path)
+    audit.note("push", who=THIS_NODE, result="applied", directory=tmp_path)
     trail = audit.read(tmp_path)
     assert len(trail.entries) == len(trail.problems) == 1
 
@@ -258,8 +258,8 @@ def test_a_directory_in_the_place_of_a_trail_is_said_and_the_rest_is_read(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / name).mkdir()
-    audit.note("push", who=THIS_NODE, result="applied", place=tmp_path)
-    audit.note("push", who=THIS_NODE, result="refused", place=tmp_path)
+    audit.note("push", who=THIS_NODE, result="applied", directory=tmp_path)
+    audit.note("push", who=THIS_NODE, result="refused", directory=tmp_path)
     trail = audit.read(tmp_path)
     assert trail.problems == (f"{tmp_path / name}: Is a directory",)
     assert len(trail.entries) == (1 if name == "audit.log" else 2)
