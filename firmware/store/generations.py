@@ -85,13 +85,13 @@ def import_archive(data: bytes, *, who: str, paths: Paths = NODE) -> SaveResult:
         return _add("import", ready, target, Changes.between(before.entries, target.entries), directory, paths)
 
 
-def save_factory(*, who: str, paths: Paths = NODE) -> tuple[SaveResult, Target]:
-    """Save the factory's own state, so that the next boot gives it; also the tree that it is."""
+def save_factory(*, who: str, paths: Paths = NODE) -> SaveResult:
+    """Save the factory's own state, so that the next boot gives it."""
     with repository.open_directory(write=True, paths=paths) as directory:
         before = saved_state.find_newest(directory, paths)
         ready, target = _build(_new_label(directory, "factory reset", who), Draft({}, {}, ()), paths)
         changes = Changes.between(before.entries, target.entries)
-        return _add("reset", ready, target, changes, directory, paths), target
+        return _add("reset", ready, target, changes, directory, paths)
 
 
 def history(*, paths: Paths = NODE) -> list[HistoryEntry]:

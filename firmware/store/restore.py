@@ -86,7 +86,8 @@ def reset_to_factory(*, who: str, paths: Paths = NODE) -> RestoreResult:
 
     The quiet paths that there are stay as they are until the next boot.
     """
-    saved, target = generations.save_factory(who=who, paths=paths)
+    saved = generations.save_factory(who=who, paths=paths)
+    target = snapshot.compose(None, paths)
     changes = apply_target(target, keep=_keep_quiet(target, paths), paths=paths)
     return RestoreResult(saved.generation, changes, saved.notes)
 

@@ -3,18 +3,22 @@
 Each record of the store is tried in each way, with everything that is done to it. Whatever can go on without it, does.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import directory_node
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware.errors import Failure, Invalid, NewerFormat, Refused
 from firmware.store import archive, changes, flash, generations, repository, restore, rules, saved_state
-from firmware.store.archive import Draft, Label
+from firmware.store.archive import Draft, Label, tar
 from firmware.store.paths import Paths
 
 Harm = Callable[[Path], None]
@@ -154,20 +158,20 @@ def test_a_line_of_the_journal_has_a_format(node: Paths) -> None:
     assert [(line["format"], line["what"], line["generation"]) for line in lines] == [(1, "save", 1), (1, "save", 2)]
 
 
+def sealed(head: object) -> bytes:
+    """A whole archive that has any manifest and nothing else, and whose SHA-256 is right."""
+    text = json.dumps(head).encode()
+    body = tar.header(tar.Member(archive.MANIFEST, size=len(text), mode=0o600)) + tar.padded(text)
+    return body + archive._trailer(hashlib.sha256(body).hexdigest())
+
+
 def resealed(change: Callable[[dict[str, object]], object]) -> Harm:
-    """A whole archive with another manifest, whose SHA-256 is right."""
+    """A whole archive with another manifest; `change` changes it, or returns another."""
 
     def harm(path: Path) -> None:
-        found = archive.parse(path.read_bytes())
-        size = archive.tar.size(found.data[: archive.tar.BLOCK])
-        head = json.loads(found.data[archive.tar.BLOCK : archive.tar.BLOCK + size])
-        head = change(head) or head
-        text = json.dumps(head).encode()
-        import hashlib
-
-        member = archive.tar.Member(archive.MANIFEST, size=len(text), mode=0o600)
-        body = archive.tar.header(member) + archive.tar.padded(text)
-        path.write_bytes(body + archive._trailer(hashlib.sha256(body).hexdigest()))
+        data = path.read_bytes()
+        head = json.loads(data[tar.BLOCK : tar.BLOCK + tar.size(data[: tar.BLOCK])])
+        path.write_bytes(sealed(change(head) or head))
 
     return harm
 
@@ -210,6 +214,33 @@ def test_a_damaged_archive_is_not_imported(node: Paths, harm: Harm, tmp_path: Pa
         with pytest.raises(Refused, match="not a configuration that can be taken: "):
             generations.import_archive(copy.read_bytes(), who="tester", paths=node)
     assert repository.numbers(node.repository) == [2, 1]
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=7) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
+
+
+def body_of(*keys: str) -> "st.SearchStrategy[dict[str, object]]":
+    """A record with these keys, each of any value or not there."""
+    return st.fixed_dictionaries({}, optional={key: values for key in keys})
+
+
+@given(body_of("format", "generation", "config", "entries", "seen"), st.booleans())
+def test_no_state_file_makes_a_trace(
+    tmp_path_factory: pytest.TempPathFactory, body: dict[str, object], right: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "state.json"
+    path.write_text(json.dumps({**body, "format": 1} if right else body))
+    saved_state._read(path)
+
+
+@given(body_of("format", "entries", "removed", "generation", "time", "message", "version", "who"), st.booleans())
+def test_no_manifest_makes_a_trace(body: dict[str, object], right: bool) -> None:
+    label = {"generation": 1, "time": "", "message": "", "version": "", "who": ""}
+    with suppress(Failure):
+        archive.parse(sealed({**label, **body, "format": 1} if right else body))
 
 
 # ---- what a newer firmware wrote
