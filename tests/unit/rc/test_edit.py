@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.errors import Failure, Invalid
@@ -22,30 +22,50 @@ BLANKS = st.sampled_from([" ", "\t", "   ", " \f"])
 INDENT = st.sampled_from(["", "\t", "    ", " \t "])
 COMMENT = st.sampled_from(["", " # it's ~", '\t#"~', " #~", "   "])
 END = st.sampled_from(["\n", "\r\n"])
-KEY = st.sampled_from(["ip address", "mtu", "autostart", "'quoted key'"])
+KEYS = ("ip address", "mtu", "autostart", "'quoted key'")
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> str:
-    """A line of a block: a directive, its negation, a comment, or blanks."""
-    kind = draw(st.sampled_from(["directive", "directive", "negated", "comment"]))
+def lines(
+    draw: st.DrawFn,
+    keys: Sequence[str] = KEYS,
+    kinds: Sequence[str] = ("directive", "directive", "negated", "comment"),
+    least: int = 0,
+) -> str:
+    """A line of a block: a directive with at least so many words after its key, its negation, a comment, or blanks."""
+    kind = draw(st.sampled_from(kinds))
     if kind == "comment":
         return draw(INDENT) + draw(st.sampled_from(["", "# service x", "#"])) + draw(END)
-    words = draw(st.lists(st.sampled_from(["1", "'a b'", '"#"', "x=y", "''", "it\xe9"]), max_size=3))
-    key = draw(KEY).replace(" ", draw(BLANKS))
+    words = draw(st.lists(st.sampled_from(["1", "'a b'", '"#"', "x=y", "''", "it\xe9"]), min_size=least, max_size=3))
+    key = draw(st.sampled_from(keys)).replace(" ", draw(BLANKS))
     start = draw(INDENT) + ("no" + draw(BLANKS) if kind == "negated" else "")
     return start + draw(BLANKS).join([key, *words]) + draw(COMMENT) + draw(END)
 
 
+def bodies(keys: Sequence[str] = KEYS) -> st.SearchStrategy[str]:
+    """The lines of a block."""
+    return st.lists(lines(keys), max_size=6).map("".join)
+
+
 @st.composite
-def documents(draw: st.DrawFn) -> Document:
-    """A config.rc with a block `network eth0` among others."""
-    body = st.lists(lines(), max_size=6).map("".join)
+def documents(draw: st.DrawFn, inside: st.SearchStrategy[str] | None = None) -> Document:
+    """A config.rc with a block `network eth0` among others, which holds `inside`."""
+    body = bodies()
     before = draw(body) + draw(st.sampled_from(["", "service haproxy\n", "# top\nno service vrrp\r\n"])) + draw(body)
     after = draw(st.sampled_from(["", "\n# next\nservice csyncd\n no autostart\n", "service network eth1\n"]))
     header = draw(st.sampled_from(["service network eth0", " service  network 'eth0' # x", "no service network eth0"]))
-    text = before + header + draw(END) + draw(body) + after + (draw(body) if after else "")
+    text = before + header + draw(END) + draw(inside or body) + after + (draw(body) if after else "")
     return parse(text[:-1] if draw(st.booleans()) and not text.endswith("\r\n") else text)
+
+
+@st.composite
+def documents_with(draw: st.DrawFn, keys: Sequence[str], *, once: bool = False, least: int = 0) -> tuple[Document, str]:
+    """A document, and a key that stands in its block `network eth0`: with at least so many words after it, and perhaps again
+    unless `once`."""
+    key = draw(st.sampled_from(keys))
+    others = bodies([other for other in KEYS if other != key] if once else KEYS)
+    inside = st.tuples(others, lines([key], ["directive", "directive", "negated"], least), others).map("".join)
+    return draw(documents(inside)), key
 
 
 def single(document: Document, key: str) -> Line:
@@ -61,9 +81,9 @@ def without_end(text: str) -> str:
     return text.rstrip("\r\n")
 
 
-@given(documents(), st.sampled_from(["ip address", "mtu"]), st.lists(VALUE))
-def test_assign_touches_its_line_only(document: Document, key: str, values: list[str]) -> None:
-    assume(len(document.require(Title("network", "eth0")).occurrences(key)) == 1)
+@given(documents_with(["ip address", "mtu"], once=True), st.lists(VALUE))
+def test_assign_touches_its_line_only(made: tuple[Document, str], values: list[str]) -> None:
+    document, key = made
     old = single(document, key)
     new = edit.set_values(document, Title("network", "eth0"), key, values)
     assert [line.text for line in new.lines if line.number != old.number] == [
@@ -99,19 +119,21 @@ def _gone(parts: Sequence[str], place: int) -> list[str]:
     return [without_end(part) for number, part in enumerate(parts) if number != place]
 
 
-@given(documents(), st.sampled_from(["ip address", "mtu", "autostart"]))
-def test_delete_takes_all_lines_of_a_key_and_no_other(document: Document, key: str) -> None:
+@given(documents_with(["ip address", "mtu", "autostart"]))
+def test_delete_takes_all_lines_of_a_key_and_no_other(made: tuple[Document, str]) -> None:
+    document, key = made
     found = [one.line for one in document.require(Title("network", "eth0")).occurrences(key)]
-    assume(found)
+    assert found
     new = edit.delete_directive(document, Title("network", "eth0"), key)
     assert texts(new) == [line.text for line in document.lines if line not in found]
     assert new.require(Title("network", "eth0")).occurrences(key) == []
 
 
-@given(documents(), st.sampled_from(["ip address", "mtu"]))
-def test_delete_of_a_value_takes_the_lines_with_that_value(document: Document, key: str) -> None:
+@given(documents_with(["ip address", "mtu"], least=1))
+def test_delete_of_a_value_takes_the_lines_with_that_value(made: tuple[Document, str]) -> None:
+    document, key = made
     found = [match for match in document.require(Title("network", "eth0")).occurrences(key) if match.values]
-    assume(found)
+    assert found
     value = found[0].values
     new = edit.delete_directive(document, Title("network", "eth0"), key, value)
     gone = [match.line for match in found if match.values == value]
