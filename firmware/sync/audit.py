@@ -5,7 +5,6 @@ What changed nothing is kept apart: a peer that is refused as often as it likes 
 
 import os
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import log, records
-from firmware.errors import Damaged, NewerFormat
+from firmware.errors import Damaged, Failure, NewerFormat, system_hint
 from firmware.printable import shorten
 
 DIRECTORY = Path("/var/log/csyncd")
@@ -83,7 +82,8 @@ def _append(line: bytes, path: Path) -> None:
 
 
 def read(directory: Path = DIRECTORY) -> Trail:
-    """The whole trail. It only tells of what was done: what cannot be read is left out, and said in `problems`."""
+    """The whole trail. It only tells of what was done: what cannot be read is left out, and said in `problems`.
+    Failure for who may not read it."""
     problems: list[str] = []
     # Each part in its own order, whatever was done to the clock.
     parts = ([*_read_part(directory / name, problems)] for name in (DONE, UNCHANGED))
@@ -92,15 +92,16 @@ def read(directory: Path = DIRECTORY) -> Trail:
 
 def _read_part(path: Path, problems: list[str]) -> Iterator[Mapping[str, Any]]:
     for file in (Path(f"{path}.log.1"), Path(f"{path}.log")):
-        skipped: Counter[str] = Counter()
+        damaged = newer = 0
         for line in _read_lines(file, problems):
             try:
                 yield _parse(line)
             except NewerFormat:
-                skipped["was written by a newer firmware"] += 1
+                newer += 1
             except Damaged:
-                skipped["is damaged"] += 1
-        problems += [f"{file}: left out: {count} line{'s' * (count > 1)}, what {why}" for why, count in skipped.items()]
+                damaged += 1
+        problems += [f"{file}: damaged lines left out: {damaged}"] * bool(damaged)
+        problems += [f"{file}: lines written by a newer firmware left out: {newer}"] * bool(newer)
 
 
 def _read_lines(file: Path, problems: list[str]) -> list[bytes]:
@@ -108,6 +109,8 @@ def _read_lines(file: Path, problems: list[str]) -> list[bytes]:
         return [line for line in file.read_bytes().split(b"\n") if line]
     except FileNotFoundError:
         return []
+    except PermissionError as error:
+        raise Failure(f"{file}: {error.strerror}", system_hint(error)) from None
     except OSError as error:
         problems.append(f"{file}: {error.strerror}")
         return []

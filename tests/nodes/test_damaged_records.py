@@ -75,4 +75,4 @@ def test_a_trail_with_a_torn_line_is_shown_without_it(agreed: Stage) -> None:
     agreed.on(1, "csync", "push", "haproxy")
     done = agreed.lab.run(1, "csync", "log", "--json")
     assert json.loads(done.stdout)[-1]["result"] == "applied"
-    assert f"csync log: {TRAIL}: left out: 1 line, what is damaged" in done.stderr
+    assert f"csync log: {TRAIL}: damaged lines left out: 1" in done.stderr

@@ -241,8 +241,8 @@ def test_a_trail_leaves_out_what_it_cannot_read_and_counts_it(tmp_path: Path) ->
     trail = audit.read(tmp_path)
     assert [one["event"] for one in trail.entries] == ["push", "push"] and "format" not in trail.entries[0]
     assert trail.problems == (
-        f"{tmp_path}/audit.log: left out: {len(strange)} lines, what is damaged",
-        f"{tmp_path}/audit.log: left out: 1 line, what was written by a newer firmware",
+        f"{tmp_path}/audit.log: damaged lines left out: {len(strange)}",
+        f"{tmp_path}/audit.log: lines written by a newer firmware left out: 1",
     )
 
 
@@ -270,3 +270,13 @@ def test_an_armed_transaction_has_no_report_yet(tmp_path: Path) -> None:
     armed = replace(WAITING, phase="armed", report={}, files=())
     transaction.write(armed, tmp_path / "journal")
     assert transaction.read(tmp_path / "journal") == armed
+
+
+def test_who_may_not_read_the_trail_is_told_to_be_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(Failure, match="Permission denied") as raised:
+        audit.read(tmp_path)
+    assert raised.value.hint == "run it as root"
