@@ -8,7 +8,7 @@ import hypothesis
 import pytest
 import tiers
 import workers
-from lab_driver import Lab, held
+from lab_driver import Lab, fresh_nodes
 
 # How long an example takes says how busy the machine is, and nothing of the product.
 hypothesis.settings.register_profile(
@@ -57,19 +57,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session")
 def lab(worker_labs: Path) -> Iterator[Lab]:
     """Two nodes that all tests of a worker share: whoever changes something there puts it back, or says what it needs."""
-    yield from held(Lab(worker_labs / "shared"))
+    yield from fresh_nodes(Lab(worker_labs / "shared"))
 
 
 @pytest.fixture
 def fresh_lab(worker_labs: Path) -> Iterator[Lab]:
     """Two nodes of one test's own, as the factory made them. They take a fraction of a second."""
-    yield from held(Lab(worker_labs / "fresh"))
+    yield from fresh_nodes(Lab(worker_labs / "fresh"))
 
 
 @pytest.fixture(scope="module")
 def module_lab(worker_labs: Path) -> Iterator[Lab]:
     """Two nodes for the tests of one module, as the factory made them when the first of them runs."""
-    yield from held(Lab(worker_labs / "module"))
+    yield from fresh_nodes(Lab(worker_labs / "module"))
 
 
 @pytest.fixture(scope="session")

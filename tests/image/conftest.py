@@ -7,7 +7,7 @@ from pathlib import Path
 
 import disk_image
 import pytest
-from lab_driver import Lab, held
+from lab_driver import Lab, fresh_nodes
 
 
 @pytest.fixture(scope="session")
@@ -26,10 +26,10 @@ def image() -> Path:
 def units(image: Path, worker_labs: Path) -> Iterator[Lab]:
     """Two virtual units that all tests share, booted once. No test reboots them, turns them off or takes away their
     programs; a test says what it leaves changed, and the next ones get along with it."""
-    yield from held(Lab(worker_labs / "units", kind="qemu"))
+    yield from fresh_nodes(Lab(worker_labs / "units", kind="qemu"))
 
 
 @pytest.fixture
 def fresh_units(image: Path, worker_labs: Path) -> Iterator[Lab]:
     """Two virtual units of one test's own, freshly booted."""
-    yield from held(Lab(worker_labs / "fresh_units", kind="qemu"))
+    yield from fresh_nodes(Lab(worker_labs / "fresh_units", kind="qemu"))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import story
 from lab_driver import Lab, eventually
-from push_helpers import held, swapped_in
+from push_helpers import await_swap, hold_reload
 from story import CONFIG, Stage, page
 
 ANCESTORS = "/etc/firmware/ancestors.json"
@@ -175,9 +175,9 @@ def test_a_service_that_stands_twice_is_said_by_its_line_wherever_it_is(agreed: 
 
 def test_who_interrupts_the_command_is_told_that_the_push_goes_on(agreed: Stage) -> None:
     agreed.edit(1, page("goes on"))
-    with held(agreed):
+    with hold_reload(agreed):
         pushing = agreed.lab.start(1, "csync", "push", "haproxy")
-        swapped_in(agreed, "goes on")
+        await_swap(agreed, "goes on")
         agreed.on(1, "pkill", "-INT", "-f", "csync push haproxy")
         said = pushing.communicate(timeout=60)[1]
     assert b"csyncd goes on with service haproxy; csync log tells what came of it" in said

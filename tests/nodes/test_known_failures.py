@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import story
 from lab_driver import Lab, eventually
-from push_helpers import agree, digest, force, held, push, swapped_in
-from service_helpers import HOLD, PYTHON, pid
+from push_helpers import agree, await_swap, digest, force_push, hold_reload, push
+from service_helpers import HOLD, PYTHON, service_pid
 from story import ADDRESSES, CONFIG, Stage, page
 from time_limits import time_limit
 
@@ -130,7 +130,7 @@ def test_success_is_never_reported_when_nothing_was_written_for_want_of_a_direct
     put(agreed, "echo new >extra/deep/new")
     status, report, _ = push(agreed)
     assert (status, report["result"]) == (3, "refused")
-    force(agreed)
+    force_push(agreed)
     assert agreed.lab.read(2, "/etc/haproxy/extra/deep/new") == "new\n"
     assert digest(agreed, 1) == digest(agreed, 2)
     assert push(agreed)[1]["result"] == "unchanged"
@@ -168,9 +168,9 @@ def test_who_looks_for_new_files_would_see_them_without_owner_and_mode(stage: St
 def test_a_connection_that_was_closed_is_not_finished_with_0_errors(agreed: Stage, killed: str) -> None:
     before, trail = pushes(agreed, 2), agreed.json(2, "csync", "log")
     agreed.edit(1, page("interrupted"))
-    with held(agreed) as pids:
+    with hold_reload(agreed) as pids:
         pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-        swapped_in(agreed, "interrupted")
+        await_swap(agreed, "interrupted")
         waits = agreed.lab.run(2, "timeout", "2", "config", "save", check=False).status == 124
         assert waits, "what may still be undone is not saved"
         if killed == "csyncd":
@@ -215,9 +215,9 @@ def test_an_answer_that_never_came_is_not_waited_for_without_end(agreed: Stage, 
 def _an_answer_that_never_came(agreed: Stage, back: bool) -> None:
     agreed.edit(1, page(f"cut {back}"))
     try:
-        with held(agreed):
+        with hold_reload(agreed):
             pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-            swapped_in(agreed, f"cut {back}")
+            await_swap(agreed, f"cut {back}")
             agreed.lab.link(2, False)
         sh(
             agreed,
@@ -242,9 +242,9 @@ def _an_answer_that_never_came(agreed: Stage, back: bool) -> None:
 def test_success_is_not_reported_before_the_receiver_has_applied(agreed: Stage) -> None:
     before = pushes(agreed, 1)
     agreed.edit(1, page("held"))
-    with held(agreed):
+    with hold_reload(agreed):
         pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-        swapped_in(agreed, "held")
+        await_swap(agreed, "held")
         time.sleep(2)
         assert pushing.poll() is None
         assert pushes(agreed, 1) == before
@@ -256,9 +256,9 @@ def test_success_is_not_reported_before_the_receiver_has_applied(agreed: Stage) 
 @pytest.mark.all
 def test_a_long_apply_is_not_cut_by_a_short_time_out(agreed: Stage) -> None:
     agreed.edit(1, page("long"))
-    with held(agreed):
+    with hold_reload(agreed):
         pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-        swapped_in(agreed, "long")
+        await_swap(agreed, "long")
         time.sleep(35)
         assert pushing.poll() is None
         agreed.shows(1, "orange")
@@ -403,13 +403,13 @@ def test_pushes_that_are_started_at_once_do_not_corrupt_each_other(agreed: Stage
 @pytest.mark.parametrize("aborted", ["csync", "csyncd"])
 def test_an_aborted_client_leaves_no_lock(agreed: Stage, aborted: str) -> None:
     agreed.edit(1, page(f"{aborted} was killed"))
-    with held(agreed):
+    with hold_reload(agreed):
         pushing = agreed.lab.start(1, "csync", "push", "haproxy")
-        swapped_in(agreed, f"{aborted} was killed")
+        await_swap(agreed, f"{aborted} was killed")
         if aborted == "csync":
             pushing.kill()
         else:
-            agreed.on(1, "kill", "-9", str(pid(agreed.lab, "csyncd")))
+            agreed.on(1, "kill", "-9", str(service_pid(agreed.lab, "csyncd")))
         said = pushing.communicate(timeout=60)[1]
     assert pushing.returncode != 0
     assert aborted == "csync" or said
@@ -667,7 +667,7 @@ def test_a_directory_that_became_a_file_does_not_stop_a_push_nor_the_reverse(agr
     ):
         sh(agreed, 2, f"cd /etc/haproxy; {there}")
         assert push(agreed)[0] == 3
-        force(agreed)
+        force_push(agreed)
         assert digest(agreed, 1) == digest(agreed, 2), there
         put(agreed, here)
         assert push(agreed)[0] == 0
@@ -705,7 +705,7 @@ def test_a_link_is_not_followed_where_it_is_received(agreed: Stage, link: str) -
     put(agreed, "echo more >>extra/file; echo new >extra/new; rm extra/other; echo '# more' >>haproxy.cfg")
     push(agreed)
     assert sh(agreed, 2, listing) == outside
-    force(agreed)
+    force_push(agreed)
     assert sh(agreed, 2, listing) == outside
     assert digest(agreed, 1) == digest(agreed, 2)
     sh(agreed, 2, 'test ! -L /etc/haproxy; test -z "$(find /etc/haproxy -type l)"; rm -r /etc/outside')

@@ -6,14 +6,14 @@ import statistics
 
 import pytest
 from lab_driver import Lab
-from push_helpers import in_agreement, logged
+from push_helpers import logged, make_agreeing_pair
 from service_helpers import PYTHON
 from story import CONFIG, Stage
 
 
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
-    return in_agreement(module_lab, "measured")
+    return make_agreeing_pair(module_lab, "measured")
 
 
 @pytest.mark.alone

@@ -3,7 +3,7 @@
 import pytest
 import story
 from lab_driver import Lab
-from push_helpers import agree, digest, force, push
+from push_helpers import agree, digest, force_push, push
 from story import CONFIG, Stage, page
 
 
@@ -108,7 +108,7 @@ def test_a_change_of_the_block_alone_travels_and_conflicts_too(agreed: Stage) ->
     assert push(agreed)[0] == 3
     agreed.on(1, "config", "del", "haproxy", "check_interval")
     agreed.on(1, "service", "haproxy", "apply")
-    force(agreed)
+    force_push(agreed)
 
 
 def test_comments_and_white_space_in_config_rc_are_no_conflict(agreed: Stage) -> None:

@@ -6,14 +6,14 @@ import time
 import pytest
 import story
 from lab_driver import Lab
-from push_helpers import in_agreement, logged
+from push_helpers import logged, make_agreeing_pair
 from service_helpers import HOLD, PYTHON
 from story import Stage
 
 
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
-    return in_agreement(module_lab, "state")
+    return make_agreeing_pair(module_lab, "state")
 
 
 def reasons(stage: Stage, node: int = 1) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from lab_driver import Lab, Result, eventually
-from push_helpers import in_agreement
+from push_helpers import make_agreeing_pair
 from story import Stage, page
 from time_limits import time_limit
 
@@ -20,7 +20,7 @@ each_limit = pytest.mark.parametrize("real", [False, True], ids=["short", "real"
 
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
-    return in_agreement(module_lab, "stuck")
+    return make_agreeing_pair(module_lab, "stuck")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab
-from service_helpers import append, row, service
+from service_helpers import append, run_service, service_row
 
 
 @pytest.fixture
@@ -42,21 +42,21 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     ],
 )
 def test_wrong_words_are_named(lab: Lab, words: tuple[str, ...], status: int, error: str) -> None:
-    said = service(lab, *words, status=status).stderr
+    said = run_service(lab, *words, status=status).stderr
     assert error in said and "Traceback" not in said
 
 
 def test_help_is_given_wherever_it_is_asked_for(lab: Lab) -> None:
-    whole = service(lab, "--help").stdout
+    whole = run_service(lab, "--help").stdout
     assert whole.startswith("usage: service [-v] VERB") and "service NAME[.INSTANCE] revert" in whole
-    assert service(lab, "start", "--help").stdout == whole
-    assert service(lab, "haproxy", "start", "--help").stdout.startswith("usage: service haproxy start\n")
+    assert run_service(lab, "start", "--help").stdout == whole
+    assert run_service(lab, "haproxy", "start", "--help").stdout.startswith("usage: service haproxy start\n")
 
 
 @pytest.mark.all(but=["start", "check"])
 @pytest.mark.parametrize("verb", ["start", "stop", "restart", "reload", "check", "apply", "revert"])
 def test_a_name_that_is_a_path_leaves_no_file_behind(lab: Lab, verb: str) -> None:
-    service(lab, "../../../tmp/zz", verb, status=2)
+    run_service(lab, "../../../tmp/zz", verb, status=2)
     assert lab.run(1, "ls", "/tmp/zz", check=False).status != 0
 
 
@@ -86,72 +86,72 @@ def test_who_is_not_root_is_told_so(lab: Lab) -> None:
 
 
 def test_help(lab: Lab) -> None:
-    shown = service(lab, "--help").stdout
+    shown = run_service(lab, "--help").stdout
     for line in ("service list [--json]", "service boot", "service NAME[.INSTANCE] start", "NAME[.INSTANCE] revert"):
         assert line in shown
-    assert "usage: service haproxy status [--json]" in service(lab, "haproxy", "status", "--help").stdout
+    assert "usage: service haproxy status [--json]" in run_service(lab, "haproxy", "status", "--help").stdout
 
 
 def test_the_table_for_people(lab: Lab) -> None:
-    lines = service(lab, "list").stdout.splitlines()
+    lines = run_service(lab, "list").stdout.splitlines()
     assert lines[0].split() == ["SERVICE", "STATE", "PID", "SINCE", "AUTOSTART"]
     cells = {line.split()[0]: line.split() for line in lines[1:]}
     assert list(cells) == ["system", "network.eth0", "syslogd", "sshd", "haproxy", "wui", "csyncd"]
     assert cells["haproxy"][1] == "running" and cells["haproxy"][2].isdigit()
     assert cells["csyncd"][1:] == ["stopped", "-", "-", "no"]
     append(lab, "/etc/haproxy/haproxy.cfg", "# more\n")
-    assert "needs apply" in next(line for line in service(lab, "list").stdout.splitlines() if "haproxy" in line)
-    service(lab, "haproxy", "revert")
-    assert "needs apply" not in service(lab, "list").stdout
+    assert "needs apply" in next(line for line in run_service(lab, "list").stdout.splitlines() if "haproxy" in line)
+    run_service(lab, "haproxy", "revert")
+    assert "needs apply" not in run_service(lab, "list").stdout
 
 
 def test_the_keys_of_json(lab: Lab) -> None:
-    rows = json.loads(service(lab, "list", "--json").stdout)
+    rows = json.loads(run_service(lab, "list", "--json").stdout)
     keys = {"name", "instance", "autostart", "state", "pid", "since", "needs_apply"}
     assert all(set(one) == keys for one in rows)
     assert rows[1]["name"] == "network" and rows[1]["instance"] == "eth0"
     assert isinstance(rows[4]["pid"], int) and isinstance(rows[4]["since"], float)
     assert (rows[0]["name"], rows[0]["pid"]) == ("system", None)
     assert (rows[6]["name"], rows[6]["pid"], rows[6]["since"]) == ("csyncd", None, None)
-    never = json.loads(service(lab, "csyncd", "status", "--json", status=3).stdout)
+    never = json.loads(run_service(lab, "csyncd", "status", "--json", status=3).stdout)
     assert (never["pid"], never["since"]) == (None, None)
-    shown = json.loads(service(lab, "haproxy", "status", "--json").stdout)
+    shown = json.loads(run_service(lab, "haproxy", "status", "--json").stdout)
     assert keys < set(shown) and shown["crashes"] == 0
 
 
 def test_no_service_switches_it_off(lab: Lab) -> None:
     lab.run(1, "sed", "-i", "s/^service haproxy/no service haproxy/", "/etc/config.rc")
-    assert row(lab, "haproxy")["state"] == "running" and row(lab, "haproxy")["needs_apply"]
-    assert "switched off in config.rc, line" in service(lab, "haproxy", "restart", status=3).stderr
-    service(lab, "haproxy", "apply")
-    assert row(lab, "haproxy")["state"] == "disabled" and not row(lab, "haproxy")["needs_apply"]
-    service(lab, "haproxy", "status", status=3)
-    service(lab, "haproxy", "start", status=3)
+    assert service_row(lab, "haproxy")["state"] == "running" and service_row(lab, "haproxy")["needs_apply"]
+    assert "switched off in config.rc, line" in run_service(lab, "haproxy", "restart", status=3).stderr
+    run_service(lab, "haproxy", "apply")
+    assert service_row(lab, "haproxy")["state"] == "disabled" and not service_row(lab, "haproxy")["needs_apply"]
+    run_service(lab, "haproxy", "status", status=3)
+    run_service(lab, "haproxy", "start", status=3)
     lab.run(1, "sed", "-i", "s/^no service haproxy/service haproxy/", "/etc/config.rc")
-    service(lab, "haproxy", "start")
-    assert row(lab, "haproxy")["state"] == "running"
+    run_service(lab, "haproxy", "start")
+    assert service_row(lab, "haproxy")["state"] == "running"
 
 
 def test_a_deleted_block_can_be_stopped_applied_and_reverted(lab: Lab) -> None:
     lab.run(1, "sed", "-i", "/^service haproxy/d", "/etc/config.rc")
-    found = row(lab, "haproxy")
+    found = service_row(lab, "haproxy")
     assert found["state"] == "running" and found["needs_apply"] and not found["autostart"]
-    service(lab, "haproxy", "status")
-    service(lab, "haproxy", "restart", status=1)
-    service(lab, "haproxy", "revert")
+    run_service(lab, "haproxy", "status")
+    run_service(lab, "haproxy", "restart", status=1)
+    run_service(lab, "haproxy", "revert")
     assert lab.read(1, "/etc/config.rc").endswith("\nservice haproxy\n")
-    assert not row(lab, "haproxy")["needs_apply"]
+    assert not service_row(lab, "haproxy")["needs_apply"]
     lab.run(1, "sed", "-i", "/^service haproxy/d", "/etc/config.rc")
-    service(lab, "haproxy", "apply")
-    assert "haproxy" not in service(lab, "list").stdout
-    service(lab, "haproxy", "status", status=4)
+    run_service(lab, "haproxy", "apply")
+    assert "haproxy" not in run_service(lab, "list").stdout
+    run_service(lab, "haproxy", "status", status=4)
     lab.run(1, "cp", "/usr/share/factory/etc/config.rc", "/etc/config.rc")
-    service(lab, "haproxy", "start")
+    run_service(lab, "haproxy", "start")
 
 
 def test_a_wrong_directive_is_named_with_its_line_and_the_nearest_word(lab: Lab) -> None:
     append(lab, "/etc/config.rc", "\nservice ipvsd\n\tautostrat\n\tcheck_interval never\n")
-    error = service(lab, "ipvsd", "check", status=4).stderr
+    error = run_service(lab, "ipvsd", "check", status=4).stderr
     number = len(lab.read(1, "/etc/config.rc").splitlines())
     assert (
         f"/etc/config.rc:{number - 1}: unknown directive 'autostrat' in service ipvsd (did you mean 'autostart'?)"
@@ -162,25 +162,25 @@ def test_a_wrong_directive_is_named_with_its_line_and_the_nearest_word(lab: Lab)
 
 def test_what_this_firmware_cannot_run_is_not_said_to_run(lab: Lab) -> None:
     append(lab, "/etc/config.rc", "\nservice ipvsd\n")
-    assert "nothing to run for it" in service(lab, "ipvsd", "start", status=3).stderr
-    service(lab, "ipvsd", "status", status=3)
-    service(lab, "ipvsd", "apply")
-    assert not row(lab, "ipvsd")["needs_apply"]
+    assert "nothing to run for it" in run_service(lab, "ipvsd", "start", status=3).stderr
+    run_service(lab, "ipvsd", "status", status=3)
+    run_service(lab, "ipvsd", "apply")
+    assert not service_row(lab, "ipvsd")["needs_apply"]
     lab.run(1, "sh", "-c", "mkdir -p /etc/ipvsd && echo x >/etc/ipvsd/ipvsd.conf")
-    assert row(lab, "ipvsd")["needs_apply"]
-    service(lab, "ipvsd", "revert")
+    assert service_row(lab, "ipvsd")["needs_apply"]
+    run_service(lab, "ipvsd", "revert")
     assert lab.run(1, "ls", "/etc/ipvsd", check=False).status != 0
 
 
 def test_framework_directives_reach_the_daemon(lab: Lab) -> None:
     lab.run(1, "config", "add", "haproxy", "cpumask", "0")
     lab.run(1, "config", "add", "haproxy", "pidfile", "/run/some haproxy.pid")
-    service(lab, "haproxy", "apply")
+    run_service(lab, "haproxy", "apply")
     try:
-        pid = row(lab, "haproxy")["pid"]
+        pid = service_row(lab, "haproxy")["pid"]
         assert "Cpus_allowed_list:\t0\n" in lab.read(1, f"/proc/{pid}/status")
         assert lab.read(1, "/run/some haproxy.pid") == f"{pid}\n"
     finally:
         lab.run(1, "config", "del", "haproxy", "cpumask")
         lab.run(1, "config", "del", "haproxy", "pidfile")
-        service(lab, "haproxy", "apply")
+        run_service(lab, "haproxy", "apply")

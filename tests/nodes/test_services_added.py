@@ -7,7 +7,7 @@ import pytest
 import story
 from lab_driver import Lab
 from push_helpers import push
-from service_helpers import append, row, service
+from service_helpers import append, run_service, service_row
 from story import Stage
 
 DECLARED = "/usr/lib/python3/dist-packages/firmware/services/declared"
@@ -102,7 +102,7 @@ def lab(stage: Stage) -> Iterator[Lab]:
 
 def begin(lab: Lab, word: str = "one", peer: str = "wg1", node: int = 1) -> None:
     append(lab, "/etc/config.rc", PEER.format("far", peer) + BLOCK.format(word), node)
-    service(lab, "made", "start", node=node)
+    run_service(lab, "made", "start", node=node)
 
 
 def change(lab: Lab, old: str, new: str, node: int = 1) -> None:
@@ -117,50 +117,50 @@ def loaded(lab: Lab, node: int = 1) -> str:
 
 def test_every_verb_knows_it(lab: Lab) -> None:
     append(lab, "/etc/config.rc", BLOCK.format("one"))
-    assert row(lab, "made")["state"] == "stopped"
-    service(lab, "made", "check")
+    assert service_row(lab, "made")["state"] == "stopped"
+    run_service(lab, "made", "check")
     assert lab.run(1, "test", "-e", PEERS, check=False).status == 1
-    service(lab, "made", "start")
-    assert row(lab, "made")["state"] == "running" and not row(lab, "made")["needs_apply"]
+    run_service(lab, "made", "start")
+    assert service_row(lab, "made")["state"] == "running" and not service_row(lab, "made")["needs_apply"]
     assert loaded(lab) == "one"
     assert lab.run(1, "stat", "-c", "%a %U %G", PEERS, "/run/firmware/generated/made").stdout.split("\n")[:2] == [
         "640 root made",
         "750 root made",
     ]
     change(lab, "word one", "word two")
-    assert row(lab, "made")["needs_apply"] and loaded(lab) == "one"
-    service(lab, "made", "apply")
-    assert loaded(lab) == "two" and not row(lab, "made")["needs_apply"]
-    service(lab, "made", "restart")
+    assert service_row(lab, "made")["needs_apply"] and loaded(lab) == "one"
+    run_service(lab, "made", "apply")
+    assert loaded(lab) == "two" and not service_row(lab, "made")["needs_apply"]
+    run_service(lab, "made", "restart")
     change(lab, "word two", "word three")
-    service(lab, "made", "revert")
+    run_service(lab, "made", "revert")
     assert "word two" in lab.read(1, "/etc/config.rc") and lab.read(1, PEERS) == "two"
-    assert "running" in service(lab, "made", "status").stdout
-    service(lab, "made", "stop")
+    assert "running" in run_service(lab, "made", "status").stdout
+    run_service(lab, "made", "stop")
     assert lab.run(1, "test", "-e", "/run/firmware/generated/made", check=False).status == 1
-    assert "did you mean made?" in service(lab, "mode", "start", status=2).stderr
+    assert "did you mean made?" in run_service(lab, "mode", "start", status=2).stderr
 
 
 def test_what_it_reads_makes_it_need_an_apply(lab: Lab) -> None:
     begin(lab)
     assert loaded(lab) == "one wg1"
     change(lab, "interface wg1", "interface wg2")
-    assert row(lab, "made")["needs_apply"] and lab.read(1, PEERS) == "one wg1"
+    assert service_row(lab, "made")["needs_apply"] and lab.read(1, PEERS) == "one wg1"
     status = json.loads(lab.run(1, "csync", "status", "--json", check=False).stdout)
     assert "made" in str(status)
-    service(lab, "made", "apply")
-    assert loaded(lab) == "one wg2" and not row(lab, "made")["needs_apply"]
+    run_service(lab, "made", "apply")
+    assert loaded(lab) == "one wg2" and not service_row(lab, "made")["needs_apply"]
     change(lab, "service wg far", "no service wg far")
-    service(lab, "made", "reload")
+    run_service(lab, "made", "reload")
     assert loaded(lab) == "one"
 
 
 def test_what_is_wrong_elsewhere_is_refused_and_changes_nothing(lab: Lab) -> None:
     begin(lab)
     change(lab, "interface wg1", "interface wgbad")
-    assert "bad: one wgbad" in service(lab, "made", "check", status=4).stderr
+    assert "bad: one wgbad" in run_service(lab, "made", "check", status=4).stderr
     change(lab, "interface wgbad", "intrface wg1")
-    assert "intrface" in service(lab, "made", "apply", status=4).stderr
+    assert "intrface" in run_service(lab, "made", "apply", status=4).stderr
     assert lab.read(1, PEERS) == "one wg1" == loaded(lab)
     # It comes back by itself with what it had.
     lab.run(1, "pkill", "-KILL", "-u", "made")
@@ -174,13 +174,13 @@ def test_a_push_is_checked_and_loaded_with_what_the_receiver_reads(stage: Stage,
     change(lab, "word one", "word two")
     refused = lab.run(1, "csync", "push", "made", check=False)
     assert refused.status == 3 and "not applied here" in refused.stderr
-    service(lab, "made", "apply")
+    run_service(lab, "made", "apply")
     stage.on(1, "csync", "diff", "made")
     status, report, said = push(stage, "--force", service="made")
     assert (status, report["result"]) == (0, "applied"), said
     assert [change["path"] for change in report["files"]] == ["/etc/config.rc"]
     assert (loaded(lab, 1), loaded(lab, 2)) == ("two wg1", "two wg7")
-    assert not row(lab, "made", node=2)["needs_apply"]
+    assert not service_row(lab, "made", node=2)["needs_apply"]
     assert push(stage, service="made")[1]["result"] == "unchanged"
 
 
@@ -191,7 +191,7 @@ def test_a_push_that_the_receiver_cannot_take_leaves_everything(stage: Stage, la
     push(stage, "--force", service="made")
     change(lab, "interface wg7", "interface wgbad", node=2)
     change(lab, "word one", "word two")
-    service(lab, "made", "apply")
+    run_service(lab, "made", "apply")
     status, report, _ = push(stage, service="made")
     assert (status, report["result"]) == (4, "failed") and "bad: two wgbad" in report["check"]["output"]
     change(lab, "interface wgbad", "interface wgworse", node=2)
@@ -199,9 +199,9 @@ def test_a_push_that_the_receiver_cannot_take_leaves_everything(stage: Stage, la
     assert (status, report["result"]) == (1, "rolled-back") and "worse" in report["reload"]["output"]
     # What was loaded was "one wg7", though wg7 has been edited away.
     assert lab.read(2, PEERS) == "one wg7" and loaded(lab, 2) == "one wg7"
-    assert row(lab, "made", node=2)["state"] == "running" and row(lab, "made", node=2)["needs_apply"]
+    assert service_row(lab, "made", node=2)["state"] == "running" and service_row(lab, "made", node=2)["needs_apply"]
     change(lab, "interface wgworse", "interface wg7", node=2)
-    assert not row(lab, "made", node=2)["needs_apply"]
+    assert not service_row(lab, "made", node=2)["needs_apply"]
 
 
 def test_the_same_content_is_pushed_where_what_it_reads_has_changed(stage: Stage, lab: Lab) -> None:
@@ -212,15 +212,15 @@ def test_the_same_content_is_pushed_where_what_it_reads_has_changed(stage: Stage
     change(lab, "interface wg7", "interface wg8", node=2)
     status, report, said = push(stage, service="made")
     assert (status, report["result"]) == (0, "applied"), said
-    assert loaded(lab, 2) == "one wg8" and not row(lab, "made", node=2)["needs_apply"]
+    assert loaded(lab, 2) == "one wg8" and not service_row(lab, "made", node=2)["needs_apply"]
 
 
 def test_a_boot_starts_it_with_what_it_reads_and_nothing_generated_is_saved(stage: Stage, lab: Lab) -> None:
     begin(lab, "one", "wg1", node=1)
     shown = lab.run(1, "config", "diff", check=False).stdout
     assert "/etc/config.rc" in shown and "generated" not in shown
-    service(lab, "shutdown")
+    run_service(lab, "shutdown")
     assert lab.run(1, "ls", "/run/firmware/generated").stdout == ""
-    started = service(lab, "boot", status=1).stderr  # nothing runs for wg yet
+    started = run_service(lab, "boot", status=1).stderr  # nothing runs for wg yet
     assert "service made: started" in started and started.count(": started") == len(started.splitlines()) - 1
-    assert loaded(lab) == "one wg1" and not row(lab, "made")["needs_apply"]
+    assert loaded(lab) == "one wg1" and not service_row(lab, "made")["needs_apply"]

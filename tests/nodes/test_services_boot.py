@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import pytest
 import story
 from lab_driver import Lab, eventually
-from service_helpers import HOLD, PYTHON, page, row, service
+from service_helpers import HOLD, PYTHON, page, run_service, service_row
 from time_limits import time_limit
 
 RC = "/etc/config.rc"
@@ -25,13 +25,13 @@ def test_services_start_in_file_order_and_stop_in_reverse(fresh_lab: Lab) -> Non
     lab.write(
         1, RC, "service haproxy\nservice sshd\nno autostart\nservice syslogd\nno service wui\nservice network eth0\n"
     )
-    service(lab, "shutdown")
-    rows = json.loads(service(lab, "list", "--json").stdout)
+    run_service(lab, "shutdown")
+    rows = json.loads(run_service(lab, "list", "--json").stdout)
     assert all(one["state"] in ("stopped", "disabled") for one in rows if one["name"] != "system"), rows
     said = lab.run(1, PYTHON, "-c", START_ALL).stderr.splitlines()
     started = [line for line in said if line.endswith(": started")]
     assert started == [f"service {title}: started" for title in ("haproxy", "syslogd", "network.eth0")]
-    rows = json.loads(service(lab, "list", "--json").stdout)
+    rows = json.loads(run_service(lab, "list", "--json").stdout)
     states = {f"{one['name']}.{one['instance']}".rstrip("."): one["state"] for one in rows}
     assert list(states)[:5] == ["haproxy", "sshd", "syslogd", "wui", "network.eth0"]
     assert [states[title] for title in ("haproxy", "sshd", "syslogd", "wui")] == [
@@ -47,7 +47,7 @@ def test_services_start_in_file_order_and_stop_in_reverse(fresh_lab: Lab) -> Non
 
 def test_shutdown_stops_in_reverse_order_and_leaves_no_process(fresh_lab: Lab) -> None:
     lab = fresh_lab
-    service(lab, "shutdown")
+    run_service(lab, "shutdown")
     times = {
         title: float(lab.run(1, "stat", "-c", "%.9Y", f"/run/firmware/scan/{title}/down").stdout)
         for title in ("syslogd", "sshd", "haproxy", "wui")
@@ -59,7 +59,7 @@ def test_shutdown_stops_in_reverse_order_and_leaves_no_process(fresh_lab: Lab) -
 
 def test_a_service_that_fails_is_reported_and_the_others_go_on(fresh_lab: Lab) -> None:
     lab = fresh_lab
-    service(lab, "shutdown")
+    run_service(lab, "shutdown")
     lab.run(1, "rm", "-rf", "/run/firmware/applied", "/run/firmware/booted")
     lab.write(1, "/etc/haproxy/haproxy.cfg", page("x", 8099))
     lab.write(1, "/etc/syslogd/syslog.conf", "nonsense\n")
@@ -79,33 +79,33 @@ def test_a_service_that_fails_is_reported_and_the_others_go_on(fresh_lab: Lab) -
     assert "service syslogd: its configuration is invalid" in failed.stderr
     assert "/etc/syslogd/syslog.conf:1: a rule is" in failed.stderr
     for title in ("sshd", "wui", "network.eth0"):
-        assert row(lab, title)["state"] == "running"
-        assert not row(lab, title)["needs_apply"]
+        assert service_row(lab, title)["state"] == "running"
+        assert not service_row(lab, title)["needs_apply"]
     # Nobody has loaded them successfully.
-    assert row(lab, "haproxy")["state"] == "failed" and row(lab, "haproxy")["needs_apply"]
-    assert row(lab, "syslogd")["state"] == "failed" and row(lab, "syslogd")["needs_apply"]
-    assert "/etc/syslogd/syslog.conf:1: a rule is" in service(lab, "syslogd", "status", status=1).stdout
-    assert "mtu" in service(lab, "network.eth9", "status", status=1).stdout
-    assert not row(lab, "csyncd")["needs_apply"]
-    service(lab, "haproxy", "revert", status=3)
-    assert row(lab, "haproxy")["state"] == "failed"
+    assert service_row(lab, "haproxy")["state"] == "failed" and service_row(lab, "haproxy")["needs_apply"]
+    assert service_row(lab, "syslogd")["state"] == "failed" and service_row(lab, "syslogd")["needs_apply"]
+    assert "/etc/syslogd/syslog.conf:1: a rule is" in run_service(lab, "syslogd", "status", status=1).stdout
+    assert "mtu" in run_service(lab, "network.eth9", "status", status=1).stdout
+    assert not service_row(lab, "csyncd")["needs_apply"]
+    run_service(lab, "haproxy", "revert", status=3)
+    assert service_row(lab, "haproxy")["state"] == "failed"
     # What was to run at boot and did not, runs once it is right.
     lab.write(1, "/etc/syslogd/syslog.conf", "*.* /var/log/messages\n")
-    service(lab, "syslogd", "apply")
-    assert row(lab, "syslogd")["state"] == "running"
+    run_service(lab, "syslogd", "apply")
+    assert service_row(lab, "syslogd")["state"] == "running"
 
 
 def test_after_a_reboot_everything_is_up_again_from_what_is_saved(fresh_lab: Lab) -> None:
     lab = fresh_lab
     lab.write(1, "/etc/haproxy/haproxy.cfg", page("saved"))
-    service(lab, "haproxy", "apply")
+    run_service(lab, "haproxy", "apply")
     lab.run(1, "config", "set", "csyncd", "autostart", "on")
     lab.run(1, "config", "set", "sshd", "autostart", "off")
     lab.run(1, "config", "save")
     lab.write(1, "/etc/haproxy/haproxy.cfg", page("not saved"))
     lab.reboot(1)
     assert lab.run(1, "curl", "-s", "http://127.0.0.1/").stdout == "saved"
-    assert row(lab, "sshd")["state"] == "stopped" and not row(lab, "sshd")["needs_apply"]
+    assert service_row(lab, "sshd")["state"] == "stopped" and not service_row(lab, "sshd")["needs_apply"]
     assert "restored generation 1" in console(lab)
     assert lab.run(1, "cat", "/run/firmware/booted").stdout == lab.run(1, "cat", "/run/firmware/booted").stdout
     lab.cut(1)
@@ -135,7 +135,7 @@ def test_a_config_rc_that_cannot_be_read_is_said_and_nothing_is_a_traceback(fres
         assert done.status in (1, 4) and "/etc/config.rc: not read: it is a directory" in done.stderr, words
         assert "Traceback" not in done.stderr
     lab.run(1, "sh", "-c", f"rmdir {RC}; printf 'service haproxy \\\"\\nservice sshd\\n' >{RC}")
-    rows = json.loads(service(lab, "list", "--json").stdout)
+    rows = json.loads(run_service(lab, "list", "--json").stdout)
     assert {"haproxy", "sshd"} <= {one["name"] for one in rows}
 
 
@@ -151,7 +151,7 @@ def test_a_daemon_that_takes_its_time_at_boot_is_not_given_up(fresh_lab: Lab, re
     with nullcontext() if real else time_limit(lab, 1, "services.supervisor", "UP_SECONDS", 1):
         said = lab.run(1, PYTHON, "-c", START_ALL, timeout=200).stderr
     assert "service csyncd: started" in said, said
-    assert row(lab, "csyncd")["state"] == "running"
+    assert service_row(lab, "csyncd")["state"] == "running"
 
 
 def test_boot_on_a_node_that_has_booted_loses_nothing(fresh_lab: Lab) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from lab_driver import Lab
-from service_helpers import PYTHON, page, service
+from service_helpers import PYTHON, page, run_service
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 MIB = 1 << 20
@@ -143,7 +143,7 @@ def test_a_large_configuration_with_certificates_passes(lab: Lab) -> None:
     )
     told = check(lab, "", more=bind + backends)
     assert told["status"] == 0, told
-    service(lab, "haproxy", "check")
+    run_service(lab, "haproxy", "check")
 
 
 MANY = """

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab
-from service_helpers import pid, service
+from service_helpers import run_service, service_pid
 
 from firmware.services import catalog
 
@@ -21,12 +21,12 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     """A node whose daemons run as the factory has them."""
     yield module_lab
     for title in ACCOUNTS:
-        service(module_lab, title, "restart")
+        run_service(module_lab, title, "restart")
 
 
 def inside(lab: Lab, title: str, *command: str, check: bool = True) -> str:
     """Run a command where a daemon is, as its account."""
-    status = lab.read(1, f"/proc/{pid(lab, title)}/status")
+    status = lab.read(1, f"/proc/{service_pid(lab, title)}/status")
     uid = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1]
     account = (
         "setpriv",
@@ -37,7 +37,7 @@ def inside(lab: Lab, title: str, *command: str, check: bool = True) -> str:
         "--bounding-set=-all",
         "--",
     )
-    return lab.run(1, "nsenter", "-m", "-t", str(pid(lab, title)), "--", *account, *command, check=check).stdout
+    return lab.run(1, "nsenter", "-m", "-t", str(service_pid(lab, title)), "--", *account, *command, check=check).stdout
 
 
 @pytest.mark.all(but=["haproxy", "wui"])
@@ -59,7 +59,7 @@ def test_its_account_can_write_to_nothing_but_what_is_its_own(lab: Lab, title: s
 
 @pytest.mark.parametrize("title", ACCOUNTS)
 def test_nothing_stands_between_the_supervisor_and_the_daemon(lab: Lab, title: str) -> None:
-    status = lab.read(1, f"/proc/{pid(lab, title)}/status")
+    status = lab.read(1, f"/proc/{service_pid(lab, title)}/status")
     parent = next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1]
     assert lab.read(1, f"/proc/{parent}/cmdline").rstrip("\0").split("\0") == ["s6-supervise", title]
     assert lab.run(1, "readlink", f"/proc/{parent}/ns/mnt").stdout == lab.run(1, "readlink", "/proc/1/ns/mnt").stdout
@@ -70,14 +70,14 @@ def test_what_is_mounted_when_it_starts_or_later_is_not_kept_busy(lab: Lab, titl
     """The flash is mounted for moments only, and a daemon may be started in any of them."""
     lab.run(1, "mount", "-t", "tmpfs", "flash-of-that-moment", "/flash")
     try:
-        service(lab, title, "restart")
+        run_service(lab, title, "restart")
         lab.run(1, "mount", "-t", "tmpfs", "mounted-later", "/mnt")
-        seen = lab.read(1, f"/proc/{pid(lab, title)}/mountinfo")
+        seen = lab.read(1, f"/proc/{service_pid(lab, title)}/mountinfo")
         assert "flash-of-that-moment" not in seen
     finally:
         lab.run(1, "umount", "/flash")
         lab.run(1, "umount", "/mnt")
-    seen = lab.read(1, f"/proc/{pid(lab, title)}/mountinfo")
+    seen = lab.read(1, f"/proc/{service_pid(lab, title)}/mountinfo")
     assert "mounted-later" not in seen
 
 

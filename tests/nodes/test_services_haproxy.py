@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab
-from service_helpers import CLIENT, HOLD, PYTHON, answer, page, pid, row, service
+from service_helpers import CLIENT, HOLD, PYTHON, answer, page, run_service, service_pid, service_row
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 
@@ -16,7 +16,7 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     """A node on which haproxy runs, and answers "before"."""
     module_lab.run(1, "sh", "-c", "rm -rf /etc/haproxy/*")
     module_lab.write(1, CONFIG, page("before"))
-    service(module_lab, "haproxy", "restart")
+    run_service(module_lab, "haproxy", "restart")
     yield module_lab
 
 
@@ -36,23 +36,23 @@ class Clients:
 
 
 def test_reloads_refuse_no_connection_and_load_what_was_written(lab: Lab) -> None:
-    clients, master = Clients(lab), pid(lab, "haproxy")
+    clients, master = Clients(lab), service_pid(lab, "haproxy")
     for number in range(8):
         lab.write(1, CONFIG, page(f"number {number}"))
-        said = service(lab, "haproxy", "reload").stderr
+        said = run_service(lab, "haproxy", "reload").stderr
         assert "a new worker serves" in said
         assert answer(lab) == f"number {number}"
     seen = clients.seen()
     assert set(seen) == {"200"} and seen["200"] > 200, seen
-    assert pid(lab, "haproxy") == master
-    assert not row(lab, "haproxy")["needs_apply"]
+    assert service_pid(lab, "haproxy") == master
+    assert not service_row(lab, "haproxy")["needs_apply"]
 
 
 def test_a_restart_is_noticed(lab: Lab) -> None:
     """The control for the test above: its clients do see when a connection is refused."""
     clients = Clients(lab)
     for _ in range(4):
-        service(lab, "haproxy", "restart")
+        run_service(lab, "haproxy", "restart")
     assert set(clients.seen()) - {"200"}
 
 
@@ -62,19 +62,19 @@ def test_a_port_that_somebody_else_has_fails_the_reload_and_no_client_notices(la
     try:
         clients = Clients(lab)
         lab.write(1, CONFIG, page("after", 80) + "    bind :8099\n")
-        error = service(lab, "haproxy", "reload", status=1).stderr
+        error = run_service(lab, "haproxy", "reload", status=1).stderr
         assert f"not loaded: {CONFIG}:12: cannot bind 0.0.0.0:8099: Address already in use" in error
         assert "hint: service haproxy revert" in error
         assert set(clients.seen()) == {"200"}
     finally:
         holder.kill()
-    assert answer(lab) == "before" and row(lab, "haproxy")["needs_apply"]
-    service(lab, "haproxy", "revert")
-    assert lab.read(1, CONFIG) == page("before") and not row(lab, "haproxy")["needs_apply"]
+    assert answer(lab) == "before" and service_row(lab, "haproxy")["needs_apply"]
+    run_service(lab, "haproxy", "revert")
+    assert lab.read(1, CONFIG) == page("before") and not service_row(lab, "haproxy")["needs_apply"]
 
 
 def test_a_master_that_dies_before_it_was_asked_and_cannot_come_back_is_not_waited_for(lab: Lab) -> None:
-    master = str(pid(lab, "haproxy"))
+    master = str(service_pid(lab, "haproxy"))
     lab.write(1, CONFIG, page("taken", 8099))
     holder = lab.start(1, PYTHON, "-c", HOLD, "8099")
     assert holder.stdout and holder.stdout.readline() == b"held\n"
@@ -92,22 +92,22 @@ def test_a_master_that_dies_before_it_was_asked_and_cannot_come_back_is_not_wait
 def test_a_reload_that_haproxy_itself_refuses_is_a_failure_with_its_words(lab: Lab) -> None:
     """`haproxy -c` and we let it pass: the socket's directory is not there."""
     lab.write(1, CONFIG, page("after").replace("bind :80", "bind :80\n    bind /nowhere/at.sock"))
-    before = pid(lab, "haproxy")
-    service(lab, "haproxy", "check")
-    error = service(lab, "haproxy", "reload", status=1).stderr
+    before = service_pid(lab, "haproxy")
+    run_service(lab, "haproxy", "check")
+    error = run_service(lab, "haproxy", "reload", status=1).stderr
     assert "not loaded: [ALERT]" in error and "/nowhere/at.sock" in error
-    assert answer(lab) == "before" and pid(lab, "haproxy") == before
-    assert row(lab, "haproxy")["needs_apply"]
+    assert answer(lab) == "before" and service_pid(lab, "haproxy") == before
+    assert service_row(lab, "haproxy")["needs_apply"]
     lab.write(1, CONFIG, page("mended"))
-    service(lab, "haproxy", "apply")
-    assert answer(lab) == "mended" and not row(lab, "haproxy")["needs_apply"]
+    run_service(lab, "haproxy", "apply")
+    assert answer(lab) == "mended" and not service_row(lab, "haproxy")["needs_apply"]
 
 
 @pytest.mark.all(but=["chroot /var/empty", "user root"])
 @pytest.mark.parametrize("line", ["chroot /var/empty", "user root", "group nobody", "uid 0", "gid 0"])
 def test_what_would_kill_every_new_worker_is_refused_by_the_check(lab: Lab, line: str) -> None:
     lab.write(1, CONFIG, page("after", more=f"    {line}"))
-    error = service(lab, "haproxy", "reload", status=4).stderr
+    error = run_service(lab, "haproxy", "reload", status=4).stderr
     assert error.startswith(f"{CONFIG}:3: '{line.split()[0]}'")
     assert answer(lab) == "before"
 
@@ -124,7 +124,7 @@ def test_what_would_kill_every_new_worker_is_refused_by_the_check(lab: Lab, line
 )
 def test_what_haproxy_finds_wrong_begins_with_its_place(lab: Lab, line: str, error: str) -> None:
     lab.write(1, CONFIG, page("after") + f"    {line}\n")
-    said = service(lab, "haproxy", "check", status=4).stderr
+    said = run_service(lab, "haproxy", "check", status=4).stderr
     assert said.startswith(f"{CONFIG}:12: ") and error in said.splitlines()[0], said
     assert "NOTICE" not in said
 
@@ -132,41 +132,41 @@ def test_what_haproxy_finds_wrong_begins_with_its_place(lab: Lab, line: str, err
 def test_programs_of_its_own_are_checked_as_they_are_run(lab: Lab) -> None:
     """Only with workers are they allowed, and workers it has, whatever the file says."""
     lab.write(1, CONFIG, page("programs") + "program one\n    command /bin/sleep 600\n")
-    service(lab, "haproxy", "restart")
+    run_service(lab, "haproxy", "restart")
     assert answer(lab) == "programs"
 
 
 def test_its_own_account_may_be_named(lab: Lab) -> None:
     lab.write(1, CONFIG, page("named", more="    user haproxy\n    group haproxy\n    daemon"))
-    service(lab, "haproxy", "restart")
-    service(lab, "haproxy", "reload")
+    run_service(lab, "haproxy", "restart")
+    run_service(lab, "haproxy", "reload")
     assert answer(lab) == "named"
 
 
 def test_another_file_named_by_the_block_restarts_it(lab: Lab) -> None:
     lab.write(1, "/etc/haproxy/other.cfg", page("other"))
-    service(lab, "haproxy", "apply")
-    before = pid(lab, "haproxy")
+    run_service(lab, "haproxy", "apply")
+    before = service_pid(lab, "haproxy")
     lab.run(1, "config", "add", "haproxy", "config", "/etc/haproxy/other.cfg")
     try:
-        assert row(lab, "haproxy")["needs_apply"]
-        service(lab, "haproxy", "apply")
-        assert answer(lab) == "other" and pid(lab, "haproxy") != before
+        assert service_row(lab, "haproxy")["needs_apply"]
+        run_service(lab, "haproxy", "apply")
+        assert answer(lab) == "other" and service_pid(lab, "haproxy") != before
     finally:
         lab.run(1, "config", "del", "haproxy", "config")
-        service(lab, "haproxy", "apply")
+        run_service(lab, "haproxy", "apply")
 
 
 def test_a_certificate_of_root_alone_can_be_read_by_haproxy_and_never_by_all(lab: Lab) -> None:
     lab.run(1, "sh", "-c", MAKE_CERTIFICATE)
     lab.write(1, CONFIG, page("tls").replace("bind :80", "bind :80\n    bind :8443 ssl crt /etc/haproxy/certs/"))
-    service(lab, "haproxy", "apply")
+    run_service(lab, "haproxy", "apply")
     assert lab.run(1, "curl", "-sk", "https://127.0.0.1:8443/").stdout == "tls"
     modes = lab.run(1, "stat", "-c", "%a %U:%G", "/etc/haproxy/certs", "/etc/haproxy/certs/site.pem").stdout
     assert modes == "750 root:haproxy\n640 root:haproxy\n"
     assert lab.run(1, "stat", "-c", "%a %U:%G", "/etc/firmware/secret").stdout == "600 root:root\n"
     assert lab.run(1, "stat", "-c", "%a %U:%G", "/etc/shadow").stdout.split()[1] == "root:root"
-    assert not row(lab, "haproxy")["needs_apply"]
+    assert not service_row(lab, "haproxy")["needs_apply"]
 
 
 MAKE_CERTIFICATE = """
@@ -192,7 +192,7 @@ def test_apply_and_revert_bring_back_exactly_what_was(lab: Lab) -> None:
     )
     lab.run(1, "config", "add", "haproxy", "cpumask", "0")
     try:
-        service(lab, "haproxy", "apply")
+        run_service(lab, "haproxy", "apply")
         before = everything()
         lab.run(
             1,
@@ -202,11 +202,11 @@ def test_apply_and_revert_bring_back_exactly_what_was(lab: Lab) -> None:
         )
         lab.run(1, "sh", "-c", "ln -s x /etc/haproxy/l; chown nobody /etc/haproxy/haproxy.cfg; chmod 0700 /etc/haproxy")
         lab.run(1, "config", "set", "haproxy", "cpumask", "1")
-        assert row(lab, "haproxy")["needs_apply"] and everything() != before
-        master = pid(lab, "haproxy")
-        service(lab, "haproxy", "revert")
+        assert service_row(lab, "haproxy")["needs_apply"] and everything() != before
+        master = service_pid(lab, "haproxy")
+        run_service(lab, "haproxy", "revert")
         assert everything() == before
-        assert not row(lab, "haproxy")["needs_apply"] and pid(lab, "haproxy") == master
+        assert not service_row(lab, "haproxy")["needs_apply"] and service_pid(lab, "haproxy") == master
     finally:
         lab.run(1, "config", "del", "haproxy", "cpumask", check=False)
 
@@ -219,46 +219,46 @@ find haproxy -type f -exec md5sum {} + | sort; cat config.rc; ls -A /etc/.stagin
 
 def test_white_space_and_comments_in_config_rc_need_no_apply(lab: Lab) -> None:
     lab.run(1, "sed", "-i", "s/^service haproxy$/  service   'haproxy' # the main job/", "/etc/config.rc")
-    assert not row(lab, "haproxy")["needs_apply"]
+    assert not service_row(lab, "haproxy")["needs_apply"]
     lab.run(1, "sed", "-i", "s/^  service   'haproxy'.*/service haproxy/", "/etc/config.rc")
-    assert not row(lab, "haproxy")["needs_apply"]
+    assert not service_row(lab, "haproxy")["needs_apply"]
 
 
 @pytest.mark.parametrize("verb", ["apply", "revert", "restart", "reload"])
 def test_needs_apply_goes_with(lab: Lab, verb: str) -> None:
     lab.run(1, "sh", "-c", f"echo '# more' >>{CONFIG}")
-    assert row(lab, "haproxy")["needs_apply"]
-    assert "needs apply" in service(lab, "haproxy", "status").stdout
-    service(lab, "haproxy", verb)
-    assert not row(lab, "haproxy")["needs_apply"]
+    assert service_row(lab, "haproxy")["needs_apply"]
+    assert "needs apply" in run_service(lab, "haproxy", "status").stdout
+    run_service(lab, "haproxy", verb)
+    assert not service_row(lab, "haproxy")["needs_apply"]
 
 
 def test_a_stopped_service_is_applied_by_a_check(lab: Lab) -> None:
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     lab.write(1, CONFIG, page("later"))
-    service(lab, "haproxy", "reload", status=3)
-    assert row(lab, "haproxy")["needs_apply"]
-    service(lab, "haproxy", "apply")
-    assert not row(lab, "haproxy")["needs_apply"] and row(lab, "haproxy")["state"] == "stopped"
+    run_service(lab, "haproxy", "reload", status=3)
+    assert service_row(lab, "haproxy")["needs_apply"]
+    run_service(lab, "haproxy", "apply")
+    assert not service_row(lab, "haproxy")["needs_apply"] and service_row(lab, "haproxy")["state"] == "stopped"
     lab.write(1, CONFIG, "nonsense\n")
-    service(lab, "haproxy", "apply", status=4)
-    assert row(lab, "haproxy")["needs_apply"]
-    service(lab, "haproxy", "revert")
+    run_service(lab, "haproxy", "apply", status=4)
+    assert service_row(lab, "haproxy")["needs_apply"]
+    run_service(lab, "haproxy", "revert")
     assert lab.read(1, CONFIG) == page("later")
-    service(lab, "haproxy", "start")
+    run_service(lab, "haproxy", "start")
     assert answer(lab) == "later"
 
 
 def test_after_a_crash_revert_has_the_reverted_files_loaded(lab: Lab) -> None:
     """It came back by itself with what lay on disk, which nobody had applied."""
-    before = pid(lab, "haproxy")
+    before = service_pid(lab, "haproxy")
     lab.write(1, CONFIG, page("not applied"))
     lab.run(1, "kill", "-KILL", str(before))
     deadline = time.monotonic() + 5
     while answer(lab) != "not applied" and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert answer(lab) == "not applied" and row(lab, "haproxy")["needs_apply"]
-    service(lab, "haproxy", "revert")
+    assert answer(lab) == "not applied" and service_row(lab, "haproxy")["needs_apply"]
+    run_service(lab, "haproxy", "revert")
     assert answer(lab) == "before"
 
 
@@ -312,7 +312,7 @@ def test_what_a_configuration_executes_while_it_is_checked_has_no_rights(lab: La
     lab.run(1, "sh", "-c", "rm -f /tmp/here; echo secret >/etc/firmware/key; chmod 600 /etc/firmware/key")
     lab.write(1, "/etc/haproxy/probe.lua", PROBE)
     lab.write(1, CONFIG, page("lua", more="    lua-load /etc/haproxy/probe.lua"))
-    words = service(lab, "haproxy", "check", status=4).stderr
+    words = run_service(lab, "haproxy", "check", status=4).stderr
     assert "NoNewPrivs:\t1" in words and "CapEff:\t0000000000000000" in words and "CapBnd:\t0000000000000000" in words
     assert f"Uid:\t{lab.run(1, 'id', '-u', 'haproxy').stdout.strip()}\t" in words
     assert "secret" not in words
@@ -321,7 +321,7 @@ def test_what_a_configuration_executes_while_it_is_checked_has_no_rights(lab: La
     for path in ("/etc/haproxy/new", "/etc/new", "/run/firmware/new", "/run/new", "/var/log/new"):
         assert f"cannot write {path}" in words
     assert "wrote /tmp/here" in words and lab.run(1, "ls", "/tmp/here", check=False).status != 0
-    assert f"sees process {pid(lab, 'haproxy')}" not in words and "sees process 1" in words
+    assert f"sees process {service_pid(lab, 'haproxy')}" not in words and "sees process 1" in words
 
 
 PROBE = """

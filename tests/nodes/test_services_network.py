@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab
-from service_helpers import append, row, service
+from service_helpers import append, run_service, service_row
 
 RC = "/etc/config.rc"
 
@@ -41,41 +41,41 @@ service network spare
 def test_an_interface_gets_what_its_block_says_and_loses_just_that(lab: Lab) -> None:
     append(lab, RC, BLOCK)
     lab.run(1, "ip", "address", "add", "192.0.2.99/32", "dev", "spare")
-    service(lab, "network.spare", "start")
+    run_service(lab, "network.spare", "start")
     assert addresses(lab, "spare") == {"192.0.2.1/24", "192.0.2.129/25", "2001:db8::1/64", "192.0.2.99/32"}
     link = lab.run(1, "ip", "link", "show", "dev", "spare").stdout
     assert "mtu 1400" in link and "02:00:00:00:00:77" in link and "UP" in link
     assert "198.51.100.0/24 via 192.0.2.7 dev spare" in lab.run(1, "ip", "route").stdout
     assert "203.0.113.0/24 via 192.0.2.8 dev spare" in lab.run(1, "ip", "route", "show", "table", "77").stdout
     assert lab.run(1, "ip", "rule").stdout.count("from 192.0.2.0/24 lookup 77") == 1
-    found = row(lab, "network.spare")
+    found = service_row(lab, "network.spare")
     assert (found["state"], found["pid"], found["needs_apply"]) == ("running", None, False)
-    service(lab, "network.spare", "restart")
+    run_service(lab, "network.spare", "restart")
     assert lab.run(1, "ip", "rule").stdout.count("from 192.0.2.0/24 lookup 77") == 1
-    service(lab, "network.spare", "stop")
+    run_service(lab, "network.spare", "stop")
     assert addresses(lab, "spare") == {"192.0.2.99/32"}
     assert "192.0.2.0/24 lookup 77" not in lab.run(1, "ip", "rule").stdout
-    assert row(lab, "network.spare")["state"] == "stopped"
+    assert service_row(lab, "network.spare")["state"] == "stopped"
 
 
 def test_apply_takes_away_what_the_block_no_longer_says(lab: Lab) -> None:
     append(lab, RC, BLOCK)
-    service(lab, "network.spare", "start")
+    run_service(lab, "network.spare", "start")
     lab.run(1, "config", "del", "network.spare", "ip", "address", "192.0.2.129/255.255.255.128")
     lab.run(1, "config", "add", "network.spare", "ip", "address", "192.0.2.3/24")
-    service(lab, "network.spare", "apply")
+    run_service(lab, "network.spare", "apply")
     assert addresses(lab, "spare") == {"192.0.2.1/24", "192.0.2.3/24", "2001:db8::1/64"}
-    assert not row(lab, "network.spare")["needs_apply"]
+    assert not service_row(lab, "network.spare")["needs_apply"]
 
 
 def test_what_fails_does_not_keep_the_rest_from_being_set_up(lab: Lab) -> None:
     append(lab, RC, BLOCK.replace("198.51.100.0/24 192.0.2.7", "198.51.100.0/24 203.0.113.77"))
-    error = service(lab, "network.spare", "start", status=1).stderr
+    error = run_service(lab, "network.spare", "start", status=1).stderr
     assert "not all of it is set up: ip -4 route replace 198.51.100.0/24 via 203.0.113.77 dev spare: " in error
     assert "192.0.2.1/24" in addresses(lab, "spare")
     assert "from 192.0.2.0/24 lookup 77" in lab.run(1, "ip", "rule").stdout
-    assert "203.0.113.77" in service(lab, "network.spare", "status", status=1).stdout
-    assert row(lab, "network.spare")["needs_apply"]
+    assert "203.0.113.77" in run_service(lab, "network.spare", "status", status=1).stdout
+    assert service_row(lab, "network.spare")["needs_apply"]
 
 
 def test_a_vlan_is_made_and_removed(lab: Lab) -> None:
@@ -85,17 +85,17 @@ def test_a_vlan_is_made_and_removed(lab: Lab) -> None:
         assert done.status == 1  # a kernel without VLANs: said, not hidden
         return
     assert addresses(lab, "spare.9") == {"192.0.2.65/26"}
-    service(lab, "network.spare.9", "stop")
+    run_service(lab, "network.spare.9", "stop")
     assert lab.run(1, "ip", "link", "show", "spare.9", check=False).status != 0
 
 
 def test_system_names_the_node_and_sets_the_kernel(lab: Lab) -> None:
     before = lab.run(1, "hostname").stdout.strip()
     lab.run(1, "sed", "-i", "s/^service system/&\\n\\thostname lb7\\n\\tsysctl net.ipv4.ip_nonlocal_bind=1/", RC)
-    service(lab, "system", "apply")
+    run_service(lab, "system", "apply")
     assert lab.run(1, "hostname").stdout == "lb7\n"
     assert lab.read(1, "/proc/sys/net/ipv4/ip_nonlocal_bind") == "1\n"
     lab.run(1, "sed", "-i", "s/sysctl .*/sysctl net.ipv4.no_such_thing=1/", RC)
-    error = service(lab, "system", "apply", status=1).stderr
+    error = run_service(lab, "system", "apply", status=1).stderr
     assert "no_such_thing" in error
     lab.run(1, "hostname", before)

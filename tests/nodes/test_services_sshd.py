@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab, eventually
-from service_helpers import HOLD, PYTHON, append, pid, row, service
+from service_helpers import HOLD, PYTHON, append, run_service, service_pid, service_row
 
 CONFIG = "/etc/ssh/sshd_config"
 SSH = (
@@ -24,11 +24,11 @@ SSH = (
 def lab(module_lab: Lab) -> Iterator[Lab]:
     """A node whose root can log in."""
     module_lab.run(1, "sh", "-c", PREPARE)
-    service(module_lab, "sshd", "apply")
+    run_service(module_lab, "sshd", "apply")
     yield module_lab
     module_lab.run(1, "cp", f"/usr/share/factory{CONFIG}", CONFIG)
     module_lab.run(1, "cp", "/usr/share/factory/etc/config.rc", "/etc/config.rc")
-    service(module_lab, "sshd", "restart")
+    run_service(module_lab, "sshd", "restart")
 
 
 PREPARE = """
@@ -42,18 +42,18 @@ cp /tmp/key.pub /etc/ssh/authorized_keys/root
 def test_the_host_key_is_made_once(lab: Lab) -> None:
     key = lab.read(1, "/etc/ssh/ssh_host_ed25519_key.pub")
     assert lab.run(1, "stat", "-c", "%a %U", "/etc/ssh/ssh_host_ed25519_key").stdout == "600 root\n"
-    service(lab, "sshd", "restart")
+    run_service(lab, "sshd", "restart")
     assert lab.read(1, "/etc/ssh/ssh_host_ed25519_key.pub") == key
-    assert not row(lab, "sshd")["needs_apply"]
+    assert not service_row(lab, "sshd")["needs_apply"]
 
 
 def test_who_is_logged_in_stays_so_while_it_is_reloaded_and_restarted(lab: Lab) -> None:
     session = lab.start(1, *SSH, "root@127.0.0.1", "echo in; cat")
     assert session.stdin and session.stdout and session.stdout.readline() == b"in\n"
     for verb in ("reload", "restart", "stop"):
-        before = pid(lab, "sshd")
-        service(lab, "sshd", verb)
-        assert row(lab, "sshd")["pid"] != before
+        before = service_pid(lab, "sshd")
+        run_service(lab, "sshd", verb)
+        assert service_row(lab, "sshd")["pid"] != before
         session.stdin.write(verb.encode() + b"\n")
         session.stdin.flush()
         assert session.stdout.readline() == verb.encode() + b"\n"
@@ -64,18 +64,18 @@ def test_who_is_logged_in_stays_so_while_it_is_reloaded_and_restarted(lab: Lab) 
 
 
 def test_an_invalid_configuration_does_not_lock_the_operator_out(lab: Lab) -> None:
-    before = pid(lab, "sshd")
+    before = service_pid(lab, "sshd")
     append(lab, CONFIG, "NoSuchWord yes\n")
     for verb in ("reload", "restart", "apply"):
-        error = service(lab, "sshd", verb, status=4).stderr
+        error = run_service(lab, "sshd", verb, status=4).stderr
         assert "NoSuchWord" in error and CONFIG in error
-    assert pid(lab, "sshd") == before
+    assert service_pid(lab, "sshd") == before
 
 
 def test_port_and_address_of_the_block(lab: Lab) -> None:
     lab.run(1, "config", "add", "sshd", "port", "2022")
     lab.run(1, "config", "add", "sshd", "listen", "127.0.0.1")
-    service(lab, "sshd", "apply")
+    run_service(lab, "sshd", "apply")
     assert lab.run(1, *SSH, "-p", "2022", "root@127.0.0.1", "echo there").stdout == "there\n"
     assert lab.run(1, *SSH, "root@127.0.0.1", "true", check=False).status == 255
     listening = lab.run(1, "ss", "-Hltn", "sport = 2022").stdout
@@ -87,8 +87,8 @@ def test_a_taken_port_is_said_with_sshds_words(lab: Lab) -> None:
     lab.run(1, "config", "add", "sshd", "listen", "127.0.0.1")
     holder = lab.start(1, PYTHON, "-c", HOLD, "8022")
     assert holder.stdout and holder.stdout.readline()
-    error = service(lab, "sshd", "restart", status=1).stderr
+    error = run_service(lab, "sshd", "restart", status=1).stderr
     holder.kill()
     assert "Bind to port 8022 on 127.0.0.1 failed: Address already in use" in error
-    assert row(lab, "sshd")["state"] == "failed"
-    assert not eventually(lambda: row(lab, "sshd")["state"] != "failed", 1.5)
+    assert service_row(lab, "sshd")["state"] == "failed"
+    assert not eventually(lambda: service_row(lab, "sshd")["state"] != "failed", 1.5)

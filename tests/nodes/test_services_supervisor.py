@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 import pytest
 from lab_driver import Lab, eventually
-from service_helpers import HOLD, PYTHON, append, comes_back, page, pid, row, service
+from service_helpers import HOLD, PYTHON, append, is_started_again, page, run_service, service_pid, service_row
 from time_limits import time_limit
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
@@ -18,7 +18,7 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     """A node on which haproxy runs as the test before it found it."""
     yield module_lab
     module_lab.write(1, CONFIG, page("factory"))
-    service(module_lab, "haproxy", "restart")
+    run_service(module_lab, "haproxy", "restart")
 
 
 def processes(lab: Lab, pattern: str) -> list[int]:
@@ -26,7 +26,7 @@ def processes(lab: Lab, pattern: str) -> list[int]:
 
 
 def test_every_factory_service_runs_after_boot(fresh_lab: Lab) -> None:
-    rows = json.loads(service(fresh_lab, "list", "--json").stdout)
+    rows = json.loads(run_service(fresh_lab, "list", "--json").stdout)
     assert [one["name"] for one in rows] == ["system", "network", "syslogd", "sshd", "haproxy", "wui", "csyncd"]
     assert [one["state"] for one in rows] == ["running"] * 6 + ["stopped"]
     assert [one["autostart"] for one in rows] == [True] * 6 + [False]
@@ -37,7 +37,7 @@ def test_every_factory_service_runs_after_boot(fresh_lab: Lab) -> None:
 
 
 def test_haproxy_has_only_the_right_to_bind_low_ports(lab: Lab) -> None:
-    master = pid(lab, "haproxy")
+    master = service_pid(lab, "haproxy")
     workers = lab.run(1, "pgrep", "-P", str(master)).stdout.split()
     assert workers
     for process in (str(master), *workers):
@@ -52,44 +52,44 @@ def test_haproxy_has_only_the_right_to_bind_low_ports(lab: Lab) -> None:
 
 
 def test_syslogd_has_no_right_at_all(lab: Lab) -> None:
-    status = lab.read(1, f"/proc/{pid(lab, 'syslogd')}/status")
+    status = lab.read(1, f"/proc/{service_pid(lab, 'syslogd')}/status")
     assert (
         "CapEff:\t0000000000000000" in status and "CapBnd:\t0000000000000000" in status and "NoNewPrivs:\t1" in status
     )
 
 
 def test_start_and_stop_are_quiet_when_there_is_nothing_to_do(lab: Lab) -> None:
-    before = pid(lab, "haproxy")
-    service(lab, "haproxy", "start")
-    assert pid(lab, "haproxy") == before
+    before = service_pid(lab, "haproxy")
+    run_service(lab, "haproxy", "start")
+    assert service_pid(lab, "haproxy") == before
     for _ in range(2):
-        service(lab, "haproxy", "stop")
-        assert row(lab, "haproxy")["state"] == "stopped" and row(lab, "haproxy")["pid"] is None
-        service(lab, "haproxy", "status", status=3)
+        run_service(lab, "haproxy", "stop")
+        assert service_row(lab, "haproxy")["state"] == "stopped" and service_row(lab, "haproxy")["pid"] is None
+        run_service(lab, "haproxy", "status", status=3)
     assert processes(lab, "^haproxy ") == []
-    service(lab, "haproxy", "start")
-    service(lab, "haproxy", "status")
-    assert pid(lab, "haproxy") != before
+    run_service(lab, "haproxy", "start")
+    run_service(lab, "haproxy", "status")
+    assert service_pid(lab, "haproxy") != before
 
 
 def test_a_killed_daemon_is_back_and_the_others_are_untouched(lab: Lab) -> None:
-    others = {title: pid(lab, title) for title in ("syslogd", "sshd", "wui")}
-    before = pid(lab, "haproxy")
+    others = {title: service_pid(lab, title) for title in ("syslogd", "sshd", "wui")}
+    before = service_pid(lab, "haproxy")
     workers = set(processes(lab, "^haproxy "))
     lab.run(1, "kill", "-KILL", str(before))
-    shown = service(lab, "haproxy", "status", status=1).stdout
+    shown = run_service(lab, "haproxy", "status", status=1).stdout
     assert "failed" in shown and "ended: killed by signal 9" in shown
-    assert comes_back(lab, "haproxy", before)
+    assert is_started_again(lab, "haproxy", before)
     assert not workers & set(processes(lab, "^haproxy "))  # no worker of the dead master serves on
-    shown = service(lab, "haproxy", "status").stdout
+    shown = run_service(lab, "haproxy", "status").stdout
     assert "ended by itself 1 time" in shown and "killed by signal 9" in shown
-    assert {title: pid(lab, title) for title in others} == others
-    service(lab, "haproxy", "restart")
-    assert "by itself" not in service(lab, "haproxy", "status").stdout
+    assert {title: service_pid(lab, title) for title in others} == others
+    run_service(lab, "haproxy", "restart")
+    assert "by itself" not in run_service(lab, "haproxy", "status").stdout
 
 
 def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     lab.write(1, "/usr/local/bin/parent", "#!/bin/sh\nsleep 4321 &\nsleep 4322\n")
     lab.run(1, "chmod", "755", "/usr/local/bin/parent")
     lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /usr/local/bin/parent")
@@ -97,14 +97,14 @@ def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
     holder = lab.start(1, PYTHON, "-c", ANSWERER)
     assert holder.stdout and holder.stdout.readline()
     try:
-        service(lab, "haproxy", "start")
+        run_service(lab, "haproxy", "start")
         before = set(processes(lab, "^sleep 432[12]"))
         assert len(before) == 2
-        lab.run(1, "kill", "-KILL", str(pid(lab, "haproxy")))
+        lab.run(1, "kill", "-KILL", str(service_pid(lab, "haproxy")))
         assert eventually(
             lambda: len(processes(lab, "^sleep 432[12]")) == 2 and not before & set(processes(lab, "^sleep 432[12]"))
         )
-        service(lab, "haproxy", "stop")
+        run_service(lab, "haproxy", "stop")
         assert processes(lab, "^sleep 432[12]") == []
     finally:
         holder.kill()
@@ -114,9 +114,9 @@ def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
 @pytest.mark.all(but=["wui"])
 @pytest.mark.parametrize("title", ["syslogd", "sshd", "wui"])
 def test_each_daemon_comes_back(lab: Lab, title: str) -> None:
-    before = pid(lab, title)
+    before = service_pid(lab, title)
     lab.run(1, "kill", "-KILL", str(before))
-    assert comes_back(lab, title, before)
+    assert is_started_again(lab, title, before)
 
 
 def test_a_crash_loop_is_shown_as_failed_and_costs_next_to_nothing(lab: Lab) -> None:
@@ -129,8 +129,8 @@ def test_a_crash_loop_is_shown_as_failed_and_costs_next_to_nothing(lab: Lab) -> 
     holder = lab.start(1, PYTHON, "-c", ANSWERER)
     assert holder.stdout and holder.stdout.readline()
     try:
-        service(lab, "haproxy", "start")  # it answers long enough to be taken for good
-        assert eventually(lambda: row(lab, "haproxy")["state"] == "failed", 5)
+        run_service(lab, "haproxy", "start")  # it answers long enough to be taken for good
+        assert eventually(lambda: service_row(lab, "haproxy")["state"] == "failed", 5)
         before = ticks(lab)
         time.sleep(5)
         assert ticks(lab) - before < 50  # of 500 in 5 s
@@ -141,7 +141,7 @@ def test_a_crash_loop_is_shown_as_failed_and_costs_next_to_nothing(lab: Lab) -> 
         holder.kill()
         lab.run(1, "config", "del", "haproxy", "bin")
         lab.run(1, "config", "del", "haproxy", "procname")
-        service(lab, "haproxy", "stop")
+        run_service(lab, "haproxy", "stop")
 
 
 #: stands in for a daemon's socket
@@ -168,39 +168,39 @@ def ticks(lab: Lab) -> int:
 
 
 def test_a_start_on_a_taken_port_fails_with_the_reason_and_leaves_nothing(lab: Lab) -> None:
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     lab.write(1, CONFIG, page("x", 8099))
     holder = lab.start(1, PYTHON, "-c", HOLD, "8099")
     assert holder.stdout and holder.stdout.readline() == b"held\n"
     try:
-        error = service(lab, "haproxy", "start", status=1).stderr
+        error = run_service(lab, "haproxy", "start", status=1).stderr
         assert error.startswith("service haproxy start: service haproxy: not started: ")
         assert "Address already in use" in error and "exit status 1" in error
-        shown = service(lab, "haproxy", "status", status=1).stdout
+        shown = run_service(lab, "haproxy", "status", status=1).stdout
         assert "failed" in shown and "Address already in use" in shown
-        assert row(lab, "haproxy")["state"] == "failed" and row(lab, "haproxy")["needs_apply"]
+        assert service_row(lab, "haproxy")["state"] == "failed" and service_row(lab, "haproxy")["needs_apply"]
         time.sleep(1.5)
         assert processes(lab, "^haproxy ") == []  # it is not tried again and again
     finally:
         holder.kill()
-    service(lab, "haproxy", "start")
-    assert not row(lab, "haproxy")["needs_apply"]
+    run_service(lab, "haproxy", "start")
+    assert not service_row(lab, "haproxy")["needs_apply"]
 
 
 def test_an_invalid_configuration_is_not_started_nor_does_it_stop_what_runs(lab: Lab) -> None:
-    before = pid(lab, "haproxy")
+    before = service_pid(lab, "haproxy")
     append(lab, CONFIG, "    bogus word\n")
     for verb in ("check", "restart", "reload", "apply"):
-        error = service(lab, "haproxy", verb, status=4).stderr
+        error = run_service(lab, "haproxy", verb, status=4).stderr
         assert "unknown keyword 'bogus'" in error and CONFIG in error
-        assert pid(lab, "haproxy") == before
-    service(lab, "haproxy", "stop")
-    service(lab, "haproxy", "start", status=4)
-    service(lab, "haproxy", "status", status=3)
+        assert service_pid(lab, "haproxy") == before
+    run_service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "start", status=4)
+    run_service(lab, "haproxy", "status", status=3)
 
 
 def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     lab.write(1, "/usr/local/bin/deaf", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
     lab.run(1, "chmod", "755", "/usr/local/bin/deaf")
     lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /usr/local/bin/deaf")
@@ -208,14 +208,14 @@ def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
     holder = lab.start(1, PYTHON, "-c", ANSWERER)
     assert holder.stdout and holder.stdout.readline()
     try:
-        service(lab, "haproxy", "start")
+        run_service(lab, "haproxy", "start")
         stopping = lab.start(1, "service", "haproxy", "stop")
-        assert eventually(lambda: row(lab, "haproxy")["state"] == "stopped", 5)
+        assert eventually(lambda: service_row(lab, "haproxy")["state"] == "stopped", 5)
         lab.run(1, "pkill", "-INT", "-f", "^/usr/bin/python3 -IS .*/service haproxy stop$")
         assert stopping.communicate(timeout=10)[1] == b"service haproxy: interrupted: it is stopped now\n"
-        service(lab, "haproxy", "start")
+        run_service(lab, "haproxy", "start")
         begun = time.monotonic()
-        service(lab, "haproxy", "stop")
+        run_service(lab, "haproxy", "stop")
         assert 4 < time.monotonic() - begun < 10
         assert processes(lab, "/usr/local/bin/deaf") == []
     finally:
@@ -227,12 +227,12 @@ def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
 @pytest.mark.parametrize("seconds", [2, 30])
 def test_one_that_never_answers_is_taken_down_again(lab: Lab, seconds: int) -> None:
     """Within the real limit, and a short one."""
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sleep 1234")
     short = time_limit(lab, 1, "services.supervisor", "UP_SECONDS", seconds) if seconds != 30 else nullcontext()
     try:
         with short:
-            error = service(lab, "haproxy", "start", status=1).stderr
+            error = run_service(lab, "haproxy", "start", status=1).stderr
         assert f"no worker answers at /run/haproxy/master.sock after {seconds} s" in error
         assert processes(lab, "sleep 1234") == []
     finally:
@@ -242,7 +242,7 @@ def test_one_that_never_answers_is_taken_down_again(lab: Lab, seconds: int) -> N
 def test_a_recycled_pid_is_neither_believed_nor_signalled(lab: Lab) -> None:
     """The note of a daemon's pid outlives it, and another process has that pid."""
     (supervisor,) = processes(lab, "^s6-supervise haproxy$")
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     stranger = lab.start(1, "sh", "-c", "echo $$; exec sleep 600")
     assert stranger.stdout
     other = int(stranger.stdout.readline())
@@ -250,10 +250,10 @@ def test_a_recycled_pid_is_neither_believed_nor_signalled(lab: Lab) -> None:
         lab.run(
             1, "sh", "-c", f"rm /run/firmware/scan/haproxy/down; echo {other} 12345 >/run/firmware/scan/haproxy/pid"
         )
-        assert row(lab, "haproxy")["state"] == "failed" and row(lab, "haproxy")["pid"] is None
-        service(lab, "haproxy", "stop")
-        service(lab, "haproxy", "start")
-        service(lab, "haproxy", "stop")
+        assert service_row(lab, "haproxy")["state"] == "failed" and service_row(lab, "haproxy")["pid"] is None
+        run_service(lab, "haproxy", "stop")
+        run_service(lab, "haproxy", "start")
+        run_service(lab, "haproxy", "stop")
         assert lab.run(1, "kill", "-0", str(other)).status == 0
         assert processes(lab, "^s6-supervise haproxy$") == [supervisor]
     finally:
@@ -261,22 +261,22 @@ def test_a_recycled_pid_is_neither_believed_nor_signalled(lab: Lab) -> None:
 
 
 def test_it_works_on_when_the_supervisors_were_killed(lab: Lab) -> None:
-    before = {title: pid(lab, title) for title in ("haproxy", "sshd", "syslogd", "wui")}
+    before = {title: service_pid(lab, title) for title in ("haproxy", "sshd", "syslogd", "wui")}
     lab.run(1, "sh", "-c", "kill -KILL $(pgrep -f '^/usr/bin/s6-svscan')")
-    assert {title: pid(lab, title) for title in before} == before
+    assert {title: service_pid(lab, title) for title in before} == before
     assert eventually(lambda: bool(processes(lab, "^/usr/bin/s6-svscan")))
-    service(lab, "haproxy", "reload")
-    service(lab, "haproxy", "restart")
+    run_service(lab, "haproxy", "reload")
+    run_service(lab, "haproxy", "restart")
     for title in ("syslogd", "sshd", "wui"):
-        assert pid(lab, title) == before[title]
-    lab.run(1, "kill", "-KILL", str(pid(lab, "haproxy")))
-    assert comes_back(lab, "haproxy", before["haproxy"])
+        assert service_pid(lab, title) == before[title]
+    lab.run(1, "kill", "-KILL", str(service_pid(lab, "haproxy")))
+    assert is_started_again(lab, "haproxy", before["haproxy"])
     # With its own s6-supervise its daemon goes, and a new one starts it again: there are never two.
-    running = pid(lab, "haproxy")
+    running = service_pid(lab, "haproxy")
     lab.run(1, "sh", "-c", "kill -KILL $(pgrep -f '^s6-supervise haproxy$')")
-    assert comes_back(lab, "haproxy", running)
+    assert is_started_again(lab, "haproxy", running)
     assert len([one for one in processes(lab, "^haproxy ")]) == 2
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     assert processes(lab, "^haproxy ") == []
 
 
@@ -287,10 +287,10 @@ def test_logs_are_bounded_and_their_last_words_are_found_after_a_turn(lab: Lab) 
         "#!/bin/sh\ni=0\nwhile [ $i -lt 9000 ]; do echo line $i of a very long story, told again and again; i=$((i+1)); done\necho farewell\nexit 3\n",
     )
     lab.run(1, "chmod", "755", "/usr/local/bin/chatty")
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     lab.run(1, "config", "add", "haproxy", "cmdline", "/usr/local/bin/chatty")
     try:
-        error = service(lab, "haproxy", "start", status=1).stderr
+        error = run_service(lab, "haproxy", "start", status=1).stderr
         assert "farewell" in error and "exit status 3" in error
         assert int(lab.run(1, "du", "-sk", "/run/firmware/log/haproxy").stdout.split()[0]) < 400
     finally:
@@ -307,23 +307,23 @@ def test_commands_on_one_service_wait_for_each_other(lab: Lab) -> None:
 
 def test_an_order_to_stop_never_comes_after_the_order_to_start_that_followed_it(lab: Lab) -> None:
     slow = '#!/bin/sh\n[ "$1" != -d ] || sleep 0.5\nexec /usr/bin/s6-svc.real "$@"\n'
-    service(lab, "haproxy", "stop")
+    run_service(lab, "haproxy", "stop")
     lab.run(1, "sh", "-ec", 'mv "$0" "$0.real"; cat >"$0"; chmod +x "$0"', "/usr/bin/s6-svc", stdin=slow)
     try:
-        service(lab, "haproxy", "restart")
+        run_service(lab, "haproxy", "restart")
         time.sleep(0.6)
-        assert row(lab, "haproxy")["state"] == "running"
+        assert service_row(lab, "haproxy")["state"] == "running"
     finally:
         lab.run(1, "mv", "/usr/bin/s6-svc.real", "/usr/bin/s6-svc")
 
 
 def test_a_killed_start_leaves_a_service_that_can_be_started(lab: Lab) -> None:
     for pause in (0.02, 0.05, 0.08, 0.12, 0.16, 0.2, 0.3):
-        service(lab, "haproxy", "stop")
+        run_service(lab, "haproxy", "stop")
         run = lab.start(1, "service", "haproxy", "start")
         time.sleep(pause)
         run.kill()
         run.wait()
-        service(lab, "haproxy", "restart")
-        assert not row(lab, "haproxy")["needs_apply"]
+        run_service(lab, "haproxy", "restart")
+        assert not service_row(lab, "haproxy")["needs_apply"]
         assert len(processes(lab, "^haproxy ")) == 2

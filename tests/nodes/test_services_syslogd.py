@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab, eventually
-from service_helpers import append, pid, row, service
+from service_helpers import append, run_service, service_pid, service_row
 
 CONFIG = "/etc/syslogd/syslog.conf"
 
@@ -14,7 +14,7 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     """A node whose syslogd is as the factory made it."""
     yield module_lab
     module_lab.run(1, "cp", f"/usr/share/factory{CONFIG}", CONFIG)
-    service(module_lab, "syslogd", "apply")
+    run_service(module_lab, "syslogd", "apply")
 
 
 def log(lab: Lab, priority: str, text: str) -> None:
@@ -34,11 +34,11 @@ def test_messages_go_where_the_factory_file_says(lab: Lab) -> None:
 
 
 def test_a_new_rule_counts_once_it_is_applied_and_the_daemon_is_another(lab: Lab) -> None:
-    before = pid(lab, "syslogd")
+    before = service_pid(lab, "syslogd")
     append(lab, CONFIG, "mail,user.warning;auth.* /var/log/some.log\n")
-    assert row(lab, "syslogd")["needs_apply"]
-    service(lab, "syslogd", "apply")
-    assert pid(lab, "syslogd") != before and not row(lab, "syslogd")["needs_apply"]
+    assert service_row(lab, "syslogd")["needs_apply"]
+    run_service(lab, "syslogd", "apply")
+    assert service_pid(lab, "syslogd") != before and not service_row(lab, "syslogd")["needs_apply"]
     for priority in ("mail.warn", "mail.err", "user.crit", "auth.debug", "mail.notice", "daemon.err"):
         log(lab, priority, f"this is {priority}")
     assert arrives(lab, "/var/log/messages", "daemon.err")
@@ -68,18 +68,18 @@ def test_a_message_cannot_pose_as_another_facility(lab: Lab) -> None:
     ],
 )
 def test_mistakes_are_named_with_their_line_and_nothing_changes(lab: Lab, line: str, words: str) -> None:
-    before = pid(lab, "syslogd")
+    before = service_pid(lab, "syslogd")
     append(lab, CONFIG, f"# fine\n{line}\n")
-    error = service(lab, "syslogd", "apply", status=4).stderr
+    error = run_service(lab, "syslogd", "apply", status=4).stderr
     assert f"{CONFIG}:5: " in error and words in error
-    assert pid(lab, "syslogd") == before and row(lab, "syslogd")["needs_apply"]
+    assert service_pid(lab, "syslogd") == before and service_row(lab, "syslogd")["needs_apply"]
 
 
 def test_logs_are_bounded(lab: Lab) -> None:
     lab.run(1, "config", "add", "syslogd", "size", "8")
     lab.run(1, "config", "add", "syslogd", "rotate", "2")
     try:
-        service(lab, "syslogd", "apply")
+        run_service(lab, "syslogd", "apply")
         lab.run(1, "sh", "-c", 'for i in $(seq 400); do logger -p user.info "$i $(printf %0200d 1)"; done', timeout=100)
         assert arrives(lab, "/var/log/messages", " 400 0")
         sizes = lab.run(1, "sh", "-c", "cd /var/log/messages.d && stat -c %s @* current").stdout.split()
@@ -92,7 +92,7 @@ def test_logs_are_bounded(lab: Lab) -> None:
 def test_buffer_keeps_it_in_memory(lab: Lab) -> None:
     lab.run(1, "config", "add", "syslogd", "buffer", "16")
     try:
-        service(lab, "syslogd", "apply")
+        run_service(lab, "syslogd", "apply")
         log(lab, "user.info", "in the ring")
         assert eventually(lambda: "in the ring" in lab.run(1, "busybox", "logread", check=False).stdout)
     finally:
@@ -104,7 +104,7 @@ def test_copies_go_to_another_server(lab: Lab) -> None:
     assert receiver.stdout and receiver.stdout.readline() == b"open\n"
     lab.run(1, "config", "add", "syslogd", "remote", "10.32.0.12:5140")
     try:
-        service(lab, "syslogd", "apply")
+        run_service(lab, "syslogd", "apply")
         log(lab, "user.info", "for both")
         assert b"for both" in receiver.stdout.readline()
         assert arrives(lab, "/var/log/messages", "for both")

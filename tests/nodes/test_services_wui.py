@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab
-from service_helpers import pid, row, service
+from service_helpers import run_service, service_pid, service_row
 
 CERTIFICATE = "/etc/wui/tls.pem"
 PAGE = "4444/csyncd/keys"
@@ -16,7 +16,7 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     yield module_lab
     module_lab.run(1, "cp", "/usr/share/factory/etc/config.rc", "/etc/config.rc")
     module_lab.run(1, "rm", "-rf", "/etc/wui")
-    service(module_lab, "wui", "apply")
+    run_service(module_lab, "wui", "apply")
 
 
 def fetch(lab: Lab, scheme: str, port: str = PAGE, host: str = "127.0.0.1") -> str:
@@ -45,26 +45,26 @@ def test_it_shows_a_certificate_whose_key_only_root_and_its_account_can_read(lab
 def test_a_certificate_that_is_gone_is_made_anew(lab: Lab, gone: str) -> None:
     before = certificate(lab)
     lab.run(1, "rm", "-r", gone)
-    service(lab, "wui", "apply")
+    run_service(lab, "wui", "apply")
     assert served(lab) == certificate(lab) != before
-    assert "needs apply" not in service(lab, "wui", "status").stdout
+    assert "needs apply" not in run_service(lab, "wui", "status").stdout
 
 
 def test_a_certificate_of_the_operators_own_is_kept_and_made_readable(lab: Lab) -> None:
     make = "openssl req -x509 -newkey rsa:2048 -noenc -subj /CN=mine -keyout /tmp/k -out /tmp/c 2>/dev/null && cat /tmp/k /tmp/c"
     lab.run(1, "sh", "-c", f"umask 077; {make} >{CERTIFICATE}; chmod 600 {CERTIFICATE}; chown root:root {CERTIFICATE}")
     mine = certificate(lab)
-    service(lab, "wui", "apply")
+    run_service(lab, "wui", "apply")
     assert served(lab) == certificate(lab) == mine
 
 
 def test_one_that_cannot_be_used_is_refused_and_the_daemon_runs_on(lab: Lab) -> None:
-    before = pid(lab, "wui")
+    before = service_pid(lab, "wui")
     lab.write(1, CERTIFICATE, "no certificate\n")
-    said = service(lab, "wui", "restart", status=4).stderr
+    said = run_service(lab, "wui", "restart", status=4).stderr
     assert f"wui: {CERTIFICATE}: [SSL]" in said and f"hint: remove {CERTIFICATE}" in said
-    assert pid(lab, "wui") == before
-    service(lab, "wui", "revert")
+    assert service_pid(lab, "wui") == before
+    run_service(lab, "wui", "revert")
     assert served(lab) == certificate(lab)
 
 
@@ -73,17 +73,17 @@ def test_it_listens_where_its_block_says(lab: Lab) -> None:
     for words in (("port", "443"), ("listen", "127.0.0.1"), ("tls", "off")):
         lab.run(1, "config", "set", "wui", *words)
     lab.run(1, "chmod", "600", "/etc/config.rc")
-    service(lab, "wui", "apply")
+    run_service(lab, "wui", "apply")
     assert fetch(lab, "http", "443/csyncd/keys") == "404"
     assert fetch(lab, "http", "443/csyncd/keys", "10.32.0.11").startswith("000")
 
 
 def test_revert_starts_what_could_not_be_started_with_the_new_configuration(lab: Lab) -> None:
     lab.run(1, "config", "set", "wui", "port", "22")
-    assert "address already in use" in service(lab, "wui", "apply", status=1).stderr
-    assert row(lab, "wui")["state"] == "failed"
-    service(lab, "wui", "revert")
-    assert row(lab, "wui")["state"] == "running"
+    assert "address already in use" in run_service(lab, "wui", "apply", status=1).stderr
+    assert service_row(lab, "wui")["state"] == "failed"
+    run_service(lab, "wui", "revert")
+    assert service_row(lab, "wui")["state"] == "running"
     assert fetch(lab, "https") == "404"
 
 
@@ -91,7 +91,7 @@ def test_the_first_command_that_fails_ends_what_is_made_ready(lab: Lab) -> None:
     lab.run(1, "rm", "-r", "/etc/wui")
     lab.run(1, "sh", "-c", "mv /usr/bin/openssl /usr/bin/openssl.away && ln -s /bin/false /usr/bin/openssl")
     try:
-        said = service(lab, "wui", "apply", status=1).stderr
+        said = run_service(lab, "wui", "apply", status=1).stderr
         assert "service wui: not prepared: openssl" in said
         assert "mv" not in said
     finally:

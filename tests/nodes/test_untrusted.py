@@ -7,9 +7,9 @@ from typing import Any
 import hostile_node
 import pytest
 import story
-from hostile_node import LUA, PRIVATE, SCRIPT, send, status, statuses, surroundings
+from hostile_node import LUA, PRIVATE, SCRIPT, process_status, process_statuses, send_proposal, surroundings
 from lab_driver import Lab, eventually
-from service_helpers import page, pid
+from service_helpers import page, service_pid
 from story import Stage
 
 FILE = "haproxy.cfg"
@@ -31,12 +31,12 @@ def stage(module_lab: Lab) -> Stage:
 @pytest.fixture
 def lab(stage: Stage) -> Iterator[Lab]:
     """The pair, with an honest haproxy on node 2; whatever is pushed then, everything else of the node stays as it is."""
-    honest = send(stage.lab, {FILE: page("honest", PORT)})
+    honest = send_proposal(stage.lab, {FILE: page("honest", PORT)})
     assert honest["result"] in ("applied", "unchanged"), honest["reload"]
     before = surroundings(stage.lab)
     yield stage.lab
     assert surroundings(stage.lab) == before
-    words = hostile_node.said(stage.lab) + hostile_node.said(stage.lab, 1)
+    words = hostile_node.all_that_was_said(stage.lab) + hostile_node.all_that_was_said(stage.lab, 1)
     assert [line for node in (1, 2) for line in hostile_node.secrets(stage.lab, node) if line in words] == []
 
 
@@ -76,7 +76,7 @@ def confined(lab: Lab, found: dict[str, list[str]], capabilities: int = 1 << 10)
 
 def all_confined(lab: Lab, pattern: str) -> bool:
     """Whether there are such processes; whatever is found is held to its account."""
-    found = statuses(lab, pattern)
+    found = process_statuses(lab, pattern)
     for process in found:
         confined(lab, process)
     return bool(found)
@@ -98,13 +98,13 @@ def words_of(report: dict[str, Any]) -> str:
 
 def test_the_hostile_node_can_push_at_all(lab: Lab) -> None:
     assert get(lab) == "honest"
-    assert send(lab, {FILE: page("other", PORT)})["result"] == "applied"
+    assert send_proposal(lab, {FILE: page("other", PORT)})["result"] == "applied"
     assert get(lab) == "other"
 
 
 def test_lua_that_runs_in_the_checker_reads_and_writes_nothing_and_says_so(lab: Lab) -> None:
     files = {FILE: page("lua", PORT, "    lua-load /etc/haproxy/x.lua"), "x.lua": LUA + "error(tried())\n"}
-    report = send(lab, files, directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, files, directories={"own": ("0777", "haproxy")})
     assert (report["result"], report["message"]) == ("failed", "the checker says no")
     told = report["check"]["output"]
     harmless(lab, told)
@@ -134,18 +134,18 @@ def lua_service(port: int = PORT) -> dict[str, str]:
 
 
 def test_lua_that_runs_in_the_daemon_reads_and_writes_nothing(lab: Lab) -> None:
-    report = send(lab, lua_service(), directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, lua_service(), directories={"own": ("0777", "haproxy")})
     assert report["result"] == "applied", report
     told, _, now = get(lab).partition("\nNOW\n")
     for words in (told, now):
         harmless(lab, words)
         assert "WROTE own" in words and "programs run" in words and "no write /etc/haproxy/own/planted" in words
     assert lab.read(2, "/run/haproxy/control") == "mine"
-    master = pid(lab, "haproxy", 2)
+    master = service_pid(lab, "haproxy", 2)
     workers = lab.run(2, "pgrep", "-P", str(master)).stdout.split()
     assert workers
     for process in (master, *workers):
-        confined(lab, status(lab, process))
+        confined(lab, process_status(lab, process))
 
 
 def test_a_push_by_the_commands_is_no_different(stage: Stage, lab: Lab) -> None:
@@ -164,7 +164,7 @@ def test_programs_and_external_checks_have_no_more_rights_than_haproxy(lab: Lab)
         "program.sh": SCRIPT + "exec sleep 7771\n",
         "check.sh": SCRIPT.replace("$1", "check").replace("exec 2>&1\n", AFTER_PROGRAM) + "exec sleep 7772\n",
     }
-    report = send(lab, files, directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, files, directories={"own": ("0777", "haproxy")})
     assert report["result"] == "applied", report
     for number in (7771, 7772):
         assert eventually(partial(all_confined, lab, f"^sleep {number}"), 20)
@@ -196,8 +196,8 @@ def log(lab: Lab) -> str:
 @pytest.mark.parametrize("who", ["user root", "group root"])
 def test_a_program_section_cannot_choose_its_account(lab: Lab, who: str) -> None:
     program = f"program one\n    command /bin/sleep 7773\n    {who}\n"
-    report = send(lab, {FILE: page("programs", PORT) + program})
-    for found in statuses(lab, "sleep 7773"):
+    report = send_proposal(lab, {FILE: page("programs", PORT) + program})
+    for found in process_statuses(lab, "sleep 7773"):
         confined(lab, found)
     harmless_report(lab, report)
 
@@ -210,9 +210,9 @@ def harmless_report(lab: Lab, report: dict[str, Any]) -> None:
 @pytest.mark.parametrize("line", ["user root", "group root", "uid 0", "gid 0", "chroot /etc", 'us"er" root', "uid '0'"])
 def test_haproxy_cannot_become_somebody_else(lab: Lab, line: str) -> None:
     """What our look at the file misses, the kernel does not grant."""
-    report = send(lab, {FILE: page("other", PORT, f"    {line}")})
+    report = send_proposal(lab, {FILE: page("other", PORT, f"    {line}")})
     assert (report["result"] == "failed") == (line.split()[0].isalpha()), report
-    confined(lab, status(lab, pid(lab, "haproxy", 2)))
+    confined(lab, process_status(lab, service_pid(lab, "haproxy", 2)))
 
 
 #: how haproxy can be made to read a file that it is told: lines for the sections global, frontend, and others
@@ -253,7 +253,7 @@ QUOTE = ("acl", "crt-list", "spoe", "return file", "lf-file")
 def test_haproxy_does_quote_and_serve_what_it_may_read(lab: Lab) -> None:
     """The control for the test below: with a file of its own, secrets would be told."""
     for how in QUOTE:
-        report = send(lab, {**reading(how, "/etc/haproxy/canary"), "canary": "canary47:wr$ong:1:2:3:4\n"})
+        report = send_proposal(lab, {**reading(how, "/etc/haproxy/canary"), "canary": "canary47:wr$ong:1:2:3:4\n"})
         assert "canary47" in report["check"]["output"] + get(lab), how
 
 
@@ -261,7 +261,7 @@ def test_haproxy_does_quote_and_serve_what_it_may_read(lab: Lab) -> None:
 @pytest.mark.parametrize("how", READS)
 def test_no_directive_makes_haproxy_tell_a_secret(lab: Lab, how: str) -> None:
     for path in ("/etc/shadow", "/etc/wui/tls.pem"):
-        report = send(lab, reading(how, path))
+        report = send_proposal(lab, reading(how, path))
         assert [line for line in hostile_node.secrets(lab) if line in words_of(report) + get(lab)] == [], path
 
 
@@ -290,10 +290,10 @@ def test_no_directive_makes_haproxy_write_elsewhere(lab: Lab, how: str) -> None:
     """The fixture compares all of the node with what it was before."""
     globals_, frontend, more = WRITES[how]
     config = page("writes", PORT, globals_).replace("    http-request", f"{frontend}\n    http-request")
-    report = send(lab, {FILE: f"{config}\n{more}\n"}, directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, {FILE: f"{config}\n{more}\n"}, directories={"own": ("0777", "haproxy")})
     assert report["result"] in ("applied", "failed", "rolled-back"), report
     assert get(lab) == ("writes" if report["result"] == "applied" else "honest")
-    for found in (status(lab, pid(lab, "haproxy", 2)), *statuses(lab, "^haproxy ")):
+    for found in (process_status(lab, service_pid(lab, "haproxy", 2)), *process_statuses(lab, "^haproxy ")):
         confined(lab, found)
     lab.run(2, "service", "haproxy", "restart")
 
@@ -304,7 +304,7 @@ def test_no_directive_makes_haproxy_write_elsewhere(lab: Lab, how: str) -> None:
 )
 def test_haproxy_is_no_door_to_the_sockets_of_csyncd(lab: Lab, socket: str) -> None:
     door = page("door", PORT).replace("http-request return", "default_backend b\n    #")
-    report = send(lab, {FILE: f"{door}backend b\n    server s unix@{socket}\n"})
+    report = send_proposal(lab, {FILE: f"{door}backend b\n    server s unix@{socket}\n"})
     assert report["result"] == "applied", report
     answer = lab.run(1, "curl", "-s", "-m", "20", "-d", "{}", f"http://10.32.0.12:{PORT}/status").stdout
     assert "503 Service Unavailable" in answer
@@ -313,7 +313,7 @@ def test_haproxy_is_no_door_to_the_sockets_of_csyncd(lab: Lab, socket: str) -> N
 def test_what_leaves_its_process_group_ends_with_the_daemon(lab: Lab) -> None:
     program = "program one\n    command /bin/sh /etc/haproxy/program.sh\n"
     hidden = "#!/bin/sh\nsetsid sh -c 'trap \"\" TERM HUP; sleep 7774; :' &\nexec sleep 7775\n"
-    assert send(lab, {FILE: page("hidden", PORT) + program, "program.sh": hidden})["result"] == "applied"
+    assert send_proposal(lab, {FILE: page("hidden", PORT) + program, "program.sh": hidden})["result"] == "applied"
     assert eventually(lambda: len(processes(lab, "^sleep 777[45]")) == 2)
     lab.run(2, "service", "haproxy", "restart")
     assert eventually(lambda: len(processes(lab, "^sleep 777[45]")) == 2), "the new daemon starts its own"
@@ -333,7 +333,7 @@ SOMEWHERE = ("modprobe dummy", "sysctl kernel.core_pattern=x", "notify /bin/sh",
 def test_directives_that_name_programs_are_refused_by_the_receiver(lab: Lab, service: str) -> None:
     before = hostile_node.everything(lab)
     for line in (*EVERYWHERE, *SOMEWHERE, "no bin", "'bin' /bin/sh", "bin\t/bin/sh"):
-        report = send(lab, {}, service=service, block=f"service {service}\n\t{line}\n")
+        report = send_proposal(lab, {}, service=service, block=f"service {service}\n\t{line}\n")
         assert report["result"] == "refused", (line, report)
         known = line not in SOMEWHERE
         assert ("a peer may not set" if known else "unknown directive") in report["message"]
@@ -345,7 +345,7 @@ def test_directives_that_name_programs_are_refused_by_the_receiver(lab: Lab, ser
 def test_services_of_the_node_itself_are_refused_by_the_receiver(lab: Lab, service: str) -> None:
     before = hostile_node.everything(lab)
     for line in (*EVERYWHERE, *SOMEWHERE, "autostart"):
-        report = send(lab, {}, service=service, block=f"service {service}\n\t{line}\n")
+        report = send_proposal(lab, {}, service=service, block=f"service {service}\n\t{line}\n")
         assert (report["result"], "this node's own" in report["message"]) == ("refused", True)
     assert hostile_node.everything(lab) == before
 
@@ -368,7 +368,7 @@ def test_directives_that_name_programs_are_refused_by_the_pusher(stage: Stage, l
 @pytest.mark.parametrize("name", ["csyncd", "wtmp", "messages.d", "../../etc/planted", ".hidden", "a/b"])
 def test_no_log_of_a_pushed_syslogd_takes_a_name_of_others(lab: Lab, name: str) -> None:
     before = hostile_node.everything(lab)
-    report = send(
+    report = send_proposal(
         lab, {"syslog.conf": f"*.* /var/log/{name}\n"}, service="syslogd", block="service syslogd\n", group="syslog"
     )
     assert (report["result"], report["message"]) == ("failed", "the checker says no"), report
@@ -378,9 +378,11 @@ def test_no_log_of_a_pushed_syslogd_takes_a_name_of_others(lab: Lab, name: str) 
 def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_nothing_else(lab: Lab) -> None:
     for service in ("ntp", "snmpd", "ipvsd", "firewall", "dataplaneapi"):
         config = lab.read(2, "/etc/config.rc")
-        report = send(lab, {"x.sh": SCRIPT}, service=service, block=f"service {service}\n", group="root")
+        report = send_proposal(lab, {"x.sh": SCRIPT}, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == "applied" and (report["check"] or {"status": 0})["status"] == 0, report
         assert lab.run(2, "stat", "-c", "%U:%G", f"/etc/{service}/x.sh").stdout == "root:root\n"
-        assert send(lab, {}, service=service, block=f"service {service}\n", group="root")["result"] == "applied"
+        assert (
+            send_proposal(lab, {}, service=service, block=f"service {service}\n", group="root")["result"] == "applied"
+        )
         lab.run(2, "sh", "-c", 'rm -rf "/etc/$0" "/run/firmware/applied/$0" "/run/firmware/lock/$0"', service)
         lab.write(2, "/etc/config.rc", config)

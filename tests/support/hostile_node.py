@@ -43,7 +43,7 @@ print(json.dumps(ask(expect=state)))
 """
 
 
-def send(
+def send_proposal(
     lab: Lab,
     files: dict[str, str],
     *,
@@ -120,7 +120,7 @@ cat /proc/sys/kernel/core_pattern /proc/sys/net/ipv4/ip_forward
 """
 
 
-def said(lab: Lab, node: int = 2) -> str:
+def all_that_was_said(lab: Lab, node: int = 2) -> str:
     """All that a node has logged, and all that its haproxy wrote where it may."""
     return lab.run(node, "sh", "-c", _SAID, check=False).stdout
 
@@ -131,12 +131,12 @@ find /run/haproxy /etc/haproxy -type f -exec cat {} +
 """
 
 
-def status(lab: Lab, pid: int | str, node: int = 2) -> dict[str, list[str]]:
+def process_status(lab: Lab, pid: int | str, node: int = 2) -> dict[str, list[str]]:
     """What /proc/PID/status says, by its keys."""
     return _keys(lab.read(node, f"/proc/{pid}/status"))
 
 
-def statuses(lab: Lab, pattern: str, node: int = 2) -> list[dict[str, list[str]]]:
+def process_statuses(lab: Lab, pattern: str, node: int = 2) -> list[dict[str, list[str]]]:
     """The same of every process whose command line fits; one that ends meanwhile is left out."""
     pids = lab.run(node, "pgrep", "-f", pattern, check=False).stdout.split()
     found = [lab.run(node, "cat", f"/proc/{pid}/status", check=False) for pid in pids]

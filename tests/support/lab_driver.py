@@ -104,7 +104,7 @@ class Lab:
         return [*kind, "--state", str(self.state), *image, *(["--cold"] if self.cold else [])]
 
 
-def held(lab: Lab) -> Iterator[Lab]:
+def fresh_nodes(lab: Lab) -> Iterator[Lab]:
     """Two fresh nodes, for as long as a fixture has them."""
     try:
         lab.up(2)

@@ -14,7 +14,7 @@ from story import CONFIG, Stage, page
 AGREED = "agreed"
 
 
-def in_agreement(lab: Lab, text: str) -> Stage:
+def make_agreeing_pair(lab: Lab, text: str) -> Stage:
     """Two nodes that are paired, serve that page, have saved it, and are green."""
     made = Stage(lab, tell=lambda text: None)
     story.pair(made)
@@ -31,10 +31,10 @@ def agree(stage: Stage) -> None:
     """The same haproxy on both nodes, pushed from node 1; whatever an earlier test left of its own is gone."""
     stage.lab.write(1, CONFIG, page(AGREED))
     stage.on(1, "sh", "-ec", "rm -rf /etc/haproxy/extra /etc/haproxy/maps; service haproxy apply")
-    force(stage)
+    force_push(stage)
 
 
-def force(stage: Stage) -> None:
+def force_push(stage: Stage) -> None:
     """Push from node 1 whatever node 2 has, after a look at it."""
     stage.on(1, "csync", "diff", "haproxy")
     stage.on(1, "csync", "push", "haproxy", "--force")
@@ -53,7 +53,7 @@ def digest(stage: Stage, node: int) -> str:
 
 
 @contextmanager
-def held(stage: Stage, node: int = 2) -> Iterator[dict[str, int]]:
+def hold_reload(stage: Stage, node: int = 2) -> Iterator[dict[str, int]]:
     """No reload of haproxy ends on that node while this lasts: its master is stopped. Gives the pids of the services."""
     pids = {service["name"]: service["pid"] for service in stage.json(node, "service", "list")}
     stage.on(node, "kill", "-STOP", str(pids["haproxy"]))
@@ -63,7 +63,7 @@ def held(stage: Stage, node: int = 2) -> Iterator[dict[str, int]]:
         stage.on(node, "kill", "-CONT", str(pids["haproxy"]))
 
 
-def swapped_in(stage: Stage, text: str, node: int = 2) -> None:
+def await_swap(stage: Stage, text: str, node: int = 2) -> None:
     """Wait until what is being pushed lies in its place on that node."""
     stage.on(node, "sh", "-c", 'while ! grep -q "$1" /etc/haproxy/haproxy.cfg; do sleep 0.05; done', "sh", text)
 

@@ -36,30 +36,30 @@ print(dict(seen))
 """
 
 
-def service(lab: Lab, *words: str, node: int = 1, status: int = 0) -> Result:
+def run_service(lab: Lab, *words: str, node: int = 1, status: int = 0) -> Result:
     """Run `service …` and see that its exit status is what it should be."""
     done = lab.run(node, "service", *words, check=False)
     assert done.status == status, f"service {words}: {done.status}\n{done.stdout}{done.stderr}"
     return done
 
 
-def row(lab: Lab, title: str, node: int = 1) -> dict[str, Any]:
+def service_row(lab: Lab, title: str, node: int = 1) -> dict[str, Any]:
     """What `service list --json` says about one service."""
-    rows = json.loads(service(lab, "list", "--json", node=node).stdout)
+    rows = json.loads(run_service(lab, "list", "--json", node=node).stdout)
     (found,) = [one for one in rows if f"{one['name']}.{one['instance']}".rstrip(".") == title]
     return dict(found)
 
 
-def pid(lab: Lab, title: str, node: int = 1) -> int:
+def service_pid(lab: Lab, title: str, node: int = 1) -> int:
     """The pid of a service that runs."""
-    found = row(lab, title, node)
+    found = service_row(lab, title, node)
     assert found["state"] == "running" and found["pid"] > 0, found
     return int(found["pid"])
 
 
-def comes_back(lab: Lab, title: str, after: int, node: int = 1, seconds: float = 5.0) -> bool:
+def is_started_again(lab: Lab, title: str, after: int, node: int = 1, seconds: float = 5.0) -> bool:
     """Whether another process than `after` runs for the service within that time."""
-    return eventually(lambda: row(lab, title, node)["pid"] not in (None, after), seconds)
+    return eventually(lambda: service_row(lab, title, node)["pid"] not in (None, after), seconds)
 
 
 def append(lab: Lab, path: str, text: str, node: int = 1) -> None:
