@@ -172,7 +172,7 @@ def _is_directive(words: tuple[str, ...], service: str) -> bool:
 
 
 def _encoding_problem(text: str) -> str:
-    """What keeps a text from being written as UTF-8: a NUL, or a bad byte, which `load` reads as U+DC80 to U+DCFF."""
+    """What keeps a text from being written as UTF-8: a NUL, or a bad byte, which `read_text` reads as U+DC80 to U+DCFF."""
     if "\0" in text:
         return "a NUL byte"
     try:

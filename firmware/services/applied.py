@@ -112,7 +112,7 @@ def promote_snapshot(title: str, *, top: Path = APPLIED) -> None:
 
 
 def set_aside(title: str, *, top: Path = APPLIED) -> None:
-    """Keep what is applied now for `put_back`, which may have to bring it back."""
+    """Keep what is applied now for `restore_set_aside`, which may have to bring it back."""
     from firmware.services import directories
 
     directories.remove(_set_aside_of(title, top))

@@ -3,7 +3,7 @@ TERM is followed by KILL after a time limit; one that crashes is back after a se
 that s6-log keeps are bounded and outlive the daemon.
 
 s6-svscan runs on /run/firmware/scan as long as the node does. For each service that was ever started there is a
-directory TITLE in it, made by `up`; the file `down` in it says that the service is not wanted, `failed` that the last
+directory TITLE in it, made by `start`; the file `down` in it says that the service is not wanted, `failed` that the last
 start failed and with which words. A service without a process runs once its commands have (see `setup`).
 All who start or stop a service hold its lock. How it is then, `states` says.
 """

@@ -129,7 +129,7 @@ class Link:
 
     async def retry_if_lost(self, ask: Callable[[float], Awaitable[Answer]], seconds: float) -> Answer:
         """What `ask` answers within that time. If the link breaks before that, ask again as soon as it is back, so only for
-        what may be asked twice; Lost if there is no answer PATIENCE seconds later."""
+        what may be asked twice; Lost if there is no answer RECONNECT_TIME seconds later."""
         try:
             return await ask(seconds)
         except Lost as error:

@@ -122,6 +122,16 @@ def names_of(node: ast.stmt) -> set[str]:
     return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
 
 
+def test_names_in_docstrings_exist() -> None:
+    """Those with an underscore, which no word of a configuration file has."""
+    texts = {path: path.read_text() for path in TOP.rglob("*.py")}
+    known = {path.stem for path in texts} | {"net_bind_service"}
+    known |= {word for text in texts.values() for word in re.findall(r"\w+", re.sub(r"`[^`\n]*`", "", text))}
+    for path, text in texts.items():
+        for name in re.findall(r"`([a-z]\w*_\w*)(?:\(\w*\))?`", text):
+            assert name in known, f"{path.relative_to(PROJECT)} mentions {name}"
+
+
 @cache
 def targets() -> set[str]:
     return set(re.findall(r"(?m)^([a-z-]+):", (PROJECT / "image.mk").read_text()))
