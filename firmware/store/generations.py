@@ -46,7 +46,7 @@ class HistoryEntry:
 
     def json(self) -> dict[str, Any]:
         """As others read it."""
-        about = {"current": self.current, "verified": self.generation.verified, "problem": self.generation.problem}
+        about = {"current": self.current, "verified": self.generation.is_verified, "problem": self.generation.problem}
         return {**self.generation.json(), **about}
 
 

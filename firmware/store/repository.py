@@ -49,7 +49,7 @@ class Generation:
         return cls(number, label.time, label.message, label.version, label.who, saved.digest)
 
     @property
-    def verified(self) -> bool:
+    def is_verified(self) -> bool:
         """Can it be used: is it whole, and of a format that this firmware reads?"""
         return not self.problem
 

@@ -195,7 +195,7 @@ def _header(item: Item) -> bytes:
 
 def _trailer(digest: str) -> bytes:
     line = digest.encode() + b"\n"
-    return tar.header(tar.Member(TRAILER, size=len(line), mode=0o600)) + tar.padded(line) + bytes(2 * tar.BLOCK)
+    return tar.header(tar.Member(TRAILER, size=len(line), mode=0o600)) + tar.pad_to_block(line) + bytes(2 * tar.BLOCK)
 
 
 def _encode(text: str) -> bytes:

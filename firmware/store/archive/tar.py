@@ -26,11 +26,11 @@ def header(member: Member) -> bytes:
     long = b""
     for kind, text in ((b"K", member.target), (b"L", member.name)):
         if len(text) > _SHORT:
-            long += _header(Member(b"././@LongLink", kind, len(text) + 1)) + padded(text + b"\0")
+            long += _header(Member(b"././@LongLink", kind, len(text) + 1)) + pad_to_block(text + b"\0")
     return long + _header(member)
 
 
-def padded(data: bytes) -> bytes:
+def pad_to_block(data: bytes) -> bytes:
     """`data` and the zeros that fill its last block."""
     return data + padding(data)
 

@@ -158,9 +158,9 @@ def forged(
     """An archive of any rows, whose tar headers say the same as the rows do."""
     told = {"format": 1, **asdict(LABEL), "removed": removed, "entries": rows, **(head or {})}
     text = json.dumps(told).encode()
-    body = tar.header(tar.Member(b"manifest.json", size=len(text), mode=0o600)) + tar.padded(text)
+    body = tar.header(tar.Member(b"manifest.json", size=len(text), mode=0o600)) + tar.pad_to_block(text)
     for row, data in zip(rows, contents, strict=True):
-        body += header(row) + tar.padded(data)
+        body += header(row) + tar.pad_to_block(data)
     return sealed(body + after)
 
 
@@ -229,9 +229,9 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "format": (forged([], [], head={"format": 2}), "format 2"),
     "no label": (forged([], [], head={"who": None}), "is not a str"),
     "too many rows": (forged([], [], removed=[""] * 20_001), "more than 20000"),
-    "a manifest that is a list": (sealed(tar.header(tar.Member(b"manifest.json", size=2, mode=0o600)) + tar.padded(b"[]")), "malformed"),
+    "a manifest that is a list": (sealed(tar.header(tar.Member(b"manifest.json", size=2, mode=0o600)) + tar.pad_to_block(b"[]")), "malformed"),
     "deep JSON": (
-        sealed(tar.header(tar.Member(b"manifest.json", size=10**5, mode=0o600)) + tar.padded(b"[" * 10**5)), "malformed",
+        sealed(tar.header(tar.Member(b"manifest.json", size=10**5, mode=0o600)) + tar.pad_to_block(b"[" * 10**5)), "malformed",
     ),
     "a manifest without end": (sealed(tar.header(tar.Member(b"manifest.json", size=2**33 - 1, mode=0o600)) + bytes(512)), "bytes"),
     "a manifest of another name": (sealed(tar.header(tar.Member(b"Manifest.json", size=2, mode=0o600)) + bytes(512)), "header"),

@@ -161,7 +161,7 @@ def test_a_line_of_the_journal_has_a_format(node: Paths) -> None:
 def sealed(head: object) -> bytes:
     """A whole archive that has any manifest and nothing else, and whose SHA-256 is right."""
     text = json.dumps(head).encode()
-    body = tar.header(tar.Member(archive.MANIFEST, size=len(text), mode=0o600)) + tar.padded(text)
+    body = tar.header(tar.Member(archive.MANIFEST, size=len(text), mode=0o600)) + tar.pad_to_block(text)
     return body + archive._trailer(hashlib.sha256(body).hexdigest())
 
 
@@ -197,7 +197,7 @@ def test_a_damaged_generation_is_said_with_number_and_remedy_and_the_one_before_
     for act in LOOKING.values():
         act(node)
     found = generations.history(paths=node)
-    assert [(one.generation.verified, one.generation.newer, one.current) for one in found] == [
+    assert [(one.generation.is_verified, one.generation.newer, one.current) for one in found] == [
         (False, False, False), (True, False, True),
     ]  # fmt: skip
     assert restore.restore(live=True, paths=node).lines[1].startswith("generation 2 is damaged: ")
