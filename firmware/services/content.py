@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firmware import manifest, native
 from firmware.manifest import Entry
+from firmware.patterns import PathPatterns
 from firmware.rc.block import Block
 from firmware.services.definition import Context, Service
 
@@ -37,8 +38,9 @@ def read(service: Service, block: Block | None, *, root: Path = Path("/")) -> Co
 
 def owned_entries(service: Service, top: Path) -> dict[str, Entry]:
     """The entries below `top`, by the paths that they have, or will have, where the service owns them."""
-    found = manifest.scan(top, named=Path(service.owns)) if service.owns else {}
-    return {path: entry for path, entry in found.items() if path not in service.follows} if service.follows else found
+    if not service.owns:
+        return {}
+    return manifest.scan(top, named=Path(service.owns), leave_out=PathPatterns(service.follows))
 
 
 def context_digest(service: Service, context: Context, digest: str) -> str:
