@@ -122,11 +122,13 @@ def names_of(node: ast.stmt) -> set[str]:
     return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
 
 
-def test_names_in_docstrings_exist() -> None:
-    """Those with an underscore, which no word of a configuration file has."""
-    texts = {path: path.read_text() for path in TOP.rglob("*.py")}
-    known = {path.stem for path in texts} | {"net_bind_service"}
+def test_names_that_are_mentioned_exist() -> None:
+    """In docstrings, comments and documents: those with an underscore, which no word of a configuration file has."""
+    sources = [path for top in ("firmware", "native", "tests", "buildroot") for path in (PROJECT / top).rglob("*")]
+    texts = {path: path.read_text() for path in (*TOP.rglob("*.py"), *DOCUMENTS)}
+    known = {path.stem for path in sources} | {"net_bind_service"}
     known |= {word for text in texts.values() for word in re.findall(r"\w+", re.sub(r"`[^`\n]*`", "", text))}
+    known |= {word for path in (PROJECT / "tests").rglob("*.py") for word in re.findall(r"def (\w+)", path.read_text())}
     for path, text in texts.items():
         for name in re.findall(r"`([a-z]\w*_\w*)(?:\(\w*\))?`", text):
             assert name in known, f"{path.relative_to(PROJECT)} mentions {name}"
