@@ -6,7 +6,7 @@ import math
 import sys
 
 from firmware import log, run
-from firmware.flows.recovery import recover, recoverable_titles
+from firmware.flows.recovery import recover, recoverable_transactions
 from firmware.sync import transaction
 
 #: seconds until another attempt, where one failed
@@ -19,9 +19,8 @@ _timers: list[asyncio.TimerHandle] = []
 
 def schedule_recovery() -> None:
     """If a transaction is open, have it recovered in time. It does no harm to ask twice, nor if it is closed by then."""
-    if titles := recoverable_titles():
-        waiting = transaction.find_waiting()
-        left = waiting.seconds_left if waiting and titles == [waiting.title] else 0.0
+    if pending := recoverable_transactions():
+        left = min(one.seconds_left for one in pending)
         loop = asyncio.get_running_loop()
         when = loop.time() + left + 0.01
         if not _timers or when < _timers[0].when():

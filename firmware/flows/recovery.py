@@ -46,14 +46,9 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
     return lines
 
 
-def recoverable_titles() -> list[str]:
-    """The services with an open transaction that `recover` can deal with."""
-    unreadable = transaction.problems()
-    return [
-        title
-        for title in transaction.open_titles()
-        if title not in unreadable and catalog.find(Title.parse(title).service) is not None
-    ]
+def recoverable_transactions() -> list[Transaction]:
+    """The open transactions that `recover` can deal with."""
+    return [one for one in transaction.find_open() if catalog.find(Title.parse(one.title).service) is not None]
 
 
 def recover_transaction(stage: Stage, pending: Transaction, *, booting: bool = False) -> list[str]:

@@ -118,11 +118,15 @@ def problems(top: Path = STAGING) -> dict[str, Failure]:
     return found
 
 
-def find_waiting(top: Path = STAGING) -> Transaction | None:
-    """The one that waits to be confirmed; there is never more than one. What cannot be read is not looked at."""
+def find_open(top: Path = STAGING) -> list[Transaction]:
+    """All that are open; what cannot be read is left out."""
+    found = []
     for title in open_titles(top):
         with suppress(Failure):
-            transaction = read(top / title / "journal")
-            if transaction and transaction.phase == "waiting":
-                return transaction
-    return None
+            found += [transaction] if (transaction := read(top / title / "journal")) else []
+    return found
+
+
+def find_waiting(top: Path = STAGING) -> Transaction | None:
+    """The one that waits to be confirmed; there is never more than one."""
+    return next((transaction for transaction in find_open(top) if transaction.phase == "waiting"), None)

@@ -523,11 +523,12 @@ from pathlib import Path
 from firmware.csyncd import recovery_timer
 from firmware.sync import transaction
 from firmware.sync.audit import THIS_NODE
+from firmware.sync.report import Report
 
 journal = Path("/etc/.staging/haproxy/journal")
 journal.parent.mkdir(parents=True, exist_ok=True)
 deadline = transaction.boot_clock() + 600
-found = transaction.Transaction("waiting", "haproxy", "f", 1, THIS_NODE, "", True, 0, "", "", 600, deadline)
+found = transaction.Transaction("waiting", "haproxy", "f", 1, THIS_NODE, "", True, 0, "", "", 600, deadline, Report("applied").json())
 transaction.write(found, journal)
 
 async def look():

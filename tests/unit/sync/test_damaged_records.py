@@ -202,7 +202,7 @@ def test_recovery_leaves_alone_what_it_cannot_read_and_says_so(
     use_staging(tmp_path, monkeypatch)
     (line,) = recovery.recover(booting=booting)
     assert line.startswith("service haproxy: a push of it is open, and left alone: ") and str(journal) in line
-    assert journal.read_bytes() == data and recovery.recoverable_titles() == []
+    assert journal.read_bytes() == data and recovery.recoverable_transactions() == []
 
 
 def use_staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ def use_staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         staging, "stage_for", lambda service, title: stage_for(service, title, top=tmp_path / "staging")
     )
-    for name in ("open_titles", "problems", "find_waiting"):
+    for name in ("open_titles", "problems", "find_open", "find_waiting"):
         found = getattr(transaction, name)
         monkeypatch.setattr(transaction, name, lambda top=tmp_path / "staging", found=found: found(top))
 
