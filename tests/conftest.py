@@ -10,11 +10,10 @@ import tiers
 import workers
 from lab_driver import Lab, fresh_nodes
 
-# How long an example takes says how busy the machine is, and nothing of the product.
-hypothesis.settings.register_profile(
-    "all", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=100
-)
-hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("all"), max_examples=25)
+# How long an example takes says how busy the machine is, and how many fit a test says how it chooses them: nothing of the product.
+UNCHECKED = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much]
+for tier, examples in (("test", 25), ("test-all", 100)):
+    hypothesis.settings.register_profile(tier, deadline=None, suppress_health_check=UNCHECKED, max_examples=examples)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -42,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", workers.ALONE)
     config.addinivalue_line("markers", tiers.MARKER)
     config.addinivalue_line("markers", tiers.ROOT)
-    hypothesis.settings.load_profile("all" if config.getoption("--all") else "default")
+    hypothesis.settings.load_profile("test-all" if config.getoption("--all") else "test")
     workers.LABS.mkdir(parents=True, exist_ok=True)
     if not hasattr(config, "workerinput"):
         workers.clear_killed_runs()
