@@ -44,7 +44,8 @@ def test_its_accounts_are_there_and_nobody_logs_in_with_them(service: Service) -
 def test_the_account_it_runs_as_has_a_group_of_its_own(service: Service) -> None:
     name = service.account.user
     if name != "root":
-        assert GROUP.get(name) == PASSWD[name][3] == PASSWD[name][2], f"overlay/etc/group: {name}"
+        assert name in GROUP, f"service {service.name}: overlay/etc/group lacks {name}"
+        assert GROUP[name] == PASSWD[name][3] == PASSWD[name][2], f"{name}: its group is another one"
         assert [other.name for other in catalog.services() if name in accounts(other)] == [service.name]
 
 
