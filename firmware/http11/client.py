@@ -1,4 +1,4 @@
-"""A client over asyncio streams: one connection that stays open, for questions that go one after the other."""
+"""A client over asyncio streams: one connection that stays open, for requests that go one after the other."""
 
 import asyncio
 from collections.abc import Mapping

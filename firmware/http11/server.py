@@ -1,5 +1,5 @@
-"""A server over asyncio streams. It expects the worst: what one client sends, or does not, takes a bounded time and a bounded
-place, every refusal says why, and no other client waits for it.
+"""A server over asyncio streams. What one client sends, or does not send, takes a bounded time and a bounded amount of memory;
+every refusal says why, and no other client waits for it.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ LEAVE_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asked: the method, the path, the body as it came, and a question: has the client gone since?"""
+    """What a client asks: the method, the path, and the body as it came. `has_gone` tells whether the client has gone since."""
 
     method: str
     path: str
