@@ -196,6 +196,17 @@ def test_down_leaves_nothing(worker_labs: Path, killed: bool) -> None:
     lab.down()
 
 
+def test_a_state_directory_may_have_a_long_path(worker_labs: Path) -> None:
+    """Longer than the name of a Unix socket may be."""
+    lab = Lab(worker_labs / "-".join(["long"] * 30))
+    lab.up(1)
+    try:
+        lab.link(1, False)
+        assert lab.run(1, "cat", "/sys/class/net/eth0/carrier").stdout == "0\n"
+    finally:
+        lab.down()
+
+
 def test_up_after_a_half_made_lab(worker_labs: Path) -> None:
     lab = Lab(worker_labs / "half")
     (lab.state / "1" / "flash").mkdir(parents=True)

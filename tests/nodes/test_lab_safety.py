@@ -23,7 +23,7 @@ ATTEMPTS = {
     "take another kernel": "syscall(246, 0, 0, None, 0)",
     "take another kernel from a file": "syscall(320, -1, -1, 0, b'', 0)",
     "read the kernel's log": "libc.klogctl(3, ctypes.create_string_buffer(64), 64)",
-    "clear the kernel's log": "libc.klogctl(10, None, 0)",
+    "ask how long the kernel's log is": "libc.klogctl(10, None, 0)",
     "reach I/O ports": "libc.iopl(0) or libc.ioperm(0x80, 1, 1)",
     "make a device": "libc.mknod(b'/dev/planted', 0o020600, os.makedev(1, 3))",
     "account for processes": "libc.acct(None)",
@@ -128,6 +128,17 @@ def test_it_does_so_after_that_verb_too(fresh_lab: Lab, verb: str) -> None:
 
 
 @contextmanager
+def running(*argv: str) -> Iterator[int]:
+    """The pid of a process of ours, which ends with this."""
+    process = subprocess.Popen(argv)
+    try:
+        yield process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
 def held_state(state: Path, pid: int) -> Iterator[None]:
     """A state directory that looks like that of a lab which is up: we hold it, and node 1 has that pid."""
     (state / "1").mkdir(parents=True)
@@ -151,9 +162,8 @@ def refuses_to_run(state: Path, mark: Path, *options: str) -> str:
 @pytest.mark.parametrize("process", [["sleep", "60"], ["unshare", "--mount", "--net", "--ipc", "--uts", "sleep", "60"]])
 def test_a_pid_that_belongs_to_something_else_is_no_node(tmp_path: Path, process: list[str]) -> None:
     """Such as QEMU's, or whatever got a node's pid after it. It is a child of who holds the lab, as a node would be."""
-    with subprocess.Popen(process) as other, held_state(tmp_path / "state", other.pid):
-        assert f"process {other.pid} is no node" in refuses_to_run(tmp_path / "state", tmp_path / "mark")
-        other.kill()
+    with running(*process) as pid, held_state(tmp_path / "state", pid):
+        assert f"process {pid} is no node" in refuses_to_run(tmp_path / "state", tmp_path / "mark")
 
 
 def test_a_node_of_another_lab_is_no_node_of_this_one(lab: Lab, tmp_path: Path) -> None:
@@ -229,7 +239,7 @@ def test_a_wrong_kind_is_refused_by_name(lab: Lab, words: list[str]) -> None:
 def test_units_that_are_not_up_run_nothing_here(tmp_path: Path, verb: list[str]) -> None:
     """With or without --kind: what looks like a unit's pid, as once upon a time, is of no interest."""
     state, mark = tmp_path / "state", tmp_path / "mark"
-    with subprocess.Popen(["sleep", "60"]) as other, held_state(state, other.pid):
+    with running("sleep", "60") as pid, held_state(state, pid):
         (state / "kind").write_text("qemu\n")
         for kind in ("", "qemu"):
             assert (
@@ -237,5 +247,4 @@ def test_units_that_are_not_up_run_nothing_here(tmp_path: Path, verb: list[str])
                 .nodes(*(str(mark) if word == "MARK" else word for word in verb), check=False)
                 .status
             )
-        other.kill()
     assert not mark.exists()
