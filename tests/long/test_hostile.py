@@ -547,6 +547,9 @@ def test_looking_often_after_what_waits_takes_no_more_than_once(stage: Stage) ->
     assert stage.on(1, "/usr/bin/python3", "-c", LOOK_OFTEN).strip() == "1"
 
 
-def test_a_few_hundred_by_chance(stage: Stage) -> None:
-    figures = play(stage, 500, 1, lambda text: None)
-    assert figures["answers"] >= 500 and figures["refused_with_a_reason"] > 250 and figures["accepted"] > 50, figures
+@pytest.mark.all(but=["100"])
+@pytest.mark.parametrize("count", [100, 500])
+def test_some_by_chance(stage: Stage, count: int) -> None:
+    figures = play(stage, count, 1, lambda text: None)
+    assert figures["answers"] >= count, figures
+    assert figures["refused_with_a_reason"] > count / 2 and figures["accepted"] > count / 10, figures

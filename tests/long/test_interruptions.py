@@ -56,7 +56,9 @@ def test_a_diff_whose_answer_is_cut_off_is_asked_for_again(game: Game) -> None:
     assert lab.run(2, "ls", "/run/faults").stdout == "", "it was not cut off"
 
 
-def test_a_push_may_be_interrupted_anywhere(game: Game) -> None:
+@pytest.mark.all(but=["4"])
+@pytest.mark.parametrize("pushes", [4, 12])
+def test_a_push_may_be_interrupted_anywhere(game: Game, pushes: int) -> None:
     game.figures.violations.clear()
-    game.play(12, seed=3)
+    game.play(pushes, seed=3)
     assert not game.figures.violations, "\n".join(game.figures.violations)

@@ -121,7 +121,7 @@ def results_since(before: list[dict[str, Any]], stage: Stage, node: int) -> list
 # What is said to be done is done.
 
 
-@pytest.mark.all(but=["/etc/haproxy/extra/deep", "/etc/haproxy"])
+@pytest.mark.all(but=["/etc/haproxy/extra/deep"])
 @pytest.mark.parametrize("lost", ["/etc/haproxy/extra/deep", "/etc/haproxy/extra", "/etc/haproxy"])
 def test_success_is_never_reported_when_nothing_was_written_for_want_of_a_directory(agreed: Stage, lost: str) -> None:
     put(agreed, "mkdir -p extra/deep; echo old >extra/deep/old")
@@ -326,6 +326,13 @@ def test_an_edit_of_the_same_size_in_the_same_second_is_noticed(agreed: Stage, d
     assert '-    http-request return status 200 content-type text/plain string "gareed"' in report["files"][0]["diff"]
 
 
+@pytest.mark.all(
+    but=[
+        "echo '# by hand' >>/etc/haproxy/haproxy.cfg",
+        "chmod 600 /etc/haproxy/haproxy.cfg",
+        "config set haproxy check_interval 9",
+    ]
+)
 @pytest.mark.parametrize(
     "drift",
     [
@@ -369,6 +376,7 @@ def test_the_removal_of_the_last_directive_of_a_block_travels(agreed: Stage) -> 
     assert agreed.on(2, "config", "show", "haproxy") == before
 
 
+@pytest.mark.all
 def test_a_push_that_is_repeated_duplicates_nothing(agreed: Stage) -> None:
     agreed.on(1, "config", "set", "haproxy", "check_interval", "7")
     put(agreed, "mkdir extra; echo x >extra/file")
@@ -400,6 +408,7 @@ def test_pushes_that_are_started_at_once_do_not_corrupt_each_other(agreed: Stage
     agreed.serves(2, "clicked")
 
 
+@pytest.mark.all(but=["csyncd"])
 @pytest.mark.parametrize("aborted", ["csync", "csyncd"])
 def test_an_aborted_client_leaves_no_lock(agreed: Stage, aborted: str) -> None:
     agreed.edit(1, page(f"{aborted} was killed"))
@@ -488,6 +497,7 @@ def test_the_private_keys_of_a_node_do_not_travel(agreed: Stage) -> None:
         assert agreed.lab.run(2, "grep", "-rqF", "-e", secret, "/etc", "/run/firmware", check=False).status == 1
 
 
+@pytest.mark.all
 def test_the_standby_cannot_push_back_over_the_master_by_mistake(agreed: Stage) -> None:
     agreed.edit(1, page("newer on the master"))
     before = digest(agreed, 1)
