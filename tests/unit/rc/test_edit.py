@@ -54,7 +54,9 @@ def documents(draw: st.DrawFn, inside: st.SearchStrategy[str] | None = None) -> 
     before = draw(body) + draw(st.sampled_from(["", "service haproxy\n", "# top\nno service vrrp\r\n"])) + draw(body)
     after = draw(st.sampled_from(["", "\n# next\nservice csyncd\n no autostart\n", "service network eth1\n"]))
     header = draw(st.sampled_from(["service network eth0", " service  network 'eth0' # x", "no service network eth0"]))
-    text = before + header + draw(END) + draw(inside or body) + after + (draw(body) if after else "")
+    text = (
+        before + header + draw(END) + draw(body if inside is None else inside) + after + (draw(body) if after else "")
+    )
     return parse(text[:-1] if draw(st.booleans()) and not text.endswith("\r\n") else text)
 
 
