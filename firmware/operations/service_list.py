@@ -1,7 +1,6 @@
 """All services and how they are: what `service list` and `service NAME status` print."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from firmware.errors import Failure, Usage
 from firmware.rc import document
@@ -33,7 +32,7 @@ class ServiceRow:
         """How commands name it."""
         return str(Title(self.name, self.instance))
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         """One element of what `service list --json` prints."""
         return {
             "name": self.name,
@@ -60,7 +59,7 @@ class ServiceStatus:
     last_words: str
     row: ServiceRow | None
 
-    def json(self) -> dict[str, Any]:
+    def json(self) -> dict[str, object]:
         """What `service NAME status --json` prints."""
         known = {"state": self.state, "pid": self.pid, "needs_apply": self.needs_apply}
         return {**(self.row.json() if self.row else known), "crashes": self.crashes, "words": self.last_words}

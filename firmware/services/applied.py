@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firmware.errors import Refused
 from firmware.manifest import Entry
-from firmware.rc import document, edit
+from firmware.rc import document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.rc.title import Title
@@ -56,6 +56,8 @@ def context(service: Service, title: str, now: Document, *, top: Path = APPLIED)
     if (top / title / "context").exists():
         then = document.read_tolerant(top / title / "context")
     else:
+        from firmware.rc import edit  # takes long to load, and `service list` does not need it
+
         then = edit.replace_block(now, Title(old.name, old.instance), old.text)
     return Context.of(service, old, then)
 

@@ -201,6 +201,13 @@ def test_a_command_loads_nothing_that_only_daemons_use(command: str) -> None:
     assert done.stdout.split() == []
 
 
+def test_service_list_loads_nothing_that_takes_long_and_that_it_does_not_use() -> None:
+    slow = {"tempfile", "subprocess", "json", "typing", "difflib", "random", "shutil", "ipaddress", "argparse"}
+    found = "import firmware.commands.cli, firmware.commands.service_all, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-S", "-c", found], capture_output=True, text=True, check=True, cwd=TOP.parent)
+    assert slow & {*done.stdout.split()} == set()
+
+
 def test_the_image_is_built_without_the_tests() -> None:
     sources = [path for path in (TOP.parent / "buildroot").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert sources and [path for path in sources if "tests/" in path.read_text()] == []
