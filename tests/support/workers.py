@@ -15,13 +15,15 @@ PROJECT = Path(__file__).resolve().parents[2]
 LABS = PROJECT / "build" / "labs"
 #: seconds that each module took: in the newest whole run here, and where there was none, in one that is kept with the sources
 RECORDED, SHIPPED = "build/durations.json", "tests/durations.json"
+#: modules about the image that boot none
+UNITLESS = ("tests/image/test_board", "tests/image/test_buildroot")
 ALONE = "alone: measures what tests of other workers would change; none runs beside it"
 
 
 def group_of(nodeid: str) -> str:
     """The module of a test; one name for all that boot virtual units: they share them, and want the cores for themselves."""
     module = nodeid.partition("::")[0].removesuffix(".py")
-    return "units" if module.startswith("tests/image/") else module
+    return "units" if module.startswith("tests/image/") and module not in UNITLESS else module
 
 
 class Workers:
