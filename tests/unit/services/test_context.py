@@ -207,6 +207,7 @@ def test_declared_services_read_services_that_there_are() -> None:
             assert not key or any(one.key.split()[0] == key for one in other.directives), service.name
 
 
+@pytest.mark.root
 def test_bytes_that_are_no_utf8_stay_what_they_are(top: Path, tmp_path: Path) -> None:
     text = b"service made\n    word one # gr\xfcn\n".decode("utf-8", "surrogateescape")
     config = document.parse_tolerant(text)[0]
