@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from lab_driver import Lab, eventually
-from serial_console import console, said
+from serial_console import console, console_text
 
 PASSWORD, OTHER = "Wolke.7-Regen", "Wolke.8-Regen"
 PANIC = ("sh", "-c", "(sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 </dev/null &")
@@ -70,7 +70,7 @@ def test_a_new_unit_starts_what_the_factory_has(unit: Lab) -> None:
     """csyncd off, wui on, and the console tells which configuration was chosen."""
     running = {"system", "network.eth0", "syslogd", "sshd", "haproxy", "wui"}
     assert services(unit) == {name: "running" for name in running} | {"csyncd": "stopped"}
-    assert re.findall("restored .*|nothing is saved", said(unit, 1)) == [
+    assert re.findall("restored .*|nothing is saved", console_text(unit, 1)) == [
         "restored the factory configuration",
         "nothing is saved",
     ]
@@ -144,7 +144,7 @@ class Before:
 
     def said(self, unit: Lab) -> str:
         """What the console has said since."""
-        return said(unit, 1)[len(self.console) :]
+        return console_text(unit, 1)[len(self.console) :]
 
 
 def seed(unit: Lab) -> str:
@@ -157,7 +157,7 @@ def rebooted(unit: Lab) -> Before:
     unit.run(1, "config", "add", "system", "hostname", "lb1")
     unit.run(1, "sh", "-c", "echo '192.0.2.7 first' >>/etc/hosts")
     unit.run(1, "config", "save")
-    before = Before(said(unit, 1), seed(unit))
+    before = Before(console_text(unit, 1), seed(unit))
     unit.reboot(1)
     return before
 
@@ -217,7 +217,7 @@ def panicked(unit: Lab, rebooted: Before) -> Before:
     newest = "/flash/config/$(ls /flash/config | grep '[.]tar$' | tail -n 1)"
     on_flash(unit, f"dd if=/dev/urandom of={newest} bs=64 seek=20 count=1 conv=notrunc,fsync", "rw")
     assert unit.run(1, "config", "changes", "-q", check=False).status == 1, "a reboot takes the last save away"
-    before = Before(said(unit, 1), seed(unit))
+    before = Before(console_text(unit, 1), seed(unit))
     unit.run(1, "sh", "-c", "date -s @1000000000 && hwclock -w -u")
     unit.reboot(1, *PANIC)
     return before

@@ -10,7 +10,7 @@ from pathlib import Path
 import disk_image
 import pytest
 from lab_driver import Lab
-from serial_console import said
+from serial_console import console_text
 
 pytestmark = pytest.mark.all
 HANG = ("sh", "-c", "kill -STOP $(pidof watchdog)")
@@ -80,7 +80,7 @@ def test_a_flash_whose_superblock_is_gone_is_repaired(unit: Lab) -> None:
     disk_image.partitions(disk(unit))["flash"].write(b"\xa5" * 4096)
     unit.cut(1)
     assert "192.0.2.9 kept" in unit.read(1, "/etc/hosts")
-    assert "is being repaired" in said(unit, 1)
+    assert "is being repaired" in console_text(unit, 1)
     unit.run(1, "sh", "-c", "echo '192.0.2.10 again' >>/etc/hosts")
     unit.run(1, "config", "save")
 
@@ -89,7 +89,7 @@ def test_a_unit_without_a_flash_that_can_be_read_says_what_to_do(unit: Lab) -> N
     flash = disk_image.partitions(disk(unit))["flash"]
     flash.write(b"\xa5" * flash.size)
     unit.cut(1)
-    words = said(unit, 1)
+    words = console_text(unit, 1)
     assert "nothing that is saved is restored" in words
     order = re.findall(r"anew, empty: (mke2fs .*)", words)[-1]
     unit.run(1, *order.split())

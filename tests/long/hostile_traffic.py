@@ -168,7 +168,7 @@ def answers(data: bytes, *, bare: bool = False) -> list[Answer]:
     return found
 
 
-def judge(request: Request, data: bytes) -> list[Answer]:
+def checked_answers(request: Request, data: bytes) -> list[Answer]:
     """The answers to a request; Broken if one of them is not as it has to be."""
     bare = request.kind == WHOLE and request.data.startswith(b"HEAD ")
     found = answers(data, bare=bare)
@@ -177,13 +177,13 @@ def judge(request: Request, data: bytes) -> list[Answer]:
         raise Broken(f"{len(found)} answers")
     for answer in found:
         if answer.content is not None or not bare:
-            _sound(answer)
+            _require_sound(answer)
     if request.path == "/v1/push" and found[0].status == 200:
-        _harmless(request.content, found[0].content)
+        _require_harmless(request.content, found[0].content)
     return found
 
 
-def _sound(answer: Answer) -> None:
+def _require_sound(answer: Answer) -> None:
     said = answer.content
     if not isinstance(said, dict) or answer.status == 500 or answer.status not in range(200, 600):
         raise Broken(f"status {answer.status}: {said}")
@@ -197,7 +197,7 @@ def _sound(answer: Answer) -> None:
         raise Broken(f"a refusal of {len(json.dumps(said))} characters")
 
 
-def _harmless(proposal: Any, report: Any) -> None:
+def _require_harmless(proposal: Any, report: Any) -> None:
     """What was not refused is, as this file sees it, harmless."""
     if report["result"] in REFUSALS or not isinstance(proposal, dict) or not isinstance(proposal.get("entries"), list):
         return
@@ -252,12 +252,12 @@ def play(stage: Stage, count: int, seed: int, tell: Callable[[str], None]) -> di
             if len(waiting) > WINDOW:
                 tally.add(*waiting.popleft())
             if number % LOOK == 0:
-                _lives(stage, pid)
+                _require_alive(stage, pid)
                 tell(f"{number} of {count} requests, {time.monotonic() - began:.0f} s: {dict(tally.statuses)}")
         while waiting:
             tally.add(*waiting.popleft())
     seconds = time.monotonic() - began
-    _lives(stage, pid)
+    _require_alive(stage, pid)
     _, now, peak = memory(stage)
     if now > start + MOST_MORE:
         raise Broken(f"csyncd had {start >> 20} MB, and has {now >> 20} MB now")
@@ -274,7 +274,7 @@ def play(stage: Stage, count: int, seed: int, tell: Callable[[str], None]) -> di
     }
 
 
-def _lives(stage: Stage, pid: int) -> None:
+def _require_alive(stage: Stage, pid: int) -> None:
     """It is the same process, its operator is served, and its memory is bounded."""
     stage.json(2, "csync", "status")
     now, _, peak = memory(stage)
@@ -297,7 +297,7 @@ class _Tally:
     def add(self, request: Request, future: Future[bytes]) -> None:
         data = future.result(200)
         try:
-            found = judge(request, data)
+            found = checked_answers(request, data)
         except (Broken, KeyError, TypeError, ValueError) as error:
             raise Broken(f"{error!r}\nthe request: {request.data[:1000]!r}\nwhat came: {data[:1000]!r}") from None
         for answer in found:

@@ -19,7 +19,7 @@ from hostile_traffic import (
     Sender,
     answers,
     changed,
-    judge,
+    checked_answers,
     manifest,
     memory,
     play,
@@ -257,7 +257,7 @@ def before(stage: Stage) -> tuple[Any, tuple[int, int, int]]:
 @pytest.mark.parametrize(("frame", "says"), [case[1:] for case in TABLE], ids=[case[0] for case in TABLE])
 def test_it_is_refused_with_the_reason(before: object, sender: Sender, frame: tuple[int, bytes], says: str) -> None:
     kind, data = frame
-    answer, *_ = judge(Request(kind, data), sender.send(kind, data))
+    answer, *_ = checked_answers(Request(kind, data), sender.send(kind, data))
     assert says in answer.refusal
 
 

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 from lab_driver import Lab
-from push_helpers import logged, make_agreeing_pair
+from push_helpers import make_agreeing_pair, seconds_until_logged
 from service_helpers import PYTHON
 from story import CONFIG, Stage
 
@@ -19,23 +19,23 @@ def stage(module_lab: Lab) -> Stage:
 @pytest.mark.alone
 def test_an_edit_on_the_peer_is_known_here_within_two_seconds_and_nobody_asked(stage: Stage) -> None:
     stage.on(2, "sh", "-c", f"echo '# edited' >>{CONFIG}")
-    logged(stage, 1, "the pair is orange: node 2: not in effect yet: haproxy", 2)
+    seconds_until_logged(stage, 1, "the pair is orange: node 2: not in effect yet: haproxy", 2)
     report = stage.json(1, "csync", "status")
     assert report["state"] == "orange" and report["peer"]["unapplied"] == ["haproxy"]
     assert report["services"]["haproxy"]["in_sync"] is False
     assert report["peer"]["unsaved"] == [CONFIG]
     stage.on(2, "sh", "-c", f"sed -i '/# edited/d' {CONFIG}")
-    logged(stage, 1, "the pair is green", 2)
+    seconds_until_logged(stage, 1, "the pair is green", 2)
 
 
 @pytest.mark.alone
 def test_a_file_in_a_new_directory_is_noticed_too(stage: Stage) -> None:
     stage.on(2, "sh", "-c", "mkdir -p /etc/new/deep && echo x >/etc/new/deep/file")
-    logged(stage, 1, "/etc/new/deep/file", 2)
+    seconds_until_logged(stage, 1, "/etc/new/deep/file", 2)
     stage.on(2, "sh", "-c", "echo y >/etc/new/deep/other")
-    logged(stage, 1, "/etc/new/deep/other", 2)
+    seconds_until_logged(stage, 1, "/etc/new/deep/other", 2)
     stage.on(2, "rm", "-r", "/etc/new")
-    logged(stage, 1, "the pair is green", 2)
+    seconds_until_logged(stage, 1, "the pair is green", 2)
 
 
 @pytest.mark.alone

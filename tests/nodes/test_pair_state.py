@@ -6,7 +6,7 @@ import time
 import pytest
 import story
 from lab_driver import Lab
-from push_helpers import logged, make_agreeing_pair
+from push_helpers import make_agreeing_pair, seconds_until_logged
 from service_helpers import HOLD, PYTHON
 from story import Stage
 
@@ -40,7 +40,7 @@ def test_an_unsaved_change_here_does_not_colour_the_pair(stage: Stage) -> None:
 def test_a_cut_cable_is_noticed_within_ten_seconds(stage: Stage) -> None:
     stage.lab.link(2, False)
     try:
-        logged(stage, 1, "the pair is red", 10)
+        seconds_until_logged(stage, 1, "the pair is red", 10)
         began = time.monotonic()
         report = stage.json(1, "csync", "status")
         assert time.monotonic() - began < 8

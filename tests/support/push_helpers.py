@@ -68,7 +68,7 @@ def await_swap(stage: Stage, text: str, node: int = 2) -> None:
     stage.on(node, "sh", "-c", 'while ! grep -q "$1" /etc/haproxy/haproxy.cfg; do sleep 0.05; done', "sh", text)
 
 
-def logged(stage: Stage, node: int, words: str, within: float) -> float:
+def seconds_until_logged(stage: Stage, node: int, words: str, within: float) -> float:
     """Seconds until node's csyncd has logged that, by itself."""
     began = time.monotonic()
     while words not in stage.on(node, "sh", "-c", "tail -n 3 /run/firmware/log/csyncd/current"):

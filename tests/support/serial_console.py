@@ -83,6 +83,6 @@ def console(lab: Lab, node: int, line: str = "console") -> Iterator[Console]:
         yield Console(fdspawn(connection.fileno(), timeout=120, encoding="utf-8", codec_errors="replace"))
 
 
-def said(lab: Lab, node: int) -> str:
+def console_text(lab: Lab, node: int) -> str:
     """All that the console has shown since the unit was made."""
     return _CONTROLS.sub("", (lab.state / str(node) / "console.log").read_text(errors="replace"))
