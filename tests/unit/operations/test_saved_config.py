@@ -1,0 +1,44 @@
+"""What is saved: the words that name a generation, files of archives, who the history names."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from firmware.errors import Failure, Usage
+from firmware.operations import saved_config
+from firmware.operations.saved_config import Exported
+from firmware.sync.audit import Who
+
+EXPORTED = Exported(3, "sha256:00", b"data", 0)
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "1.0", "", "saved", "1000000000", "9" * 5000, "٣"])
+def test_what_is_no_number_of_a_generation(word: str) -> None:
+    with pytest.raises(Usage, match="it is the number of a generation"):
+        saved_config.parse_generation(word)
+
+
+def test_an_archive_is_written_for_its_owner_alone(tmp_path: Path) -> None:
+    saved_config.write_archive(EXPORTED, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"data" and (tmp_path / "a").stat().st_mode & 0o777 == 0o600
+    assert saved_config.read_archive(tmp_path / "a") == b"data"
+
+
+def test_files_that_are_none_are_failures_with_their_names(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="it is a directory"):
+        saved_config.write_archive(EXPORTED, tmp_path)
+    with pytest.raises(Failure, match=f"{tmp_path}/none: No such file or directory"):
+        saved_config.read_archive(tmp_path / "none")
+    with pytest.raises(Failure, match=f"{tmp_path}/no/file: No such file or directory"):
+        saved_config.write_archive(EXPORTED, tmp_path / "no/file")
+
+
+def test_no_more_is_read_than_an_archive_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_config, "ARCHIVE_LIMIT", 10)
+    assert saved_config.read_archive(Path("-"), BytesIO(bytes(100))) == bytes(11)
+
+
+def test_a_message_that_is_too_long_is_refused_before_anything_is_saved() -> None:
+    with pytest.raises(Usage, match="more than 500 characters"):
+        saved_config.save("x" * 501, who=Who("root"))
