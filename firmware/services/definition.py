@@ -64,7 +64,7 @@ class Outcome:
 class Context:
     """What the callbacks of a service see: its block, and the whole config.rc that the block stands in.
 
-    `reads` has the blocks of other services, by each word of `Service.reads`, in file order; those that are switched off are
+    `reads` has the blocks of other services, by each entry of `Service.reads`, in file order; those that are switched off are
     not among them. `generated` is the directory in which the files that it generates lie, `applied` that of a copy of the
     files that its live process has loaded.
     """
@@ -83,7 +83,7 @@ class Context:
     @staticmethod
     def of(service: "Service", block: Block, document: Document) -> "Context":
         """The context of a service whose block is `block`, in this document."""
-        reads = {words: _blocks_read(words, document) for words in service.reads}
+        reads = {reading: _blocks_read(reading, document) for reading in service.reads}
         return Context(block, document, reads, GENERATED / block.title, APPLIED / block.title / "files")
 
 
@@ -141,17 +141,17 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Running:
     """A service that runs: what a reload gets to work with. `signal(name)` goes to the daemon through its supervisor,
-    `words()` gives what the daemon has written to its log since the reload began."""
+    `log_text()` gives what the daemon has written to its log since the reload began."""
 
     context: Context
     pid: int
     signal: Callable[[str], None]
-    words: Callable[[], str]
+    log_text: Callable[[], str]
 
 
-def _blocks_read(words: str, document: Document) -> tuple[Block, ...]:
-    """The blocks that are switched on of the service in `words`; with a directive there, those that have it, and only it."""
-    name, _, key = words.partition(" ")
+def _blocks_read(reading: str, document: Document) -> tuple[Block, ...]:
+    """The blocks of the service that `reading` names, if switched on; with a directive there, those that have it, and only it."""
+    name, _, key = reading.partition(" ")
     blocks = [block for block in document.first_blocks if block.name == name and block.enabled]
     if not key:
         return tuple(blocks)

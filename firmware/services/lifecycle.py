@@ -94,9 +94,9 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
         generated.write(service, old)
 
 
-def mark_failed(service: Service, context: Context, words: str) -> None:
+def mark_failed(service: Service, context: Context, reason: str) -> None:
     """Note that a service which does not run was to be started and was not, and why: it is failed then, not stopped."""
-    (setup if service.daemon is None else supervisor).mark_failed(context.title, words)
+    (setup if service.daemon is None else supervisor).mark_failed(context.title, reason)
 
 
 def require_valid(service: Service, context: Context, *, checked: bool = True) -> None:

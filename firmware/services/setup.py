@@ -1,6 +1,6 @@
 """Services without a process (system, network): they run once their commands have. What undoes them is noted first.
 
-/run/firmware/setup/TITLE.json holds the commands that were run, those that will undo them, and what went wrong.
+/run/firmware/setup/TITLE.json holds the commands that will undo them, and what went wrong.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class SetupRecord:
     """What was set up: since when (seconds since the epoch), what went wrong ("" if nothing did), what will undo it."""
 
     since: float
-    words: str
+    problem: str
     undo: list[Argv]
 
 
@@ -42,7 +42,7 @@ def read_record(title: str, *, top: Path = SETUP) -> SetupRecord | None:
     body = records.load(data, FORMAT, str(path), hint=hint)
     with records.interpreting(str(path), hint):
         undo = [list(map(str, argv)) for argv in records.typed_value(body, "undo", list)]
-        return SetupRecord(since, records.typed_value(body, "words", str), undo)
+        return SetupRecord(since, records.typed_value(body, "problem", str), undo)
 
 
 def prepare_daemon(service: Service, context: Context) -> None:
@@ -51,8 +51,8 @@ def prepare_daemon(service: Service, context: Context) -> None:
     if service.daemon is None or service.setup is None:
         return
     for argv in service.setup(context):
-        if words := _run_command(argv):
-            raise Failure(f"service {context.title}: not prepared: {words}")
+        if problem := _run_command(argv):
+            raise Failure(f"service {context.title}: not prepared: {problem}")
 
 
 def set_up(service: Service, context: Context, *, top: Path = SETUP) -> None:
@@ -65,16 +65,16 @@ def set_up(service: Service, context: Context, *, top: Path = SETUP) -> None:
     undo = service.teardown(context) if service.teardown else []
     old = before.undo if before else []
     _write_record(context.title, top, "interrupted", [*undo, *(argv for argv in old if argv not in undo)])
-    words = _run_all(service.setup(context) if service.setup else [])
+    problem = _run_all(service.setup(context) if service.setup else [])
     _run_all([argv for argv in old if argv not in undo])
-    _write_record(context.title, top, words, undo)
-    if words:
-        raise Failure(f"service {context.title}: not all of it is set up: {words}")
+    _write_record(context.title, top, problem, undo)
+    if problem:
+        raise Failure(f"service {context.title}: not all of it is set up: {problem}")
 
 
-def mark_failed(title: str, words: str, *, top: Path = SETUP) -> None:
+def mark_failed(title: str, problem: str, *, top: Path = SETUP) -> None:
     """Keep why it was not set up at all, for who asks. Nothing of it was set up before."""
-    _write_record(title, top, words, [])
+    _write_record(title, top, problem, [])
 
 
 def tear_down(title: str, *, top: Path = SETUP) -> None:
@@ -85,16 +85,16 @@ def tear_down(title: str, *, top: Path = SETUP) -> None:
         (top / f"{title}.json").unlink(missing_ok=True)
 
 
-def _write_record(title: str, top: Path, words: str, undo: list[Argv]) -> None:
+def _write_record(title: str, top: Path, problem: str, undo: list[Argv]) -> None:
     from firmware import files, records
 
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
-    files.write(top / f"{title}.json", records.dump({"words": words, "undo": undo}, FORMAT), mode=0o600)
+    files.write(top / f"{title}.json", records.dump({"problem": problem, "undo": undo}, FORMAT), mode=0o600)
 
 
 def _run_all(commands: Sequence[Argv]) -> str:
     """Run each; returns what those that failed said."""
-    return "\n".join(words for argv in commands if (words := _run_command(argv)))
+    return "\n".join(problem for argv in commands if (problem := _run_command(argv)))
 
 
 def _run_command(argv: Argv) -> str:

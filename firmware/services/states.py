@@ -92,7 +92,7 @@ def _setup_state(title: str) -> ServiceState:
         return ServiceState("failed", last_words=str(error))
     if found is None:
         return ServiceState("stopped")
-    return ServiceState("failed" if found.words else "running", since=found.since, last_words=found.words)
+    return ServiceState("failed" if found.problem else "running", since=found.since, last_words=found.problem)
 
 
 def _read_text(path: Path) -> str:

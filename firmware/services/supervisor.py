@@ -4,7 +4,7 @@ that s6-log keeps are bounded and outlive the daemon.
 
 s6-svscan runs on /run/firmware/scan as long as the node does. For each service that was ever started there is a
 directory TITLE in it, made by `start`; the file `down` in it says that the service is not wanted, `failed` that the last
-start failed and with which words. A service without a process runs once its commands have (see `setup`).
+start failed, and why. A service without a process runs once its commands have (see `setup`).
 All who start or stop a service hold its lock. How it is then, `states` says.
 """
 
@@ -60,9 +60,9 @@ def start(
     try:
         _await_answer(service, context, directory, wait)
     except Failure as error:
-        words = _failure_text(title, start, str(error))
-        mark_failed(title, words, scan=scan)
-        raise Failure(f"service {title}: not started: {words}") from None
+        reason = _failure_text(title, start, str(error))
+        mark_failed(title, reason, scan=scan)
+        raise Failure(f"service {title}: not started: {reason}") from None
 
 
 def stop(title: str, *, scan: Path = SCAN) -> None:
@@ -75,11 +75,11 @@ def stop(title: str, *, scan: Path = SCAN) -> None:
     generated.remove(GENERATED / title)
 
 
-def mark_failed(title: str, words: str, *, scan: Path = SCAN) -> None:
-    """Stop it because it failed, and keep these words for who asks; also if it was never started."""
+def mark_failed(title: str, reason: str, *, scan: Path = SCAN) -> None:
+    """Stop it because it failed, and keep the reason for who asks; also if it was never started."""
     if not (scan / title).is_dir():
         _create_directory(scan / title, {}, logger=False)
-    (scan / title / "failed").write_text(words or "it failed")
+    (scan / title / "failed").write_text(reason or "it failed")
     _order_down(scan / title)
 
 

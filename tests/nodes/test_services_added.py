@@ -49,7 +49,7 @@ def reload(running):
         if LOADED.read_text() == wanted:
             return Outcome(0, "loaded")
         time.sleep(0.02)
-    return Outcome(1, running.words() or "not loaded")
+    return Outcome(1, running.log_text() or "not loaded")
 
 SERVICE = Service(
     name="made",

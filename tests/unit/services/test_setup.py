@@ -22,14 +22,21 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert setup.read_record("made", top=tmp_path) is None
     set_up(tmp_path)
     found = setup.read_record("made", top=tmp_path)
-    assert found is not None and (found.words, found.undo) == ("", [["touch", "/tmp/never"]])
+    assert found is not None and (found.problem, found.undo) == ("", [["touch", "/tmp/never"]])
     assert json.loads((tmp_path / "made.json").read_bytes())["format"] == setup.FORMAT
     assert setup.set_up_titles(top=tmp_path) == ["made"]
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", '{"format": 1}', '{"format": 1, "words": "", "undo": 3}', '{"format": 1, "words": [], "undo": []}'],
+    [
+        "",
+        "{",
+        "[]",
+        '{"format": 1}',
+        '{"format": 1, "problem": "", "undo": 3}',
+        '{"format": 1, "problem": [], "undo": []}',
+    ],
 )
 def test_a_damaged_record_is_named_with_its_remedy(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "made.json").write_text(text)
@@ -42,7 +49,7 @@ def test_a_damaged_record_is_named_with_its_remedy(text: str, tmp_path: Path, mo
 
 
 def test_a_record_of_a_newer_firmware_is_not_taken_for_damaged(tmp_path: Path) -> None:
-    (tmp_path / "made.json").write_text('{"format": 2, "words": "", "undo": []}')
+    (tmp_path / "made.json").write_text('{"format": 2, "problem": "", "undo": []}')
     with pytest.raises(NewerFormat):
         setup.read_record("made", top=tmp_path)
 

@@ -63,7 +63,7 @@ def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELO
 
 def _has_ended(running: Running) -> bool:
     """Its finish script says so in the log. s6 starts it again, but that may come to nothing for as long as one waits."""
-    return "-- ended: " in running.words()
+    return "-- ended: " in running.log_text()
 
 
 def _configuration_file(block: Block) -> str:
@@ -75,7 +75,7 @@ def _logged_alerts(running: Running) -> str:
     import time
 
     deadline = time.monotonic() + _PATIENCE
-    while not (found := [line for line in running.words().splitlines() if "[ALERT]" in line]):
+    while not (found := [line for line in running.log_text().splitlines() if "[ALERT]" in line]):
         if time.monotonic() > deadline:
             break
         time.sleep(_POLL)
