@@ -37,16 +37,18 @@ def dispatch(program: str, verbs: Verbs, argv: list[str], about: str = "", later
             status = run()
         except Failure as error:
             status = complain(command, error)
+        except OSError:
+            raise
+        except Exception as error:
+            from firmware import log
+
+            status = complain(command, log.internal_error(program, error))
         sys.stdout.flush()
         return status
     except OSError as error:
         return _report_system_error(command, error)
     except KeyboardInterrupt:
         return 130
-    except Exception as error:
-        from firmware import log
-
-        return complain(command, log.internal_error(program, error))
 
 
 def _take_verbose(argv: list[str], verbs: Verbs) -> list[str]:

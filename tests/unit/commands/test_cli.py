@@ -3,6 +3,8 @@
 import inspect
 import os
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -96,3 +98,10 @@ def test_a_v_after_the_verb_is_an_option_that_it_has_not(
     monkeypatch.setenv("FIRMWARE_VERBOSE", "")
     assert run_program("csync", ["push", "-v", "haproxy"]) == 2
     assert capsys.readouterr().err == "csync push: -v: unknown option\n" and not os.environ["FIRMWARE_VERBOSE"]
+
+
+def test_a_bug_is_no_failure_of_its_own_where_nobody_reads_what_is_said() -> None:
+    code = "import sys; from firmware.commands import csync_log as c; from firmware.__main__ import run_program; "
+    code += "c.trail = None; from firmware import log; log.SYSLOG, log.FALLBACK = '/none', log.Path('/dev/null'); sys.exit(run_program('csync', ['log']))"
+    done = subprocess.run(["sh", "-c", f'{sys.executable} -c "{code}" 2>/dev/full'], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
