@@ -151,8 +151,9 @@ def held_state(state: Path, pid: int) -> Iterator[None]:
 
 
 def refuses_to_run(state: Path, mark: Path, *options: str) -> str:
-    """Hold `exec` to running nothing; returns what it says."""
+    """Hold `exec`, and `reboot`, which runs a command, too, to running nothing; returns what `exec` says."""
     for kind in ([], ["--kind", "lab"]):
+        assert Lab(state, kind="").nodes(*kind, "reboot", "1", check=False).status == 1
         done = Lab(state, kind="").nodes(*kind, *options, "exec", "1", "touch", str(mark), check=False)
         assert done.status == 125, done
     assert not mark.exists()
