@@ -123,8 +123,8 @@ def require_pushable(title: str) -> tuple[Service, Block]:
     block = config.find_unique(Title.parse(title))
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
-    if service.stays:
-        raise Refused(f"service {title}: it stays on this node: {service.stays}")
+    if service.node_specific:
+        raise Refused(f"service {title}: it stays on this node: {service.node_specific}")
     if peers_own := check.peer_problems(block, service):
         raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY")
     if applied.needs_apply(service, Context.of(service, block, config)):

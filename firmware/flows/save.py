@@ -21,7 +21,7 @@ from firmware.sync import transaction
 def save(message: str, *, who: str) -> SaveResult:
     """Make what runs a new generation on flash. Refused while a push waits to be confirmed here. Its notes also say what is
     not as it was meant: errors of config.rc, services with what was never applied, and what cannot be saved."""
-    with pushes_kept_out():
+    with exclude_pushes():
         result = generations.save(message, who=who)
     notes = list(result.notes)
     with suppress(Failure, OSError):  # what cannot be found out does not make a failure of a save that is done
@@ -34,7 +34,7 @@ def save(message: str, *, who: str) -> SaveResult:
 
 
 @contextmanager
-def pushes_kept_out() -> Iterator[None]:
+def exclude_pushes() -> Iterator[None]:
     """Keep pushes out, for who deals with all of /etc; what an interrupted one left is seen to first. Refused while one
     waits to be confirmed."""
     recover()

@@ -19,7 +19,7 @@ from firmware.sync.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ChecklistItem:
     """One item of the list: what was looked at, whether it is as it should be, what was found, what to do."""
 
     item: str
@@ -32,24 +32,24 @@ class Item:
         return asdict(self)
 
 
-def check_pair() -> tuple[Item, ...]:
+def check_pair() -> tuple[ChecklistItem, ...]:
     """Go through the list; what cannot be looked at because of an item that failed is left out."""
     return tuple(_items())
 
 
-def _items() -> Iterator[Item]:
+def _items() -> Iterator[ChecklistItem]:
     yield _try("config.rc is correct", _require_correct_config, "config check")
     try:
         found = settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:
-        yield Item(
+        yield ChecklistItem(
             "csyncd.cfg is complete and correct",
             False,
             "; ".join(settings.problems(error)),
             f"edit {settings.FILE}",
         )
         return
-    yield Item("csyncd.cfg is complete and correct", True)
+    yield ChecklistItem("csyncd.cfg is complete and correct", True)
     yield from _record_items(found)
     yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     yield from _key_items(found)
@@ -61,22 +61,22 @@ def _items() -> Iterator[Item]:
         )
 
 
-def _record_items(found: Settings) -> Iterator[Item]:
+def _record_items(found: Settings) -> Iterator[ChecklistItem]:
     """What this node keeps of its syncs; said only where it cannot be read."""
     if problem := ancestor.load(found.remote_node).problem:
-        yield Item("it is known what both nodes had last", False, str(problem), problem.hint)
+        yield ChecklistItem("it is known what both nodes had last", False, str(problem), problem.hint)
     for error in transaction.problems().values():
-        yield Item("no open push is unreadable", False, str(error), error.hint)
+        yield ChecklistItem("no open push is unreadable", False, str(error), error.hint)
 
 
-def _key_items(found: Settings) -> Iterator[Item]:
+def _key_items(found: Settings) -> Iterator[ChecklistItem]:
     """The peer's keys come from its web UI, which is asked once: one that is silent takes all the time that it may."""
     web = cache(partial(_ask_both_web_uis, found))
     yield (listens := _try("both web UIs listen on the same port, with the same scheme", lambda: web().url))
     if listens.passed:
         yield _try("the peer has keys", lambda: str(peer_keys(web(), found.remote_node) and ""))
     trouble = missing_keys(found)
-    yield Item("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
+    yield ChecklistItem("keys are exchanged", not trouble.text, trouble.text, trouble.remedy)
     if listens.passed and not trouble.text:
         yield _try(
             "the stored keys are the peer's",
@@ -85,11 +85,11 @@ def _key_items(found: Settings) -> Iterator[Item]:
         )
 
 
-def _try(item: str, attempt: Callable[[], str], remedy: str = "") -> Item:
+def _try(item: str, attempt: Callable[[], str], remedy: str = "") -> ChecklistItem:
     try:
-        return Item(item, True, attempt())
+        return ChecklistItem(item, True, attempt())
     except Failure as error:
-        return Item(item, False, str(error), error.hint or remedy)
+        return ChecklistItem(item, False, str(error), error.hint or remedy)
 
 
 def _require_correct_config() -> str:

@@ -21,7 +21,7 @@ MESSAGE_LIMIT, ARCHIVE_LIMIT = 500, archive.LIMIT
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
+class RestoredConfig:
     """What was put below /etc from `generation` (None: the factory's): what changed there, what there is to say of it, and
     how many paths had not been saved before."""
 
@@ -32,7 +32,7 @@ class PutBack:
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedConfig:
     """What is saved, as one archive, private keys included; `unsaved` paths below /etc are not in it."""
 
     generation: int
@@ -68,38 +68,38 @@ def history() -> list[HistoryEntry]:
     return generations.history()
 
 
-def roll_back(generation: int, *, who: Who) -> PutBack:
+def roll_back(generation: int, *, who: Who) -> RestoredConfig:
     """Put a generation below /etc. It is in effect once services are applied, and lasts once it is saved."""
     unsaved = len(unsaved_changes().paths)
-    with _pushes_kept_out():
+    with _exclude_pushes():
         done = restore.roll_back(generation, who=_name_in_history(who))
-    return PutBack(generation, done.changes, done.lines, unsaved)
+    return RestoredConfig(generation, done.changes, done.lines, unsaved)
 
 
-def restore_saved() -> PutBack:
+def restore_saved() -> RestoredConfig:
     """Put below /etc what is saved, as at boot. The first note says what that is."""
     unsaved = len(unsaved_changes().paths)
-    with _pushes_kept_out():
+    with _exclude_pushes():
         done = restore.restore(live=True)
-    return PutBack(done.generation.number if done.generation else None, done.changes, done.lines, unsaved)
+    return RestoredConfig(done.generation.number if done.generation else None, done.changes, done.lines, unsaved)
 
 
-def reset(*, who: Who) -> PutBack:
+def reset(*, who: Who) -> RestoredConfig:
     """Put back the factory's /etc, now and at every boot, as a new generation; those before are kept."""
-    with _pushes_kept_out():
+    with _exclude_pushes():
         done = restore.reset_to_factory(who=_name_in_history(who))
-    return PutBack(done.generation.number if done.generation else None, done.changes, done.lines, 0)
+    return RestoredConfig(done.generation.number if done.generation else None, done.changes, done.lines, 0)
 
 
-def export() -> Exported:
+def export() -> ExportedConfig:
     """The newest generation as an archive; Failure if nothing is saved."""
     found: Archive | None = generations.load_current()
     if found is None:
         raise Failure("nothing is saved: there is nothing to export", "config save")
-    return Exported(found.label.generation, found.digest, found.data, len(unsaved_changes().paths))
+    return ExportedConfig(found.label.generation, found.digest, found.data, len(unsaved_changes().paths))
 
 
-def write_archive(exported: Exported, path: Path) -> None:
+def write_archive(exported: ExportedConfig, path: Path) -> None:
     """Write an archive to a file that nobody but its owner can read."""
     if path.is_dir():
         raise Failure(f"{path}: it is a directory", "config export FILE")
@@ -125,10 +125,10 @@ def parse_generation(word: str) -> int:
     return int(word)
 
 
-def _pushes_kept_out() -> AbstractContextManager[None]:
-    from firmware.flows.save import pushes_kept_out
+def _exclude_pushes() -> AbstractContextManager[None]:
+    from firmware.flows.save import exclude_pushes
 
-    return pushes_kept_out()
+    return exclude_pushes()
 
 
 def _name_in_history(who: Who) -> str:

@@ -33,12 +33,13 @@ def grant_read_access(service: Service, *, root: Path = Path("/")) -> None:
     top = root / service.owns.lstrip("/")
     if not top.is_dir() or top.is_symlink():
         return
-    for _, directories, names, place in os.fwalk(top):
+    for _, directories, names, directory_fd in os.fwalk(top):
         for name in (".", *directories, *names):
-            _grant_path(name, place, uid, gid)
+            _grant_path(name, directory_fd, uid, gid)
 
 
 def account_ids(account: Account) -> tuple[int, int]:
+    """The numbers of its user and of its group. Failure if this node has no such account."""
     try:
         entry = pwd.getpwnam(account.user)
     except KeyError:
@@ -46,9 +47,9 @@ def account_ids(account: Account) -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
-def _grant_path(name: str, place: int, uid: int, gid: int) -> None:
+def _grant_path(name: str, directory_fd: int, uid: int, gid: int) -> None:
     try:
-        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=place)
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory_fd)
     except OSError:
         return  # a link, a socket, or gone again
     try:

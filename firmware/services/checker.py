@@ -22,16 +22,16 @@ LONGEST = 65536
 
 
 def run_checker(
-    service: Service, argv: Argv, laid: Mapping[Path, Path] | None = None, *, seconds: float = SECONDS
+    service: Service, argv: Argv, overlays: Mapping[Path, Path] | None = None, *, seconds: float = SECONDS
 ) -> Outcome:
-    """The checker's exit status and words. It sees the directories `laid` (where to → which) in the place of others. Failure if
-    it cannot be run, or has not ended after so many seconds."""
+    """The checker's exit status and words. `overlays`: the directories that it sees in the place of others (target → source).
+    Failure if it cannot be run, or has not ended after so many seconds."""
     command = scripts.command_as_account(service.account, argv, capabilities=False)
-    confined = bool(laid) or service.account.user != "root"
+    confined = bool(overlays) or service.account.user != "root"
     try:
-        with _mount_points(*(laid or ())):
+        with _mount_points(*(overlays or ())):
             if confined:
-                command = confinement.checker_command(command, laid or {}, service.runtime_directories, seconds)
+                command = confinement.checker_command(command, overlays or {}, service.runtime_directories, seconds)
             done = run(command, timeout=seconds, check=False)
     except Failure as error:
         raise Failure(f"service {service.name}: its checker: {error}") from None

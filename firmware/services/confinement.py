@@ -17,7 +17,7 @@ SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")
 
 _TMPFS = "mount -t tmpfs -o size=16m,nr_inodes=4096,mode=1777,nosuid,nodev none {}"
 _READ_ONLY = "mount -o bind,ro /etc /etc"
-_LAID = 'mount -o bind,ro "$1" "$2"; shift 2'
+_OVERLAY = 'mount -o bind,ro "$1" "$2"; shift 2'
 _NO_FLASH = "umount -l /flash 2>/dev/null || :"
 _FIRST_TO_GO = "echo 1000 >/proc/self/oom_score_adj"
 
@@ -33,17 +33,18 @@ def daemon_command(argv: Argv) -> Argv:
     return [*_unshare_command(), *_shell_command([_READ_ONLY, *_private_mounts(), _NO_FLASH], 'exec "$@"'), *argv]
 
 
-def checker_command(argv: Argv, laid: Mapping[Path, Path], empty: Sequence[str], seconds: float) -> Argv:
+def checker_command(argv: Argv, overlays: Mapping[Path, Path], empty: Sequence[str], seconds: float) -> Argv:
     """`argv` with namespaces of its own for mounts, processes and IPC, limits, and no terminal to type into.
 
-    The directories `empty` are so, and those of `laid` lie where it says (where to → which). The first process is the shell:
-    when the checker ends, or we do, all that it started is killed. Where memory runs out, it is the first to go.
+    It sees the directories `empty` empty, and those in `overlays` in the place of others (target → source). The first process
+    is the shell: when the checker ends, or we do, all that it started is killed. Where memory runs out, it is the first to go.
     """
-    steps = [_FIRST_TO_GO, _READ_ONLY, *_private_mounts(*empty), _NO_FLASH, *([_LAID] * len(laid))]
+    steps = [_FIRST_TO_GO, _READ_ONLY, *_private_mounts(*empty), _NO_FLASH, *([_OVERLAY] * len(overlays))]
+    mounts = [str(path) for target, source in overlays.items() for path in (source, target)]
     return [
         "setpriv", "--pdeathsig", "KILL", "--",
         *_unshare_command("--pid", "--fork", "--kill-child", "--mount-proc", "--ipc"), "setsid",
-        *_shell_command(steps, '"$@" || exit $?'), *(str(path) for target, source in laid.items() for path in (source, target)),
+        *_shell_command(steps, '"$@" || exit $?'), *mounts,
         "prlimit", *_LIMITS, f"--cpu={int(seconds)}", "--", *argv,
     ]  # fmt: skip
 

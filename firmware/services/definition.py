@@ -109,7 +109,7 @@ class Service:
     #: files below /etc that the node makes by itself for it, as patterns (`quiet` in save.rules)
     makes: tuple[str, ...] = ()
     #: why it is never pushed to another node; "" if it may be
-    stays: str = ""
+    node_specific: str = ""
     account: Account = Account("root")
     #: further accounts that its programs want in /etc/passwd
     more_accounts: tuple[str, ...] = ()
@@ -132,8 +132,8 @@ class Service:
     ready: Callable[[Context, int], str] | None = None
     #: makes the running daemon load its configuration and proves that it did; None: it is restarted instead
     reload: Callable[["Running"], Outcome] | None = None
-    #: words for s6-log that sort what it says into further logs; a bounded log of everything is kept anyway
-    sorts: Callable[[Context], Argv] | None = None
+    #: s6-log's logging script, which sorts what it says into further logs; a bounded log of everything is kept anyway
+    log_script: Callable[[Context], Argv] | None = None
     #: extra environment of the daemon
     environment: Mapping[str, str] = field(default_factory=dict)
 

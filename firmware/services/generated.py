@@ -23,7 +23,7 @@ def generated_files(service: Service, context: Context) -> Mapping[str, str]:
     """
     if service.generates is None:
         return {}
-    if problems := [*check.block_problems(context.block, service), *problems_read(context)]:
+    if problems := [*check.block_problems(context.block, service), *problems_in_blocks_read(context)]:
         raise Invalid(f"service {context.title}: its configuration is invalid", problems=problems)
     found = service.generates(context)
     for name in found:
@@ -31,7 +31,7 @@ def generated_files(service: Service, context: Context) -> Mapping[str, str]:
     return found
 
 
-def problems_read(context: Context) -> list[str]:
+def problems_in_blocks_read(context: Context) -> list[str]:
     """What is wrong in the blocks of other services that it reads, as FILE:LINE: …"""
     found = []
     for block in (block for blocks in context.reads.values() for block in blocks):

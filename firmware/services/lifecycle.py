@@ -115,7 +115,7 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
     """
     problems = rc_check.block_problems(context.block, service, path)
     if service.generates is not None:
-        problems += generated.problems_read(context)
+        problems += generated.problems_in_blocks_read(context)
     if problems:
         return Outcome(Invalid.status, "\n".join(problems))
     access.make_runtime_directories(service)
@@ -123,9 +123,9 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
     if staged is None:
         access.grant_read_access(service)
     with generated.staged_files(service, context) as made:
-        laid = {Path(service.owns): staged, context.generated: made}
-        laid_out = {target: source for target, source in laid.items() if source}
-        return checker.run_checker(service, service.check(context), laid_out) if service.check else Outcome(0, "")
+        places = ((Path(service.owns), staged), (context.generated, made))
+        overlays = {target: source for target, source in places if source}
+        return checker.run_checker(service, service.check(context), overlays) if service.check else Outcome(0, "")
 
 
 def load_from_disk(service: Service, context: Context) -> Outcome:

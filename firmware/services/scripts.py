@@ -72,8 +72,8 @@ def service_files(service: Service, context: Context, log: Path) -> dict[str, st
     supervisors, is gone for a moment.
     """
     title, logger = context.title, logger_name(context.title)
-    sorts = [*service.sorts(context), "+"] if service.sorts else []
-    keep = [*_environment_command({}), "s6-log", "-b", *sorts, "n4", "s65536", "T", str(log)]
+    log_script = [*service.log_script(context), "+"] if service.log_script else []
+    keep = [*_environment_command({}), "s6-log", "-b", *log_script, "n4", "s65536", "T", str(log)]
     return {
         f"{title}/run": _run_script(service, context, f"../{logger}/fifo"),
         f"{title}/finish": _finish_script(service.account, f"../{logger}/fifo"),

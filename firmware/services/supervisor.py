@@ -128,13 +128,13 @@ def _create_directory(directory: Path, files: dict[str, str], *, logger: bool) -
 def _replace_files(directory: Path, name: str, files: dict[str, str]) -> bool:
     """Replace the files of one directory that differ, each in one step; whether there were any."""
     ours = {file.removeprefix(f"{name}/"): text for file, text in files.items() if file.startswith(f"{name}/")}
-    turned = [file for file, text in ours.items() if _differs(directory / file, text)]
-    for file in turned:
+    changed = [file for file, text in ours.items() if _differs(directory / file, text)]
+    for file in changed:
         new = directory / f"{file}.new"
         new.write_text(ours[file])
         new.chmod(0o700)
         os.replace(new, directory / file)
-    return bool(turned)
+    return bool(changed)
 
 
 def _await_answer(service: Service, context: Context, directory: Path, wait: float) -> None:

@@ -123,7 +123,7 @@ def load_current(*, paths: Paths = NODE) -> Archive | None:
 def note_in_journal(action: str, *, generation: int, who: str, paths: Paths = NODE) -> tuple[str, ...]:
     """Write to the journal that something was done; returns what went wrong with that, if anything did."""
     notes: list[str] = []
-    with _failures_noted(notes.append), repository.open_directory(write=True, paths=paths) as directory:
+    with _note_failures(notes.append), repository.open_directory(write=True, paths=paths) as directory:
         repository.append_journal(directory, action, generation=generation, who=who)
     return tuple(notes)
 
@@ -152,17 +152,17 @@ def _add(action: str, ready: Archive, target: Target, changes: Changes, director
     identity = repository.file_identity(directory, generation.number)
     saved_state.write(SavedState.from_target(generation, target, identity), paths)
     notes: list[str] = []
-    with _failures_noted(notes.append):
+    with _note_failures(notes.append):
         repository.append_journal(
             directory, action, generation=generation.number, who=generation.who, message=generation.message
         )
-    with _failures_noted(notes.append):
+    with _note_failures(notes.append):
         repository.prune(directory)
     return SaveResult(generation, changes.without_quiet(target.rules), fresh=True, notes=tuple(notes))
 
 
 @contextmanager
-def _failures_noted(note: Callable[[str], None]) -> Iterator[None]:
+def _note_failures(note: Callable[[str], None]) -> Iterator[None]:
     """For what may fail without making a save less safe."""
     try:
         yield

@@ -87,7 +87,7 @@ def local_state(settings: Settings, *, config: Path = Path(document.PATH), root:
             unapplied.append(block.title)
         if _is_down(service, block):
             down.append(block.title)
-        if not service.stays:
+        if not service.node_specific:
             services[block.title] = ServiceDigests(now, loaded, saved_digest(block.title))
     wrong = wrong or _unreadable_transaction()
     return NodeState(

@@ -156,8 +156,8 @@ def _parse_block(title: str, text: str) -> tuple[Service, Block]:
     service = catalog.find(name) if name in catalog.names() and TITLE.fullmatch(title) else None
     if service is None:
         raise Refused(f"service {quote_word(title)}: this node knows no such service")
-    if service.stays:
-        raise Refused(f"service {title}: it is this node's own: {service.stays}")
+    if service.node_specific:
+        raise Refused(f"service {title}: it is this node's own: {service.node_specific}")
     parsed = document.parse(text, f"{title} (from the peer)")
     blocks = [block for block in parsed.blocks if block.statements]
     if len(blocks) != 1 or blocks[0].title != title or blocks[0].text.strip() != text.strip():

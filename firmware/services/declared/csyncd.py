@@ -9,7 +9,7 @@ SERVICE = Service(
     name="csyncd",
     summary="configuration sync with the other node",
     owns="/etc/csyncd",
-    stays="its keys and addresses belong to this node",
+    node_specific="its keys and addresses belong to this node",
     makes=("/etc/firmware/ancestors.json",),
     # its peers' account, and that of the sshd by which they come
     more_accounts=("csync", "sshd"),

@@ -29,7 +29,7 @@ def settings(block: Block) -> list[Argv]:
 SERVICE = Service(
     name="system",
     summary="the node itself: name, kernel settings, consoles",
-    stays="it names this node",
+    node_specific="it names this node",
     setup=setup,
     directives=(
         Directive("hostname", HOST, "the name of this node"),

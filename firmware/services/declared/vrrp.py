@@ -9,7 +9,7 @@ SERVICE = Service(
     instances="optional",
     owns="/etc/vrrp",
     reads=("network vrrp",),
-    stays="its priorities and interfaces belong to this node",
+    node_specific="its priorities and interfaces belong to this node",
     directives=(
         Directive("group", list_of(INTERFACE), "interfaces whose addresses move together", many=True),
         Directive("notify", COMMAND, "a program to run when the state changes"),

@@ -9,7 +9,7 @@ SERVICE = Service(
     instances="optional",
     owns="/etc/wg",
     packages=(Package("wireguard-tools", "WIREGUARD_TOOLS"),),
-    stays="its keys belong to this node",
+    node_specific="its keys belong to this node",
     directives=(
         Directive("interface", INTERFACE, "the network service of type wg that it belongs to"),
         Directive("public_key", KEY, "the peer's public key"),

@@ -7,10 +7,10 @@ import pytest
 
 from firmware.errors import Failure, Usage
 from firmware.operations import saved_config
-from firmware.operations.saved_config import Exported
+from firmware.operations.saved_config import ExportedConfig
 from firmware.sync.audit import Who
 
-EXPORTED = Exported(3, "sha256:00", b"data", 0)
+EXPORTED = ExportedConfig(3, "sha256:00", b"data", 0)
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "1.0", "", "saved", "1000000000", "9" * 5000, "٣"])

@@ -270,7 +270,7 @@ def test_a_peer_may_set_the_rest() -> None:
 FREE = {("snmpd", "community"), ("firewall", "conntrack")}
 
 
-@pytest.mark.parametrize("one", [one for one in catalog.services() if not one.stays], ids=lambda one: one.name)
+@pytest.mark.parametrize("one", [one for one in catalog.services() if not one.node_specific], ids=lambda one: one.name)
 def test_nothing_that_a_peer_may_set_can_be_a_program_or_a_path_outside_the_services_own(one: Service) -> None:
     for item in one.directives:
         if item.value.from_peer and (one.name, item.key) not in FREE:
@@ -297,15 +297,15 @@ def test_a_service_cannot_take_a_program_from_a_peer_however_it_declares_the_dir
 def test_what_a_peer_may_push_runs_as_an_account_of_its_own() -> None:
     """All that executes what a configuration says: the daemon and its checker. Without either, nothing is run at all."""
     for one in catalog.services():
-        if not one.stays and (one.daemon or one.check):
+        if not one.node_specific and (one.daemon or one.check):
             assert one.account.user != "root", one.name
             assert set(one.account.capabilities) <= {"net_bind_service"}, one.name
-        if not one.stays and one.account.user == "root":
+        if not one.node_specific and one.account.user == "root":
             assert one.setup is None and one.teardown is None, one.name
 
 
 def test_services_that_may_be_pushed_own_their_files_alone() -> None:
-    assert {one.name for one in catalog.services() if one.stays} == {
+    assert {one.name for one in catalog.services() if one.node_specific} == {
         "system",
         "network",
         "wg",

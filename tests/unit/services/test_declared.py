@@ -103,6 +103,6 @@ def test_what_the_node_makes_by_itself_is_quiet_when_it_is_saved() -> None:
 @each_service
 def test_the_factorys_files_belong_to_services(service: Service) -> None:
     """A service that the factory starts is declared, and what it follows or makes by itself is never pushed."""
-    assert not service.makes or service.stays, service.name
+    assert not service.makes or service.node_specific, service.name
     assert all(path.startswith(f"{service.owns}/") for path in service.follows), service.name
-    assert service.generates is None or service.account.user != "root" or service.stays, service.name
+    assert service.generates is None or service.account.user != "root" or service.node_specific, service.name

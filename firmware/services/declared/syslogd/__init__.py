@@ -40,7 +40,7 @@ def setup(context: Context) -> list[Argv]:
     return links
 
 
-def sorts(context: Context) -> Argv:
+def log_script(context: Context) -> Argv:
     """Each rule for itself: nothing selected, what it wants selected, and where that goes."""
     block = context.block
     # s6-log takes 4096 bytes at least, and keeps one old file at least.
@@ -68,7 +68,7 @@ SERVICE = Service(
     procname="busybox syslogd",
     runtime_directories=("/run/syslogd",),
     setup=setup,
-    sorts=sorts,
+    log_script=log_script,
     ready=lambda _, pid: ready.socket_problem(SOCKET),
     directives=(
         Directive("config", path_below("/etc/syslogd"), "its configuration file: which message goes where"),
