@@ -39,9 +39,16 @@ def root(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
 
 def chrooted(root: Path, *argv: str) -> str:
     """What a slot's program prints that this machine runs."""
-    done = subprocess.run(
-        ["chroot", str(root), *argv], capture_output=True, text=True, env={"PATH": "/usr/bin:/usr/sbin"}
-    )
+    inside = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"',
+        str(root),
+        *argv,
+    ]
+    done = subprocess.run(inside, capture_output=True, text=True, env={"PATH": "/usr/bin:/usr/sbin:/bin:/sbin"})
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return done.stdout
 
