@@ -283,10 +283,10 @@ def test_differences_that_take_seconds_each_are_not_all_looked_for(before: objec
     small = "".join(f"{n}\nx\n" for n in range(99)).encode()
     files = {f"f{n}": b"x\n" * (3600 + n) for n in range(40)}
     with sending(stage.lab, key="/root/third", node=3, workers=1) as third:
-        told = proposal("ntp", files)
+        told = proposal("snmpd", files)
         (answer,) = answers(third.send(*push(**told)))
         assert answer.content["result"] == "applied", answer
-        (answer,) = answers(third.send(*push(**proposal("ntp", dict.fromkeys(files, small), dry=True))))
+        (answer,) = answers(third.send(*push(**proposal("snmpd", dict.fromkeys(files, small), dry=True))))
         assert [bool(change["diff"]) for change in answer.content["files"]] == [True] * len(files)
 
 
@@ -307,7 +307,7 @@ def test_and_after_all_that_nothing_has_changed(before: tuple[Any, tuple[int, in
     now, size, peak = memory(stage)
     assert now == pid, "csyncd is another process"
     assert peak < MOST_MEMORY and size < start + MOST_MORE, (start >> 10, size >> 10, peak >> 10)
-    assert changed(found, manifest(stage), {"ntp"}, saved=False) == []
+    assert changed(found, manifest(stage), {"snmpd"}, saved=False) == []
 
 
 def pushes_and_is_applied(stage: Stage, node: int, text: str) -> None:

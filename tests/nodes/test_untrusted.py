@@ -322,13 +322,13 @@ def test_what_leaves_its_process_group_ends_with_the_daemon(lab: Lab) -> None:
     lab.run(2, "service", "haproxy", "start")
 
 
-PUSHABLE = ("haproxy", "syslogd", "ntp", "snmpd", "ipvsd", "firewall", "dataplaneapi")
-OWN = ("system", "network", "vrrp", "wg", "sshd", "csyncd", "wui")
+PUSHABLE = ("haproxy", "syslogd", "snmpd", "ipvsd", "firewall", "dataplaneapi")
+OWN = ("system", "network", "vrrp", "wg", "ntp", "sshd", "csyncd", "wui")
 EVERYWHERE = ("bin /bin/sh", "cmdline /bin/sh -c id", "pidfile /etc/config.rc", "procname sh")
 SOMEWHERE = ("modprobe dummy", "sysctl kernel.core_pattern=x", "notify /bin/sh", "load /bin/sh", "unload /bin/sh")
 
 
-@pytest.mark.all(but=["haproxy", "ntp"])
+@pytest.mark.all(but=["haproxy", "snmpd"])
 @pytest.mark.parametrize("service", PUSHABLE)
 def test_directives_that_name_programs_are_refused_by_the_receiver(lab: Lab, service: str) -> None:
     before = hostile_node.everything(lab)
@@ -376,7 +376,7 @@ def test_no_log_of_a_pushed_syslogd_takes_a_name_of_others(lab: Lab, name: str) 
 
 
 def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_nothing_else(lab: Lab) -> None:
-    for service in ("ntp", "snmpd", "ipvsd", "firewall", "dataplaneapi"):
+    for service in ("snmpd", "ipvsd", "firewall", "dataplaneapi"):
         config = lab.read(2, "/etc/config.rc")
         report = send_proposal(lab, {"x.sh": SCRIPT}, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == "applied" and (report["check"] or {"status": 0})["status"] == 0, report

@@ -92,7 +92,7 @@ def proposal(service: str, files: dict[str, bytes], **changes: Any) -> dict[str,
 PAGES = [story.page(text).encode() for text in ("one", "two")]
 LAWFUL = [
     *(proposal("haproxy", {"haproxy.cfg": page, "maps/a": b"x y\n"}, dry=dry) for page in PAGES for dry in (True,) * 9 + (False,)),
-    *(proposal("ntp", {"ntp.conf": b"server 192.0.2.1\n"}, dry=dry) for dry in (True, True, True, False)),
+    *(proposal("snmpd", {"snmpd.conf": b"rocommunity public\n"}, dry=dry) for dry in (True, True, True, False)),
     proposal("syslogd", {"syslog.conf": b"*.* /var/log/messages\n"}, dry=True),
     proposal("firewall", {}, dry=True),
 ]  # fmt: skip

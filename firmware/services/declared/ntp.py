@@ -7,6 +7,7 @@ SERVICE = Service(
     name="ntp",
     summary="time from other servers",
     owns="/etc/ntp",
+    node_specific="its time servers are those of its network",
     directives=(
         Directive("config", path_below("/etc/ntp"), "its configuration file"),
         Directive("server", HOST, "a server to take the time from", many=True),

@@ -261,7 +261,7 @@ def test_a_peer_may_not_set_what_names_programs(name: str, line: str, key: str) 
 
 
 def test_a_peer_may_set_the_rest() -> None:
-    for header in ("haproxy", "syslogd", "ipvsd", "snmpd", "firewall", "ntp"):
+    for header in ("haproxy", "syslogd", "ipvsd", "snmpd", "firewall"):
         text = f"service {header}\n{KNOWN[header]}\nunknown\nno autostart\ncheck_interval 5\ncpumask 0x1\n"
         assert check.peer_problems(parse(text).blocks[0], service(header)) == []
 
@@ -310,6 +310,7 @@ def test_services_that_may_be_pushed_own_their_files_alone() -> None:
         "network",
         "wg",
         "vrrp",
+        "ntp",
         "sshd",
         "csyncd",
         "wui",
