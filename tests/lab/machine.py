@@ -33,9 +33,9 @@ ip address add 10.32.0.{host}/24 brd + dev eth0
 ip address add {address}/24 dev eth1
 ip link set eth0 up
 ip link set eth1 up
-mkdir -p -m 700 /root/.ssh /run/harness /run/sshd
+mkdir -p /run/harness /run/sshd/authorized_keys
 umask 077
-echo {key} | tee /root/.ssh/authorized_keys >/run/harness/keys
+echo {key} | tee /run/sshd/authorized_keys/root >/run/harness/keys
 echo {host_key} | base64 -d >/run/harness/host_key
 cat >/run/harness/sshd_config <<'END'
 ListenAddress {address}:{port}

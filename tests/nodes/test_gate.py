@@ -51,10 +51,8 @@ def stage(module_lab: Lab) -> Stage:
         "mkdir -pm 700 /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519; ssh-keygen -q -t ed25519 -N '' -f /root/stranger",
     )
     public = made.lab.read(1, "/root/.ssh/id_ed25519.pub")
-    made.on(2, "mkdir", "-p", "/etc/ssh/authorized_keys")
-    made.lab.write(2, "/etc/ssh/authorized_keys/root", public)
-    made.on(2, "service", "sshd", "apply")
-    made.on(2, "config", "save")
+    made.on(2, "mkdir", "-p", "/run/sshd/authorized_keys")
+    made.lab.write(2, "/run/sshd/authorized_keys/root", public)
     for script in (LISTENER, UNIX):
         made.on(2, "sh", "-c", 'setsid /usr/bin/python3 -c "$1" >/dev/null 2>&1 </dev/null &', "sh", script)
     return made

@@ -60,6 +60,9 @@ def test_keys_below_a_home_directory_let_nobody_in(lab: Lab) -> None:
     lab.run(2, "mv", "/etc/ssh/authorized_keys/root", "/etc/ssh/root.kept")
     try:
         assert log_in(lab, "root") == 255
+        lab.run(2, "install", "-D", "/etc/ssh/root.kept", "/run/sshd/authorized_keys/root")
+        assert log_in(lab, "root") == 0, "it is good until the next reboot"
+        lab.run(2, "rm", "-r", "/run/sshd/authorized_keys")
     finally:
         lab.run(2, "mv", "/etc/ssh/root.kept", "/etc/ssh/authorized_keys/root")
     assert log_in(lab, "root") == 0

@@ -80,7 +80,11 @@ def _run_haproxy_check(path: str) -> int:
     """Run `haproxy -c`, pass on what it says, and return its exit status."""
     with open(os.memfd_create("words"), "r+", encoding="utf-8", errors="backslashreplace") as words:
         to_words = [(os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
-        pid = os.posix_spawnp("haproxy", ["haproxy", "-W", "-c", "-f", path], os.environ, file_actions=to_words)
+        try:
+            pid = os.posix_spawnp("haproxy", ["haproxy", "-W", "-c", "-f", path], os.environ, file_actions=to_words)
+        except OSError as error:
+            print(f"haproxy could not be started to check the file: {error.strerror}", file=sys.stderr)
+            return 1
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         words.seek(0)
         said = with_places(words.read(), failed=status != 0)
