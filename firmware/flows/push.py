@@ -121,10 +121,10 @@ def require_pushable(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
     config, service = document.read(), catalog.find(Title.parse(title).service)
     block = config.find_unique(Title.parse(title))
+    if service is not None and service.node_specific:  # whatever instance is named or left out
+        raise Refused(f"service {title}: it stays on this node: {service.node_specific}")
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
-    if service.node_specific:
-        raise Refused(f"service {title}: it stays on this node: {service.node_specific}")
     if peers_own := check.peer_problems(block, service):
         raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY")
     if applied.needs_apply(service, Context.of(service, block, config)):

@@ -22,19 +22,24 @@ STAGING = Path("/etc/.staging")
 
 
 def digest(title: str, *, top: Path = APPLIED) -> str:
-    """The digest of the applied content; "" if nothing is."""
-    try:
-        return (top / title / "digest").read_text()
-    except FileNotFoundError:
-        return ""
+    """The digest of the applied content; "" if nothing is, or if that cannot be read: an apply makes it good again."""
+    return _read_digest(top / title / "digest") or ""
 
 
 def context_digest(title: str, *, top: Path = APPLIED) -> str:
     """The digest of the applied content together with all that its load depended on; "" if nothing is applied."""
+    known = _read_digest(top / title / "context-digest")
+    return digest(title, top=top) if known is None else known
+
+
+def _read_digest(path: Path) -> str | None:
+    """The digest in a file; None if there is none, "" if it is damaged."""
     try:
-        return (top / title / "context-digest").read_text()
+        return path.read_bytes().decode("ascii")
     except FileNotFoundError:
-        return digest(title, top=top)
+        return None
+    except (IsADirectoryError, NotADirectoryError, UnicodeDecodeError):
+        return ""
 
 
 def needs_apply(service: Service, context: Context, *, top: Path = APPLIED, root: Path = Path("/")) -> bool:

@@ -6,7 +6,7 @@ so that a node which loses an unsaved push at its reboot goes back to the ancest
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,8 @@ def record(
     path: Path = FILE,
     lock: Path = ANCESTORS,
 ) -> None:
-    """Both nodes have the same now. A damaged file is begun anew; one that a newer firmware wrote stays as it is, and it is
+    """Both nodes have the same now. Where that is known already nothing is written: a push that changes nothing is no change
+    that asks to be saved. A damaged file is begun anew; one that a newer firmware wrote stays as it is, and it is
     said in the log that the sync was not noted. OSError where there is no room."""
     with hold(lock):
         try:
@@ -72,7 +73,11 @@ def record(
         except Failure as error:
             log.line(f"{error}; a sync of service {title} was not noted")
             return
-        table.setdefault(str(peer), {})[title] = Ancestor(digest, tuple(sorted(set(digests))), time.time(), pushed_by)
+        new = Ancestor(digest, tuple(sorted(set(digests))), time.time(), pushed_by)
+        known = table.setdefault(str(peer), {}).get(title)
+        if known is not None and replace(known, time=new.time) == new:
+            return
+        table[str(peer)][title] = new
         body = {node: {name: asdict(one) for name, one in services.items()} for node, services in table.items()}
         path.parent.mkdir(mode=0o755, exist_ok=True)
         files.write(path, records.dump(body, FORMAT, indent=1) + b"\n", mode=0o600)

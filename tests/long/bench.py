@@ -147,7 +147,10 @@ def pair(stage: Stage) -> None:
     stage.on(1, "sh", "-ec", "mkdir -p -m 700 /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519")
     public = stage.on(1, "cat", "/root/.ssh/id_ed25519.pub").strip()
     stage.on(
-        2, "sh", "-ec", f"mkdir -p /run/sshd/authorized_keys; echo {shlex.quote(public)} > /run/sshd/authorized_keys/root"
+        2,
+        "sh",
+        "-ec",
+        f"mkdir -p /run/sshd/authorized_keys; echo {shlex.quote(public)} > /run/sshd/authorized_keys/root",
     )
     stage.on(1, "sh", "-ec", f"ssh-keyscan -t ed25519 {PEER} > /root/.ssh/known_hosts 2>/dev/null; ssh {PEER} true")
     pid = next(

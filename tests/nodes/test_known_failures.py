@@ -470,9 +470,12 @@ def test_a_push_to_a_dead_backup_does_not_stall_other_work(agreed: Stage) -> Non
 # Each node stays what it is.
 
 
-@pytest.mark.all(but=["system", "network.eth0", "wg"])
-@pytest.mark.parametrize("service", ["system", "network.eth0", "wg", "vrrp", "sshd", "csyncd", "wui"])
+@pytest.mark.all(but=["system", "network.eth0", "network", "wg"])
+@pytest.mark.parametrize(
+    "service", ["system", "network.eth0", "network", "network.eth9", "wg", "vrrp", "ntp", "sshd", "csyncd", "wui"]
+)
 def test_values_of_one_node_do_not_overwrite_the_others(stage: Stage, service: str) -> None:
+    """Whatever instance is named or left out, and whether config.rc has it or not."""
     before = stage.lab.read(1, "/etc/config.rc"), stage.lab.read(2, "/etc/config.rc")
     stage.lab.write(1, "/etc/config.rc", before[0] + "\nservice wg\n\nservice vrrp\n")
     status, report, said = push(stage, service=service)
