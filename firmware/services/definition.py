@@ -141,11 +141,14 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Running:
     """A service that runs: what a reload gets to work with. `signal(name)` goes to the daemon through its supervisor,
-    `log_text()` gives what the daemon has written to its log since the reload began."""
+    `has_ended()` says whether the daemon with that pid has, by what s6's scripts and the kernel say of it. `log_text()` gives
+    what was written to its log since the reload began: words for people, for anybody behind the daemon may have written them.
+    """
 
     context: Context
     pid: int
     signal: Callable[[str], None]
+    has_ended: Callable[[], bool]
     log_text: Callable[[], str]
 
 

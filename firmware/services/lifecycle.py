@@ -186,7 +186,13 @@ def _reload_in_place(service: Service, context: Context, pid: int) -> Outcome:
     assert service.reload is not None
     title, start = context.title, logs.end_of_log(context.title)
     done = service.reload(
-        Running(context, pid, lambda name: supervisor.send_signal(title, name), lambda: logs.text_since(title, start))
+        Running(
+            context,
+            pid,
+            signal=lambda name: supervisor.send_signal(title, name),
+            has_ended=lambda: supervisor.daemon_pid(title) != pid,
+            log_text=lambda: logs.text_since(title, start),
+        )
     )
     if done.status and states.service_state(title).pid != pid:
         supervisor.mark_failed(title, done.output)
