@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from firmware import manifest, native
+from firmware import directory, manifest, native
 from firmware.errors import Failure, Refused
 from firmware.faults import fault_point
 from firmware.locks import CONFIG, hold
@@ -75,7 +75,7 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
             target.mkdir(mode=0o700)
         else:
             data = proposal.contents.get(entry.digest)
-            _write_new_file(target, data if data is not None else Path(present[entry.digest]).read_bytes())
+            _write_new_file(target, data if data is not None else _read_owned(stage, present[entry.digest]))
     _set_owners_and_modes(stage, proposal.entries)
     staged = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
     for path in manifest.compare(proposal.entries, staged).paths:
@@ -92,6 +92,10 @@ def _require_swappable(stage: Stage) -> None:
             raise Refused(
                 f"{mount_point}: something is mounted there on the receiving node", f"umount {mount_point}, there"
             )
+
+
+def _read_owned(stage: Stage, path: str) -> bytes:
+    return directory.read(Path(stage.service.owns), os.path.relpath(path, stage.service.owns))
 
 
 def _write_new_file(path: Path, data: bytes) -> None:
