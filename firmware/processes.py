@@ -105,6 +105,12 @@ def children(parent: int, account: str) -> list[Identity]:
     return sorted(found, key=lambda child: (child.started, child.pid))
 
 
+def end_group(pid: int) -> None:
+    """KILL a process that leads a group, and all who are in it."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 def terminate_each(processes: list[Identity]) -> None:
     """TERM each of these processes that is still there."""
     for process in processes:

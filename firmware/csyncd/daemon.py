@@ -49,11 +49,10 @@ WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/save
 def main(argv: list[str]) -> int:
     """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left."""
     try:
-        own_settings = settings.read(local_addresses=addresses.local_addresses())
         for line in recover():
             log.line(f"csyncd: {line}")
         if not argv:
-            asyncio.run(_run(own_settings))
+            asyncio.run(_run(settings.read(local_addresses=addresses.local_addresses())))
     except Failure as error:
         log.line(report("csyncd", error))
         return error.status
@@ -87,7 +86,7 @@ async def _run(own_settings: Settings) -> None:
             part.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         Path(CONTROL).unlink(missing_ok=True)
-        recovery_timer.hand_over_recovery()
+        recovery_timer.keep_one_sleeper()
 
 
 class PeerServers:
@@ -106,6 +105,7 @@ class PeerServers:
             self._reopen.set()
         if missing_keys(self._pair.settings).text:
             self._pair.link.close()
+        recovery_timer.keep_one_sleeper()  # what waited may have been put back by a command
         await self._pair.tell_peer()
 
     async def keep_serving(self) -> None:

@@ -71,7 +71,9 @@ async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any])
             proposal.parse_token(body, "service", proposal.TITLE),
             proposal.parse_token(body, "push", proposal.PUSH),
         )
-        return await asyncio.to_thread(receive_confirm, title, push, remote)
+        answer = await asyncio.to_thread(receive_confirm, title, push, remote)
+        recovery_timer.keep_one_sleeper()
+        return answer
     except Failure as error:
         audit.note("confirm received", who=remote.who, result="refused", message=shorten(full_text(error)))
         raise

@@ -37,8 +37,8 @@ DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
 PUSH = re.compile(r"[0-9a-f]{32}")
 #: the name of a service, with or without an instance
 TITLE = re.compile(r"[A-Za-z0-9][\w-]{0,63}(\.[A-Za-z0-9][\w.:@-]{0,63})?", re.ASCII)
-#: seconds that a push may wait to be confirmed
-CONFIRM_SECONDS = (1, 86400)
+#: seconds that a push may wait to be confirmed: the node that waits takes neither saves nor other pushes meanwhile
+CONFIRM_SECONDS = (1, 3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,11 @@ def parse_token(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) ->
 def _parse_confirm(content: Mapping[str, Any]) -> int:
     value = content.get("confirm", 0)
     if type(value) is not int or not (value == 0 or CONFIRM_SECONDS[0] <= value <= CONFIRM_SECONDS[1]):
-        raise Refused(f"confirm: not a number of seconds from {CONFIRM_SECONDS[0]} to {CONFIRM_SECONDS[1]}")
+        low, high = CONFIRM_SECONDS
+        raise Refused(
+            f"confirm: not a number of seconds from {low} to {high}",
+            f"push with --confirm {high}, or less, or without it",
+        )
     return value
 
 

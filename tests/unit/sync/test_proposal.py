@@ -73,6 +73,14 @@ def test_a_directory_that_its_account_reads_is_taken_and_so_is_a_file_of_its_own
     assert proposal.parse(sent(directory("maps", **changes), entry("maps/a", owner="haproxy", mode="0600")))
 
 
+@pytest.mark.parametrize("seconds", [3601, 86400, -1, True, "60"])
+def test_a_time_to_confirm_is_an_hour_at_most(seconds: object) -> None:
+    version_2 = {"protocol": 2, "firmware": "1", "push": "0" * 32, "base": ""}
+    says = refused(sent(entry("haproxy.cfg"), **version_2, confirm=seconds))
+    assert says == "confirm: not a number of seconds from 1 to 3600"
+    assert proposal.parse(sent(entry("haproxy.cfg"), **version_2, confirm=3600)).confirm == 3600
+
+
 def test_what_is_sent_arrives() -> None:
     digest = native.bytes_digest(CONTENT)
     told = sent(
