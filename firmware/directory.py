@@ -111,9 +111,21 @@ def is_directory(name: str, place: int) -> bool:
 def remove(name: str, place: int) -> None:
     """Remove whatever has that name in the open directory `place`, if anything has."""
     if is_directory(name, place):
-        import shutil  # takes long to load, and who only looks at things does not need it
-
-        shutil.rmtree(name, dir_fd=place)
+        with descriptor(place, name) as handle:
+            _empty(handle)
+        os.rmdir(name, dir_fd=place)
     else:
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=place)
+
+
+def _empty(top: int) -> None:
+    paths = []
+    for path, handle, names in walk(top, lambda path: False):
+        paths.append(path)
+        for name in names:
+            with suppress(IsADirectoryError, FileNotFoundError):
+                os.unlink(name, dir_fd=handle)
+    for path in reversed(paths[1:]):
+        with parent(top, path) as (handle, name):
+            os.rmdir(name, dir_fd=handle)

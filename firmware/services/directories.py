@@ -50,10 +50,9 @@ def put_in_place(new: Path, place: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove whatever is there, if anything is."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    if os.path.lexists(path):
+        with directory.descriptor(path.parent) as place:
+            directory.remove(path.name, place)
 
 
 def _copy_contents(old: int, new: int) -> list[tuple[str, os.stat_result]]:

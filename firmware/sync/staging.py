@@ -7,9 +7,8 @@ anything is swapped and removed when nothing of it is open any more.
 import grp
 import os
 import pwd
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -155,7 +154,7 @@ def swap_back(stage: Stage, old: Transaction) -> None:
             if _inode(aside) == old.inode:
                 native.exchange(aside, stage.owned)
     elif stage.service.owns and not old.existed and stage.owned.exists():
-        shutil.rmtree(stage.owned)
+        directories.remove(stage.owned)
     fault_point("undo.exchanged")
     _write_block(stage, old.block)
 
@@ -175,7 +174,8 @@ def applied_files_in_place(stage: Stage, files_of: Path) -> Iterator[None]:
 def remove(stage: Stage) -> None:
     """Remove the stage; the journal first, for without it nothing is open."""
     stage.journal.unlink(missing_ok=True)
-    shutil.rmtree(stage.directory, ignore_errors=True)
+    with suppress(OSError):
+        directories.remove(stage.directory)
 
 
 def proposed_document(stage: Stage, proposal: Proposal) -> Document:

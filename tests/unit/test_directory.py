@@ -74,7 +74,8 @@ def test_a_walk_comes_to_every_directory_but_those_left_out(top: Path) -> None:
         assert [path for path, _, _ in directory.walk(handle, lambda path: path == "a")] == [""]
 
 
-def test_a_walk_is_as_deep_as_it_gets(tmp_path: Path) -> None:
+@pytest.mark.all
+def test_a_walk_is_as_deep_as_it_gets_and_so_is_what_is_removed(tmp_path: Path) -> None:
     """Deeper than Python calls functions, and than a process has descriptors, or a path characters."""
     handle = os.open(tmp_path, os.O_RDONLY)
     for _ in range(1100):
@@ -87,6 +88,8 @@ def test_a_walk_is_as_deep_as_it_gets(tmp_path: Path) -> None:
     try:
         with directory.descriptor(tmp_path) as handle:
             assert sum(1 for _ in directory.walk(handle, lambda path: False)) == 1101
+            directory.remove("dd", handle)
+        assert os.listdir(tmp_path) == []
         assert open_descriptors() == before
     finally:  # pytest's own way to remove it is not made for that
         subprocess.run(["rm", "-rf", tmp_path / "dd"], check=True)
@@ -142,7 +145,15 @@ def roll_back(node: Path, paths: Paths) -> None:
             restore.roll_back(number, who="tester", paths=paths)
 
 
-ACTS = (scan, read_service, capture, differ, copy, roll_back)
+def remove(node: Path, paths: Paths) -> None:
+    with directory.parent(paths.etc, "haproxy/theirs/d") as (place, name):
+        directory.remove(name, place)
+        os.mkdir(name, dir_fd=place)
+        with directory.descriptor(place, name) as handle, suppress(OSError):
+            os.close(directory.create_file("key", handle))
+
+
+ACTS = (scan, read_service, capture, differ, copy, remove, roll_back)
 
 
 def try_for(seconds: float, act: Callable[[Path, Paths], None], node: Path) -> None:
