@@ -133,16 +133,22 @@ def summarize(directory: Path, number: int) -> Generation:
 
 
 def make_room(directory: Path, size: int) -> None:
-    """See to it that a file of `size` bytes fits; the oldest generations go for it, but none that is always kept."""
-    if not flash.missing_bytes(directory, size):
+    """See to it that a file of `size` bytes fits; the oldest generations go for it, but none that is always kept.
+
+    Failure if it cannot fit; then none goes.
+    """
+    missing = flash.missing_bytes(directory, size)
+    removable = _removable(directory, numbers(directory)) if missing else []
+    beyond = missing - sum(path_of(directory, number).stat().st_blocks * 512 for number in removable)
+    if beyond > 0:
+        missing, removable = beyond, []
+    while missing and removable:
+        path_of(directory, removable.pop()).unlink()
+        missing = flash.missing_bytes(directory, size)
+    if not missing:
         return
-    for number in reversed(_removable(directory, numbers(directory))):
-        path_of(directory, number).unlink()
-        if not flash.missing_bytes(directory, size):
-            return
-    missing = -(-flash.missing_bytes(directory, size) // 1024)
     raise Failure(
-        f"{directory}: no room: {missing} KiB are missing, and the last good generations are kept",
+        f"{directory}: no room: {-(-missing // 1024)} KiB are missing, and the last good generations are kept",
         "remove other files from the flash, or save less",
     )
 
