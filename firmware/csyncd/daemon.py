@@ -72,9 +72,12 @@ async def _run(own_settings: Settings) -> None:
     for place in (*WATCHED, peer_sshd.RUN):
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _start_task(servers.on_change()))
-    server = await _listen(Path(CONTROL), lambda request, _: operator.answer(pair, request), mode=0o600)
     recovery_timer.schedule_recovery()
     work = [asyncio.create_task(part) for part in (ended.wait(), servers.keep_serving(), pair.link.stay_connected())]
+    # Who waits until csyncd answers may count on its port being taken.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(servers.attempted.wait(), ERROR_INTERVAL)
+    server = await _listen(Path(CONTROL), lambda request, _: operator.answer(pair, request), mode=0o600)
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
@@ -97,6 +100,8 @@ class PeerServers:
         self._allowed: list[RemotePeer] = []
         self._reopen = asyncio.Event()
         self._said = asyncio.Event()
+        #: set once the sshd listens, or could not be started
+        self.attempted = asyncio.Event()
         self._sessions: peer_sshd.SessionLimit | None = None
 
     async def on_change(self) -> None:
@@ -123,6 +128,7 @@ class PeerServers:
                 except Failure as error:
                     self._pair.sshd_error = "; ".join(str(error).splitlines())
                     log.line(f"csyncd: {error}")
+            self.attempted.set()
             self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
@@ -167,6 +173,8 @@ class PeerServers:
             log.line(f"sshd: {line}")
             binding.note_output(line)
             self._pair.sshd_error = binding.error
+            if binding.listens:
+                self.attempted.set()
             self._said.set()
 
     async def _limit_sessions(self, sshd: asyncio.subprocess.Process) -> None:

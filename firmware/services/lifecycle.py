@@ -12,7 +12,7 @@ from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.title import Title
-from firmware.services import access, applied, checker, generated, logs, setup, states, supervisor
+from firmware.services import access, applied, checker, generated, logs, node_ports, setup, states, supervisor
 from firmware.services.definition import Context, Outcome, Running, Service
 
 
@@ -125,7 +125,10 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
     with generated.staged_files(service, context) as made:
         laid = {Path(service.owns): staged, context.generated: made}
         laid_out = {target: source for target, source in laid.items() if source}
-        return checker.run_checker(service, service.check(context), laid_out) if service.check else Outcome(0, "")
+        if service.check is None:
+            return Outcome(0, "")
+        taken = node_ports.words(context.document) if service.binds else []
+        return checker.run_checker(service, [*service.check(context), *taken], laid_out)
 
 
 def load_from_disk(service: Service, context: Context) -> Outcome:

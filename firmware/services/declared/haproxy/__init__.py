@@ -90,5 +90,6 @@ SERVICE = Service(
     runtime_directories=("/run/haproxy",),
     ready=lambda _, pid: "" if master.worker_pid(master.SOCKET, pid) else f"no worker answers at {master.SOCKET}",
     reload=reload,
+    binds=True,
     directives=(Directive("config", path_below("/etc/haproxy"), "its configuration file"),),
 )
