@@ -402,3 +402,21 @@ def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_noth
         )
         lab.run(2, "sh", "-c", 'rm -rf "/etc/$0" "/run/firmware/applied/$0" "/run/firmware/lock/$0"', service)
         lab.write(2, "/etc/config.rc", config)
+
+
+@pytest.mark.all
+def test_all_services_together_leave_room_for_a_save(stage: Stage) -> None:
+    lab, large = stage.lab, "x" * (8 * 2**20)
+    two = {"one": large, "two": large}
+    for service, files, result in (
+        ("snmpd", two, "applied"),
+        ("ntp", two, "refused"),
+        ("ntp", {"one": large[: 7 * 2**20]}, "applied"),
+    ):
+        report = send_proposal(lab, files, service=service, block=f"service {service}\n", group="root")
+        assert report["result"] == result, report
+        assert result == "applied" or "all that is pushed to one node would be 32." in report["message"]
+    stage.on(2, "config", "save")
+    for service in ("snmpd", "ntp"):
+        report = send_proposal(lab, {}, service=service, block=f"service {service}\n", group="root")
+        assert report["result"] == "applied", report
