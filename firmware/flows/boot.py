@@ -70,10 +70,16 @@ def start_order(blocks: Sequence[Block]) -> list[Block]:
     """File order, but that a service which binds ports of its own choice comes after the last that holds the node's own:
     what a peer may have sent must not take the ports by which the node is repaired."""
     known = [(block, catalog.find(block.name)) for block in blocks]
-    last = max((place for place, (_, service) in enumerate(known) if service and service.ports), default=-1)
+    holding = [at for at, (block, service) in enumerate(known) if service and service.ports and _is_wanted(block)]
+    last = max(holding, default=-1)
     before, after = known[: last + 1], [block for block, _ in known[last + 1 :]]
     delayed = [block for block, service in before if service and service.binds]
     return [*(block for block, service in before if not (service and service.binds)), *delayed, *after]
+
+
+def _is_wanted(block: Block) -> bool:
+    """Is it started at a boot?"""
+    return block.enabled and block.flag("autostart", True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ def _start_or_record(
     if service is None:
         return [f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})"], []
     context = Context.of(service, block, config)
-    if not block.enabled or not block.flag("autostart", True):
+    if not _is_wanted(block):
         return _attempt(f"service {block.title}", partial(_record_unstarted, service, context)), []
     failed = _attempt(f"service {block.title}", partial(_start, service, context, launched))
     return failed, [] if failed else [f"service {block.title}: started"]
