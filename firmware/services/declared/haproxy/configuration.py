@@ -5,8 +5,10 @@ haproxy starts as an account of its own that may bind low ports and nothing else
 account or the root directory, `haproxy -c` finds nothing wrong, but every worker would die after it has taken over.
 """
 
+import errno
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 
@@ -113,7 +115,7 @@ def _lines_with_words(path: str) -> Iterator[tuple[int, str, list[str]]]:
     """The lines that hold words: number, section, words."""
     section = ""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", opener=_open_without_waiting) as file:
             lines = [line.split() for line in file]
     except OSError:
         return  # haproxy itself says so
@@ -121,6 +123,15 @@ def _lines_with_words(path: str) -> Iterator[tuple[int, str, list[str]]]:
         if words and not words[0].startswith("#"):
             section = words[0] if words[0] in SECTIONS else section
             yield number, section, words
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Root reads it, too, when haproxy is reloaded: a FIFO in its place must not keep it for ever."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a file", path)
+    return handle
 
 
 def _bound_addresses(path: str) -> Iterator[tuple[int, str, int]]:

@@ -1,5 +1,6 @@
 """What haproxy says of its file, and what is looked at in that file before a reload."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,10 @@ def test_the_place_of_this_node_among_peers_is_bound_too(tmp_path: Path) -> None
     file.write_text("peers all\n peer here 10.32.0.11:30022\n server there 10.32.0.12:30022\n")
     found = configuration.node_port_problems(str(file), ["csyncd=10.32.0.11:30022"])
     assert found == [f"{file}:2: port 30022 of this node belongs to service csyncd: bind another one"]
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_the_file_keeps_nobody(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "old").write_text("frontend x\n bind :80\n")
+    assert configuration.occupied_addresses(str(tmp_path / "pipe"), str(tmp_path / "old")) == []
