@@ -3,6 +3,7 @@
 Contents are always hashed, never guessed from time stamps: an edit of the same size in the same second is a change.
 """
 
+import errno
 import grp
 import os
 import pwd
@@ -12,13 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from firmware import native
+from firmware import directory, native
 from firmware.errors import Failure
 from firmware.patterns import PathPatterns
 
 READ_TRIES = 5
-#: what was a file a moment ago may be a link or a pipe by now
-_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NO_PATTERNS = PathPatterns()
 
 
@@ -47,12 +46,13 @@ def scan(top: Path, *, named: Path | None = None, leave_out: PathPatterns = _NO_
     `leave_out` matches, as they are listed, are left out, and nothing below them is looked at.
     """
     forget_names()
-    entries = {}
-    for name, path in _walk(top, str(top if named is None else named).rstrip("/"), leave_out):
-        entry = entry_at(path, name)
-        if entry is not None:
-            entries[name] = entry
-    return dict(sorted(entries.items()))
+    start = str(top if named is None else named).rstrip("/") + "/"
+    try:
+        with directory.descriptor(top) as handle:
+            found = list(_scan_below(handle, top, start, leave_out))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    return {entry.path: entry for entry in sorted(found, key=lambda entry: entry.path)}
 
 
 def forget_names() -> None:
@@ -64,31 +64,24 @@ def forget_names() -> None:
 def entry_at(path: Path, name: str = "") -> Entry | None:
     """The entry of one path, or None where there is nothing (any more)."""
     try:
-        status = path.lstat()
-        kind, size, digest = _kind_size_and_digest(path, status)
+        with directory.parent(path.parent, path.name) as (place, last):
+            return _entry_in(place, last, name or str(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return Entry(
-        name or str(path),
-        kind,
-        stat.S_IMODE(status.st_mode),
-        user_name(status.st_uid),
-        group_name(status.st_gid),
-        size,
-        digest,
-    )
 
 
-def read_with_digest(path: Path) -> tuple[bytes, str]:
-    """A file's bytes and their digest; the bytes are one consistent reading even while somebody writes."""
-    for _ in range(READ_TRIES):
-        with os.fdopen(os.open(path, _READING), "rb") as file:
-            before = os.fstat(file.fileno())
-            data = file.read()
-            after = os.fstat(file.fileno())
-        if _is_unchanged(before, after) and len(data) == after.st_size:
-            return data, native.bytes_digest(data)
-    raise Failure(f"{path}: it changes while it is being read", "try again when nobody writes it")
+def read_with_digest(top: Path, path: str) -> tuple[bytes, str]:
+    """The bytes of the file `path` below `top`, and their digest; the bytes are one consistent reading even while somebody
+    writes. No link is followed on the way."""
+    with directory.parent(top, path) as (place, name):
+        for _ in range(READ_TRIES):
+            with os.fdopen(directory.open_file(name, place), "rb") as file:
+                before = os.fstat(file.fileno())
+                data = file.read()
+                after = os.fstat(file.fileno())
+            if _is_unchanged(before, after) and len(data) == after.st_size:
+                return data, native.bytes_digest(data)
+    raise _never_settles(str(top / path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,41 +128,66 @@ def group_name(gid: int) -> str:
         return str(gid)
 
 
-def _walk(top: Path, named: str, leave_out: PathPatterns) -> Iterator[tuple[str, Path]]:
-    try:
-        with os.scandir(top) as listing:
-            children = list(listing)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for child in children:
-        name, path = f"{named}/{child.name}", top / child.name
-        if not leave_out.match(name):
-            yield name, path
-            if child.is_dir(follow_symlinks=False):
-                yield from _walk(path, name, leave_out)
+def _scan_below(handle: int, top: Path, start: str, leave_out: PathPatterns) -> Iterator[Entry]:
+    for below, place, names in directory.walk(handle, lambda path: leave_out.match(start + path)):
+        prefix = f"{below}/" if below else ""
+        for name in names:
+            try:
+                entry = _entry_in(place, name, start + prefix + name)
+            except OSError as error:
+                error.filename = str(top / prefix / name)
+                raise
+            if entry is not None:
+                yield entry
 
 
-def _kind_size_and_digest(path: Path, status: os.stat_result) -> tuple[str, int, str]:
+def _entry_in(place: int, name: str, path: str) -> Entry | None:
+    """The entry of a name in an open directory, to be known as `path`; None where there is nothing any more."""
+    for _ in range(READ_TRIES):
+        try:
+            status = os.stat(name, dir_fd=place, follow_symlinks=False)
+            found = _kind_size_and_digest(place, name, status)
+        except FileNotFoundError:
+            return None
+        if found is not None:
+            owner, group = user_name(status.st_uid), group_name(status.st_gid)
+            return Entry(path, found[0], stat.S_IMODE(status.st_mode), owner, group, *found[1:])
+    raise _never_settles(path)
+
+
+def _kind_size_and_digest(place: int, name: str, status: os.stat_result) -> tuple[str, int, str] | None:
+    """None if it is another one by now, or was written to meanwhile."""
     if stat.S_ISREG(status.st_mode):
-        digest, size = _file_digest(path)
-        return "file", size, digest
+        return _read_file(place, name, status)
     if stat.S_ISLNK(status.st_mode):
-        target = os.fsencode(os.readlink(path))
+        try:
+            target = os.fsencode(os.readlink(name, dir_fd=place))
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return None
+            raise
         return "link", len(target), native.bytes_digest(target)
     return ("dir" if stat.S_ISDIR(status.st_mode) else "other"), 0, ""
 
 
-def _file_digest(path: Path) -> tuple[str, int]:
-    for _ in range(READ_TRIES):
-        handle = os.open(path, _READING)
-        try:
-            before = os.fstat(handle)
-            digest, size = native.file_digest(handle)
-            if _is_unchanged(before, os.fstat(handle)):
-                return digest, size
-        finally:
-            os.close(handle)
-    raise Failure(f"{path}: it changes while it is being read", "try again when nobody writes it")
+def _read_file(place: int, name: str, status: os.stat_result) -> tuple[str, int, str] | None:
+    try:
+        handle = directory.open_file(name, place)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return None
+        raise
+    try:
+        before = os.fstat(handle)
+        digest, size = native.file_digest(handle)
+        is_settled = os.path.samestat(before, status) and _is_unchanged(before, os.fstat(handle))
+        return ("file", size, digest) if is_settled else None
+    finally:
+        os.close(handle)
+
+
+def _never_settles(path: str) -> Failure:
+    return Failure(f"{path}: it changes while it is being read", "try again when nobody writes it")
 
 
 def _is_unchanged(before: os.stat_result, after: os.stat_result) -> bool:

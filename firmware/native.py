@@ -22,8 +22,11 @@ def bytes_digest(data: bytes | memoryview) -> str:
     return "xxh3-128:" + bytes(digest).hex()
 
 
-def exchange(one: Path, other: Path) -> None:
-    """Swap two names on one file system as one step: nobody ever sees neither or a mixture."""
-    error = lib.native_exchange(os.fsencode(one), os.fsencode(other))
+def exchange(one: Path | str, other: Path | str, *, one_dir: int = -1, other_dir: int = -1) -> None:
+    """Swap two names on one file system as one step: nobody ever sees neither or a mixture.
+
+    Each may be a name in an open directory, as in os.rename with `src_dir_fd` and `dst_dir_fd`.
+    """
+    error = lib.native_exchange(one_dir, os.fsencode(one), other_dir, os.fsencode(other))
     if error:
         raise OSError(error, os.strerror(error), str(one), None, str(other))

@@ -12,9 +12,6 @@ from typing import Any
 
 import psutil
 
-#: one end of a TCP connection: address and port
-Endpoint = tuple[str, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -97,17 +94,21 @@ def remote_address(pid: int) -> str:
     return str(addresses.pop()) if len(addresses) == 1 else ""
 
 
-def connections_below(parent: int) -> dict[Endpoint, list[Identity]]:
-    """The processes below `parent` that hold an established TCP connection, by its other end."""
-    holders: dict[Endpoint, list[Identity]] = {}
+def children(parent: int, account: str) -> list[Identity]:
+    """The processes below `parent` that run as that account, the oldest first."""
+    found: list[Identity] = []
     with suppress(psutil.Error):
         for process in psutil.Process(parent).children(recursive=True):
             with suppress(psutil.Error):
-                holder = identity(process.pid)
-                for connection in _established_connections(process.pid):
-                    if holder is not None:
-                        holders.setdefault((connection.raddr.ip, connection.raddr.port), []).append(holder)
-    return holders
+                if process.username() == account and (child := identity(process.pid)):
+                    found.append(child)
+    return sorted(found, key=lambda child: (child.started, child.pid))
+
+
+def end_group(pid: int) -> None:
+    """KILL a process that leads a group, and all who are in it."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def terminate_each(processes: list[Identity]) -> None:

@@ -75,14 +75,15 @@ async def start_helper(argv: Sequence[str]) -> "Process":
     )  # fmt: skip
 
 
-def start_detached(script: str, word: str, *argv: str) -> None:
-    """Start a process that outlives us: the execline `script`, in which $1 is `word` and $@ is `argv`."""
-    command = ["setsid", "execlineb", "-s1", "-c", script, word, *argv]
+def start_detached(script: str, word: str, *argv: str) -> int:
+    """Start a process that outlives us: the execline `script`, in which $1 is `word` and $@ is `argv`. Returns its pid, by
+    which its process group is known, too."""
+    command = ["execlineb", "-s1", "-c", script, word, *argv]
     _show(command)
-    subprocess.Popen(
-        command,
+    return subprocess.Popen(
+        command, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env=environment(),
-    )  # fmt: skip
+    ).pid  # fmt: skip
 
 
 async def wait_for_end(process: "Process") -> None:

@@ -40,7 +40,9 @@ void native_hash_bytes(const void *data, uint64_t size, unsigned char digest[16]
 	XXH128_canonicalFromHash((XXH128_canonical_t *)digest, XXH3_128bits(data, (size_t)size));
 }
 
-int native_exchange(const char *one, const char *other)
+int native_exchange(int one_dir, const char *one, int other_dir, const char *other)
 {
-	return renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) ? errno : 0;
+	one_dir = one_dir < 0 ? AT_FDCWD : one_dir;
+	other_dir = other_dir < 0 ? AT_FDCWD : other_dir;
+	return renameat2(one_dir, one, other_dir, other, RENAME_EXCHANGE) ? errno : 0;
 }

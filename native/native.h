@@ -11,7 +11,8 @@ int native_hash_fd(int fd, unsigned char digest[16], uint64_t *size);
 /* The same of `size` bytes in memory. */
 void native_hash_bytes(const void *data, uint64_t size, unsigned char digest[16]);
 
-/* Swap two names on one file system as one step (renameat2 with RENAME_EXCHANGE). Returns 0, or an errno value. */
-int native_exchange(const char *one, const char *other);
+/* Swap two names on one file system as one step (renameat2 with RENAME_EXCHANGE). Each is relative to its directory, an open
+ * descriptor; a negative one stands for the working directory. Returns 0, or an errno value. */
+int native_exchange(int one_dir, const char *one, int other_dir, const char *other);
 
 #endif

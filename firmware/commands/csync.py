@@ -22,10 +22,16 @@ VERBS: Verbs = {
         "SERVICE[.INSTANCE] [--force] [--confirm SECONDS] [--json]",
         "make the service on the peer what is applied here\n"
         "--force overwrites what changed on the peer since the last sync, as it was shown last, and nothing newer.\n"
-        "--confirm: the peer puts everything back after SECONDS (1 to 86400) unless `csync confirm` comes before.\n"
+        "--confirm: the peer puts everything back after SECONDS (1 to 3600) unless `csync confirm` comes before.\n"
         "--json prints the report, whatever came of it.",
     ),
     "confirm": (f"{_PEER}:confirm", "[--json]", "keep what a push --confirm applied on the peer; run it here"),
+    "undo": (
+        f"{_PEER}:undo",
+        "[--json]",
+        "put back now what a peer's push --confirm left waiting here\n"
+        "Run it on the node that received the push. It works while csyncd is stopped, too.",
+    ),
     "save": (
         f"{_PEER}:save",
         "[--json]",

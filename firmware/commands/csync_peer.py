@@ -1,4 +1,4 @@
-"""`csync diff`, `push`, `confirm`, `save` and `status`: what csyncd does with the peer."""
+"""`csync diff`, `push`, `confirm`, `undo`, `save` and `status`: what csyncd does with the peer."""
 
 import json
 import sys
@@ -50,6 +50,17 @@ def confirm(argv: list[str]) -> int:
         print(json.dumps(kept.json(), indent=2))
     else:
         print(f"service {kept.service}: confirmed on node {kept.node}; it lasts after `csync save`")
+    return 0
+
+
+def undo(argv: list[str]) -> int:
+    """Put back what a peer's push left waiting here."""
+    _, options = parse_arguments(argv, "", flags=("--json",))
+    undone = peer.undo(who=caller.identify())
+    if "--json" in options:
+        print(json.dumps(undone.json(), indent=2))
+    else:
+        print(f"service {undone.service}: {escape(undone.message)}; it came from node {undone.node}")
     return 0
 
 

@@ -38,6 +38,8 @@ CONNECTIONS, ANSWERS = 8, 2
 #: threads for what blocks, more than a few peers can keep busy together; each is made when it is needed first
 THREADS = 32
 
+#: seconds between two looks at who has come in
+LOOK_INTERVAL = 1.0
 #: seconds until the sshd is started again: one that ended, and one that could not be started
 RESTART_INTERVAL, ERROR_INTERVAL = 1.0, 5.0
 
@@ -47,11 +49,10 @@ WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/save
 def main(argv: list[str]) -> int:
     """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left."""
     try:
-        own_settings = settings.read(local_addresses=addresses.local_addresses())
         for line in recover():
             log.line(f"csyncd: {line}")
         if not argv:
-            asyncio.run(_run(own_settings))
+            asyncio.run(_run(settings.read(local_addresses=addresses.local_addresses())))
     except Failure as error:
         log.line(report("csyncd", error))
         return error.status
@@ -71,9 +72,12 @@ async def _run(own_settings: Settings) -> None:
     for place in (*WATCHED, peer_sshd.RUN):
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _start_task(servers.on_change()))
-    server = await _listen(Path(CONTROL), lambda request, _: operator.answer(pair, request), mode=0o600)
     recovery_timer.schedule_recovery()
     work = [asyncio.create_task(part) for part in (ended.wait(), servers.keep_serving(), pair.link.stay_connected())]
+    # Who waits until csyncd answers may count on its port being taken.
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(servers.attempted.wait(), ERROR_INTERVAL)
+    server = await _listen(Path(CONTROL), lambda request, _: operator.answer(pair, request), mode=0o600)
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
@@ -85,7 +89,7 @@ async def _run(own_settings: Settings) -> None:
             part.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         Path(CONTROL).unlink(missing_ok=True)
-        recovery_timer.hand_over_recovery()
+        recovery_timer.keep_one_sleeper()
 
 
 class PeerServers:
@@ -95,6 +99,10 @@ class PeerServers:
         self._pair = pair
         self._allowed: list[RemotePeer] = []
         self._reopen = asyncio.Event()
+        self._said = asyncio.Event()
+        #: set once the sshd listens, or could not be started
+        self.attempted = asyncio.Event()
+        self._sessions: peer_sshd.SessionLimit | None = None
 
     async def on_change(self) -> None:
         """Something changed below /etc: perhaps the keys, and certainly worth telling the peer."""
@@ -102,6 +110,7 @@ class PeerServers:
             self._reopen.set()
         if missing_keys(self._pair.settings).text:
             self._pair.link.close()
+        recovery_timer.keep_one_sleeper()  # what waited may have been put back by a command
         await self._pair.tell_peer()
 
     async def keep_serving(self) -> None:
@@ -119,6 +128,7 @@ class PeerServers:
                 except Failure as error:
                     self._pair.sshd_error = "; ".join(str(error).splitlines())
                     log.line(f"csyncd: {error}")
+            self.attempted.set()
             self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
@@ -130,14 +140,25 @@ class PeerServers:
         remote.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.chown(remote.socket.parent, 0, group)
         quota = Quota(CONNECTIONS, ANSWERS)
-        server = await _listen(remote.socket, partial(peer.answer, self._pair, remote), mode=0o660, quota=quota)
+        answer = partial(peer.answer, self._pair, remote)
+        server = await _listen(remote.socket, answer, partial(self._note_session, remote), mode=0o660, quota=quota)
         os.chown(remote.socket, 0, group)
         return server
+
+    def _note_session(self, remote: RemotePeer, pid: int) -> None:
+        if self._sessions:
+            self._sessions.note_connection(pid, remote.name)
+            self._said.set()
 
     async def _wait_for_end(self, sshd: asyncio.subprocess.Process) -> None:
         work = [
             asyncio.create_task(part)
-            for part in (self._log_sshd_output(sshd), run.wait_for_end(sshd), self._reopen.wait())
+            for part in (
+                self._log_sshd_output(sshd),
+                self._limit_sessions(sshd),
+                run.wait_for_end(sshd),
+                self._reopen.wait(),
+            )
         ]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -146,24 +167,46 @@ class PeerServers:
                 part.cancel()
 
     async def _log_sshd_output(self, sshd: asyncio.subprocess.Process) -> None:
-        sessions = peer_sshd.SessionLimit(sshd.pid)
+        """Write to the log what sshd says. Somebody may have come in then, whatever it says: that is looked into."""
+        binding = peer_sshd.BindWatch(self._pair.sshd_error)
         async for line in run.read_lines(sshd.stderr):
             log.line(f"sshd: {line}")
-            self._pair.sshd_error = peer_sshd.bind_error(line, self._pair.sshd_error)
-            await asyncio.to_thread(sessions.note_output, line)
+            binding.note_output(line)
+            self._pair.sshd_error = binding.error
+            if binding.listens:
+                self.attempted.set()
+            self._said.set()
+
+    async def _limit_sessions(self, sshd: asyncio.subprocess.Process) -> None:
+        """Look after the sessions when there is reason to, once in LOOK_INTERVAL at most, however much sshd says."""
+        self._sessions = peer_sshd.SessionLimit(sshd.pid)
+        while True:
+            await self._said.wait()
+            self._said.clear()
+            await asyncio.to_thread(self._sessions.enforce)
+            await asyncio.sleep(LOOK_INTERVAL)
 
 
 Answer = Callable[[Request, Callable[[], str]], Awaitable[Response]]
 
 
-async def _listen(path: Path, answer: Answer, *, mode: int, quota: Quota | None = None) -> asyncio.Server:
-    """Serve at that socket; `answer` gets the request and what finds out, once, from which address the connection came."""
+async def _listen(
+    path: Path,
+    answer: Answer,
+    connected: Callable[[int], None] = lambda pid: None,
+    *,
+    mode: int,
+    quota: Quota | None = None,
+) -> asyncio.Server:
+    """Serve at that socket; `answer` gets the request and what finds out, once, from which address the connection came.
+    `connected` is told the pid of each who connects."""
 
     async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         credentials = writer.get_extra_info("socket").getsockopt(
             socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size
         )
         pid = _CREDENTIALS.unpack(credentials)[0]
+        connected(pid)
         origin = cache(lambda: processes.remote_address(pid))
         await serve(reader, writer, lambda request: answer(request, origin), quota=quota, program="csyncd")
 

@@ -105,13 +105,10 @@ class Pair:
 
     def _note_rolled_back(self, now: WaitingPush | None) -> None:
         """What we pushed waited there when we saw it last, and waits no more: unless it was confirmed, tell the trail."""
-        if now is not None and now.node == self.settings.local_node:
-            self._waiting = now
-        elif (gone := self._waiting) is not None:
-            self._waiting = None
-            if gone.push != self.confirmed_push:
-                about: dict[str, Any] = {"service": gone.service, "to": self.settings.peer, "push": gone.push}
-                audit.note("push", who=audit.THIS_NODE, result="rolled-back", message="it was not confirmed", **about)
+        gone, self._waiting = self._waiting, now if now and now.node == self.settings.local_node else None
+        if gone and gone.push not in (self.confirmed_push, self._waiting.push if self._waiting else ""):
+            about: dict[str, Any] = {"service": gone.service, "to": self.settings.peer, "push": gone.push}
+            audit.note("push", who=audit.THIS_NODE, result="rolled-back", message="it was not confirmed", **about)
 
     def _note_link_down(self, why: str) -> None:
         self.theirs = self._last_told = None

@@ -25,6 +25,11 @@ from firmware.sync.report import Report
 #: all the time would have all others told that somebody else is at work on it
 _turns: dict[str, asyncio.Lock] = {}
 
+#: saves of one peer that nobody waits for, and the seconds that each one beyond them has to wait for the one before it
+SAVES_AT_ONCE, SAVE_INTERVAL = 10, 3.0
+#: when the last save that a peer asked for is due, by its name
+_save_turns: dict[str, float] = {}
+
 Verb = Callable[[Pair, RemotePeer, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
@@ -71,7 +76,9 @@ async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any])
             proposal.parse_token(body, "service", proposal.TITLE),
             proposal.parse_token(body, "push", proposal.PUSH),
         )
-        return await asyncio.to_thread(receive_confirm, title, push, remote)
+        answer = await asyncio.to_thread(receive_confirm, title, push, remote)
+        recovery_timer.keep_one_sleeper()
+        return answer
     except Failure as error:
         audit.note("confirm received", who=remote.who, result="refused", message=shorten(full_text(error)))
         raise
@@ -79,6 +86,7 @@ async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any])
 
 async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
+    await _wait_for_save_turn(remote.name)
     try:
         saved = await asyncio.to_thread(save, f"saved by {remote.name}", who=remote.name)
     except Failure as error:
@@ -86,6 +94,13 @@ async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[st
         raise
     audit.note("save", who=remote.who, result="saved" if saved.fresh else "unchanged", digest=saved.digest)
     return dict(saved.json())
+
+
+async def _wait_for_save_turn(name: str) -> None:
+    """Wait as long as that peer has to. A save wears the flash out, so it may not have one save after the other."""
+    now = asyncio.get_running_loop().time()
+    _save_turns[name] = max(_save_turns.get(name, 0.0), now - SAVES_AT_ONCE * SAVE_INTERVAL) + SAVE_INTERVAL
+    await asyncio.sleep(_save_turns[name] - now)
 
 
 VERBS: dict[str, Verb] = {

@@ -1,16 +1,25 @@
 """When csyncd recovers open transactions: at once where something went wrong with a push, and where one waits to be
-confirmed, when its time is over, whether csyncd runs then or has been stopped."""
+confirmed, when its time is over.
+
+That does not depend on csyncd: for as long as a push waits, there is also one process, the sleeper, that puts it back when
+its time is over, even if csyncd is stopped, or stuck, by then.
+"""
 
 import asyncio
 import math
 import sys
+from pathlib import Path
 
-from firmware import log, run
+from firmware import files, log, processes, run
+from firmware.errors import Failure
 from firmware.flows.recovery import recover, recoverable_transactions
 from firmware.sync import transaction
 
 #: seconds until another attempt, where one failed
 RETRY_INTERVAL = 2.0
+
+#: the push for which the sleeper sleeps, its pid, and when it started
+SLEEPER = Path("/run/firmware/csyncd/sleeper")
 
 _tasks: set[asyncio.Task[None]] = set()
 #: the next one, and never more than that: a peer can have us look as often as it likes
@@ -19,6 +28,7 @@ _timers: list[asyncio.TimerHandle] = []
 
 def schedule_recovery() -> None:
     """If a transaction is open, have it recovered in time. It does no harm to ask twice, nor if it is closed by then."""
+    keep_one_sleeper()
     if pending := recoverable_transactions():
         left = min(one.seconds_left for one in pending)
         loop = asyncio.get_running_loop()
@@ -28,12 +38,37 @@ def schedule_recovery() -> None:
             _timers.append(loop.call_at(when, _start_recovery))
 
 
-def hand_over_recovery() -> None:
-    """csyncd ends in good order: what it would have put back is put back by a process that stays behind."""
+def keep_one_sleeper() -> None:
+    """See to it that the push that waits has a sleeper, and that there is none besides: each is a process for an hour."""
+    try:
+        _replace_sleeper()
+    except (Failure, OSError) as error:
+        log.line(f"csyncd: what waits to be confirmed is put back by csyncd alone: {error}")
+
+
+def _replace_sleeper() -> None:
     waiting = transaction.find_waiting()
-    if waiting is not None:
+    wanted = waiting.push if waiting else ""
+    push, pid, started = _read_sleeper()
+    known = processes.identity(pid) if pid else None
+    is_there = known is not None and str(known.started) == started
+    if is_there and push != wanted:
+        processes.end_group(pid)
+        SLEEPER.unlink(missing_ok=True)
+    if waiting and not (is_there and push == wanted):
         seconds = str(math.ceil(waiting.seconds_left) + 1)
-        run.start_detached("foreground { sleep $1 } $@", seconds, sys.executable, "-m", "firmware", "csyncd", "recover")
+        argv = (sys.executable, "-m", "firmware", "csyncd", "recover")
+        new = processes.identity(run.start_detached("foreground { sleep $1 } $@", seconds, *argv))
+        files.write(SLEEPER, f"{wanted} {new.pid} {new.started}".encode() if new else b"", mode=0o600)
+
+
+def _read_sleeper() -> tuple[str, int, str]:
+    """Push, pid and start of the sleeper; "", 0 and "" if there is none."""
+    try:
+        push, pid, started = SLEEPER.read_text().split()
+        return push, int(pid), started
+    except (FileNotFoundError, ValueError):
+        return "", 0, ""
 
 
 def _cancel_timers() -> None:

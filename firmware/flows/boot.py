@@ -25,6 +25,8 @@ SUPERVISOR_SECONDS = 5.0
 #: seconds that a daemon has until it answers: all of them want the processor at the same time, and nobody is there to start
 #: again what was given up too early
 UP_SECONDS = 120.0
+#: seconds for which the node's own services may keep what binds ports of its own choice from starting
+NODE_PORTS_SECONDS = 30.0
 
 
 def boot() -> list[str]:
@@ -47,20 +49,37 @@ def boot() -> list[str]:
 
 
 def start_all() -> list[str]:
-    """Start every service without `no autostart`, in file order. One that fails is said, and the others go on.
+    """Start every service without `no autostart`, in file order (see `start_order`). One that fails is said, and the others
+    go on.
 
     A daemon is checked and launched as soon as the one before it has been, whether that answers yet or not; what has no
-    process waits until all before it stands.
+    process waits until all before it stands, and what binds ports of its own choice until the node has its own.
     """
     config = document.read_tolerant()
     progress = _Progress()
     progress.finish()
     with ThreadPoolExecutor() as pool:
         begun = []
-        for block in config.blocks:
+        for block in start_order(config.blocks):
             before, progress = progress, _Progress()
             begun.append(pool.submit(_start_in_turn, block, config, before, progress))
     return [line for each in begun for line in each.result()]
+
+
+def start_order(blocks: Sequence[Block]) -> list[Block]:
+    """File order, but that a service which binds ports of its own choice comes after the last that holds the node's own:
+    what a peer may have sent must not take the ports by which the node is repaired."""
+    known = [(block, catalog.find(block.name)) for block in blocks]
+    holding = [at for at, (block, service) in enumerate(known) if service and service.ports and _is_wanted(block)]
+    last = max(holding, default=-1)
+    before, after = known[: last + 1], [block for block, _ in known[last + 1 :]]
+    delayed = [block for block, service in before if service and service.binds]
+    return [*(block for block, service in before if not (service and service.binds)), *delayed, *after]
+
+
+def _is_wanted(block: Block) -> bool:
+    """Is it started at a boot?"""
+    return block.enabled and block.flag("autostart", True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +100,8 @@ def _start_in_turn(block: Block, config: Document, before: _Progress, ours: _Pro
     before.launched.wait()
     if service is None or service.daemon is None:
         before.done.wait()
+    elif service.binds:
+        before.done.wait(NODE_PORTS_SECONDS)
     try:
         failed, started = _start_or_record(service, block, config, ours.launched.set)
         before.done.wait()
@@ -97,7 +118,7 @@ def _start_or_record(
     if service is None:
         return [f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})"], []
     context = Context.of(service, block, config)
-    if not block.enabled or not block.flag("autostart", True):
+    if not _is_wanted(block):
         return _attempt(f"service {block.title}", partial(_record_unstarted, service, context)), []
     failed = _attempt(f"service {block.title}", partial(_start, service, context, launched))
     return failed, [] if failed else [f"service {block.title}: started"]

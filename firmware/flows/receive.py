@@ -19,7 +19,7 @@ from firmware.rc.title import Title
 from firmware.services import applied, content, lifecycle
 from firmware.services.content import Content
 from firmware.services.definition import Context, Outcome
-from firmware.sync import ancestor, audit, compare, report, staging, transaction
+from firmware.sync import ancestor, audit, compare, report, space, staging, transaction
 from firmware.sync.audit import Who
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.proposal import Proposal
@@ -55,6 +55,7 @@ def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
         if not changes and applied.is_applied(proposal.service, context, old.digest):
             _record_ancestor(proposal.title, old, remote)
             return _note(proposal, remote, Report("unchanged", state=old.digest))
+        space.require_space(proposal.service, proposal.entries)
         try:
             return _apply(proposal, context, remote, stage, old, changes)
         finally:

@@ -3,7 +3,9 @@
 Everything here may be interrupted and done again. Who calls it holds the service's lock and SWAP, but for `recover`.
 """
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from firmware.errors import Failure, Refused
 from firmware.faults import fault_point
@@ -13,11 +15,26 @@ from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, directories, lifecycle
 from firmware.services.definition import Outcome
 from firmware.sync import ancestor, audit, report, staging, transaction
+from firmware.sync.audit import Who
 from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
 
 #: where edits are kept that were made to a push that waited to be confirmed, when it was put back
 KEPT_EDITS = Path("/run/firmware/edited")
+
+
+@dataclass(frozen=True, slots=True)
+class UndonePush:
+    """A push of `service` from node `node` that was put back before its time was over; `message` says how that went."""
+
+    service: str
+    push: str
+    node: int
+    message: str
+
+    def json(self) -> dict[str, Any]:
+        """What `csync undo --json` prints."""
+        return {**asdict(self), "result": "rolled-back"}
 
 
 def recover(only: str = "", *, booting: bool = False) -> list[str]:
@@ -63,13 +80,32 @@ def recover_transaction(stage: Stage, pending: Transaction, *, booting: bool = F
         event, why = "revert", f"a push was not confirmed within {pending.confirm} s, and the old state is back"
     else:
         event, why = "recover", "an interrupted push was undone"
+    return [f"service {pending.title}: {_undo(stage, pending, event, why, audit.THIS_NODE)}"]
+
+
+def undo_waiting(who: Who) -> UndonePush:
+    """Put back now what a peer's push left waiting here to be confirmed. Refused if nothing waits."""
+    for title, error in transaction.problems().items():
+        raise Refused(f"service {title}: a push of it is open, and cannot be read: {error}", error.hint)
+    waiting = transaction.find_waiting()
+    if waiting is None or (service := catalog.find(Title.parse(waiting.title).service)) is None:
+        raise Refused("no push waits to be confirmed on this node", "csync log tells what became of it")
+    with hold(service_lock(waiting.title)), hold(SWAP):
+        stage = staging.stage_for(service, waiting.title)
+        pending = transaction.read(stage.journal)
+        if pending is None or pending.phase != "waiting" or pending.push != waiting.push:
+            raise Refused(f"service {waiting.title}: it waits no more", "csync log tells what became of it")
+        message = _undo(stage, pending, "undo", "a push that waited to be confirmed was put back", who)
+    return UndonePush(pending.title, pending.push, pending.peer, message)
+
+
+def _undo(stage: Stage, pending: Transaction, event: str, why: str, who: Who) -> str:
+    """Put the old state back for good, and note in the trail why and for whom; returns what was done, in words."""
     kept_edits = _keep_edits(stage, pending)
     message = why + roll_back(stage, pending) + kept_edits
-    audit.note(
-        event, who=audit.THIS_NODE, result="rolled-back", service=pending.title, message=message, push=pending.push
-    )
+    audit.note(event, who=who, result="rolled-back", service=pending.title, message=message, push=pending.push)
     close_rolled_back(stage)
-    return [f"service {pending.title}: {message}"]
+    return message
 
 
 def roll_back(stage: Stage, old: Transaction) -> str:
@@ -124,7 +160,7 @@ def refuse_while_waiting() -> None:
         who, left = waiting.who.account, waiting.seconds_left
         raise Refused(
             f"service {waiting.title}: a push from {who} waits to be confirmed ({left:.0f} s left)",
-            f"csync confirm on {who}, or wait until it is put back",
+            f"csync confirm on {who}, or csync undo on the node where it waits",
         )
 
 

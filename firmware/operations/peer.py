@@ -1,4 +1,5 @@
-"""What this node does with its peer: `csync push`, `diff`, `confirm`, `save` and `status`, asked of this node's csyncd.
+"""What this node does with its peer: `csync push`, `diff`, `confirm`, `save` and `status`, asked of this node's csyncd; and
+`csync undo`, which works without it.
 
 What csyncd answers is kept whole beside the fields that are read here, for `--json` prints it.
 """
@@ -6,13 +7,16 @@ What csyncd answers is kept whole beside the fields that are read here, for `--j
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firmware.errors import Failure, Invalid, Refused, Usage, full_text, outcome
 from firmware.operations.csyncd_client import ask_csyncd
 from firmware.records import interpreting
 from firmware.services.definition import Outcome
 from firmware.sync.audit import Who
+
+if TYPE_CHECKING:
+    from firmware.flows.recovery import UndonePush
 
 #: called where the answer takes long
 OnWait = Callable[[], None]
@@ -173,6 +177,13 @@ def confirm(*, who: Who, on_wait: OnWait | None = None) -> ConfirmedPush:
     answer = ask_csyncd("confirm", {"by": asdict(who)}, on_wait)
     with _reading_answer():
         return ConfirmedPush(answer["service"], answer["node"], answer)
+
+
+def undo(*, who: Who) -> "UndonePush":
+    """Put back now what a peer's push left waiting on this node to be confirmed; Refused if nothing waits."""
+    from firmware.flows import recovery
+
+    return recovery.undo_waiting(who)
 
 
 def save_peer(*, who: Who, on_wait: OnWait | None = None) -> PeerSave:

@@ -5,6 +5,7 @@ import pwd
 import stat
 from pathlib import Path
 
+from firmware import directory
 from firmware.errors import Failure
 from firmware.run import run
 from firmware.services.definition import Account, Service
@@ -33,9 +34,10 @@ def grant_read_access(service: Service, *, root: Path = Path("/")) -> None:
     top = root / service.owns.lstrip("/")
     if not top.is_dir() or top.is_symlink():
         return
-    for _, directories, names, directory_fd in os.fwalk(top):
-        for name in (".", *directories, *names):
-            _grant_path(name, directory_fd, uid, gid)
+    with directory.descriptor(top) as handle:
+        for _, place, names in directory.walk(handle, lambda path: False):
+            for name in (".", *names):
+                _grant_path(name, place, uid, gid)
 
 
 def account_ids(account: Account) -> tuple[int, int]:
@@ -54,9 +56,9 @@ def _grant_path(name: str, directory_fd: int, uid: int, gid: int) -> None:
         return  # a link, a socket, or gone again
     try:
         status = os.fstat(handle)
-        directory = stat.S_ISDIR(status.st_mode)
-        wanted = 0o5 if directory else 0o4
-        if not directory and (status.st_nlink > 1 or not stat.S_ISREG(status.st_mode)):
+        is_directory = stat.S_ISDIR(status.st_mode)
+        wanted = 0o5 if is_directory else 0o4
+        if not is_directory and (status.st_nlink > 1 or not stat.S_ISREG(status.st_mode)):
             return
         if not _is_permitted(status, uid, gid, wanted):
             os.fchown(handle, -1, gid)

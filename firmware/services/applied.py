@@ -95,10 +95,21 @@ def take_snapshot(service: Service, context: Context, *, top: Path = APPLIED, ro
     """Copy what lies on disk now, without calling it applied yet."""
     from firmware.services import directories
 
-    block, new = context.block, _snapshot_of(context.title, top)
+    new = _snapshot_of(context.title, top)
     directories.remove(new)
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
     new.mkdir(mode=0o700)
+    try:
+        _write_snapshot(service, context, new, root)
+    except BaseException:
+        directories.remove(new)
+        raise
+
+
+def _write_snapshot(service: Service, context: Context, new: Path, root: Path) -> None:
+    from firmware.services import directories
+
+    block = context.block
     source = root / service.owns.lstrip("/")
     if service.owns and source.is_dir():
         directories.copy(source, new / "files")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware import manifest, native
+from firmware import directory, manifest, native
 from firmware.manifest import Entry
 from firmware.patterns import PathPatterns
 from firmware.rc.block import Block
@@ -62,8 +62,8 @@ def sha256(of: Content, service: Service, *, top: Path | None = None) -> str:
         facts = f"\n{entry.path!r} {entry.kind} {entry.mode:04o} {entry.owner} {entry.group} {entry.size}\n"
         whole.update(facts.encode("utf-8", "surrogateescape"))
         if entry.kind == "file":
-            lies = top / os.path.relpath(path, service.owns) if top else Path(path)
-            whole.update(hashlib.sha256(lies.read_bytes()).digest())
+            data = directory.read(top or Path(service.owns), os.path.relpath(path, service.owns))
+            whole.update(hashlib.sha256(data).digest())
     return "sha256:" + whole.hexdigest()
 
 

@@ -5,7 +5,7 @@ below /etc it owns, how its configuration is checked, and how its daemon runs. I
 building argument lists. Its callbacks get a `Context`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -134,6 +134,11 @@ class Service:
     reload: Callable[["Running"], Outcome] | None = None
     #: s6-log's logging script, which sorts what it says into further logs; a bounded log of everything is kept anyway
     log_script: Callable[[Context], Argv] | None = None
+    #: where administrators or the peer reach the node through it, as (address, TCP port), "" for every address: the node's own
+    ports: Callable[[Context], Sequence[tuple[str, int]]] | None = None
+    #: do its files say which ports it binds? Then its checker is told, in further words, which of them are the node's own, and
+    #: at boot it starts once those are taken
+    binds: bool = False
     #: extra environment of the daemon
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -141,11 +146,14 @@ class Service:
 @dataclass(frozen=True, slots=True)
 class Running:
     """A service that runs: what a reload gets to work with. `signal(name)` goes to the daemon through its supervisor,
-    `log_text()` gives what the daemon has written to its log since the reload began."""
+    `has_ended()` says whether the daemon with that pid has, by what s6's scripts and the kernel say of it. `log_text()` gives
+    what was written to its log since the reload began: words for people, for anybody behind the daemon may have written them.
+    """
 
     context: Context
     pid: int
     signal: Callable[[str], None]
+    has_ended: Callable[[], bool]
     log_text: Callable[[], str]
 
 

@@ -1,22 +1,42 @@
-"""Directory trees: an exact copy of one, and one put in the place of another in a single step."""
+"""Directory trees: an exact copy of one, and one put in the place of another in a single step.
 
+What is copied may be changed by its account meanwhile: it is walked by descriptors (see `firmware.directory`).
+"""
+
+import errno
 import os
 import shutil
 import stat
 from pathlib import Path
 
-from firmware import native
+from firmware import directory, native
+from firmware.errors import Failure
+
+#: what a name is that was a moment ago something else, or was there
+_CHANGES = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
 
 
 def copy(source: Path, target: Path) -> None:
     """Copy a directory and all below it to `target`, which must not exist: contents, modes, owners, times, links.
 
-    Links are copied as links. Nobody but root can look into the copy before it is complete.
+    Links are copied as links. Nobody but root can look into the copy before it is complete. If it fails, nothing of it
+    stays; Failure if somebody exchanges what is being copied.
     """
     target.mkdir(mode=0o700)
-    for entry in os.scandir(source):
-        _copy_entry(Path(entry.path), target / entry.name)
-    _set_owner_and_mode(target, source.lstat())
+    try:
+        with directory.descriptor(source) as old, directory.descriptor(target) as new:
+            copied = _copy_contents(old, new)
+            # The deepest first, for a change in a directory sets its time; it is root's alone until then.
+            for path, status in reversed(copied):
+                with directory.descriptor(new, path) as handle:
+                    _set_owner_and_mode(handle, status)
+    except BaseException as error:
+        remove(target)
+        if isinstance(error, OSError) and error.errno in _CHANGES:
+            raise Failure(
+                f"{source}: it changes while it is being copied", "try again when nobody writes there"
+            ) from None
+        raise
 
 
 def put_in_place(new: Path, place: Path) -> None:
@@ -30,34 +50,52 @@ def put_in_place(new: Path, place: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove whatever is there, if anything is."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    if os.path.lexists(path):
+        with directory.descriptor(path.parent) as place:
+            directory.remove(path.name, place)
 
 
-def _copy_entry(source: Path, target: Path) -> None:
-    status = source.lstat()
+def _copy_contents(old: int, new: int) -> list[tuple[str, os.stat_result]]:
+    """Copy what is below one directory to another; returns the directories, parents first, and what they are to be like."""
+    copied = []
+    for path, source, names in directory.walk(old, lambda path: False):
+        copied.append((path, os.fstat(source)))
+        with directory.descriptor(new, path) as target:
+            for name in names:
+                _copy_entry(name, source, target)
+    return copied
+
+
+def _copy_entry(name: str, source: int, target: int) -> None:
+    status = os.stat(name, dir_fd=source, follow_symlinks=False)
     if stat.S_ISDIR(status.st_mode):
-        copy(source, target)
-        return
-    if stat.S_ISLNK(status.st_mode):
-        target.symlink_to(os.readlink(source))
+        os.mkdir(name, 0o700, dir_fd=target)
     elif stat.S_ISREG(status.st_mode):
-        with open(source, "rb", opener=_open_private) as reader, open(target, "xb", opener=_open_private) as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
+        _copy_file(name, source, target)
+    elif stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+        os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target, follow_symlinks=False)
     else:
-        os.mknod(target, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev)
-    _set_owner_and_mode(target, status)
+        os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=target)
+        os.chown(name, status.st_uid, status.st_gid, dir_fd=target)
+        os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
+        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target)
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+def _copy_file(name: str, source: int, target: int) -> None:
+    with (
+        os.fdopen(directory.open_file(name, source), "rb") as reader,
+        os.fdopen(directory.create_file(name, target), "wb") as writer,
+    ):
+        status = os.fstat(reader.fileno())
+        shutil.copyfileobj(reader, writer, 1 << 20)
+        writer.flush()
+        _set_owner_and_mode(writer.fileno(), status)
 
 
-def _set_owner_and_mode(path: Path, status: os.stat_result) -> None:
+def _set_owner_and_mode(handle: int, status: os.stat_result) -> None:
     # The owner first: a change of owner takes set-user-ID bits away.
-    os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
-    if not stat.S_ISLNK(status.st_mode):
-        os.chmod(path, stat.S_IMODE(status.st_mode))
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns), follow_symlinks=False)
+    os.fchown(handle, status.st_uid, status.st_gid)
+    os.fchmod(handle, stat.S_IMODE(status.st_mode))
+    os.utime(handle, ns=(status.st_atime_ns, status.st_mtime_ns))

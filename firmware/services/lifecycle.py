@@ -12,7 +12,7 @@ from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.title import Title
-from firmware.services import access, applied, checker, generated, logs, setup, states, supervisor
+from firmware.services import access, applied, checker, generated, logs, node_ports, setup, states, supervisor
 from firmware.services.definition import Context, Outcome, Running, Service
 
 
@@ -125,7 +125,10 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
     with generated.staged_files(service, context) as made:
         places = ((Path(service.owns), staged), (context.generated, made))
         overlays = {target: source for target, source in places if source}
-        return checker.run_checker(service, service.check(context), overlays) if service.check else Outcome(0, "")
+        if service.check is None:
+            return Outcome(0, "")
+        taken = node_ports.words(context.document) if service.binds else []
+        return checker.run_checker(service, [*service.check(context), *taken], overlays)
 
 
 def load_from_disk(service: Service, context: Context) -> Outcome:
@@ -186,7 +189,13 @@ def _reload_in_place(service: Service, context: Context, pid: int) -> Outcome:
     assert service.reload is not None
     title, start = context.title, logs.end_of_log(context.title)
     done = service.reload(
-        Running(context, pid, lambda name: supervisor.send_signal(title, name), lambda: logs.text_since(title, start))
+        Running(
+            context,
+            pid,
+            signal=lambda name: supervisor.send_signal(title, name),
+            has_ended=lambda: supervisor.daemon_pid(title) != pid,
+            log_text=lambda: logs.text_since(title, start),
+        )
     )
     if done.status and states.service_state(title).pid != pid:
         supervisor.mark_failed(title, done.output)

@@ -87,6 +87,13 @@ def logger_name(title: str) -> str:
     return f"{title}~log"
 
 
+def pid_command(path: str) -> str:
+    """Shell words that write the shell's pid to a file. It may lie where the account writes: a link there is replaced, not
+    followed, and what comes between is no reason to follow it either."""
+    file = shlex.quote(path)
+    return f"if [ -L {file} ] || [ -f {file} ]; then rm -f {file}; fi; (set -C; echo $$ >{file})"
+
+
 def _run_script(service: Service, context: Context, fifo: str) -> str:
     account = command_as_account(service.account, daemon_arguments(service, context), signal="TERM")
     command = _environment_command(service.environment) + account
@@ -98,7 +105,7 @@ def _run_script(service: Service, context: Context, fifo: str) -> str:
         f"exec 1<>{shlex.quote(fifo)} 2>&1",
         # Who we are: the pid, which exec keeps, and when this process started (see proc(5)).
         "read -r line </proc/self/stat && set -- $line && echo $$ ${22} >pid.new && mv pid.new pid",
-        *([f"echo $$ >{shlex.quote(pidfile)}"] if pidfile else []),
+        *([pid_command(pidfile)] if pidfile else []),
         f"ulimit -H -n {OPEN_FILES} 2>/dev/null",
         "cd /",
         f"exec {shlex.join(command)}",

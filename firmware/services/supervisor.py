@@ -83,6 +83,11 @@ def mark_failed(title: str, reason: str, *, scan: Path = SCAN) -> None:
     _order_down(scan / title)
 
 
+def daemon_pid(title: str, *, scan: Path = SCAN) -> int:
+    """The pid of a service's daemon; 0 while there is none."""
+    return states.daemon_pid(scan / title)
+
+
 def send_signal(title: str, name: str, *, scan: Path = SCAN) -> None:
     """Send a signal (`HUP`, `USR2`, …) to the daemon, and to nothing else."""
     s6.send_signal(scan / title, name)

@@ -3,25 +3,26 @@
 Owners of what comes from an archive go by name: by the accounts of the tree that is applied, not of the one that is there.
 """
 
+import errno
 import grp
 import os
 import pwd
 import re
-import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware import files, manifest, native
+from firmware import directory, files, manifest, native
 from firmware.errors import Failure
 from firmware.locks import hold
 from firmware.manifest import Entry
 from firmware.store import flash
 from firmware.store.archive.item import Item, ancestry
 from firmware.store.changes import Changes
-from firmware.store.paths import CONFIG, ETC, NODE, Paths
+from firmware.store.paths import CONFIG, ETC, NODE, Paths, relative_path
 from firmware.store.snapshot import SAVED_KINDS, Target
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
@@ -37,20 +38,21 @@ def apply_target(target: Target, *, keep: Callable[[str], bool] = keep_nothing, 
 
     Ignored paths, sockets and devices are left alone; what `keep` picks out stays exactly as it is, if it is there.
     """
-    with flash.convert_os_errors(paths.etc), hold(paths.config_lock), _staging_directory(paths) as staging:
+    with flash.convert_os_errors(paths.etc), hold(paths.config_lock), _staging_directory(paths) as staging_path:
         if not target.config().strip():
             raise Failure(f"{CONFIG} would be missing or empty")
         owners = Owners.from_target(target)
         live = manifest.scan(paths.etc, named=ETC, leave_out=target.rules.ignored)
         removed = _remove_extra(target, live, keep, paths)
         added, changed = list[str](), list[str]()
-        for path in _paths_to_apply(target, live, keep):
-            item, old = target.items[path], live.get(path)
-            if old is None or _content_key(old) != _content_key(item.entry):
-                _move_into_place(_create(staging / "new", item, target, owners), paths.in_etc(path))
-                (changed if old else added).append(path)
-            elif _set_owner_and_mode(paths.in_etc(path), item, owners):
-                changed.append(path)
+        with directory.descriptor(staging_path) as staging:
+            for path in _paths_to_apply(target, live, keep):
+                item, old = target.items[path], live.get(path)
+                if old is None or _content_key(old) != _content_key(item.entry):
+                    _replace(item, target, owners, staging)
+                    (changed if old else added).append(path)
+                elif _set_owner_and_mode(item, target, owners, staging):
+                    changed.append(path)
     manifest.forget_names()
     return Changes(tuple(added), tuple(changed), tuple(removed))
 
@@ -108,14 +110,22 @@ def _remove_extra(target: Target, live: dict[str, Entry], keep: Callable[[str], 
     for path in sorted(live.keys() - target.items.keys(), reverse=True):
         if live[path].kind not in SAVED_KINDS or keep(path):
             continue
-        if live[path].kind != "dir":
-            paths.in_etc(path).unlink(missing_ok=True)
-        elif os.listdir(paths.in_etc(path)):
-            continue
-        else:
-            paths.in_etc(path).rmdir()
-        removed.append(path)
+        with directory.parent(paths.etc, relative_path(path)) as (place, name):
+            if _remove_one(name, place, live[path]):
+                removed.append(path)
     return sorted(removed)
+
+
+def _remove_one(name: str, place: int, live: Entry) -> bool:
+    try:
+        os.rmdir(name, dir_fd=place) if live.kind == "dir" else os.unlink(name, dir_fd=place)
+    except FileNotFoundError:
+        return live.kind != "dir"
+    except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            return False
+        raise
+    return True
 
 
 def _paths_to_apply(target: Target, live: dict[str, Entry], keep: Callable[[str], bool]) -> list[str]:
@@ -131,43 +141,64 @@ def _paths_to_apply(target: Target, live: dict[str, Entry], keep: Callable[[str]
     ]  # fmt: skip
 
 
-def _create(path: Path, item: Item, target: Target, owners: Owners) -> Path:
-    """Make it under another name, complete with owner, mode and time. /etc lies in RAM: there is nothing to sync."""
-    if item.entry.kind == "dir":
-        path.mkdir(mode=0o700)
-    elif item.entry.kind == "link":
-        path.symlink_to(item.target)
+def _replace(item: Item, target: Target, owners: Owners, staging: int) -> None:
+    """Make it anew in the staging directory, and give it its final name in one step, whatever has that name now."""
+    _create("new", item, target, owners, staging)
+    with directory.parent(target.paths.etc, relative_path(item.path)) as (place, name):
+        if item.entry.kind != "dir" and not directory.is_directory(name, place):
+            os.rename("new", name, src_dir_fd=staging, dst_dir_fd=place)
+        elif _exists(name, place):
+            native.exchange("new", name, one_dir=staging, other_dir=place)
+            directory.remove("new", staging)
+        else:
+            os.rename("new", name, src_dir_fd=staging, dst_dir_fd=place)
+
+
+def _create(name: str, item: Item, target: Target, owners: Owners, staging: int) -> None:
+    """Make it complete with owner, mode and time. /etc lies in RAM: there is nothing to sync."""
+    if item.entry.kind == "link":
+        os.symlink(item.target, name, dir_fd=staging)
+        os.chown(name, *owners.numbers(item), dir_fd=staging, follow_symlinks=False)
+    elif item.entry.kind == "dir":
+        os.mkdir(name, 0o700, dir_fd=staging)
+        with directory.descriptor(staging, name) as handle:
+            _set_numbers(handle, item, owners)
     else:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
+        with os.fdopen(directory.create_file(name, staging), "wb") as file:
             file.write(target.content(item.path))
-    _set_owner_and_mode(path, item, owners)
-    if item.entry.kind == "file":
-        os.utime(path, (item.mtime, item.mtime))
-    return path
+            file.flush()
+            _set_numbers(file.fileno(), item, owners)
+            os.utime(file.fileno(), (item.mtime, item.mtime))
 
 
-def _set_owner_and_mode(path: Path, item: Item, owners: Owners) -> bool:
-    """Give it its owner and mode; was there anything to do?"""
-    status, wanted = path.lstat(), owners.numbers(item)
-    done = False
-    if (status.st_uid, status.st_gid) != wanted:
-        os.chown(path, *wanted, follow_symlinks=False)
-        status, done = path.lstat(), True
-    if item.entry.kind != "link" and status.st_mode & 0o7777 != item.entry.mode:
-        path.chmod(item.entry.mode)
-        done = True
-    return done
+def _set_numbers(handle: int, item: Item, owners: Owners) -> None:
+    # The owner first: a change of owner takes set-user-ID bits away.
+    os.fchown(handle, *owners.numbers(item))
+    os.fchmod(handle, item.entry.mode)
 
 
-def _move_into_place(new: Path, path: Path) -> None:
-    """Give `new` its final name in one step, whatever has that name now."""
-    if os.path.lexists(path) and (_is_directory(path) or _is_directory(new)):
-        native.exchange(new, path)
-        shutil.rmtree(new) if _is_directory(new) else new.unlink()
-    else:
-        os.rename(new, path)
+def _set_owner_and_mode(item: Item, target: Target, owners: Owners, staging: int) -> bool:
+    """Give it its owner and mode; was there anything to do?
+
+    Only a directory is given them where it is. What lies under another name too may be a file that is not to be given to
+    anybody, by a hard link; so files and links are made anew.
+    """
+    with directory.parent(target.paths.etc, relative_path(item.path)) as (place, name):
+        status = os.stat(name, dir_fd=place, follow_symlinks=False)
+        is_right = item.entry.kind == "link" or stat.S_IMODE(status.st_mode) == item.entry.mode
+        if (status.st_uid, status.st_gid) == owners.numbers(item) and is_right:
+            return False
+        if item.entry.kind == "dir":
+            with directory.descriptor(place, name) as handle:
+                _set_numbers(handle, item, owners)
+            return True
+    _replace(item, target, owners, staging)
+    return True
 
 
-def _is_directory(path: Path) -> bool:
-    return not path.is_symlink() and path.is_dir()
+def _exists(name: str, place: int) -> bool:
+    try:
+        os.stat(name, dir_fd=place, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True

@@ -9,7 +9,7 @@ from firmware.manifest import Entry
 from firmware.printable import quote_path
 from firmware.store import flash, rules, saved_state, snapshot, textdiff
 from firmware.store.archive import Archive
-from firmware.store.paths import NODE, Paths
+from firmware.store.paths import NODE, Paths, relative_path
 from firmware.store.rules import Rules
 from firmware.store.snapshot import Target
 
@@ -89,7 +89,8 @@ def differences(saved: Archive | None, *, paths: Paths = NODE) -> list[Differenc
 def _difference(path: str, change: str, target: Target, new: Entry | None, paths: Paths) -> Difference:
     old = target.items[path].entry if path in target.items else None
     before = target.content(path) if old is not None and old.kind == "file" else None
-    after = manifest.read_with_digest(paths.in_etc(path))[0] if new is not None and new.kind == "file" else None
+    is_file = new is not None and new.kind == "file"
+    after = manifest.read_with_digest(paths.etc, relative_path(path))[0] if is_file else None
     about = [f"{quote_path(path)}: {words}" for words in _attribute_changes(old, new)]
     if before is None and after is None:
         return Difference(path, change, None, tuple(about))

@@ -48,4 +48,9 @@ class Paths:
         return self.factory / path[len("/etc/") :]
 
 
+def relative_path(path: str) -> str:
+    """The path `/etc/…` as one below /etc, wherever that lies."""
+    return path.removeprefix(f"{ETC}/")
+
+
 NODE = Paths()

@@ -20,11 +20,15 @@ from firmware.store import archive, flash
 from firmware.store.archive import Archive
 from firmware.store.paths import NODE, Paths
 
-#: how many generations are kept, and how many that verify are never removed, however scarce room is
-KEPT, ALWAYS_KEPT = 10, 2
+#: how many generations are kept, and how many of those that a peer had saved count before the operator's own
+KEPT, PEERS_KEPT = 10, 3
+#: how many that verify are never removed, however scarce room is: the last ones, and the last that no peer had saved
+ALWAYS_KEPT = 2
 #: the format of a line of the journal, and the bytes that it may have: a longer journal loses its older half
 JOURNAL_FORMAT, JOURNAL_LIMIT = 1, 256 * 1024
 
+#: the name of a peer, for whom a generation was saved
+_PEER = re.compile(r"node-[0-9]+")
 _NAME = re.compile(r"([0-9]{6,9})\.tar")
 
 
@@ -133,32 +137,58 @@ def summarize(directory: Path, number: int) -> Generation:
 
 
 def make_room(directory: Path, size: int) -> None:
-    """See to it that a file of `size` bytes fits; the oldest generations go for it, but none that is always kept."""
-    if not flash.missing_bytes(directory, size):
+    """See to it that a file of `size` bytes fits; the oldest generations go for it, those that a peer had saved
+    first, but none that is always kept.
+
+    Failure if it cannot fit; then none goes.
+    """
+    missing = flash.missing_bytes(directory, size)
+    removable = _removable(directory, numbers(directory)) if missing else []
+    beyond = missing - sum(path_of(directory, number).stat().st_blocks * 512 for number in removable)
+    if beyond > 0:
+        missing, removable = beyond, []
+    removable.sort(key=lambda number: (_is_peers(directory, number), -number))
+    while missing and removable:
+        path_of(directory, removable.pop()).unlink()
+        missing = flash.missing_bytes(directory, size)
+    if not missing:
         return
-    for number in reversed(_removable(directory, numbers(directory))):
-        path_of(directory, number).unlink()
-        if not flash.missing_bytes(directory, size):
-            return
-    missing = -(-flash.missing_bytes(directory, size) // 1024)
     raise Failure(
-        f"{directory}: no room: {missing} KiB are missing, and the last good generations are kept",
+        f"{directory}: no room: {-(-missing // 1024)} KiB are missing, and the last good generations are kept",
         "remove other files from the flash, or save less",
     )
 
 
 def prune(directory: Path) -> None:
-    """Remove what is older than the newest generations that are kept, but none that is always kept."""
-    for number in _removable(directory, numbers(directory)[KEPT:]):
-        path_of(directory, number).unlink()
+    """Remove what is older than the newest generations that are kept, but none that is always kept.
+
+    A peer may save as often as it likes: beyond a few, its generations replace each other, and none of the operator's own.
+    """
+    known = numbers(directory)
+    if len(known) > KEPT:
+        peers = [number for number in known if _is_peers(directory, number)]
+        own = [number for number in known if number not in peers][: KEPT - min(len(peers), PEERS_KEPT)]
+        kept = {*own, *peers[: KEPT - len(own)]}
+        for number in _removable(directory, [number for number in known if number not in kept]):
+            path_of(directory, number).unlink()
+
+
+def _is_peers(directory: Path, number: int) -> bool:
+    """Had a peer saved it?"""
+    try:
+        with path_of(directory, number).open("rb") as file:
+            return bool(_PEER.fullmatch(archive.read_who(file)))
+    except (Failure, OSError):
+        return False
 
 
 def _removable(directory: Path, candidates: list[int]) -> list[int]:
-    """The candidates but for the last usable generations, and for what a newer firmware wrote."""
+    """The candidates but for those that are always kept, and for what a newer firmware wrote."""
     if not candidates:
         return []
-    last = {number for number, _ in islice(usable_generations(directory), ALWAYS_KEPT)}
-    return [number for number in candidates if number not in last and not summarize(directory, number).newer]
+    own = ((number, saved) for number, saved in usable_generations(directory) if not _PEER.fullmatch(saved.label.who))
+    always = {number for found in (usable_generations(directory), own) for number, _ in islice(found, ALWAYS_KEPT)}
+    return [number for number in candidates if number not in always and not summarize(directory, number).newer]
 
 
 def append_journal(directory: Path, action: str, *, generation: int, who: str, message: str = "") -> None:

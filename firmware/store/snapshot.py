@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware import manifest
+from firmware import directory, manifest
 from firmware.errors import Failure, Invalid, Refused
 from firmware.manifest import Entry
 from firmware.printable import quote_path
@@ -13,7 +13,7 @@ from firmware.rc import document
 from firmware.store import archive, flash, rules
 from firmware.store.archive import Archive, Draft
 from firmware.store.archive.item import Item, ancestry
-from firmware.store.paths import CONFIG, ETC, NODE, Paths
+from firmware.store.paths import CONFIG, ETC, NODE, Paths, relative_path
 from firmware.store.rules import Rules
 
 SAVED_KINDS = ("file", "dir", "link")
@@ -40,7 +40,7 @@ class Target:
         """The bytes of a file in it."""
         if self.archive is not None and path in self.archive.offsets:
             return self.archive.content(path)
-        return manifest.read_with_digest(self.paths.in_factory(path))[0]
+        return manifest.read_with_digest(self.paths.factory, relative_path(path))[0]
 
     def config(self) -> bytes:
         """The bytes of its config.rc; none if it has no such file."""
@@ -69,7 +69,7 @@ def savable(entries: Mapping[str, Entry], node_rules: Rules) -> dict[str, Entry]
 def factory_items(node_rules: Rules, paths: Paths = NODE) -> dict[str, Item]:
     """The factory's /etc. Its owners are meant by number: its own passwd goes with it."""
     found = savable(manifest.scan(paths.factory, named=ETC, leave_out=node_rules.ignored), node_rules)
-    return {path: _item(entry, paths.in_factory(path)) for path, entry in found.items()}
+    return {path: _item(entry, paths.factory) for path, entry in found.items()}
 
 
 def compose(saved: Archive | None, paths: Paths = NODE) -> Target:
@@ -129,9 +129,9 @@ def _read_differing(base: Mapping[str, Entry], now: Mapping[str, Entry], paths: 
     items, contents = {}, {}
     try:
         for path in kept:
-            items[path] = _item(now[path], paths.in_etc(path))
+            items[path] = _item(now[path], paths.etc)
             if now[path].kind == "file":
-                contents[path], digest = manifest.read_with_digest(paths.in_etc(path))
+                contents[path], digest = manifest.read_with_digest(paths.etc, relative_path(path))
                 if digest != now[path].digest:
                     return None
     except (FileNotFoundError, NotADirectoryError):
@@ -168,9 +168,10 @@ def require_bootable_config(data: bytes) -> None:
         raise Invalid(f"{CONFIG}: not UTF-8", problems=[f"{CONFIG}:{number}: it is not UTF-8"]) from None
 
 
-def _item(entry: Entry, path: Path) -> Item:
-    status = path.lstat()
-    target = os.readlink(path) if entry.kind == "link" else ""
+def _item(entry: Entry, top: Path) -> Item:
+    with directory.parent(top, relative_path(entry.path)) as (place, name):
+        status = os.stat(name, dir_fd=place, follow_symlinks=False)
+        target = os.readlink(name, dir_fd=place) if entry.kind == "link" else ""
     mtime = min(max(int(status.st_mtime), 0), 2**33 - 1) if entry.kind == "file" else 0
     return Item(entry, status.st_uid, status.st_gid, mtime, target)
 

@@ -1,5 +1,6 @@
 """A proposal beside what a node has: what is missing, what would change, and the digest that it would have."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +84,7 @@ class _Differences:
     many lines it is not looked for any more."""
 
     def __init__(self, proposal: Proposal, now: Content) -> None:
-        self._sent = proposal.contents
+        self._sent, self._top = proposal.contents, Path(proposal.service.owns)
         self._here = {entry.digest: entry for entry in now.entries.values()}
         self._characters, self._lines = MAX_CHARACTERS, MAX_LINES
 
@@ -104,4 +105,6 @@ class _Differences:
         if entry is None or entry.kind != "file":
             return None
         data = self._sent.get(entry.digest)
-        return data if data is not None else manifest.read_with_digest(Path(self._here[entry.digest].path))[0]
+        if data is not None:
+            return data
+        return manifest.read_with_digest(self._top, os.path.relpath(self._here[entry.digest].path, self._top))[0]

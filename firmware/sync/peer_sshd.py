@@ -6,7 +6,6 @@
 
 import asyncio
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +21,6 @@ ACCOUNT = "csync"
 SSHD = "/usr/sbin/sshd"
 #: sessions of one key at a time
 MAX_SESSIONS = 4
-_ACCEPTED = re.compile(
-    rf"Accepted publickey for {ACCOUNT} from (?P<address>\S+) port (?P<port>\d+) ssh2: \S+ (?P<key>\S+)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,30 +125,48 @@ async def start(settings: Settings, peers: list[RemotePeer], where: Path = RUN) 
     return await run.start_helper([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
 
 
-def bind_error(line: str, before: str) -> str:
-    """Why nobody can come in, by what sshd has said; "" once it listens."""
-    if line.startswith("Server listening on "):
-        return ""
-    return line if line.startswith("Bind to ") else before
+@dataclass(slots=True)
+class BindWatch:
+    """Why nobody can come in, by what one sshd says before it listens. From then on its words are no evidence: whoever
+    connects to it can have it write whole lines, without any key."""
+
+    error: str = ""
+    listens: bool = False
+
+    def note_output(self, line: str) -> None:
+        """Take in a line that sshd wrote."""
+        if self.listens:
+            return
+        self.listens = line.startswith("Server listening on ")
+        self.error = "" if self.listens else line if line.startswith("Bind to ") else self.error
 
 
 class SessionLimit:
-    """How often each key may come in. A peer needs one session; of more than a few the oldest is ended, for each is a process and
-    a megabyte, and sshd itself bounds only those that have not proved yet who they are."""
+    """How often each peer may come in. It needs one session; of more than a few the oldest is ended, for each is a process
+    and a megabyte, and sshd itself bounds only those that have not proved yet who they are.
+
+    A session is a process below sshd that runs as the peers' account, so its key has been accepted. Whose it is, the socket
+    tells through which it spoke to csyncd. Those that never spoke count together: they push out each other, and nobody else.
+    """
 
     def __init__(self, sshd: int) -> None:
         self._sshd = sshd
-        self._ends: dict[str, list[processes.Endpoint]] = {}
+        self._peers: dict[processes.Identity, str] = {}
 
-    def note_output(self, line: str) -> None:
-        """Take in a line that sshd wrote: of a key that comes in too often, the oldest session is ended."""
-        if match := _ACCEPTED.match(line):
-            alive = processes.connections_below(self._sshd)
-            ends = [end for end in self._ends.get(match["key"], []) if end in alive]
-            ends.append((match["address"].partition("%")[0], int(match["port"])))
-            for end in ends[:-MAX_SESSIONS]:
-                processes.terminate_each(alive[end])
-            self._ends[match["key"]] = ends[-MAX_SESSIONS:]
+    def note_connection(self, pid: int, peer: str) -> None:
+        """The process `pid` has connected to the socket of that peer."""
+        if session := processes.identity(pid):
+            self._peers[session] = peer
+
+    def enforce(self) -> None:
+        """End the oldest sessions of whoever has too many."""
+        sessions = processes.children(self._sshd, ACCOUNT)
+        self._peers = {session: self._peers[session] for session in sessions if session in self._peers}
+        held: dict[str, list[processes.Identity]] = {}
+        for session in sessions:
+            held.setdefault(self._peers.get(session, ""), []).append(session)
+        for of_one in held.values():
+            processes.terminate_each(of_one[:-MAX_SESSIONS])
 
 
 def end_leftovers(where: Path = RUN) -> None:

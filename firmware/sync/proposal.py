@@ -6,6 +6,7 @@ state that the operator was shown. It names no path but such as lie below the di
 
 import base64
 import binascii
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
 PUSH = re.compile(r"[0-9a-f]{32}")
 #: the name of a service, with or without an instance
 TITLE = re.compile(r"[A-Za-z0-9][\w-]{0,63}(\.[A-Za-z0-9][\w.:@-]{0,63})?", re.ASCII)
-#: seconds that a push may wait to be confirmed
-CONFIRM_SECONDS = (1, 86400)
+#: seconds that a push may wait to be confirmed: the node that waits takes neither saves nor other pushes meanwhile
+CONFIRM_SECONDS = (1, 3600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,11 @@ def parse_token(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) ->
 def _parse_confirm(content: Mapping[str, Any]) -> int:
     value = content.get("confirm", 0)
     if type(value) is not int or not (value == 0 or CONFIRM_SECONDS[0] <= value <= CONFIRM_SECONDS[1]):
-        raise Refused(f"confirm: not a number of seconds from {CONFIRM_SECONDS[0]} to {CONFIRM_SECONDS[1]}")
+        low, high = CONFIRM_SECONDS
+        raise Refused(
+            f"confirm: not a number of seconds from {low} to {high}",
+            f"push with --confirm {high}, or less, or without it",
+        )
     return value
 
 
@@ -205,12 +210,23 @@ def _require_acceptable(service: Service, entry: Entry, name: str) -> None:
             f"{name}: it belongs to {entry.owner}:{entry.group}, not to {allowed}",
             f"chown {service.account.user} {name}",
         )
+    if entry.kind == "dir" and _may_write(service.account.user, entry):
+        raise Refused(
+            f"{name}: {service.account.user} could exchange what lies in it, and root looks there",
+            f"chown root:{service.account.user} {name} && chmod 750 {name}",
+        )
     if entry.kind == "file" and not DIGEST.fullmatch(entry.digest):
         raise Refused(f"{name}: its digest is malformed")
     if entry.kind == "dir" and (entry.digest or entry.size):
         raise Refused(f"{name}: a directory has neither digest nor size")
     if not 0 <= entry.size <= MAX_FILE_BYTES:
         raise Refused(f"{name}: {entry.size} bytes; at most {MAX_FILE_BYTES} are synced", SMALLER)
+
+
+def _may_write(account: str, entry: Entry) -> bool:
+    """May an account that is not root write there, by itself or once it has changed the mode?"""
+    owns, in_group = entry.owner == account != "root", entry.group == account != "root"
+    return owns or bool(entry.mode & (0o022 if in_group else 0o002))
 
 
 def _require_within_limits(service: Service, entries: Mapping[str, Entry]) -> None:
@@ -269,7 +285,7 @@ def read_contents(entries: Mapping[str, Entry], top: Path, owns: str, digests: s
     contents: dict[str, bytes] = {}
     for entry in entries.values():
         if entry.kind == "file" and entry.digest in digests and entry.digest not in contents:
-            data, digest = manifest.read_with_digest(top / PurePosixPath(entry.path).relative_to(owns))
+            data, digest = manifest.read_with_digest(top, os.path.relpath(entry.path, owns))
             if digest != entry.digest:
                 raise Failure(f"{entry.path}: it changed while it was being sent", "push again")
             contents[digest] = data

@@ -8,12 +8,13 @@ from errno import ENOENT
 from pathlib import Path
 
 from firmware.errors import Failure, Invalid
+from firmware.services.declared import csyncd
 
-FILE = Path("/etc/csyncd/csyncd.cfg")
+FILE = Path(csyncd.SETTINGS)
 #: the fields that have to be there, each with an example
 REQUIRED = {"LOCAL_IP": "10.0.32.11", "REMOTE_IP": "10.0.32.12", "LOCAL_NODE": "1", "REMOTE_NODE": "2"}
 KNOWN = (*REQUIRED, "PORT")
-DEFAULT_PORT = 30022
+DEFAULT_PORT = csyncd.DEFAULT_PORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ anything is swapped and removed when nothing of it is open any more.
 import grp
 import os
 import pwd
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from firmware import manifest, native
+from firmware import directory, manifest, native
 from firmware.errors import Failure, Refused
 from firmware.faults import fault_point
 from firmware.locks import CONFIG, hold
@@ -75,7 +74,7 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
             target.mkdir(mode=0o700)
         else:
             data = proposal.contents.get(entry.digest)
-            _write_new_file(target, data if data is not None else Path(present[entry.digest]).read_bytes())
+            _write_new_file(target, data if data is not None else _read_owned(stage, present[entry.digest]))
     _set_owners_and_modes(stage, proposal.entries)
     staged = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
     for path in manifest.compare(proposal.entries, staged).paths:
@@ -92,6 +91,10 @@ def _require_swappable(stage: Stage) -> None:
             raise Refused(
                 f"{mount_point}: something is mounted there on the receiving node", f"umount {mount_point}, there"
             )
+
+
+def _read_owned(stage: Stage, path: str) -> bytes:
+    return directory.read(Path(stage.service.owns), os.path.relpath(path, stage.service.owns))
 
 
 def _write_new_file(path: Path, data: bytes) -> None:
@@ -151,7 +154,7 @@ def swap_back(stage: Stage, old: Transaction) -> None:
             if _inode(aside) == old.inode:
                 native.exchange(aside, stage.owned)
     elif stage.service.owns and not old.existed and stage.owned.exists():
-        shutil.rmtree(stage.owned)
+        directories.remove(stage.owned)
     fault_point("undo.exchanged")
     _write_block(stage, old.block)
 
@@ -171,7 +174,8 @@ def applied_files_in_place(stage: Stage, files_of: Path) -> Iterator[None]:
 def remove(stage: Stage) -> None:
     """Remove the stage; the journal first, for without it nothing is open."""
     stage.journal.unlink(missing_ok=True)
-    shutil.rmtree(stage.directory, ignore_errors=True)
+    with suppress(OSError):
+        directories.remove(stage.directory)
 
 
 def proposed_document(stage: Stage, proposal: Proposal) -> Document:

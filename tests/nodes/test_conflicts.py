@@ -11,6 +11,11 @@ from push_helpers import await_swap, hold_reload
 from story import CONFIG, Stage, page
 
 ANCESTORS = "/etc/firmware/ancestors.json"
+#: how csyncd runs that looks for faults
+CSYNCD_WITH_FAULTS = {
+    "procname": "/usr/bin/python3 -m firmware csyncd",
+    "cmdline": "env FIRMWARE_FAULTS=/run/faults /usr/bin/python3 -m firmware csyncd",
+}
 
 
 @pytest.fixture(scope="module")
@@ -189,3 +194,27 @@ def test_who_interrupts_the_command_is_told_that_the_push_goes_on(agreed: Stage)
 def test_a_save_of_nothing_says_so(agreed: Stage) -> None:
     agreed.on(1, "csync", "save")
     assert "node 2: nothing to save: generation" in agreed.on(1, "csync", "save")
+
+
+def test_an_edit_on_the_receiver_in_the_middle_of_a_push_is_not_lost(agreed: Stage) -> None:
+    """It was compared before: what is swapped out later is compared with that."""
+    config = agreed.lab.read(2, "/etc/config.rc")
+    for key, value in CSYNCD_WITH_FAULTS.items():
+        agreed.on(2, "config", "set", "csyncd", key, *value.split())
+    agreed.on(2, "mkdir", "-p", "/run/faults")
+    try:
+        agreed.on(2, "service", "csyncd", "restart")
+        agreed.edit(1, page("pushed"))
+        agreed.on(1, "csync", "diff", "haproxy")
+        agreed.lab.write(2, "/run/faults/receive.checked", "delay 3")
+        pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
+        assert eventually(lambda: not agreed.lab.run(2, "ls", "/run/faults").stdout, 20)
+        agreed.lab.write(2, CONFIG, page("edited meanwhile"))
+        report = json.loads(pushing.communicate(timeout=60)[0])
+        assert (pushing.returncode, report["result"]) == (3, "refused"), report
+        assert "was changed on the receiving node during the push" in report["message"]
+        assert "edited meanwhile" in agreed.lab.read(2, CONFIG)
+        agreed.serves(2, "agreed")
+    finally:
+        agreed.lab.write(2, "/etc/config.rc", config)
+        agreed.on(2, "service", "csyncd", "restart")

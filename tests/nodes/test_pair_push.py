@@ -41,7 +41,7 @@ def test_new_files_with_modes_and_owners_travel_and_removed_ones_go(agreed: Stag
         1,
         "sh",
         "-ec",
-        "cd /etc/haproxy; mkdir -p maps/deep; echo k v >maps/deep/a.map; chmod 640 maps/deep/a.map; chown root:haproxy maps/deep/a.map; mkdir maps/empty; chmod 700 maps/empty; chown haproxy maps/empty",
+        "cd /etc/haproxy; mkdir -p maps/deep; echo k v >maps/deep/a.map; chmod 640 maps/deep/a.map; chown root:haproxy maps/deep/a.map; mkdir maps/empty; chmod 750 maps/empty; chgrp haproxy maps/empty",
     )
     agreed.on(1, "service", "haproxy", "apply")
     status, report, _ = push(agreed)

@@ -16,6 +16,10 @@ FILE = "haproxy.cfg"
 PORT = 8080
 
 
+#: files that haproxy may write, but for where they lie
+OWN_FILES: dict[str, Any] = {"directories": {"own": ("0755", "root")}, "given": ("own/planted", "own/x.pid")}
+
+
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired; root has a password."""
@@ -102,9 +106,18 @@ def test_the_hostile_node_can_push_at_all(lab: Lab) -> None:
     assert get(lab) == "other"
 
 
+@pytest.mark.parametrize(("mode", "owner"), [("0700", "haproxy"), ("0770", "root"), ("0777", "root")])
+def test_no_directory_is_taken_in_which_haproxy_could_exchange_things(lab: Lab, mode: str, owner: str) -> None:
+    files = {FILE: page("own", PORT), "own/x": "x"}
+    report = send_proposal(lab, files, directories={"own": (mode, owner)})
+    assert report["result"] == "refused" and "haproxy could exchange what lies in it" in report["message"]
+    assert get(lab) == "honest"
+    assert send_proposal(lab, files, directories={"own": ("0750", "root")})["result"] == "applied"
+
+
 def test_lua_that_runs_in_the_checker_reads_and_writes_nothing_and_says_so(lab: Lab) -> None:
     files = {FILE: page("lua", PORT, "    lua-load /etc/haproxy/x.lua"), "x.lua": LUA + "error(tried())\n"}
-    report = send_proposal(lab, files, directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, files, **OWN_FILES)
     assert (report["result"], report["message"]) == ("failed", "the checker says no")
     told = report["check"]["output"]
     harmless(lab, told)
@@ -134,7 +147,7 @@ def lua_service(port: int = PORT) -> dict[str, str]:
 
 
 def test_lua_that_runs_in_the_daemon_reads_and_writes_nothing(lab: Lab) -> None:
-    report = send_proposal(lab, lua_service(), directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, lua_service(), **OWN_FILES)
     assert report["result"] == "applied", report
     told, _, now = get(lab).partition("\nNOW\n")
     for words in (told, now):
@@ -164,7 +177,7 @@ def test_programs_and_external_checks_have_no_more_rights_than_haproxy(lab: Lab)
         "program.sh": SCRIPT + "exec sleep 7771\n",
         "check.sh": SCRIPT.replace("$1", "check").replace("exec 2>&1\n", AFTER_PROGRAM) + "exec sleep 7772\n",
     }
-    report = send_proposal(lab, files, directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, files, **OWN_FILES)
     assert report["result"] == "applied", report
     for number in (7771, 7772):
         assert eventually(partial(all_confined, lab, f"^sleep {number}"), 20)
@@ -290,12 +303,15 @@ def test_no_directive_makes_haproxy_write_elsewhere(lab: Lab, how: str) -> None:
     """The fixture compares all of the node with what it was before."""
     globals_, frontend, more = WRITES[how]
     config = page("writes", PORT, globals_).replace("    http-request", f"{frontend}\n    http-request")
-    report = send_proposal(lab, {FILE: f"{config}\n{more}\n"}, directories={"own": ("0777", "haproxy")})
+    report = send_proposal(lab, {FILE: f"{config}\n{more}\n"}, **OWN_FILES)
     assert report["result"] in ("applied", "failed", "rolled-back"), report
     assert get(lab) == ("writes" if report["result"] == "applied" else "honest")
     for found in (process_status(lab, service_pid(lab, "haproxy", 2)), *process_statuses(lab, "^haproxy ")):
         confined(lab, found)
-    lab.run(2, "service", "haproxy", "restart")
+    # An administrator may have given it the directory; it writes nothing there for all that.
+    lab.run(2, "sh", "-c", "if cd /etc/haproxy/own; then chown haproxy . && chmod 777 . && find . >/run/before; fi")
+    lab.run(2, "service", "haproxy", "restart", check=False)
+    lab.run(2, "sh", "-ec", "cd /etc/haproxy/own || exit 0; find . | cmp - /run/before; rm /run/before")
 
 
 @pytest.mark.all(but=["/run/firmware/csyncd.sock"])
@@ -386,3 +402,21 @@ def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_noth
         )
         lab.run(2, "sh", "-c", 'rm -rf "/etc/$0" "/run/firmware/applied/$0" "/run/firmware/lock/$0"', service)
         lab.write(2, "/etc/config.rc", config)
+
+
+@pytest.mark.all
+def test_all_services_together_leave_room_for_a_save(stage: Stage) -> None:
+    lab, large = stage.lab, "x" * (8 * 2**20)
+    two = {"one": large, "two": large}
+    for service, files, result in (
+        ("snmpd", two, "applied"),
+        ("ntp", two, "refused"),
+        ("ntp", {"one": large[: 7 * 2**20]}, "applied"),
+    ):
+        report = send_proposal(lab, files, service=service, block=f"service {service}\n", group="root")
+        assert report["result"] == result, report
+        assert result == "applied" or "all that is pushed to one node would be 32." in report["message"]
+    stage.on(2, "config", "save")
+    for service in ("snmpd", "ntp"):
+        report = send_proposal(lab, {}, service=service, block=f"service {service}\n", group="root")
+        assert report["result"] == "applied", report

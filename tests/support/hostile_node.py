@@ -1,7 +1,7 @@
 """A hostile node: what one could send past its own commands, and what a node has to lose."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -33,9 +33,9 @@ def ask(**more):
 
 entries = [entry(path, "dir", mode, owner) for path, (mode, owner) in told["directories"].items()]
 contents = {}
-for path, (mode, text) in told["files"].items():
+for path, (mode, owner, text) in told["files"].items():
     data = text.encode()
-    entries.append(entry(path, "file", mode, "root", data))
+    entries.append(entry(path, "file", mode, owner, data))
     contents[native.bytes_digest(data)] = base64.b64encode(data).decode()
 proposal = dict(service=told["service"], block=told["block"], entries=entries, contents=contents, expect="", dry=False)
 state = ask(dry=True).get("state", "")
@@ -51,11 +51,17 @@ def send_proposal(
     block: str = "service haproxy\n",
     group: str = "haproxy",
     directories: dict[str, tuple[str, str]] | None = None,
+    given: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Node 1 sends node 2 a proposal that may overwrite everything; returns the answer. Scripts are executable."""
+    """Node 1 sends node 2 a proposal that may overwrite everything; returns the answer. Scripts are executable, and the empty
+    files `given` belong to haproxy."""
+    sent = {
+        name: ("0750" if PurePosixPath(name).suffix == ".sh" else "0640", "root", text) for name, text in files.items()
+    }
+    sent |= {name: ("0666", "haproxy", "") for name in given}
     told = {
         "service": service, "block": block, "group": group, "directories": directories or {},
-        "files": {name: ("0750" if PurePosixPath(name).suffix == ".sh" else "0640", text) for name, text in files.items()},
+        "files": sent,
     }  # fmt: skip
     return dict(json.loads(lab.run(1, PYTHON, "-c", _SEND, stdin=json.dumps(told), timeout=200).stdout))
 

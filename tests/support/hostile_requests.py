@@ -155,7 +155,7 @@ def _twisted(draw: Callable[..., Any], lawful: list[Any]) -> Any:
     for _ in range(draw(st.integers(0, 3))):
         if isinstance(told, dict) and told:
             _twist(draw, told)
-    if isinstance(told.get("confirm"), int) and 0 < told["confirm"] <= 86400:
+    if isinstance(told.get("confirm"), int) and 0 < told["confirm"] <= 3600:
         told["confirm"] = 1  # else all that follows would be refused for a day
     return told
 

@@ -20,6 +20,7 @@ FLOORS = (
     ("firmware.run", "firmware.files", "firmware.log"),
     (
         "firmware.native",
+        "firmware.directory",
         "firmware.patterns",
         "firmware.processes",
         "firmware.addresses",

@@ -55,7 +55,9 @@ def test_patterns_leave_out_paths_and_what_is_below_them(top: Path, patterns: tu
 def test_what_is_left_out_is_not_looked_at(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: (looked.append(str(path)), scandir(path))[1])
+    monkeypatch.setattr(
+        os, "scandir", lambda handle: (looked.append(os.readlink(f"/proc/self/fd/{handle}")), scandir(handle))[1]
+    )
     manifest.scan(top, named=Path("/"), leave_out=PathPatterns(("/a/b",)))
     assert looked == [str(top), str(top / "a")]
 
@@ -91,19 +93,22 @@ def test_entries_below_a_path(top: Path) -> None:
 
 
 def test_a_file_is_read_with_its_digest(top: Path) -> None:
-    assert manifest.read_with_digest(top / "a/b/file") == (b"x" * 10, native.bytes_digest(b"x" * 10))
+    assert manifest.read_with_digest(top, "a/b/file") == (b"x" * 10, native.bytes_digest(b"x" * 10))
 
 
 def test_a_link_is_never_read_through(top: Path) -> None:
     with pytest.raises(OSError, match="symbolic links"):
-        manifest.read_with_digest(top / "a/link")
+        manifest.read_with_digest(top, "a/link")
+    (top / "aside").symlink_to("a")
+    with pytest.raises(NotADirectoryError, match="aside/b/file"):
+        manifest.read_with_digest(top, "aside/b/file")
 
 
 def test_a_file_that_keeps_changing_is_a_failure(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "_is_unchanged", lambda before, after: False)
-    for read in (manifest.read_with_digest, manifest.entry_at):
+    for read in (lambda: manifest.read_with_digest(top, "a/b/file"), lambda: manifest.entry_at(top / "a/b/file")):
         with pytest.raises(Failure, match="it changes while it is being read"):
-            read(top / "a/b/file")
+            read()
 
 
 def test_accounts_without_a_name_are_numbers(top: Path) -> None:

@@ -53,6 +53,21 @@ def test_exchange_swaps_directories_and_says_why_it_cannot(tmp_path: Path) -> No
     assert (tmp_path / "one" / "other").exists()
 
 
+def test_exchange_takes_names_in_open_directories(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).write_text(name)
+    handles = [os.open(tmp_path / name, os.O_RDONLY) for name in ("one", "other")]
+    (tmp_path / "one").rename(tmp_path / "moved")
+    native.exchange("one", "other", one_dir=handles[0], other_dir=handles[1])
+    native.exchange("one", tmp_path / "other/other", one_dir=handles[0])
+    native.exchange("one", "other", one_dir=handles[0], other_dir=handles[1])
+    for handle in handles:
+        os.close(handle)
+    assert (tmp_path / "moved/one").read_text() == "other"
+    assert (tmp_path / "other/other").read_text() == "one"
+
+
 def test_exchange_takes_names_that_are_not_text(tmp_path: Path) -> None:
     strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n"))
     strange.write_text("a")

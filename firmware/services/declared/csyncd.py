@@ -1,9 +1,29 @@
 """Configuration sync with other nodes."""
 
+from pathlib import Path
+
 from firmware.services import ready
-from firmware.services.definition import Argv, Package, Service
+from firmware.services.definition import Argv, Context, Package, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "csyncd"]
+
+#: what says who is paired with whom, and the port of the peers' sshd unless PORT says another
+SETTINGS, DEFAULT_PORT = "/etc/csyncd/csyncd.cfg", 30022
+
+
+def ports(_: Context) -> list[tuple[str, int]]:
+    """Where peers reach it, as far as csyncd.cfg can be read; csyncd itself says what is wrong there."""
+    try:
+        lines = Path(SETTINGS).read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    fields = [(part.strip().strip("\"'") for part in line.partition("#")[0].partition("=")) for line in lines]
+    said = {key: value for key, _, value in fields}
+    port = said.get("PORT", "")
+    return [
+        (said.get("LOCAL_IP", ""), number) for number in {DEFAULT_PORT, int(port) if port.isdecimal() else DEFAULT_PORT}
+    ]
+
 
 SERVICE = Service(
     name="csyncd",
@@ -14,6 +34,7 @@ SERVICE = Service(
     # its peers' account, and that of the sshd by which they come
     more_accounts=("csync", "sshd"),
     packages=(Package("openssh-client", "OPENSSH"), Package("openssh-server", "OPENSSH")),
+    ports=ports,
     check=lambda _: [*DAEMON, "check"],
     checks_itself=True,
     daemon=lambda _: DAEMON,

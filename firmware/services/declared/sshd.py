@@ -5,6 +5,7 @@ who are logged in stay so either way, and after a restart a new process proves t
 """
 
 import os
+from pathlib import Path
 
 from firmware.rc.block import Block
 from firmware.rc.values import ADDRESS, PORT, path_below
@@ -12,6 +13,7 @@ from firmware.services import ready
 from firmware.services.definition import Argv, Context, Directive, Package, Service
 
 PROGRAM = "/usr/sbin/sshd"
+CONFIGURATION = "/etc/ssh/sshd_config"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 
 
@@ -19,7 +21,32 @@ def arguments(block: Block) -> Argv:
     """What the block says; it comes before the file's own words."""
     ports = [word for (port,) in block.values("port") for word in ("-p", port)]
     listen = [word for (address,) in block.values("listen") for word in ("-o", f"ListenAddress={address}")]
-    return ["-f", block.value("config") or "/etc/ssh/sshd_config", *ports, *listen]
+    return ["-f", block.value("config") or CONFIGURATION, *ports, *listen]
+
+
+def ports(context: Context) -> list[tuple[str, int]]:
+    """Where administrators reach it: what the block says, else what the file says, else every address and port 22."""
+    said = _file_words(context.block.value("config") or CONFIGURATION)
+    block_ports, block_addresses = ([word for (word,) in context.block.values(key)] for key in ("port", "listen"))
+    numbers = [int(word) for word in block_ports or said["port"] or ["22"] if word.isdecimal()]
+    found = []
+    for word in block_addresses or said["listenaddress"] or [""]:
+        address, _, port = word.rpartition(":") if word.count(":") == 1 or "]:" in word else (word, "", "")
+        found += [(address.strip("[]"), number) for number in ([int(port)] if port.isdecimal() else numbers)]
+    return found
+
+
+def _file_words(path: str) -> dict[str, list[str]]:
+    """The ports and addresses that sshd_config names; none of a file that cannot be read."""
+    found: dict[str, list[str]] = {"port": [], "listenaddress": []}
+    try:
+        lines = Path(path).read_text(errors="replace").splitlines()
+    except OSError:
+        return found
+    for words in map(str.split, lines):
+        if len(words) > 1 and words[0].lower() in found:
+            found[words[0].lower()].append(words[1])
+    return found
 
 
 def setup(_: Context) -> list[Argv]:
@@ -42,6 +69,7 @@ SERVICE = Service(
     procname="sshd",
     runtime_directories=("/run/sshd",),
     setup=setup,
+    ports=ports,
     ready=lambda _, pid: ready.port_problem(pid),
     directives=(
         Directive("config", path_below("/etc/ssh"), "its configuration file"),

@@ -31,6 +31,12 @@ def address(block: Block | None) -> Address:
     return Address(block.value("listen", "0.0.0.0"), int(block.value("port", "4444")), block.flag("tls", True))
 
 
+def ports(context: Context) -> list[tuple[str, int]]:
+    """Where administrators reach it."""
+    where = address(context.block)
+    return [(where.listen, where.port)]
+
+
 def daemon(context: Context) -> Argv:
     """It is told where to listen: its account need not be able to read config.rc."""
     where = address(context.block)
@@ -62,6 +68,7 @@ SERVICE = Service(
     makes=("/etc/wui/tls*",),
     packages=(Package("openssl", "LIBOPENSSL_BIN"),),
     setup=setup,
+    ports=ports,
     check=lambda context: [*daemon(context), "check"],
     checks_itself=True,
     daemon=daemon,

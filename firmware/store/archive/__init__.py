@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import BinaryIO
 
 from firmware import native
 from firmware.errors import Damaged, Failure, NewerFormat
@@ -26,7 +27,7 @@ MANIFEST, TRAILER = b"manifest.json", b"SHA256"
 #: the bytes of the last member and of the end of the tar
 TRAILER_SIZE = 4 * tar.BLOCK
 
-__all__ = ["LIMIT", "ROWS", "Archive", "Draft", "Label", "build", "parse", "refuse_excess", "verify"]
+__all__ = ["LIMIT", "ROWS", "Archive", "Draft", "Label", "build", "parse", "read_who", "refuse_excess", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,17 @@ def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
     if size > LIMIT or manifest > MANIFEST_LIMIT or paths > ROWS:
         found = f"{paths} paths, {size / 2**20:.1f} MiB"
         raise Failure(f"too much to be saved: {found}; at most {ROWS} paths, {LIMIT >> 20} MiB", "config changes")
+
+
+def read_who(file: BinaryIO) -> str:
+    """Who saved the archive in a file, as its first bytes say, for what needs no more than that: nothing is verified. Damaged
+    if they say no such thing."""
+    try:
+        size = tar.size(file.read(tar.BLOCK))
+        who: str = require_type(json.loads(file.read(min(size, MANIFEST_LIMIT)))["who"], str)
+        return who
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise Damaged(f"its manifest is malformed: {error}") from None
 
 
 def parse(data: bytes, name: str = "the archive") -> Archive:

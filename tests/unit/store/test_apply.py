@@ -120,3 +120,29 @@ def test_every_path_is_there_at_any_time(node: Paths) -> None:
     stop.set()
     watcher.join()
     assert wrong == []
+
+
+@pytest.mark.root
+def test_no_file_is_given_away_that_has_another_name(node: Paths) -> None:
+    """An account can give a file of root's a name in its own directory, by a hard link."""
+    directory_node.write(node.etc / "theirs/key", "x", 0o644)
+    os.chown(node.etc / "theirs/key", 101, 101)
+    directory_node.save(node)
+    secret = node.etc.parent / "secret"
+    directory_node.write(secret, "x", 0o600)
+    (node.etc / "theirs/key").unlink()
+    os.link(secret, node.etc / "theirs/key")
+    assert restore.restore(live=True, paths=node).changes.changed == ("/etc/theirs/key",)
+    assert (secret.stat().st_uid, secret.stat().st_mode & 0o7777) == (0, 0o600)
+    assert (node.etc / "theirs/key").stat().st_uid == 101
+    assert changes.unsaved_changes(paths=node).paths == ()
+
+
+@pytest.mark.root
+def test_a_directory_keeps_what_lies_in_it_when_its_owner_is_restored(node: Paths) -> None:
+    directory_node.save(node)
+    inode = (node.etc / "haproxy").stat().st_ino
+    os.chown(node.etc / "haproxy", 101, 101)
+    assert restore.restore(live=True, paths=node).changes.changed == ("/etc/haproxy",)
+    assert ((node.etc / "haproxy").stat().st_ino, (node.etc / "haproxy").stat().st_uid) == (inode, 0)
+    assert changes.unsaved_changes(paths=node).paths == ()

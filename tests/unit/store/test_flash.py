@@ -379,11 +379,16 @@ for number in range(1, 12):
     found = repository.numbers(node.repository)
     assert found == list(range(number, number - len(found), -1)) and len(found) >= min(number, 2), found
 repository.path_of(node.repository, 11).write_bytes(b"damaged")
+before = repository.numbers(node.repository)
 said = refused("12", os.urandom(1400 << 10))
 assert "no room" in said, said
-assert repository.numbers(node.repository) == [10, 9], repository.numbers(node.repository)
+assert repository.numbers(node.repository) == before, "it could not fit, and history was deleted for it"
 lines, text = restored()
 assert text.endswith("# 10\\n"), text
+assert save("13", os.urandom(900 << 10)) == 12
+assert repository.numbers(node.repository) == [12, 11, 10, 9], repository.numbers(node.repository)
+lines, text = restored()
+assert text.endswith("# 13\\n"), text
 """)  # fmt: skip
 
 

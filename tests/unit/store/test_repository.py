@@ -3,7 +3,8 @@
 import directory_node
 import pytest
 
-from firmware.store import repository
+from firmware.errors import Failure
+from firmware.store import generations, repository
 from firmware.store.paths import Paths
 
 pytestmark = pytest.mark.usefixtures("no_leftovers")
@@ -30,6 +31,44 @@ def test_the_oldest_go_but_the_last_good_ones_stay(node: Paths) -> None:
     assert directory_node.reboot(node).lines[0].startswith("restored generation 13 ")
     assert directory_node.save_config(node, "30") == 30
     assert repository.numbers(node.repository) == [*range(30, 20, -1), 13]
+
+
+def save_as(node: Paths, who: str, number: int) -> int:
+    directory_node.write(node.in_etc("/etc/config.rc"), f"service haproxy\n# {who} {number}\n")
+    return generations.save(who=who, paths=node).generation.number
+
+
+def test_saves_of_a_peer_replace_each_other_and_none_of_the_operators_own(node: Paths) -> None:
+    for number in range(1, 11):
+        assert save_as(node, "root", number) == number
+    for number in range(11, 31):
+        assert save_as(node, "node-2", number) == number
+    assert repository.numbers(node.repository) == [30, 29, 28, 10, 9, 8, 7, 6, 5, 4]
+    # The control: the operator's own do replace each other.
+    assert save_as(node, "root", 31) == 31
+    assert repository.numbers(node.repository) == [31, 30, 29, 28, 10, 9, 8, 7, 6, 5]
+
+
+def test_a_peer_may_have_what_the_operator_does_not_use(node: Paths) -> None:
+    save_as(node, "root", 1)
+    for number in range(2, 20):
+        save_as(node, "node-2", number)
+    assert repository.numbers(node.repository) == [*range(19, 10, -1), 1]
+
+
+def test_where_room_is_scarce_those_of_peers_go_first_and_two_of_the_operators_own_stay(
+    node: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, who in enumerate(("root", "root", "root", "node-2", "node-2", "node-2"), 1):
+        save_as(node, who, number)
+    removed: list[int] = []
+    monkeypatch.setattr(repository.flash, "missing_bytes", lambda directory, size: 1024)
+    monkeypatch.setattr(
+        "pathlib.Path.unlink", lambda path, missing_ok=False: removed.append(int(path.name.removesuffix(".tar")))
+    )
+    with pytest.raises(Failure, match="no room"):
+        repository.make_room(node.repository, 1)
+    assert removed == [4, 1]
 
 
 def test_the_journal_is_bounded_and_survives_half_a_line(node: Paths) -> None:

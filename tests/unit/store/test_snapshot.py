@@ -64,11 +64,11 @@ def test_a_file_that_keeps_changing_is_not_saved_as_a_mixture(node: Paths, monke
 
 
 def test_a_file_that_changes_there_and_back_is_read_again(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine, calls = manifest.read_with_digest, list[Path]()
+    genuine, calls = manifest.read_with_digest, list[str]()
 
-    def fleeting(path: Path) -> tuple[bytes, str]:
+    def fleeting(top: Path, path: str) -> tuple[bytes, str]:
         calls.append(path)
-        return (b"fleeting", native.bytes_digest(b"fleeting")) if calls == [node.etc / "hosts"] else genuine(path)
+        return (b"fleeting", native.bytes_digest(b"fleeting")) if calls == ["hosts"] else genuine(top, path)
 
     directory_node.write(node.etc / "hosts", "lasting")
     monkeypatch.setattr(manifest, "read_with_digest", fleeting)

@@ -51,6 +51,36 @@ def refused(told: dict[str, Any]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"owner": "haproxy"}, {"owner": "haproxy", "mode": "0500"}, {"group": "haproxy", "mode": "0770"}, {"mode": "0757"},
+    ],
+)  # fmt: skip
+def test_a_directory_in_which_its_account_could_write_is_refused(changes: dict[str, Any]) -> None:
+    """It could exchange what lies there for a link while root works there."""
+    assert "could exchange what lies in it" in refused(sent(directory("maps", **changes)))
+    haproxy = catalog.find("haproxy")
+    assert haproxy
+    found = {f"{TOP}/maps": Entry(f"{TOP}/maps", "dir", 0o700, "haproxy", "root", 0, "")}
+    with pytest.raises(Refused, match="could exchange what lies in it") as caught:
+        proposal.require_sendable(haproxy, found)
+    assert caught.value.hint == f"chown root:haproxy {TOP}/maps && chmod 750 {TOP}/maps"
+
+
+@pytest.mark.parametrize("changes", [{}, {"group": "haproxy"}, {"mode": "0770"}, {"group": "haproxy", "mode": "0755"}])
+def test_a_directory_that_its_account_reads_is_taken_and_so_is_a_file_of_its_own(changes: dict[str, Any]) -> None:
+    assert proposal.parse(sent(directory("maps", **changes), entry("maps/a", owner="haproxy", mode="0600")))
+
+
+@pytest.mark.parametrize("seconds", [3601, 86400, -1, True, "60"])
+def test_a_time_to_confirm_is_an_hour_at_most(seconds: object) -> None:
+    version_2 = {"protocol": 2, "firmware": "1", "push": "0" * 32, "base": ""}
+    says = refused(sent(entry("haproxy.cfg"), **version_2, confirm=seconds))
+    assert says == "confirm: not a number of seconds from 1 to 3600"
+    assert proposal.parse(sent(entry("haproxy.cfg"), **version_2, confirm=3600)).confirm == 3600
+
+
 def test_what_is_sent_arrives() -> None:
     digest = native.bytes_digest(CONTENT)
     told = sent(

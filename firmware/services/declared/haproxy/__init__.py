@@ -38,32 +38,28 @@ def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELO
     import time
 
     deadline = time.monotonic() + seconds
-    before, worker = master.reload_counts(path), master.worker_pid(path)
+    pid = running.pid
+    before, worker = master.reload_counts(path, pid), master.worker_pid(path, pid)
     patient = min(deadline, time.monotonic() + SILENT_SECONDS)
-    while before is None and time.monotonic() < patient and not _has_ended(running):
+    while before is None and time.monotonic() < patient and not running.has_ended():
         time.sleep(_POLL)
-        before, worker = master.reload_counts(path), master.worker_pid(path)
+        before, worker = master.reload_counts(path, pid), master.worker_pid(path, pid)
     file = _configuration_file(running.context.block)
     loaded = f"{running.context.applied}{file.removeprefix(SERVICE.owns)}"
     if occupied := configuration.occupied_addresses(file, loaded):
         return Outcome(1, "\n".join(occupied))
-    if not _has_ended(running):
+    if not running.has_ended():
         running.signal("USR2")
     while time.monotonic() < deadline:
         time.sleep(_POLL)
-        now = master.reload_counts(path)
-        if _has_ended(running):
+        now = master.reload_counts(path, pid)
+        if running.has_ended():
             return Outcome(1, _logged_alerts(running) or "haproxy: its master ended")
         if now is not None and now != before and now[1]:
             return Outcome(1, _logged_alerts(running) or "haproxy: the reload failed")
-        if (serving := master.worker_pid(path)) and serving != worker:
+        if (serving := master.worker_pid(path, pid)) and serving != worker:
             return Outcome(0, f"a new worker serves (pid {serving})")
     return Outcome(1, f"haproxy: no new worker serves after {seconds:g} s")
-
-
-def _has_ended(running: Running) -> bool:
-    """Its finish script says so in the log. s6 starts it again, but that may come to nothing for as long as one waits."""
-    return "-- ended: " in running.log_text()
 
 
 def _configuration_file(block: Block) -> str:
@@ -92,7 +88,8 @@ SERVICE = Service(
     daemon=daemon,
     procname="haproxy",
     runtime_directories=("/run/haproxy",),
-    ready=lambda _, pid: "" if master.worker_pid(master.SOCKET) else f"no worker answers at {master.SOCKET}",
+    ready=lambda _, pid: "" if master.worker_pid(master.SOCKET, pid) else f"no worker answers at {master.SOCKET}",
     reload=reload,
+    binds=True,
     directives=(Directive("config", path_below("/etc/haproxy"), "its configuration file"),),
 )

@@ -1,12 +1,14 @@
 """What haproxy.cfg says, as far as we have to know it. Run as a program with its path it is haproxy's checker: first
-what `haproxy -c` does not see, then `haproxy -c`.
+what `haproxy -c` does not see, then `haproxy -c`. Further words, SERVICE=ADDRESS:PORT, are the node's own ports.
 
 haproxy starts as an account of its own that may bind low ports and nothing else. Where its file wants to change the
 account or the root directory, `haproxy -c` finds nothing wrong, but every worker would die after it has taken over.
 """
 
+import errno
 import os
 import re
+import stat
 import sys
 from collections.abc import Iterator
 
@@ -26,6 +28,8 @@ _ABOUT = r"\[NOTICE\].*: (?:haproxy version|path to executable) is "
 _PLACE_FIRST = r"(?:[Pp]arsing )?\[([^\[\]]+:\d+)\] ?: ?|(/[^:]+:\d+): "
 _PLACE_WITHIN = r"\[(/[^\[\]:]+:\d+)\]|(?:^| )(/[^ :]+:\d+): "
 
+#: how addresses begin that are no TCP ports
+NO_TCP = ("unix", "abns", "fd", "sockpair", "quic", "udp", "rhttp")
 _ADDRESS = frozenset("0123456789abcdefABCDEF.:*")
 
 
@@ -35,6 +39,24 @@ def account_problems(path: str) -> list[str]:
         f"{path}:{number}: '{words[0]}': haproxy runs as an account of its own; leave it out"
         for number, section, words in _lines_with_words(path)
         if section == "global" and words[0] in ACCOUNT and not _is_startable(words)
+    ]
+
+
+def node_port_problems(path: str, node_ports: list[str]) -> list[str]:
+    """The lines that would bind a port by which the node is administered or reached by its peer, as FILE:LINE: …
+
+    It does not see a port that stands in a variable, nor what Lua or a program binds. These find the port taken.
+    """
+    owned = []
+    for word in node_ports:
+        owner, _, place = word.partition("=")
+        address, _, port = place.rpartition(":")
+        owned.append((owner, address, int(port)))
+    return [
+        f"{path}:{number}: port {port} of this node belongs to service {owner}: bind another one"
+        for number, address, ports in _named_ports(path)
+        for owner, owned_address, port in owned
+        if port in ports and _overlap(address, owned_address)
     ]
 
 
@@ -97,7 +119,7 @@ def _lines_with_words(path: str) -> Iterator[tuple[int, str, list[str]]]:
     """The lines that hold words: number, section, words."""
     section = ""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, encoding="utf-8", errors="surrogateescape", opener=_open_without_waiting) as file:
             lines = [line.split() for line in file]
     except OSError:
         return  # haproxy itself says so
@@ -105,6 +127,15 @@ def _lines_with_words(path: str) -> Iterator[tuple[int, str, list[str]]]:
         if words and not words[0].startswith("#"):
             section = words[0] if words[0] in SECTIONS else section
             yield number, section, words
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Root reads it, too, when haproxy is reloaded: a FIFO in its place must not keep it for ever."""
+    handle = os.open(path, flags | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is not a file", path)
+    return handle
 
 
 def _bound_addresses(path: str) -> Iterator[tuple[int, str, int]]:
@@ -116,6 +147,27 @@ def _bound_addresses(path: str) -> Iterator[tuple[int, str, int]]:
                 address = address.strip("[]")
                 if port.isdigit() and 0 < int(port) < 65536 and _ADDRESS.issuperset(address):
                     yield number, {"": "0.0.0.0", "*": "0.0.0.0"}.get(address, address), int(port)
+
+
+def _named_ports(path: str) -> Iterator[tuple[int, str, range]]:
+    """All that a file may bind: line, address, ports. Words may be quoted, also in part."""
+    for number, section, quoted in _lines_with_words(path):
+        words = [re.sub(r"[\"'\\]", "", word) for word in quoted]
+        at = 1 if words[0] == "bind" else 2 if words[:2] == ["stats", "socket"] else 0
+        at = 2 if section == "peers" and words[0] in ("peer", "server") else at
+        for part in words[at].split(",") if at and len(words) > at else ():
+            sort, _, place = part.rpartition("@")
+            address, _, ports = place.rpartition(":")
+            low, _, high = ports.partition("-")
+            if len(ports) < 12 and low.isdecimal() and (high or low).isdecimal() and not sort.startswith(NO_TCP):
+                yield number, address.strip("[]"), range(int(low), int(high or low) + 1)
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Can two sockets not both be bound to these addresses? What is no plain address may be any."""
+    return one.lower() == other.lower() or any(
+        address in ("", "*", "0.0.0.0", "::") or not _ADDRESS.issuperset(address) for address in (one, other)
+    )
 
 
 def _bind_problem(address: str, port: int) -> str:
@@ -136,7 +188,7 @@ def _is_startable(words: list[str]) -> bool:
 
 
 if __name__ == "__main__":
-    if wrong := account_problems(sys.argv[1]):
+    if wrong := [*account_problems(sys.argv[1]), *node_port_problems(sys.argv[1], sys.argv[2:])]:
         print("\n".join(wrong), file=sys.stderr)
         sys.exit(1)
     sys.exit(_run_haproxy_check(sys.argv[1]))

@@ -1,4 +1,7 @@
-"""haproxy's master process, asked at its socket: how often it reloaded, and which worker serves."""
+"""haproxy's master process, asked at its socket: how often it reloaded, and which worker serves.
+
+A worker may put a socket of its own in that place. The kernel says who listens at a socket, and only the master is believed.
+"""
 
 SOCKET = "/run/haproxy/master.sock"
 
@@ -7,25 +10,26 @@ _SHOWN = r"(?m)^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]"
 _LONGEST, _PATIENCE = 1 << 18, 2.0
 
 
-def reload_counts(path: str) -> tuple[int, int] | None:
-    """How often the master reloaded, and how often it failed since the last good one; None if it does not answer."""
+def reload_counts(path: str, master: int) -> tuple[int, int] | None:
+    """How often the master (its pid) reloaded, and how often it failed since the last good one; None if it does not answer."""
     import re
 
-    match = re.search(_SHOWN, _query_master(path, "show proc"))
+    match = re.search(_SHOWN, _query_master(path, master, "show proc"))
     return (int(match[1]), int(match[2])) if match else None
 
 
-def worker_pid(path: str) -> int:
+def worker_pid(path: str, master: int) -> int:
     """The pid of the current worker as it says itself; 0 if none answers."""
     import re
 
-    match = re.search(r"(?m)^Pid: (\d+)$", _query_master(path, "@1 show info"))
+    match = re.search(r"(?m)^Pid: (\d+)$", _query_master(path, master, "@1 show info"))
     return int(match[1]) if match else 0
 
 
-def _query_master(path: str, command: str) -> str:
-    """The master's answer; "" while it does not give one, as in the middle of a reload."""
+def _query_master(path: str, master: int, command: str) -> str:
+    """The master's answer; "" while it does not give one, as in the middle of a reload, or if another process listens there."""
     import socket
+    import struct
     import time
 
     deadline, answer = time.monotonic() + _PATIENCE, b""
@@ -33,6 +37,8 @@ def _query_master(path: str, command: str) -> str:
         client.settimeout(1)
         try:
             client.connect(path)
+            if struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0] != master:
+                return ""
             client.sendall(f"{command}\n".encode())
             client.shutdown(socket.SHUT_WR)
             while part := client.recv(65536):

@@ -1,0 +1,117 @@
+"""What a client writes into a log is obeyed nowhere: processes, sockets and credentials decide."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+import story
+from lab_driver import Lab, eventually
+from service_helpers import PYTHON
+from story import ADDRESSES, Stage, page
+
+CSYNCD_LOG, HAPROXY_LOG = "/run/firmware/log/csyncd/current", "/run/firmware/log/haproxy/current"
+#: has an sshd write lines of its own choice into its log: a disconnect before the keys are exchanged, so without any key
+FORGE = """
+import socket, struct, sys
+address, *lines = sys.argv[1:]
+said = "\\n".join(["bye", *lines, ""]).encode()
+payload = b"\\x01" + struct.pack(">II", 11, len(said)) + said + struct.pack(">I", 0)
+padding = 8 - (len(payload) + 5) % 8 + 8
+with socket.create_connection((address, 30022), 5) as client:
+    client.sendall(b"SSH-2.0-neighbour\\r\\n")
+    client.recv(4096)
+    client.sendall(struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding))
+    client.settimeout(5)
+    while client.recv(4096):
+        pass
+"""
+#: sessions with the peer's own key that never say a word
+SILENT = "for i in 1 2 3 4 5 6 7 8; do ssh -N -F /run/firmware/csyncd/silent_config node-2 & done; wait"
+
+
+@pytest.fixture(scope="module")
+def stage(module_lab: Lab) -> Stage:
+    made = Stage(module_lab, tell=lambda text: None)
+    story.pair(made)
+    made.shows(1, "green", within=15)
+    return made
+
+
+def forge(stage: Stage, *lines: str) -> None:
+    """Write these lines into the log of node 2's csyncd, as a neighbour without a key; they stand there as sshd's own."""
+    stage.on(1, PYTHON, "-c", FORGE, ADDRESSES[2], *lines)
+    log = stage.lab.read(2, CSYNCD_LOG).splitlines()
+    for line in lines:
+        assert any(each.endswith(f"  sshd: {line}") for each in log), line
+
+
+def sessions(stage: Stage) -> list[str]:
+    """The pids of the sessions of peers on node 2."""
+    return stage.lab.run(2, "pgrep", "-u", "csync", check=False).stdout.split()
+
+
+def test_forged_bind_trouble_turns_no_status_red(stage: Stage) -> None:
+    forge(stage, "Bind to port 30022 on 10.32.0.12 failed: call 0800 12345.", "Server listening on 10.32.0.12 port 1.")
+    forge(stage, "Bind to port 30022 on 10.32.0.12 failed: call 0800 12345.")
+    for node in (1, 2):
+        assert "0800" not in stage.on(node, "csync", "status")
+        stage.shows(node, "green")
+
+
+def test_forged_logins_end_no_session(stage: Stage) -> None:
+    before = sessions(stage)
+    key = stage.lab.run(1, "ssh-keygen", "-lf", "/etc/csyncd/id_ed25519.pub").stdout.split()[1]
+    for port in range(1, 9):
+        forge(stage, f"Accepted publickey for csync from 10.32.0.11 port {port} ssh2: ED25519 {key}")
+    time.sleep(1.5)  # once sessions have been looked after
+    assert sessions(stage) == before != []
+    stage.edit(1, page("still here"))
+    assert stage.json(1, "csync", "push", "haproxy", "--force")["result"] == "applied"
+
+
+@pytest.fixture
+def silent(stage: Stage) -> Iterator[None]:
+    """Eight sessions with node 1's key besides its link."""
+    config = stage.lab.read(1, "/run/firmware/csyncd/ssh_config").splitlines()
+    kept = "\n".join(line for line in config if "Forward" not in line)
+    stage.lab.write(1, "/run/firmware/csyncd/silent_config", f"{kept}\n")
+    running = stage.lab.start(1, "sh", "-c", SILENT)
+    yield
+    stage.lab.run(1, "pkill", "-f", "silent_config", check=False)
+    running.kill()
+    running.wait()
+
+
+def test_real_logins_beyond_a_few_end_the_oldest_of_their_kind(stage: Stage, silent: None) -> None:
+    """The control: sessions are counted, and those that never spoke do not push out the one that did."""
+    before = sessions(stage)
+    assert eventually(lambda: len(sessions(stage)) >= len(before) + 4, 15), sessions(stage)
+    time.sleep(2.5)
+    assert len(sessions(stage)) == len(before) + 4
+    assert set(before) <= set(sessions(stage))
+    assert stage.json(1, "csync", "push", "haproxy")["result"] == "unchanged"
+
+
+#: writes into its log, all the time, what the supervisor's script writes there when a daemon has ended
+LUA = """
+core.register_task(function()
+    while true do
+        io.stderr:write("-- ended: exit status 0\\n")
+        io.stderr:flush()
+        core.msleep(5)
+    end
+end)
+"""
+
+
+def test_a_forged_end_in_the_log_of_haproxy_vetoes_no_push(stage: Stage) -> None:
+    stage.lab.write(1, "/etc/haproxy/ended.lua", LUA)
+    with_lua = page("forged").replace("global\n", "global\n    lua-load /etc/haproxy/ended.lua\n", 1)
+    stage.edit(1, with_lua)
+    assert stage.json(1, "csync", "push", "haproxy")["result"] == "applied"
+    assert eventually(lambda: "-- ended: exit status 0" in stage.lab.read(2, HAPROXY_LOG))
+    stage.edit(1, with_lua.replace("forged", "forged again"))
+    assert stage.json(1, "csync", "push", "haproxy")["result"] == "applied"
+    stage.serves(2, "forged again")
+    stage.edit(1, page("clean"))
+    assert stage.json(1, "csync", "push", "haproxy")["result"] == "applied"
