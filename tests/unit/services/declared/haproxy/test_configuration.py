@@ -111,7 +111,6 @@ def test_the_place_of_this_node_among_peers_is_bound_too(tmp_path: Path) -> None
     assert found == [f"{file}:2: port 30022 of this node belongs to service csyncd: bind another one"]
 
 
-@pytest.mark.timeout(20)
 def test_a_pipe_in_the_place_of_the_file_keeps_nobody(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "old").write_text("frontend x\n bind :80\n")
