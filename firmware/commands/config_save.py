@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from firmware.commands import caller
+from firmware.commands import operator_identity
 from firmware.commands.cli import parse_arguments
 from firmware.errors import Refused, Usage
 from firmware.operations import saved_config
@@ -45,7 +45,7 @@ def save(argv: list[str]) -> int:
     message = options.get("-m", "")
     if len(message) > saved_config.MESSAGE_LIMIT:
         raise Usage(f"-m: the message has more than {saved_config.MESSAGE_LIMIT} characters")
-    _print_save(saved_config.save(message, who=caller.identify()), "--json" in options)
+    _print_save(saved_config.save(message, who=operator_identity.identify()), "--json" in options)
     return 0
 
 
@@ -69,7 +69,7 @@ def history(argv: list[str]) -> int:
 def rollback(argv: list[str]) -> int:
     """Put a generation below /etc; it lasts once it is saved."""
     (number,), _ = parse_arguments(argv, "N")
-    done = saved_config.roll_back(saved_config.parse_generation(number), who=caller.identify())
+    done = saved_config.roll_back(saved_config.parse_generation(number), who=operator_identity.identify())
     print(f"generation {done.generation} is below /etc: {_counts(done.changes)}")
     _say_notes(done.notes)
     _warn_of_lost_changes(done.unsaved_before)
@@ -111,7 +111,7 @@ def import_(argv: list[str]) -> int:
     """Make an exported archive a new generation. /etc is left alone until a restore or a reboot."""
     (name,), options = parse_arguments(argv, "FILE|-", flags=("--json",))
     data = saved_config.read_archive(Path(name), sys.stdin.buffer if name == "-" else None)
-    _print_save(saved_config.import_archive(data, who=caller.identify()), "--json" in options)
+    _print_save(saved_config.import_archive(data, who=operator_identity.identify()), "--json" in options)
     _say("/etc is as it was; `config restore` or a reboot brings it into /etc")
     return 0
 
@@ -121,7 +121,7 @@ def reset(argv: list[str]) -> int:
     _, options = parse_arguments(argv, "", flags=("--yes",))
     if "--yes" not in options:
         _require_confirmation()
-    done = saved_config.reset(who=caller.identify())
+    done = saved_config.reset(who=operator_identity.identify())
     print(f"/etc is as the factory made it: {_counts(done.changes)}; saved as generation {done.generation or 0}")
     _say_notes(done.notes)
     _say("reboot to start with it; `config history` has what was saved before")

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from firmware.commands import caller
+from firmware.commands import operator_identity
 from firmware.commands.cli import parse_arguments
 from firmware.errors import Refused
 from firmware.operations import pairing
@@ -14,7 +14,7 @@ from firmware.sync.keys import PublicKeys
 def genkey(argv: list[str]) -> int:
     """Make the keys, while csyncd is stopped."""
     parse_arguments(argv, "")
-    made = pairing.generate_keys(who=caller.identify())
+    made = pairing.generate_keys(who=operator_identity.identify())
     print(_table(made.public))
     if made.replaced:
         print(f"these keys REPLACE others: csync getkey on node {made.peer_node} again", file=sys.stderr)
@@ -42,7 +42,7 @@ def getkey(argv: list[str]) -> int:
         pairing.require_code(fetched, code)
     elif not _ask_for_confirmation():
         raise Refused("not confirmed: nothing is stored", "compare with `csync keys` on the peer, or give --code")
-    pairing.trust_peer_keys(fetched, who=caller.identify())
+    pairing.trust_peer_keys(fetched, who=operator_identity.identify())
     print(f"stored: node {node} is trusted with these keys")
     return 0
 

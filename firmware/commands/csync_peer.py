@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from firmware.commands import caller
+from firmware.commands import operator_identity
 from firmware.commands.cli import local_time, parse_arguments
 from firmware.errors import Failure
 from firmware.operations import peer
@@ -26,7 +26,7 @@ def push(argv: list[str]) -> int:
     try:
         with _telling_who_interrupts("push", f"service {title}"):
             report = peer.push(
-                title, who=caller.identify(), force=force, confirm=seconds, on_wait=lambda: _say_wait("push")
+                title, who=operator_identity.identify(), force=force, confirm=seconds, on_wait=lambda: _say_wait("push")
             )
     except Failure as error:
         if "--json" in options:
@@ -45,7 +45,7 @@ def confirm(argv: list[str]) -> int:
     """Keep what waits on the peer to be confirmed."""
     _, options = parse_arguments(argv, "", flags=("--json",))
     with _telling_who_interrupts("confirm"):
-        kept = peer.confirm(who=caller.identify(), on_wait=lambda: _say_wait("confirm"))
+        kept = peer.confirm(who=operator_identity.identify(), on_wait=lambda: _say_wait("confirm"))
     if "--json" in options:
         print(json.dumps(kept.json(), indent=2))
     else:
@@ -56,7 +56,7 @@ def confirm(argv: list[str]) -> int:
 def undo(argv: list[str]) -> int:
     """Put back what a peer's push left waiting here."""
     _, options = parse_arguments(argv, "", flags=("--json",))
-    undone = peer.undo(who=caller.identify())
+    undone = peer.undo(who=operator_identity.identify())
     if "--json" in options:
         print(json.dumps(undone.json(), indent=2))
     else:
@@ -82,7 +82,7 @@ def save(argv: list[str]) -> int:
     """Have the peer save."""
     _, options = parse_arguments(argv, "", flags=("--json",))
     with _telling_who_interrupts("save"):
-        done = peer.save_peer(who=caller.identify(), on_wait=lambda: _say_wait("save"))
+        done = peer.save_peer(who=operator_identity.identify(), on_wait=lambda: _say_wait("save"))
     if "--json" in options:
         print(json.dumps(done.json(), indent=2))
         return 0

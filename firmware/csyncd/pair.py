@@ -8,7 +8,7 @@ from typing import Any
 
 from firmware import log
 from firmware.errors import Failure, Lost, Refused
-from firmware.sync import audit, node_state, status
+from firmware.sync import audit, node_state, status_report
 from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.pair_state import PairState, mismatches, pair_state
@@ -92,7 +92,7 @@ class Pair:
             await self.exchange_states()
         except Failure as error:
             why_not, remedy = (self.link.reason, self.link.remedy) if self.link.reason else (str(error), error.hint)
-        report = status.describe(self.settings, ours, self.theirs, why_not, remedy)
+        report = status_report.describe(self.settings, ours, self.theirs, why_not, remedy)
         if self.sshd_error:
             here = f"node {self.settings.local_node}: no peer can come in: {self.sshd_error}"
             report |= {"state": "red", "reasons": [here, *report["reasons"]]}

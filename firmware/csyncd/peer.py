@@ -19,7 +19,7 @@ from firmware.http11.wire import Response
 from firmware.printable import shorten
 from firmware.sync import audit, proposal
 from firmware.sync.peer_sshd import RemotePeer
-from firmware.sync.report import Report
+from firmware.sync.push_report import Report
 
 #: held while a push of that service is dealt with, so that peers come in the order in which they asked: else one that pushes
 #: all the time would have all others told that somebody else is at work on it

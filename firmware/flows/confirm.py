@@ -12,7 +12,7 @@ from firmware.flows import recovery
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc.title import Title
 from firmware.services import catalog
-from firmware.sync import ancestor, audit, report, staging, transaction
+from firmware.sync import ancestor, audit, push_report, staging, transaction
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState
@@ -57,7 +57,7 @@ def receive_confirm(title: str, push: str, remote: RemotePeer) -> dict[str, Any]
             waiting = transaction.read(stage.journal)
             if waiting and waiting.push == push and waiting.peer == remote.node:
                 _commit_or_roll_back(stage, waiting, remote)
-    answer = report.recall(title, push)
+    answer = push_report.recall(title, push)
     if answer is None or not answer.get("confirm"):
         raise Refused(f"service {title}: it was not confirmed in time, and the old state is back", "push it again")
     return dict(answer)

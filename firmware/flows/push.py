@@ -23,7 +23,7 @@ from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import applied, catalog
 from firmware.services.definition import Context, Service
-from firmware.sync import ancestor, audit, proposal, report, versions
+from firmware.sync import ancestor, audit, proposal, push_report, versions
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState
@@ -75,7 +75,7 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
     if answer["result"] in ("applied", "unchanged") and not confirm:
         await asyncio.to_thread(_record_ancestor, proposed, answer, settings)
         fault_point("push.agreed")
-    _note(request, settings, answer["result"], push=proposed.push, confirm=confirm, **report.trail_details(answer))
+    _note(request, settings, answer["result"], push=proposed.push, confirm=confirm, **push_report.trail_details(answer))
     cost = {"round_trips": delivery.round_trips, "seconds": round(time.monotonic() - began, 3)}
     return {"service": request.title, "node": settings.remote_node, **answer, **cost}
 

@@ -19,11 +19,11 @@ from firmware.rc.title import Title
 from firmware.services import applied, content, lifecycle
 from firmware.services.content import Content
 from firmware.services.definition import Context, Outcome
-from firmware.sync import ancestor, audit, compare, report, space, staging, transaction
+from firmware.sync import ancestor, audit, proposal_changes, push_report, space, staging, transaction
 from firmware.sync.audit import Who
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.proposal import Proposal
-from firmware.sync.report import Report
+from firmware.sync.push_report import Report
 from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
 
@@ -41,10 +41,10 @@ def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
         if earlier := _find_earlier_answer(proposal, stage):
             return earlier
         old = staging.current_content(stage)
-        if missing := compare.missing_contents(proposal, old):
+        if missing := proposal_changes.missing_contents(proposal, old):
             return Report("lacking", lacking=missing, state=old.digest).json()
         conflict = "" if proposal.dry else _find_conflict(proposal, old, remote)
-        changes = compare.changes(proposal, old, diff=proposal.dry or bool(conflict))
+        changes = proposal_changes.changes(proposal, old, diff=proposal.dry or bool(conflict))
         if proposal.dry:
             return Report("differs" if changes else "unchanged", files=changes, state=old.digest).json()
         recovery.refuse_while_waiting()
@@ -126,7 +126,7 @@ def _find_earlier_answer(proposal: Proposal, stage: Stage) -> Answer | None:
     if waiting and proposal.push and waiting.push == proposal.push:
         return dict(waiting.report)
     try:
-        earlier = report.recall(proposal.title, proposal.push)
+        earlier = push_report.recall(proposal.title, proposal.push)
     except Failure as error:
         # Dealt with once more, a push changes nothing that its pusher has not seen.
         log.line(f"csyncd: {full_text(error)}")
@@ -184,7 +184,7 @@ def _find_conflict(proposal: Proposal, old: Content, remote: RemotePeer) -> str:
     """Why the proposal may not overwrite what is here; "" if it may."""
     title, last_syncs = proposal.title, ancestor.load(remote.node)
     # What the pusher had in common with us last it has seen, even if we were interrupted before we noted that.
-    if old.digest in (compare.proposed_digest(proposal), proposal.base):
+    if old.digest in (proposal_changes.proposed_digest(proposal), proposal.base):
         return ""
     if proposal.expect:
         again = old.digest != proposal.expect
@@ -228,5 +228,5 @@ def _note(proposal: Proposal, remote: RemotePeer, outcome: Report) -> Answer:
 
 
 def _note_push(title: str, push: str, who: Who, answer: Answer) -> None:
-    details = report.trail_details(answer)
+    details = push_report.trail_details(answer)
     audit.note("push received", who=who, result=answer["result"], service=title, push=push, **details)

@@ -14,7 +14,7 @@ from firmware.rc import document
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, directories, lifecycle
 from firmware.services.definition import Outcome
-from firmware.sync import ancestor, audit, report, staging, transaction
+from firmware.sync import ancestor, audit, push_report, staging, transaction
 from firmware.sync.audit import Who
 from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
@@ -137,10 +137,12 @@ def complete(stage: Stage, done: Transaction) -> None:
     fault_point("receive.kept")
     answer = done.report
     ancestor.record(done.peer, done.title, answer["state"], done.files, pushed_by=done.peer)
-    report.remember(done.title, done.push, {**answer, "digests": list(done.files)})
+    push_report.remember(done.title, done.push, {**answer, "digests": list(done.files)})
     fault_point("receive.recorded")
     event, result = ("confirm received", "confirmed") if done.confirm else ("push received", answer["result"])
-    audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **report.trail_details(answer))
+    audit.note(
+        event, who=done.who, result=result, service=done.title, push=done.push, **push_report.trail_details(answer)
+    )
     applied.drop_set_aside(stage.title)
     staging.remove(stage)
     fault_point("receive.cleared")

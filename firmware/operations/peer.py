@@ -209,7 +209,7 @@ def status() -> PairStatus:
 def _status_without_csyncd(why: Failure) -> dict[str, Any]:
     from firmware import addresses
     from firmware.sync import node_state, settings
-    from firmware.sync.status import describe, unknown_node
+    from firmware.sync.status_report import describe, unknown_node
 
     try:
         found = settings.read(local_addresses=addresses.local_addresses())

@@ -12,7 +12,7 @@ from signal import valid_signals
 
 from firmware.errors import Failure
 from firmware.run import run
-from firmware.services import confinement, scripts
+from firmware.services import confinement, run_scripts
 from firmware.services.definition import Argv, Outcome, Service
 
 #: seconds that a checker has, much for maps and certificates by the thousand: a push waits for it, and for a reload
@@ -26,7 +26,7 @@ def run_checker(
 ) -> Outcome:
     """The checker's exit status and words. `overlays`: the directories that it sees in the place of others (target → source).
     Failure if it cannot be run, or has not ended after so many seconds."""
-    command = scripts.command_as_account(service.account, argv, capabilities=False)
+    command = run_scripts.command_as_account(service.account, argv, capabilities=False)
     confined = bool(overlays) or service.account.user != "root"
     try:
         with _mount_points(*(overlays or ())):

@@ -12,7 +12,7 @@ from pathlib import Path
 from firmware import files, native
 from firmware.errors import Failure, Invalid
 from firmware.rc import check
-from firmware.services import access, catalog, directories
+from firmware.services import catalog, directories, permissions
 from firmware.services.definition import Context, Service
 
 
@@ -77,7 +77,7 @@ def remove(directory: Path) -> None:
 
 
 def _make_directory(service: Service, directory: Path, made: Mapping[str, str]) -> None:
-    _, group = access.account_ids(service.account)
+    _, group = permissions.account_ids(service.account)
     directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     directories.remove(directory)
     _make_readable(directory, group)

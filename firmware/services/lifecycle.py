@@ -12,7 +12,7 @@ from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.title import Title
-from firmware.services import access, applied, checker, generated, logs, node_ports, setup, states, supervisor
+from firmware.services import applied, checker, generated, logs, node_ports, oneshot, permissions, states, supervisor
 from firmware.services.definition import Context, Outcome, Running, Service
 
 
@@ -96,7 +96,7 @@ def revert(service: Service, title: str, *, config: str = document.PATH) -> None
 
 def mark_failed(service: Service, context: Context, reason: str) -> None:
     """Note that a service which does not run was to be started and was not, and why: it is failed then, not stopped."""
-    (setup if service.daemon is None else supervisor).mark_failed(context.title, reason)
+    (oneshot if service.daemon is None else supervisor).mark_failed(context.title, reason)
 
 
 def require_valid(service: Service, context: Context, *, checked: bool = True) -> None:
@@ -118,10 +118,10 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
         problems += generated.problems_in_blocks_read(context)
     if problems:
         return Outcome(Invalid.status, "\n".join(problems))
-    access.make_runtime_directories(service)
-    setup.prepare_daemon(service, context)
+    permissions.make_runtime_directories(service)
+    oneshot.prepare_daemon(service, context)
     if staged is None:
-        access.grant_read_access(service)
+        permissions.grant_read_access(service)
     with generated.staged_files(service, context) as made:
         places = ((Path(service.owns), staged), (context.generated, made))
         overlays = {target: source for target, source in places if source}

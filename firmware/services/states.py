@@ -61,10 +61,10 @@ def service_state(title: str, *, details: bool = False, scan: Path = SCAN) -> Se
 
 def started_titles(*, scan: Path = SCAN) -> list[str]:
     """The services that were started at some time since the node booted, sorted."""
-    from firmware.services import setup
+    from firmware.services import oneshot
 
     names = {path.name for path in scan.glob("*") if path.name[0] != "." and "~" not in path.name}  # ~log: a logger
-    return sorted(names | set(setup.set_up_titles()))
+    return sorted(names | set(oneshot.set_up_titles()))
 
 
 def daemon_pid(directory: Path) -> int:
@@ -84,10 +84,10 @@ def _with_details(title: str, directory: Path, found: ServiceState) -> ServiceSt
 
 
 def _setup_state(title: str) -> ServiceState:
-    from firmware.services import setup
+    from firmware.services import oneshot
 
     try:
-        found = setup.read_record(title)
+        found = oneshot.read_record(title)
     except (Damaged, NewerFormat) as error:
         return ServiceState("failed", last_words=str(error))
     if found is None:

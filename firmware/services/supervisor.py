@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firmware.errors import Failure
-from firmware.services import access, generated, logs, s6, scripts, setup, states
+from firmware.services import generated, logs, oneshot, permissions, run_scripts, s6, states
 from firmware.services.definition import GENERATED, Context, Service
 from firmware.services.states import SCAN
 
@@ -44,14 +44,14 @@ def start(
 ) -> None:
     """Start it and wait until it answers; `launched` is called in between. Failure, with its last words, if it dies or is
     silent; it is then down."""
-    access.make_runtime_directories(service)
+    permissions.make_runtime_directories(service)
     generated.write(service, context)
     if service.daemon is None:
-        setup.set_up(service, context)
+        oneshot.set_up(service, context)
         return
-    setup.prepare_daemon(service, context)
+    oneshot.prepare_daemon(service, context)
     title, directory = context.title, scan / context.title
-    _install_directories(title, scripts.service_files(service, context, logs.log_directory(title)), scan)
+    _install_directories(title, run_scripts.service_files(service, context, logs.log_directory(title)), scan)
     start = logs.end_of_log(title)
     for mark in ("failed", "down"):
         (directory / mark).unlink(missing_ok=True)
@@ -71,7 +71,7 @@ def stop(title: str, *, scan: Path = SCAN) -> None:
     if directory.is_dir():
         _order_down(directory)
         (directory / "failed").unlink(missing_ok=True)
-    setup.tear_down(title)
+    oneshot.tear_down(title)
     generated.remove(GENERATED / title)
 
 
@@ -95,7 +95,7 @@ def send_signal(title: str, name: str, *, scan: Path = SCAN) -> None:
 
 def runs_as_wanted(service: Service, context: Context, *, scan: Path = SCAN) -> bool:
     """Was the daemon that runs started with the same arguments, account and environment as the block wants now?"""
-    wanted = scripts.service_files(service, context, logs.log_directory(context.title))
+    wanted = run_scripts.service_files(service, context, logs.log_directory(context.title))
     return not any(_differs(scan / name, text) for name, text in wanted.items())
 
 
@@ -109,7 +109,7 @@ def _order_down(directory: Path) -> None:
 def _install_directories(title: str, files: dict[str, str], scan: Path) -> None:
     """Write the service directories and have them supervised; the logger is started, the daemon is not."""
     logs.log_directory(title).mkdir(mode=0o700, parents=True, exist_ok=True)
-    logger = scripts.logger_name(title)
+    logger = run_scripts.logger_name(title)
     for name in (logger, title):
         if not (scan / name).is_dir():
             _create_directory(scan / name, files, logger=name == logger)
@@ -145,7 +145,7 @@ def _replace_files(directory: Path, name: str, files: dict[str, str]) -> bool:
 def _await_answer(service: Service, context: Context, directory: Path, wait: float) -> None:
     from firmware import processes
 
-    name, deadline = scripts.process_name(service, context), time.monotonic() + wait
+    name, deadline = run_scripts.process_name(service, context), time.monotonic() + wait
     missing = f"{name} does not run"
     while time.monotonic() < deadline:
         pid = states.daemon_pid(directory)

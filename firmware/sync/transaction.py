@@ -13,7 +13,7 @@ from typing import Any
 
 from firmware import files, records
 from firmware.errors import Failure, system_hint
-from firmware.sync import report
+from firmware.sync import push_report
 from firmware.sync.audit import Who
 
 STAGING = Path("/etc/.staging")
@@ -93,7 +93,7 @@ def _parse(body: Mapping[str, Any]) -> Transaction:
     if not all(isinstance(word, str) for word in (who.account, who.origin, who.key)):
         raise TypeError("who is malformed")
     if body["phase"] != "armed":
-        report.parse(body["report"])
+        push_report.parse(body["report"])
     return Transaction(**{**body, "who": who, "files": tuple(body["files"])})
 
 

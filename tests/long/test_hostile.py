@@ -523,7 +523,7 @@ from pathlib import Path
 from firmware.csyncd import recovery_timer
 from firmware.sync import transaction
 from firmware.sync.audit import THIS_NODE
-from firmware.sync.report import Report
+from firmware.sync.push_report import Report
 
 journal = Path("/etc/.staging/haproxy/journal")
 journal.parent.mkdir(parents=True, exist_ok=True)

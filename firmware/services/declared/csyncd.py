@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from firmware.services import ready
+from firmware.services import readiness
 from firmware.services.definition import Argv, Context, Package, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "csyncd"]
@@ -42,6 +42,6 @@ SERVICE = Service(
     # One heap for all threads: each of its own keeps a megabyte after the first push. What is large never lies in it, so that
     # it leaves no hole: Python renews its table of names, a megabyte, every few hundred pushes, old and new side by side.
     environment={"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": "131072"},
-    ready=lambda _, pid: ready.socket_problem("/run/firmware/csyncd.sock"),
+    ready=lambda _, pid: readiness.socket_problem("/run/firmware/csyncd.sock"),
     follows=("/etc/csyncd/ssh_known_hosts", "/etc/csyncd/csyncd_authorized"),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from firmware.rc.block import Block
 from firmware.rc.values import ADDRESS, PORT, path_below
-from firmware.services import ready
+from firmware.services import readiness
 from firmware.services.definition import Argv, Context, Directive, Package, Service
 
 PROGRAM = "/usr/sbin/sshd"
@@ -70,7 +70,7 @@ SERVICE = Service(
     runtime_directories=("/run/sshd",),
     setup=setup,
     ports=ports,
-    ready=lambda _, pid: ready.port_problem(pid),
+    ready=lambda _, pid: readiness.port_problem(pid),
     directives=(
         Directive("config", path_below("/etc/ssh"), "its configuration file"),
         Directive("port", PORT, "the TCP port", many=True),

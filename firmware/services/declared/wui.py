@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from firmware.rc.block import Block
 from firmware.rc.values import ADDRESS, FLAG, PORT
-from firmware.services import ready
+from firmware.services import readiness
 from firmware.services.definition import Account, Argv, Context, Directive, Package, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "wui"]
@@ -73,7 +73,7 @@ SERVICE = Service(
     checks_itself=True,
     daemon=daemon,
     procname="python3 -m firmware wui",
-    ready=lambda _, pid: ready.port_problem(pid),
+    ready=lambda _, pid: readiness.port_problem(pid),
     directives=(
         Directive("port", PORT, "the TCP port, 4444 unless given"),
         Directive("listen", ADDRESS, "the address to listen on; without one, all"),

@@ -157,7 +157,7 @@ def facts(path: Path) -> tuple[str, int, int]:
 def test_generated_files_belong_to_root_and_are_read_by_the_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("firmware.services.access.account_ids", lambda account: (1234, 4321))
+    monkeypatch.setattr("firmware.services.permissions.account_ids", lambda account: (1234, 4321))
     seen = in_place(MADE, tmp_path)
     generated.write(MADE, seen)
     assert (seen.generated / "word").read_text() == "one\n" and (seen.generated / "below/peers").read_text() == "far\n"

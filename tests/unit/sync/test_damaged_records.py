@@ -10,9 +10,9 @@ import pytest
 
 from firmware.errors import Damaged, Failure, NewerFormat
 from firmware.flows import recovery
-from firmware.sync import ancestor, audit, report, transaction
+from firmware.sync import ancestor, audit, push_report, transaction
 from firmware.sync.audit import THIS_NODE, Who
-from firmware.sync.report import Report
+from firmware.sync.push_report import Report
 from firmware.sync.transaction import Transaction
 
 ANSWER = Report("applied", files=[{"path": "/etc/haproxy/haproxy.cfg"}], state="xxh3-128:1", sha256=("a", "b")).json()
@@ -44,7 +44,7 @@ def open_transaction(path: Path) -> None:
 
 
 def kept_report(path: Path) -> None:
-    report.remember("haproxy", "f" * 32, {**ANSWER, "digests": ["x"]}, path.parent)
+    push_report.remember("haproxy", "f" * 32, {**ANSWER, "digests": ["x"]}, path.parent)
 
 
 def read_ancestors(path: Path) -> Any:
@@ -59,7 +59,7 @@ def read_transaction(path: Path) -> Any:
 
 
 def read_report(path: Path) -> Any:
-    return report.recall("haproxy", "f" * 32, path.parent)
+    return push_report.recall("haproxy", "f" * 32, path.parent)
 
 
 #: where it lies, who writes it, who reads it

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from firmware.sync import ancestor, audit, report, transaction
+from firmware.sync import ancestor, audit, push_report, transaction
 from firmware.sync.audit import Who
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -28,7 +28,7 @@ def test_a_transaction() -> None:
 
 
 def test_the_report_of_a_push() -> None:
-    found = report.recall("haproxy", "push-1", GOLDEN / "received")
+    found = push_report.recall("haproxy", "push-1", GOLDEN / "received")
     assert found is not None
     assert (found["result"], found["confirm"], found["reload"]) == ("applied", 30, {"status": 0, "output": "w\u00e9ll"})
 

@@ -48,7 +48,7 @@ def test_a_second_one_must_leave_room_for_a_save(tmp_path: Path) -> None:
 
 def test_small_files_count_as_whole_pages_and_by_their_number(tmp_path: Path) -> None:
     lay(tmp_path, "snmpd", *[1] * 4000)
-    lay(tmp_path, "ntp", *[1] * 2000)
+    lay(tmp_path, "ipvsd", *[1] * 2000)
     with pytest.raises(Refused, match=r"39\.1 MiB in 10000 files"):
         space.require_space(found("haproxy"), entries("/etc/haproxy", *[1] * 4000), root=tmp_path)
     lay(tmp_path, "empty")

@@ -7,7 +7,7 @@ memory, for `logread`, and nothing is sorted.
 
 from firmware.rc.block import Block
 from firmware.rc.values import SERVER, number, path_below
-from firmware.services import ready
+from firmware.services import readiness
 from firmware.services.declared.syslogd import rules
 from firmware.services.definition import Account, Argv, Context, Directive, Service
 
@@ -69,7 +69,7 @@ SERVICE = Service(
     runtime_directories=("/run/syslogd",),
     setup=setup,
     log_script=log_script,
-    ready=lambda _, pid: ready.socket_problem(SOCKET),
+    ready=lambda _, pid: readiness.socket_problem(SOCKET),
     directives=(
         Directive("config", path_below("/etc/syslogd"), "its configuration file: which message goes where"),
         Directive("remote", SERVER, "a server that gets every message too; UDP port 514 unless given", many=True),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmware import native
-from firmware.services import access, catalog
+from firmware.services import catalog, permissions
 
 
 def _swap(one: Path, other: Path) -> None:
@@ -42,5 +42,5 @@ def test_no_link_is_followed_while_files_are_made_readable(
     haproxy = catalog.find("haproxy")
     assert haproxy
     for _ in range(3000):
-        access.grant_read_access(haproxy, root=tmp_path)
+        permissions.grant_read_access(haproxy, root=tmp_path)
     assert (key.stat().st_gid, key.stat().st_mode & 0o777) == (0, 0o600)

@@ -7,7 +7,7 @@ import pytest
 
 from firmware.errors import Damaged, NewerFormat
 from firmware.rc import document
-from firmware.services import setup, states
+from firmware.services import oneshot, states
 from firmware.services.definition import Context, Service
 
 SERVICE = Service("made", "", setup=lambda _: [["true"]], teardown=lambda _: [["touch", "/tmp/never"]])
@@ -15,16 +15,16 @@ SERVICE = Service("made", "", setup=lambda _: [["true"]], teardown=lambda _: [["
 
 def set_up(top: Path, service: Service = SERVICE) -> None:
     config = document.parse("service made\n")
-    setup.set_up(service, Context.of(service, config.blocks[0], config), top=top)
+    oneshot.set_up(service, Context.of(service, config.blocks[0], config), top=top)
 
 
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    assert setup.read_record("made", top=tmp_path) is None
+    assert oneshot.read_record("made", top=tmp_path) is None
     set_up(tmp_path)
-    found = setup.read_record("made", top=tmp_path)
+    found = oneshot.read_record("made", top=tmp_path)
     assert found is not None and (found.problem, found.undo) == ("", [["touch", "/tmp/never"]])
-    assert json.loads((tmp_path / "made.json").read_bytes())["format"] == setup.FORMAT
-    assert setup.set_up_titles(top=tmp_path) == ["made"]
+    assert json.loads((tmp_path / "made.json").read_bytes())["format"] == oneshot.FORMAT
+    assert oneshot.set_up_titles(top=tmp_path) == ["made"]
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
 def test_a_damaged_record_is_named_with_its_remedy(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "made.json").write_text(text)
     with pytest.raises(Damaged, match=r"made\.json: damaged") as raised:
-        setup.read_record("made", top=tmp_path)
+        oneshot.read_record("made", top=tmp_path)
     assert f"rm {tmp_path}/made.json" in raised.value.hint
-    monkeypatch.setattr(setup.read_record, "__kwdefaults__", {"top": tmp_path})
+    monkeypatch.setattr(oneshot.read_record, "__kwdefaults__", {"top": tmp_path})
     state = states.service_state("made", scan=tmp_path / "none")
     assert state.has_failed and "damaged" in state.last_words
 
@@ -51,7 +51,7 @@ def test_a_damaged_record_is_named_with_its_remedy(text: str, tmp_path: Path, mo
 def test_a_record_of_a_newer_firmware_is_not_taken_for_damaged(tmp_path: Path) -> None:
     (tmp_path / "made.json").write_text('{"format": 2, "problem": "", "undo": []}')
     with pytest.raises(NewerFormat):
-        setup.read_record("made", top=tmp_path)
+        oneshot.read_record("made", top=tmp_path)
 
 
 def test_what_earlier_lines_had_set_up_is_undone_and_nothing_that_stays(tmp_path: Path) -> None:
@@ -60,5 +60,5 @@ def test_what_earlier_lines_had_set_up_is_undone_and_nothing_that_stays(tmp_path
     set_up(tmp_path / "setup", first)
     set_up(tmp_path / "setup", Service("made", "", setup=lambda _: [], teardown=lambda _: [["touch", str(marks[1])]]))
     assert [mark.exists() for mark in marks] == [True, False]
-    setup.tear_down("made", top=tmp_path / "setup")
-    assert marks[1].exists() and setup.read_record("made", top=tmp_path / "setup") is None
+    oneshot.tear_down("made", top=tmp_path / "setup")
+    assert marks[1].exists() and oneshot.read_record("made", top=tmp_path / "setup") is None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from firmware.errors import Failure
 from firmware.run import PATH
-from firmware.services import access, confinement
+from firmware.services import confinement, permissions
 from firmware.services.definition import Account, Argv, Context, Service
 
 #: how many files a daemon may open if it asks for them; haproxy derives from it how many connections it takes
@@ -129,4 +129,4 @@ def _affinity_command(cpus: str) -> Argv:
 
 
 def _group_id(account: Account) -> str:
-    return str(access.account_ids(account)[1])
+    return str(permissions.account_ids(account)[1])

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from firmware.services import scripts
+from firmware.services import run_scripts
 
 SHELLS = [["sh"], ["busybox", "sh"]]
 
 
 def write_pid(shell: list[str], path: Path) -> int:
-    process = subprocess.Popen([*shell, "-c", f"{scripts.pid_command(str(path))}; exit 0"], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*shell, "-c", f"{run_scripts.pid_command(str(path))}; exit 0"], stderr=subprocess.DEVNULL
+    )
     assert process.wait(10) == 0
     return process.pid
 
