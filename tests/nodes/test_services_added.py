@@ -17,7 +17,7 @@ PEERS = "/run/firmware/generated/made/peers"
 DECLARATION = """
 from pathlib import Path
 from firmware.rc.values import TEXT
-from firmware.services import ready
+from firmware.services import readiness
 from firmware.services.definition import Account, Directive, Outcome, Service
 
 DAEMON = '''

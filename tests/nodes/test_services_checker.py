@@ -17,11 +17,11 @@ import json, resource, sys
 from firmware.rc.title import Title
 from firmware.errors import Failure
 from firmware.rc import document
-from firmware.services import access, catalog, checker
+from firmware.services import catalog, checker, permissions
 from firmware.services.definition import Context
 haproxy, config = catalog.find("haproxy"), document.read()
 context = Context.of(haproxy, config.find(Title("haproxy")), config)
-access.grant_read_access(haproxy)
+permissions.grant_read_access(haproxy)
 try:
     done = checker.run_checker(haproxy, haproxy.check(context), seconds=float(sys.argv[1]))
     told = {"status": done.status, "words": done.output}

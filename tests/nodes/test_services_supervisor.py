@@ -13,6 +13,25 @@ from time_limits import time_limit
 CONFIG = "/etc/haproxy/haproxy.cfg"
 
 
+#: how a stand-in for haproxy begins: it answers at the master's socket as long as it lives, in a thread of its own
+ANSWERER = """#!/usr/bin/python3
+import os, signal, socket, subprocess, sys, threading, time
+place = "/run/haproxy/master.sock"
+if os.path.exists(place):
+    os.unlink(place)
+held = socket.socket(socket.AF_UNIX)
+held.bind(place)
+held.listen()
+def serve():
+    while True:
+        asked = held.accept()[0]
+        asked.recv(100)
+        asked.sendall(b"Pid: 1\\n")
+        asked.close()
+threading.Thread(target=serve, daemon=True).start()
+"""
+
+
 @pytest.fixture
 def lab(module_lab: Lab) -> Iterator[Lab]:
     """A node on which haproxy runs as the test before it found it."""
@@ -90,12 +109,13 @@ def test_a_killed_daemon_is_back_and_the_others_are_untouched(lab: Lab) -> None:
 
 def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
     run_service(lab, "haproxy", "stop")
-    lab.write(1, "/usr/local/bin/parent", "#!/bin/sh\nsleep 4321 &\nsleep 4322\n")
+    lab.write(
+        1,
+        "/usr/local/bin/parent",
+        f"{ANSWERER}subprocess.Popen(['sleep', '4321'])\nsubprocess.run(['sleep', '4322'])\n",
+    )
     lab.run(1, "chmod", "755", "/usr/local/bin/parent")
-    lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /usr/local/bin/parent")
-    lab.run(1, "rm", "-f", "/run/haproxy/master.sock")
-    holder = lab.start(1, PYTHON, "-c", ANSWERER)
-    assert holder.stdout and holder.stdout.readline()
+    lab.run(1, "config", "add", "haproxy", "cmdline", f"{PYTHON} /usr/local/bin/parent")
     try:
         run_service(lab, "haproxy", "start")
         before = set(processes(lab, "^sleep 432[12]"))
@@ -107,7 +127,6 @@ def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
         run_service(lab, "haproxy", "stop")
         assert processes(lab, "^sleep 432[12]") == []
     finally:
-        holder.kill()
         lab.run(1, "config", "del", "haproxy", "cmdline")
 
 
@@ -121,13 +140,14 @@ def test_each_daemon_comes_back(lab: Lab, title: str) -> None:
 
 def test_a_crash_loop_is_shown_as_failed_and_costs_next_to_nothing(lab: Lab) -> None:
     lab.run(1, "service", "haproxy", "stop")
-    lab.write(1, "/usr/local/bin/crash", "#!/bin/sh\necho about to crash >&2\nsleep 0.4\nexit 7\n")
+    lab.write(
+        1,
+        "/usr/local/bin/crash",
+        f"{ANSWERER}print('about to crash', file=sys.stderr, flush=True)\ntime.sleep(0.4)\nos._exit(7)\n",
+    )
     lab.run(1, "chmod", "755", "/usr/local/bin/crash")
     lab.run(1, "config", "add", "haproxy", "bin", "/usr/local/bin/crash")
-    lab.run(1, "config", "add", "haproxy", "procname", "sh")
-    lab.run(1, "rm", "-f", "/run/haproxy/master.sock")
-    holder = lab.start(1, PYTHON, "-c", ANSWERER)
-    assert holder.stdout and holder.stdout.readline()
+    lab.run(1, "config", "add", "haproxy", "procname", "python3")
     try:
         run_service(lab, "haproxy", "start")  # it answers long enough to be taken for good
         assert eventually(lambda: service_row(lab, "haproxy")["state"] == "failed", 5)
@@ -138,26 +158,9 @@ def test_a_crash_loop_is_shown_as_failed_and_costs_next_to_nothing(lab: Lab) -> 
         assert 2 <= data["crashes"] <= 20
         assert "about to crash" in data["words"] and "exit status 7" in data["words"]
     finally:
-        holder.kill()
         lab.run(1, "config", "del", "haproxy", "bin")
         lab.run(1, "config", "del", "haproxy", "procname")
         run_service(lab, "haproxy", "stop")
-
-
-#: stands in for a daemon's socket
-ANSWERER = """
-import os, socket
-held = socket.socket(socket.AF_UNIX)
-held.bind("/run/haproxy/master.sock")
-os.chown("/run/haproxy/master.sock", os.stat("/run/haproxy").st_uid, -1)
-held.listen(100)
-print("held", flush=True)
-while True:
-    one, _ = held.accept()
-    one.recv(100)
-    one.sendall(b"Pid: 5\\n")
-    one.close()
-"""
 
 
 def ticks(lab: Lab) -> int:
@@ -201,12 +204,9 @@ def test_an_invalid_configuration_is_not_started_nor_does_it_stop_what_runs(lab:
 
 def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
     run_service(lab, "haproxy", "stop")
-    lab.write(1, "/usr/local/bin/deaf", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n")
+    lab.write(1, "/usr/local/bin/deaf", f"{ANSWERER}signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)\n")
     lab.run(1, "chmod", "755", "/usr/local/bin/deaf")
-    lab.run(1, "config", "add", "haproxy", "cmdline", "/bin/sh /usr/local/bin/deaf")
-    lab.run(1, "rm", "-f", "/run/haproxy/master.sock")
-    holder = lab.start(1, PYTHON, "-c", ANSWERER)
-    assert holder.stdout and holder.stdout.readline()
+    lab.run(1, "config", "add", "haproxy", "cmdline", f"{PYTHON} /usr/local/bin/deaf")
     try:
         run_service(lab, "haproxy", "start")
         stopping = lab.start(1, "service", "haproxy", "stop")
@@ -219,7 +219,6 @@ def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
         assert 4 < time.monotonic() - begun < 10
         assert processes(lab, "/usr/local/bin/deaf") == []
     finally:
-        holder.kill()
         lab.run(1, "config", "del", "haproxy", "cmdline")
 
 
