@@ -106,9 +106,11 @@ def children(parent: int, account: str) -> list[Identity]:
 
 
 def end_group(pid: int) -> None:
-    """KILL a process that leads a group, and all who are in it."""
+    """KILL a process that leads a group, and all who are in it. One that we started leaves no zombie behind."""
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        os.waitpid(pid, 0)
 
 
 def terminate_each(processes: list[Identity]) -> None:

@@ -410,13 +410,13 @@ def test_all_services_together_leave_room_for_a_save(stage: Stage) -> None:
     two = {"one": large, "two": large}
     for service, files, result in (
         ("snmpd", two, "applied"),
-        ("ntp", two, "refused"),
-        ("ntp", {"one": large[: 7 * 2**20]}, "applied"),
+        ("ipvsd", two, "refused"),
+        ("ipvsd", {"one": large[: 7 * 2**20]}, "applied"),
     ):
         report = send_proposal(lab, files, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == result, report
         assert result == "applied" or "all that is pushed to one node would be 32." in report["message"]
     stage.on(2, "config", "save")
-    for service in ("snmpd", "ntp"):
+    for service in ("snmpd", "ipvsd"):
         report = send_proposal(lab, {}, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == "applied", report

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 
@@ -119,3 +120,11 @@ def test_ports_are_those_of_the_process_itself() -> None:
         assert processes.listening_ports(child.pid) == set()
         child.kill()
         child.wait()
+
+
+def test_a_group_that_is_ended_leaves_no_zombie() -> None:
+    leader = subprocess.Popen(["sh", "-c", "sleep 4711 & exec sleep 4711"], start_new_session=True)
+    processes.end_group(leader.pid)
+    assert not Path("/proc", str(leader.pid)).exists()
+    processes.end_group(leader.pid)  # it is gone, and that is no error
+    leader.wait()
