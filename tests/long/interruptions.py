@@ -30,15 +30,11 @@ from agent_client import Agent
 from disruptions import Disruption
 from lab_driver import Failed, Lab
 from pair_invariants import State
+from push_helpers import CSYNCD_WITH_FAULTS
 from story import ADDRESSES, Broken, Stage
 
 #: seconds that the pair has to recover by itself, and a push to end
 RECOVERY, PUSH = 30.0, 60.0
-#: csyncd's command line, so that it looks for faults; its name has to be said, too, where a command line is
-DIRECTIVES = {
-    "cmdline": "env FIRMWARE_FAULTS=/run/faults /usr/bin/python3 -m firmware csyncd",
-    "procname": "python3 -m firmware csyncd",
-}
 CARRIER = "/sys/class/net/eth0/carrier"
 
 Tell = Callable[[str], None]
@@ -116,7 +112,7 @@ class Game:
         return self
 
     def _let_csyncd_look_for_faults(self, node: int) -> None:
-        for key, value in DIRECTIVES.items():
+        for key, value in CSYNCD_WITH_FAULTS.items():
             if not self.stage.lab.run(node, "config", "get", "csyncd", key, check=False).stdout.strip():
                 self.stage.on(node, "config", "add", "csyncd", key, *value.split())
         self.stage.on(node, "service", "csyncd", "restart")

@@ -6,19 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import story
-from lab_driver import Lab, eventually
+from lab_driver import eventually
 from story import CONFIG, Stage, page
 
 #: seconds in which a push has to be confirmed: long enough to do something else first, on a busy machine too
 SHORT, LONG = "6", "300"
-
-
-@pytest.fixture(scope="module")
-def stage(module_lab: Lab) -> Stage:
-    made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
-    return made
 
 
 @pytest.fixture

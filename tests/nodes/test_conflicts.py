@@ -5,24 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import story
-from lab_driver import Lab, eventually
-from push_helpers import await_swap, hold_reload
+from lab_driver import eventually
+from push_helpers import CSYNCD_WITH_FAULTS, await_swap, hold_reload
 from story import CONFIG, Stage, page
 
 ANCESTORS = "/etc/firmware/ancestors.json"
-#: how csyncd runs that looks for faults
-CSYNCD_WITH_FAULTS = {
-    "procname": "/usr/bin/python3 -m firmware csyncd",
-    "cmdline": "env FIRMWARE_FAULTS=/run/faults /usr/bin/python3 -m firmware csyncd",
-}
-
-
-@pytest.fixture(scope="module")
-def stage(module_lab: Lab) -> Stage:
-    made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
-    return made
 
 
 @pytest.fixture

@@ -4,19 +4,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-import story
-from lab_driver import Lab
 from story import CONFIG, Stage, page
 
 ANCESTORS, JOURNAL, TRAIL = "/etc/firmware/ancestors.json", "/etc/.staging/haproxy/journal", "/var/log/csyncd/audit.log"
 NEWER = json.dumps({"format": 99, "later": "more"})
-
-
-@pytest.fixture(scope="module")
-def stage(module_lab: Lab) -> Stage:
-    made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
-    return made
 
 
 @pytest.fixture

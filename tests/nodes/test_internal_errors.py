@@ -2,9 +2,7 @@
 
 import json
 
-import pytest
-import story
-from lab_driver import Lab, eventually
+from lab_driver import eventually
 from service_helpers import PYTHON
 from story import Stage
 
@@ -17,13 +15,6 @@ service_all.list_services = lambda: {}["no such key"]
 sys.exit(run_program("service", ["list"]))
 """
 CONTROL = "/run/firmware/csyncd.sock"
-
-
-@pytest.fixture(scope="module")
-def stage(module_lab: Lab) -> Stage:
-    made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
-    return made
 
 
 def is_in_log(stage: Stage, number: str) -> bool:

@@ -3,17 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-import story
-from lab_driver import Lab, eventually
+from lab_driver import eventually
 from story import ADDRESSES, CONFIG, Stage, page
-
-
-@pytest.fixture(scope="module")
-def stage(module_lab: Lab) -> Stage:
-    made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
-    return made
 
 
 def last(stage: Stage, node: int) -> Mapping[str, Any]:

@@ -10,6 +10,11 @@ import story
 from lab_driver import Lab
 from story import CONFIG, Stage, page
 
+#: directives with which csyncd looks for faults in /run/faults; its name has to be said, too, where a command line is
+CSYNCD_WITH_FAULTS = {
+    "cmdline": "env FIRMWARE_FAULTS=/run/faults /usr/bin/python3 -m firmware csyncd",
+    "procname": "python3 -m firmware csyncd",
+}
 #: how the page of `agree` is known
 AGREED = "agreed"
 

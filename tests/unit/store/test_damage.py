@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import directory_node
 import pytest
@@ -371,10 +372,10 @@ def test_a_factory_that_cannot_be_read_is_said_with_its_path(node: Paths, monkey
 
     genuine = manifest.scan
 
-    def failing(top: Path, **words: object) -> object:
+    def failing(top: Path, **words: Any) -> object:
         if top == node.factory:
             raise OSError(5, "Input/output error", str(node.factory / "hosts"))
-        return genuine(top, **words)  # type: ignore[arg-type]
+        return genuine(top, **words)
 
     monkeypatch.setattr(manifest, "scan", failing)
     for name, act in EVERYTHING.items():
