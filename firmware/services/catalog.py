@@ -12,13 +12,18 @@ from firmware.services.definition import Directive, Service
 
 #: what every service understands besides its own
 FRAMEWORK = (
-    Directive("autostart", FLAG, "start it at boot; this is the default"),
-    Directive("bin", PATH, "the program to run in place of its own"),
-    Directive("cmdline", COMMAND, "the command line to run in place of its own"),
-    Directive("pidfile", PATH, "where the number of its process is written"),
-    Directive("procname", PROCESS, "the name by which its process is known"),
-    Directive("check_interval", SECONDS, "seconds between two looks whether it is alive"),
-    Directive("cpumask", CPUS, "the CPUs that it may use"),
+    Directive("autostart", FLAG, "start it at boot", default="on", example="no autostart"),
+    Directive("bin", PATH, "the program to run in place of its own", example="bin /usr/sbin/haproxy-2.8"),
+    Directive(
+        "cmdline",
+        COMMAND,
+        "the command line to run in place of its own",
+        example="cmdline haproxy -W -db -f /etc/haproxy/haproxy.cfg",
+    ),
+    Directive("pidfile", PATH, "where the number of its process is written", example="pidfile /run/haproxy.pid"),
+    Directive("procname", PROCESS, "the name by which its process is known", example="procname haproxy"),
+    Directive("check_interval", SECONDS, "seconds between two looks whether it is alive", example="check_interval 5"),
+    Directive("cpumask", CPUS, "the CPUs that it may use", default="all", example="cpumask 0,2-3"),
 )
 
 

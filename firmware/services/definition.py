@@ -26,13 +26,16 @@ class Directive:
     """One directive of a block, such as `ip address 10.0.0.1/24`.
 
     `many`: it may stand several times, and all count; otherwise the last one counts. Whether a peer may set it, its kind
-    of value says (`ValueKind.from_peer`).
+    of value says (`ValueKind.from_peer`). `default` says what holds where it does not stand, "" if nothing does. `example`
+    is a whole line that has it. `service help NAME` and docs/directives.md print them.
     """
 
     key: str
     value: ValueKind
     help: str
     many: bool = False
+    default: str = ""
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True)

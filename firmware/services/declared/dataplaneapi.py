@@ -7,5 +7,12 @@ SERVICE = Service(
     name="dataplaneapi",
     summary="API to configure the layer 7 load balancer",
     owns="/etc/dataplaneapi",
-    directives=(Directive("config", path_below("/etc/dataplaneapi"), "its configuration file"),),
+    directives=(
+        Directive(
+            "config",
+            path_below("/etc/dataplaneapi"),
+            "its configuration file",
+            example="config /etc/dataplaneapi/dataplaneapi.yml",
+        ),
+    ),
 )

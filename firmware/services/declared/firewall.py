@@ -8,7 +8,12 @@ SERVICE = Service(
     summary="packet filter",
     owns="/etc/firewall",
     directives=(
-        Directive("confdir", path_below("/etc/firewall"), "the directory with the rules"),
-        Directive("conntrack", TEXT, "a setting of the table of connections, such as `max 65536`", many=True),
+        Directive(
+            "confdir",
+            path_below("/etc/firewall"),
+            "the directory with the rules",
+            example="confdir /etc/firewall/rules",
+        ),
+        Directive("conntrack", TEXT, "a setting of the table of connections", many=True, example="conntrack max 65536"),
     ),
 )

@@ -7,5 +7,9 @@ SERVICE = Service(
     name="ipvsd",
     summary="layer 4 load balancer",
     owns="/etc/ipvsd",
-    directives=(Directive("config", path_below("/etc/ipvsd"), "its configuration file"),),
+    directives=(
+        Directive(
+            "config", path_below("/etc/ipvsd"), "its configuration file", example="config /etc/ipvsd/layer4.conf"
+        ),
+    ),
 )

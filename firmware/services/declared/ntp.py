@@ -9,7 +9,7 @@ SERVICE = Service(
     owns="/etc/ntp",
     node_specific="its time servers are those of its network",
     directives=(
-        Directive("config", path_below("/etc/ntp"), "its configuration file"),
-        Directive("server", HOST, "a server to take the time from", many=True),
+        Directive("config", path_below("/etc/ntp"), "its configuration file", example="config /etc/ntp/ntpd.conf"),
+        Directive("server", HOST, "a server to take the time from", many=True, example="server 192.0.2.123"),
     ),
 )

@@ -72,8 +72,21 @@ SERVICE = Service(
     ports=ports,
     ready=lambda _, pid: readiness.port_problem(pid),
     directives=(
-        Directive("config", path_below("/etc/ssh"), "its configuration file"),
-        Directive("port", PORT, "the TCP port", many=True),
-        Directive("listen", ADDRESS, "an address to listen on; without one, all", many=True),
+        Directive(
+            "config",
+            path_below("/etc/ssh"),
+            "its configuration file",
+            default=CONFIGURATION,
+            example="config /etc/ssh/other_config",
+        ),
+        Directive("port", PORT, "the TCP port", many=True, default="22", example="port 2222"),
+        Directive(
+            "listen",
+            ADDRESS,
+            "an address to listen on",
+            many=True,
+            default="every address",
+            example="listen 192.0.2.10",
+        ),
     ),
 )

@@ -32,13 +32,19 @@ SERVICE = Service(
     node_specific="it names this node",
     setup=setup,
     directives=(
-        Directive("hostname", HOST, "the name of this node"),
-        Directive("modprobe", MODULE, "a kernel module to load, with its options", many=True),
-        Directive("sysctl", SYSCTL, "a kernel setting", many=True),
-        Directive("rtc", CLOCK, "how the hardware clock runs (utc or local), or its device"),
-        Directive("vt_consoles", number(0, 12), "how many virtual consoles have a login"),
+        Directive("hostname", HOST, "the name of this node", example="hostname lb1"),
         Directive(
-            "extra_consoles", list_of(CONSOLE), "serial consoles with a login, DEVICE:SPEED[:TERMINAL]", many=True
+            "modprobe", MODULE, "a kernel module to load, with its options", many=True, example="modprobe nf_conntrack"
+        ),
+        Directive("sysctl", SYSCTL, "a kernel setting", many=True, example="sysctl net.core.somaxconn=4096"),
+        Directive("rtc", CLOCK, "how the hardware clock runs (utc or local), or its device", example="rtc utc"),
+        Directive("vt_consoles", number(0, 12), "how many virtual consoles have a login", example="vt_consoles 2"),
+        Directive(
+            "extra_consoles",
+            list_of(CONSOLE),
+            "serial consoles with a login",
+            many=True,
+            example="extra_consoles ttyS0:9600:vt100",
         ),
     ),
 )

@@ -11,10 +11,23 @@ SERVICE = Service(
     packages=(Package("wireguard-tools", "WIREGUARD_TOOLS"),),
     node_specific="its keys belong to this node",
     directives=(
-        Directive("interface", INTERFACE, "the network service of type wg that it belongs to"),
-        Directive("public_key", KEY, "the peer's public key"),
-        Directive("endpoint", ENDPOINT, "where the peer listens"),
-        Directive("allowed_ips", NETWORKS, "the networks behind the peer", many=True),
-        Directive("keepalive", any_of(one_of("off"), number(0, 65535)), "seconds between keep-alives"),
+        Directive("interface", INTERFACE, "the network service of type wg that it belongs to", example="interface wg0"),
+        Directive(
+            "public_key",
+            KEY,
+            "the peer's public key",
+            example="public_key hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
+        ),
+        Directive("endpoint", ENDPOINT, "where the peer listens", example="endpoint 198.51.100.10:51820"),
+        Directive(
+            "allowed_ips", NETWORKS, "the networks behind the peer", many=True, example="allowed_ips 10.10.0.2/32"
+        ),
+        Directive(
+            "keepalive",
+            any_of(one_of("off"), number(0, 65535)),
+            "seconds between keep-alives",
+            default="off",
+            example="keepalive 25",
+        ),
     ),
 )

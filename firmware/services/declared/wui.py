@@ -75,8 +75,8 @@ SERVICE = Service(
     procname="python3 -m firmware wui",
     ready=lambda _, pid: readiness.port_problem(pid),
     directives=(
-        Directive("port", PORT, "the TCP port, 4444 unless given"),
-        Directive("listen", ADDRESS, "the address to listen on; without one, all"),
-        Directive("tls", FLAG, "HTTPS (unless off: HTTP)"),
+        Directive("port", PORT, "the TCP port", default="4444", example="port 8443"),
+        Directive("listen", ADDRESS, "the address to listen on", default="every address", example="listen 192.0.2.10"),
+        Directive("tls", FLAG, "HTTPS; off: HTTP", default="on", example="tls off"),
     ),
 )

@@ -91,5 +91,13 @@ SERVICE = Service(
     ready=lambda _, pid: "" if master.worker_pid(master.SOCKET, pid) else f"no worker answers at {master.SOCKET}",
     reload=reload,
     binds=True,
-    directives=(Directive("config", path_below("/etc/haproxy"), "its configuration file"),),
+    directives=(
+        Directive(
+            "config",
+            path_below("/etc/haproxy"),
+            "its configuration file",
+            default=FILE,
+            example="config /etc/haproxy/other.cfg",
+        ),
+    ),
 )

@@ -71,11 +71,36 @@ SERVICE = Service(
     log_script=log_script,
     ready=lambda _, pid: readiness.socket_problem(SOCKET),
     directives=(
-        Directive("config", path_below("/etc/syslogd"), "its configuration file: which message goes where"),
-        Directive("remote", SERVER, "a server that gets every message too; UDP port 514 unless given", many=True),
-        Directive("size", number(0, 1048576, "kB"), "a log file begins anew at this many kB"),
-        Directive("rotate", number(0, 99), "how many old log files are kept"),
-        Directive("buffer", number(1, 65536, "kB"), "keep the log in a ring in memory of this many kB, not in files"),
-        Directive("level", number(1, 8), "log only what is more urgent than this level"),
+        Directive(
+            "config",
+            path_below("/etc/syslogd"),
+            "its configuration file: which message goes where",
+            default=rules.FILE,
+            example="config /etc/syslogd/other.conf",
+        ),
+        Directive(
+            "remote",
+            SERVER,
+            "a server that gets every message too; UDP port 514 unless given",
+            many=True,
+            example="remote 192.0.2.20:514",
+        ),
+        Directive(
+            "size",
+            number(0, 1048576, "kB"),
+            "a log file begins anew at this many kB",
+            default="256",
+            example="size 512",
+        ),
+        Directive("rotate", number(0, 99), "how many old log files are kept", default="4", example="rotate 8"),
+        Directive(
+            "buffer",
+            number(1, 65536, "kB"),
+            "keep the log in a ring in memory of this many kB, not in files",
+            example="buffer 1024",
+        ),
+        Directive(
+            "level", number(1, 8), "log only what is more urgent than this level", default="8", example="level 6"
+        ),
     ),
 )
