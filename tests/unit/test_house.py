@@ -30,7 +30,7 @@ FLOORS = (
         "firmware.locks",
         "firmware.records",
     ),
-    ("firmware.manifest", "firmware.rc"),
+    ("firmware.manifest", "firmware.rc", "firmware.haproxy"),
     ("firmware.store", "firmware.services"),
     ("firmware.sync",),
     ("firmware.flows",),
@@ -65,7 +65,7 @@ NO_PARTICIPLES = {
 PRINTERS = {
     "firmware.log": "it is where everybody else's lines go",
     "firmware.__main__": "it says how it is called",
-    "firmware.services.declared.haproxy.configuration": "haproxy's checker runs it as a program of its own",
+    "firmware.haproxy.checker": "haproxy's checker runs it as a program of its own",
 }
 
 

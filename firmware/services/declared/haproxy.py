@@ -4,9 +4,12 @@ A reload is asked for by signal; whether it worked, only the master knows. It is
 answers through it has taken over; `failed` counts the reloads since the last good one, and the old worker serves on.
 """
 
+from pathlib import Path
+
+from firmware import haproxy
+from firmware.haproxy import addresses, master
 from firmware.rc.block import Block
 from firmware.rc.values import path_below
-from firmware.services.declared.haproxy import configuration, master
 from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Package, Running, Service
 
 FILE = "/etc/haproxy/haproxy.cfg"
@@ -19,6 +22,9 @@ RELOAD_SECONDS = 60.0
 SILENT_SECONDS = 5.0
 
 _POLL = 0.005
+#: runs the checker without whatever else Python would load; the first word is where our package lies
+_CHECKER = "import sys; sys.path.append(sys.argv[1]); from firmware.haproxy import checker; sys.exit(checker.main(*sys.argv[2:]))"
+_PACKAGES = Path(haproxy.__file__).parents[2]
 #: seconds in which what the master says has come through the log
 _PATIENCE = 2.0
 
@@ -30,7 +36,7 @@ def daemon(context: Context) -> Argv:
 
 def check(context: Context) -> Argv:
     """`haproxy -c`, and what it does not see."""
-    return ["/usr/bin/python3", "-IS", configuration.__file__, _configuration_file(context.block)]
+    return ["/usr/bin/python3", "-ISc", _CHECKER, str(_PACKAGES), _configuration_file(context.block)]
 
 
 def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELOAD_SECONDS) -> Outcome:
@@ -46,7 +52,7 @@ def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELO
         before, worker = master.reload_counts(path, pid), master.worker_pid(path, pid)
     file = _configuration_file(running.context.block)
     loaded = f"{running.context.applied}{file.removeprefix(SERVICE.owns)}"
-    if occupied := configuration.occupied_addresses(file, loaded):
+    if occupied := addresses.occupied_addresses(file, loaded):
         return Outcome(1, "\n".join(occupied))
     if not running.has_ended():
         running.signal("USR2")

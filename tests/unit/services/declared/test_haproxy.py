@@ -8,9 +8,9 @@ from pathlib import Path
 
 from lab_driver import eventually
 
+from firmware.haproxy import master
 from firmware.rc import document
 from firmware.services.declared import haproxy
-from firmware.services.declared.haproxy import master
 from firmware.services.definition import Context, Running
 
 

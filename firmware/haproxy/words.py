@@ -1,0 +1,33 @@
+"""haproxy's words, with the places that they name in front."""
+
+import re
+
+#: how haproxy begins a line, what it says about itself, and the places that it names
+_HEAD = r"\[(ALERT|WARNING|DIAG)\]\s+(?:[\d/]+\s+)?(?:\(\d+\) : )?(?:config : )?"
+_ABOUT = r"\[NOTICE\].*: (?:haproxy version|path to executable) is "
+_PLACE_FIRST = r"(?:[Pp]arsing )?\[([^\[\]]+:\d+)\] ?: ?|(/[^:]+:\d+): "
+_PLACE_WITHIN = r"\[(/[^\[\]:]+:\d+)\]|(?:^| )(/[^ :]+:\d+): "
+
+
+def with_places(words: str, *, failed: bool) -> str:
+    """haproxy's words, with FILE:LINE: before each line that names a place instead of severity and pid.
+
+    Where it failed, its version and path are left out.
+    """
+    lines = words.splitlines()
+    if failed:
+        lines = [line for line in lines if not re.match(_ABOUT, line)]
+    return "\n".join(map(_with_place, lines))
+
+
+def _with_place(line: str) -> str:
+    """One line: `… : config : parsing [FILE:LINE] : TEXT`, or a TEXT that names the place somewhere."""
+    head = re.match(_HEAD, line)
+    if not head:
+        return line
+    text = line[head.end() :]
+    warning = "warning: " if head[1] == "WARNING" else ""
+    if first := re.match(_PLACE_FIRST, text):
+        return f"{first[1] or first[2]}: {warning}{text[first.end() :]}"
+    within = re.search(_PLACE_WITHIN, text)
+    return f"{within[1] or within[2]}: {warning}{text}" if within else line
