@@ -1,12 +1,24 @@
-"""Text that somebody else wrote, for terminals, logs and messages: nothing in it is obeyed, and one line stays one line."""
+"""Text that somebody else wrote, for terminals, logs and messages: nothing in it is obeyed, and one line stays one line.
+
+What a peer sends is made printable when it arrives (`sync.message`); whatever a command prints, and whatever is logged, once
+more where it leaves (`commands.output`, `log`): to do it twice changes nothing.
+"""
 
 
 def escape(text: str, keep: str = "") -> str:
-    """The text with its control characters, but for those in `keep`, written out as Python escapes them."""
-    return "".join(
-        letter if letter.isprintable() or letter in keep else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
+    """The text with its control characters, but for those in `keep`, and bytes that are not UTF-8, written out as Python
+    escapes them."""
+    if text.isprintable():
+        return text
+    if "\n" in keep:
+        return "\n".join(escape(line, keep.replace("\n", "")) for line in text.split("\n"))
+    return "".join(letter if letter.isprintable() or letter in keep else _escape_letter(letter) for letter in text)
+
+
+def _escape_letter(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # a byte, as the system's names and our own files have them
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode()
 
 
 def shorten(text: str, limit: int = 2000) -> str:

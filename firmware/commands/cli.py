@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import import_module
 
+from firmware.commands.output import make_printable
 from firmware.errors import Failure, Usage, report, system_hint
 
 TYPE_CHECKING = False  # as in `config_edit`
@@ -82,9 +83,9 @@ def _choose(program: str, verbs: Verbs, argv: list[str], about: str, later: Verb
 
 
 def _open_streams() -> None:
-    """Who closed stdout or stderr (`>&-`) does not want to read it."""
-    sys.stdout = sys.stdout or _open_nowhere()
-    sys.stderr = sys.stderr or _open_nowhere()
+    """Who closed stdout or stderr (`>&-`) does not want to read it. From here on nothing that is printed there is obeyed."""
+    sys.stdout = make_printable(sys.stdout or _open_nowhere())
+    sys.stderr = make_printable(sys.stderr or _open_nowhere())
 
 
 def _open_nowhere() -> "TextIO":

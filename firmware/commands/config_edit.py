@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from firmware.errors import Usage
 from firmware.operations import config_file
+from firmware.printable import escape
 from firmware.rc.document import PATH
 from firmware.rc.title import Title
 
@@ -41,7 +42,7 @@ def delete(argv: list[str], *, path: str = PATH, lock: str = "") -> int:
 
 
 def show(argv: list[str], *, path: str = PATH) -> int:
-    """Print config.rc, or one block of it, to the byte; with --json, what it says."""
+    """Print config.rc, or one block of it; with --json, what it says."""
     words = [word for word in argv if word != "--json"]
     _refuse_options(words)
     if len(words) > 1:
@@ -57,7 +58,10 @@ def show(argv: list[str], *, path: str = PATH) -> int:
         parsed: object = config_blocks.parse_block(title, path=path).json()
     else:
         parsed = [block.json() for block in config_blocks.parse_blocks(path=path)]
-    return _print(json.dumps(parsed, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(parsed, indent=2, ensure_ascii=False)
+    return _print(
+        "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text) + "\n"
+    )
 
 
 def check(argv: list[str], *, path: str = PATH) -> int:
@@ -87,7 +91,9 @@ def _refuse_options(words: Sequence[str]) -> None:
 
 
 def _print(text: str) -> int:
-    """Write text to stdout as the bytes that it is in the file."""
-    sys.stdout.buffer.write(text.encode("utf-8"))
+    """Write text of the file to stdout: a peer may have sent it, so control characters in it are written out."""
+    mark, rest = text[: text.startswith("\ufeff")], text.removeprefix("\ufeff")
+    printable = "\r\n".join(escape(part, keep="\n\t") for part in rest.split("\r\n"))
+    sys.stdout.buffer.write((mark + printable).encode())
     sys.stdout.flush()
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 
 from firmware.commands import operator_identity
 from firmware.commands.cli import local_time, parse_arguments
+from firmware.commands.output import print_coloured
 from firmware.errors import Failure
 from firmware.operations import peer
 from firmware.operations.peer import PairStatus, PushReport
@@ -102,7 +103,11 @@ def status(argv: list[str]) -> int:
     """Show the state of the pair; exit status 0 whatever it is."""
     _, options = parse_arguments(argv, "", flags=("--json",))
     found = peer.status()
-    print(json.dumps(found.json(), indent=2) if "--json" in options else "\n".join(_status_lines(found)))
+    if "--json" in options:
+        print(json.dumps(found.json(), indent=2))
+        return 0
+    print_coloured(found.state, {"red": "31", "orange": "33", "green": "32"}[found.state])
+    print("\n".join(_status_lines(found)))
     return 0
 
 
@@ -153,11 +158,9 @@ def _print_changes(report: PushReport, *, diff: bool) -> None:
 
 
 def _status_lines(found: PairStatus) -> Iterator[str]:
-    colour = {"red": "31", "orange": "33", "green": "32"}[found.state]
-    yield f"\033[{colour}m{found.state}\033[0m" if sys.stdout.isatty() else found.state
     yield from (f"  {escape(reason)}" for reason in found.reasons)
     if found.remedy:
-        yield f"  do: {found.remedy}"
+        yield f"  do: {escape(found.remedy)}"
     for who, node in (("local", found.local), ("peer", found.peer)):
         yield from _node_lines(who, node)
     for title, service in found.services.items():

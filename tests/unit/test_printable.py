@@ -17,7 +17,7 @@ def test_paths_in_a_line(path: str, line: str) -> None:
 
 
 def test_control_characters_are_written_out() -> None:
-    assert escape("a\x1b[2J\r\nü\udcff") == "a\\x1b[2J\\r\\nü\\udcff"
+    assert escape("a\x1b[2J\r\nü\udcff") == "a\\x1b[2J\\r\\nü\\xff"
     assert escape("a\n\tb\x07", keep="\n\t") == "a\n\tb\\x07"
 
 

@@ -272,6 +272,14 @@ def test_show_prints_the_exact_text(config: Config, path: Path) -> None:
     assert config("show", "haproxy") == Said(0, "\tservice haproxy # x\r\n config  'a'\n", "")
 
 
+def test_show_writes_out_what_a_terminal_would_obey(config: Config, path: Path) -> None:
+    path.write_bytes("service haproxy # \x1b]0;title\x07\u009b2J\rhidden\n".encode())
+    assert config("show").out == "service haproxy # \\x1b]0;title\\x07\\x9b2J\\rhidden\n"
+    path.write_text("service other\n a é\x1b\u009b\n")
+    said = config("show", "other", "--json").out
+    assert not {"\x1b", "\u009b"} & {*said} and json.loads(said)["directives"][0]["values"] == ["é\x1b\u009b"]
+
+
 def test_show_json(config: Config) -> None:
     said = config("show", "--json")
     blocks = json.loads(said.out)
