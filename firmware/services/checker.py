@@ -1,8 +1,8 @@
 """A service's own checker, run where it can do no harm: what it reads may have been written by a peer, and haproxy's
 checker executes what its configuration says.
 
-It is the service's account without any capability, confined (see `confinement`): it sees no process but its own, the
-directories of the daemon's sockets are empty, and a staged directory lies where the service's own is.
+It is an account of its own in the daemon's group, without any capability, confined (see `confinement`): it sees no process
+but its own, the directories of the daemon's sockets are empty, and a staged directory lies where the service's own is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ def run_checker(
 ) -> Outcome:
     """The checker's exit status and words. `overlays`: the directories that it sees in the place of others (target → source).
     Failure if it cannot be run, or has not ended after so many seconds."""
-    command = run_scripts.command_as_account(service.account, argv, capabilities=False)
+    command = run_scripts.command_as_checker(service.account, argv)
     confined = bool(overlays) or service.account.user != "root"
     try:
         with _mount_points(*(overlays or ())):

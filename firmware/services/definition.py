@@ -40,10 +40,16 @@ class Directive:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a daemon and its checker run as: the account, and the only capabilities that they keep (`net_bind_service`)."""
+    """Whom a daemon runs as: the account, and the only capabilities that it keeps (`net_bind_service`)."""
 
     user: str
     capabilities: tuple[str, ...] = ()
+
+    @property
+    def checker(self) -> str:
+        """Whom its checker runs as: an account of the same group, so that it reads what the daemon reads, and of another
+        number, so that neither can signal or trace the other."""
+        return self.user if self.user == "root" else f"{self.user}-check"
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def remove(directory: Path) -> None:
 
 
 def _make_directory(service: Service, directory: Path, made: Mapping[str, str]) -> None:
-    _, group = permissions.account_ids(service.account)
+    _, group = permissions.account_ids(service.account.user)
     directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     directories.remove(directory)
     _make_readable(directory, group)

@@ -8,13 +8,15 @@ from pathlib import Path
 from firmware import directory
 from firmware.errors import Failure
 from firmware.run import run
-from firmware.services.definition import Account, Service
+from firmware.services.definition import Service
+
+FACTORY_PASSWD = Path("/usr/share/factory/etc/passwd")
 
 
 def make_runtime_directories(service: Service) -> None:
     """Make the directories that its daemon and its checker need, with its account as their owner: a file system of their
     own, so that it cannot fill /run."""
-    uid, gid = account_ids(service.account)
+    uid, gid = account_ids(service.account.user)
     for name in service.runtime_directories:
         os.makedirs(name, mode=0o755, exist_ok=True)
         if uid and not os.path.ismount(name):
@@ -23,14 +25,15 @@ def make_runtime_directories(service: Service) -> None:
 
 
 def grant_read_access(service: Service, *, root: Path = Path("/")) -> None:
-    """Let the service's account read what the service owns, through its group: operators drop keys as root, 0600.
+    """Let the service's account and its checker's read what the service owns, through their group: operators drop keys as
+    root, 0600.
 
-    Only what the account could not read is touched, nothing is ever given to all, and neither a link nor a file that
+    Only what one of them could not read is touched, nothing is ever given to all, and neither a link nor a file that
     also has a name elsewhere is. No link is followed on the way to a file either, whoever puts one there meanwhile.
     """
     if service.account.user == "root" or not service.owns:
         return
-    uid, gid = account_ids(service.account)
+    uid, gid = account_ids(service.account.user)
     top = root / service.owns.lstrip("/")
     if not top.is_dir() or top.is_symlink():
         return
@@ -40,13 +43,25 @@ def grant_read_access(service: Service, *, root: Path = Path("/")) -> None:
                 _grant_path(name, place, uid, gid)
 
 
-def account_ids(account: Account) -> tuple[int, int]:
-    """The numbers of its user and of its group. Failure if this node has no such account."""
+def account_ids(user: str, *, factory: Path = FACTORY_PASSWD) -> tuple[int, int]:
+    """The numbers of an account and of its group: of this node's passwd, or of the factory's, for what was saved before an
+    upgrade lacks the accounts that it brings. Failure if there is no such account in either."""
     try:
-        entry = pwd.getpwnam(account.user)
+        entry = pwd.getpwnam(user)
     except KeyError:
-        raise Failure(f"{account.user}: there is no such account on this node") from None
+        return _factory_ids(user, factory)
     return entry.pw_uid, entry.pw_gid
+
+
+def _factory_ids(user: str, factory: Path) -> tuple[int, int]:
+    try:
+        rows = [line.split(":") for line in factory.read_text(errors="replace").splitlines()]
+    except OSError:
+        rows = []
+    for name, _, uid, gid, *_ in (row for row in rows if len(row) == 7):
+        if name == user:
+            return int(uid), int(gid)
+    raise Failure(f"{user}: there is no such account on this node")
 
 
 def _grant_path(name: str, directory_fd: int, uid: int, gid: int) -> None:
@@ -68,5 +83,6 @@ def _grant_path(name: str, directory_fd: int, uid: int, gid: int) -> None:
 
 
 def _is_permitted(status: os.stat_result, uid: int, gid: int, wanted: int) -> bool:
-    shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
-    return status.st_mode >> shift & wanted == wanted
+    """May the account do it that has this uid, and that of its checker, which has the same group only?"""
+    shifts = {3 if status.st_gid == gid else 0, *((6,) if status.st_uid == uid else ())}
+    return all(status.st_mode >> shift & wanted == wanted for shift in shifts)

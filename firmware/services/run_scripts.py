@@ -5,7 +5,7 @@ nothing of ours lies between the supervisor and the daemon. One that is not root
 """
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from firmware.errors import Failure
@@ -51,18 +51,17 @@ def process_name(service: Service, context: Context) -> str:
     )
 
 
-def command_as_account(account: Account, argv: Argv, *, capabilities: bool = True, signal: str = "KILL") -> Argv:
-    """`argv` as that account, with its capabilities or with none, never to gain more; root stays what it is.
+def command_as_account(account: Account, argv: Argv) -> Argv:
+    """`argv` as that account, with its capabilities, never to gain more; root stays what it is.
 
-    The program gets `signal` when its parent dies, so that none is left without a supervisor.
+    The program gets TERM when its parent dies, so that none is left without a supervisor.
     """
-    if account.user == "root":
-        return ["setpriv", "--pdeathsig", signal, "--", *argv]
-    kept = ",".join(["-all", *(f"+{name}" for name in account.capabilities if capabilities)])
-    return [
-        "setpriv", f"--reuid={account.user}", f"--regid={_group_id(account)}", "--clear-groups", "--no-new-privs",
-        f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}", "--pdeathsig", signal, "--", *argv,
-    ]  # fmt: skip
+    return _setpriv_command(account.user, account.capabilities, "TERM") + argv
+
+
+def command_as_checker(account: Account, argv: Argv) -> Argv:
+    """`argv` as the account of its checker, without any capability; it is killed when its parent dies."""
+    return _setpriv_command(account.checker, (), "KILL") + argv
 
 
 def service_files(service: Service, context: Context, log: Path) -> dict[str, str]:
@@ -95,7 +94,7 @@ def pid_command(path: str) -> str:
 
 
 def _run_script(service: Service, context: Context, fifo: str) -> str:
-    account = command_as_account(service.account, daemon_arguments(service, context), signal="TERM")
+    account = command_as_account(service.account, daemon_arguments(service, context))
     command = _environment_command(service.environment) + account
     if service.account.user != "root":
         command = confinement.daemon_command(command)
@@ -114,7 +113,8 @@ def _run_script(service: Service, context: Context, fifo: str) -> str:
 
 
 def _finish_script(account: Account, fifo: str) -> str:
-    rest = _REST.replace("{account}", shlex.quote(account.user)) if account.user != "root" else ""
+    uid, _ = permissions.account_ids(account.user) if account.user != "root" else (0, 0)
+    rest = _REST.replace("{account}", str(uid)) if uid else ""
     return _FINISH.replace("{fifo}", shlex.quote(fifo)).replace("{rest}", rest)
 
 
@@ -128,5 +128,12 @@ def _affinity_command(cpus: str) -> Argv:
     return ["taskset", cpus] if cpus.startswith("0x") else ["taskset", "-c", cpus]
 
 
-def _group_id(account: Account) -> str:
-    return str(permissions.account_ids(account)[1])
+def _setpriv_command(user: str, capabilities: Sequence[str], signal: str) -> Argv:
+    if user == "root":
+        return ["setpriv", "--pdeathsig", signal, "--"]
+    uid, gid = permissions.account_ids(user)
+    kept = ",".join(["-all", *(f"+{name}" for name in capabilities)])
+    return [
+        "setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs",
+        f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}", "--pdeathsig", signal, "--",
+    ]  # fmt: skip

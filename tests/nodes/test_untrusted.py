@@ -124,7 +124,7 @@ def test_lua_that_runs_in_the_checker_reads_and_writes_nothing_and_says_so(lab: 
     assert "programs run" in told and "no read /etc/shadow" in told and "no write /etc/haproxy/own/planted" in told
     for kind in ("Inh", "Prm", "Eff", "Bnd", "Amb"):
         assert f"Cap{kind}:\t0000000000000000" in told
-    assert "NoNewPrivs:\t1" in told and "uid=401(haproxy) gid=401(haproxy) groups=401(haproxy)" in told
+    assert "NoNewPrivs:\t1" in told and "uid=411(haproxy-check) gid=401(haproxy) groups=401(haproxy)" in told
     assert get(lab) == "honest"
 
 

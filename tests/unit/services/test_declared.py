@@ -28,7 +28,7 @@ OWNERS = {row[3]: row[:3] for row in table(PROJECT / "buildroot/board/owners", N
 
 
 def accounts(service: Service) -> set[str]:
-    return {service.account.user, *service.more_accounts} - {"root"}
+    return {service.account.user, service.account.checker, *service.more_accounts} - {"root"}
 
 
 @each_service
@@ -47,6 +47,13 @@ def test_the_account_it_runs_as_has_a_group_of_its_own(service: Service) -> None
         assert name in GROUP, f"service {service.name}: overlay/etc/group lacks {name}"
         assert GROUP[name] == PASSWD[name][3] == PASSWD[name][2], f"{name}: its group is another one"
         assert [other.name for other in catalog.services() if name in accounts(other)] == [service.name]
+
+
+@each_service
+def test_its_checker_has_an_account_of_its_own_in_the_same_group(service: Service) -> None:
+    """So neither signals nor traces the other, and both read the same."""
+    daemon, checker = PASSWD[service.account.user], PASSWD[service.account.checker]
+    assert checker[3] == daemon[3] and (checker[2] == daemon[2]) == (service.account.user == "root")
 
 
 def test_there_are_no_accounts_but_those_of_services() -> None:

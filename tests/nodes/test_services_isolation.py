@@ -1,0 +1,71 @@
+"""A daemon and a checker, which may both run what a peer wrote, reach neither each other nor anybody else on a real node."""
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from lab_driver import Lab, eventually
+from service_helpers import PYTHON, page, run_service, service_pid
+
+CONFIG = "/etc/haproxy/haproxy.cfg"
+#: a checker that reads it waits until somebody has written to it
+GATE = "/etc/haproxy/gate"
+#: a daemon that ends at once, and once more a second later
+CRASH = f"#!{PYTHON}\nimport os\nos._exit(7)\n"
+
+
+@pytest.fixture
+def lab(module_lab: Lab) -> Iterator[Lab]:
+    """A node whose haproxy runs as the factory has it, before and after."""
+    yield module_lab
+    module_lab.run(1, "sh", "-c", f"rm -rf /etc/haproxy/*; cp /usr/share/factory{CONFIG} {CONFIG}")
+    run_service(module_lab, "haproxy", "restart")
+
+
+@pytest.fixture
+def waiting_check(lab: Lab) -> Iterator[subprocess.Popen[bytes]]:
+    """A check of haproxy that goes on for as long as nobody writes to the gate."""
+    lab.write(1, "/etc/haproxy/wait.lua", f'io.open("{GATE}"):read("a")')
+    lab.write(1, CONFIG, page("checked", more="    lua-load /etc/haproxy/wait.lua"))
+    lab.run(1, "sh", "-ec", f"mkfifo {GATE}; chgrp haproxy {GATE}; chmod 640 {GATE}")
+    running = lab.start(1, "service", "haproxy", "check")
+    assert eventually(lambda: checker_pid(lab) > 0)
+    yield running
+    running.kill()
+    running.communicate()
+
+
+def checker_pid(lab: Lab) -> int:
+    """The pid of the haproxy that checks, 0 while there is none."""
+    return int(lab.run(1, "pgrep", "-f", "^haproxy -W -c", check=False).stdout.partition("\n")[0] or 0)
+
+
+def as_user(user: str, *command: str) -> tuple[str, ...]:
+    """`command` with all that the daemon itself has, for who has less may not trace it in any case."""
+    kept = "-all,+net_bind_service"
+    rights = (f"--inh-caps={kept}", f"--ambient-caps={kept}", f"--bounding-set={kept}", "--no-new-privs")
+    return ("setpriv", f"--reuid={user}", "--regid=haproxy", "--clear-groups", *rights, "--", *command)
+
+
+@pytest.mark.parametrize("user", ["haproxy", "haproxy-check"])
+def test_neither_daemon_nor_checker_signals_or_traces_the_other(
+    lab: Lab, waiting_check: subprocess.Popen[bytes], user: str
+) -> None:
+    pids = {"haproxy": service_pid(lab, "haproxy"), "haproxy-check": checker_pid(lab)}
+    for owner, pid in pids.items():
+        for words in (("kill", "-0", str(pid)), ("cat", f"/proc/{pid}/environ")):
+            done = lab.run(1, *as_user(user, *words), check=False)
+            assert (done.status == 0) == (owner == user), (owner, words, done)
+
+
+def test_a_daemon_that_keeps_dying_does_not_end_the_check_of_its_mending(
+    lab: Lab, waiting_check: subprocess.Popen[bytes]
+) -> None:
+    lab.write(1, "/usr/local/bin/crash", CRASH)
+    lab.run(1, "chmod", "755", "/usr/local/bin/crash")
+    scan = "/run/firmware/scan/haproxy"
+    lab.run(1, "sh", "-ec", f"sed -i 's,[^ ]*haproxy -W .*,/usr/local/bin/crash,' {scan}/run; s6-svc -k {scan}")
+    assert eventually(lambda: len(lab.run(1, "s6-svdt", scan).stdout.splitlines()) >= 3, 10)
+    lab.run(1, "sh", "-c", f"echo >{GATE}")
+    _, error = waiting_check.communicate(timeout=20)
+    assert waiting_check.returncode == 0, error
