@@ -12,3 +12,8 @@ def local_addresses() -> dict[str, str]:
             for entry in known.get(family, ()):
                 addresses[entry["addr"].split("%")[0]] = interface
     return addresses
+
+
+def is_local(address: str) -> bool:
+    """Does an interface of this node have this address?"""
+    return address in local_addresses()

@@ -16,6 +16,7 @@ from pathlib import Path
 BOARD = Path(__file__).resolve().parent
 PROJECT = BOARD.parents[1]
 FACTORY = "usr/share/factory/etc"
+AUTHORITIES = "usr/share/ca-certificates"
 PROGRAMS = ("service", "config", "csync")
 #: directories of services that have no file of their own in the factory /etc
 EMPTY = ("wui",)
@@ -35,6 +36,7 @@ class Right:
 def finish(root: Path) -> None:
     """All steps, on a root that holds the package and everything that it needs."""
     overlay(root)
+    authorities(root, root)
     factory(root)
     programs(root)
     release(root)
@@ -52,6 +54,24 @@ def overlay(root: Path) -> None:
     shutil.copytree(PROJECT / "overlay", root, dirs_exist_ok=True, copy_function=replace)
     for path in (PROJECT / "overlay/usr/bin").iterdir():
         (root / "usr/sbin" / path.name).unlink(missing_ok=True)  # PATH would find it first
+
+
+def authorities(root: Path, packages: Path) -> None:
+    """The certificates of public authorities that the package in `packages` has, where programs look for them: each in a
+    file, and all in one. In /etc, which is RAM, there are only links."""
+    certificates = sorted((packages / AUTHORITIES).glob("mozilla/*.crt"))
+    place = root / AUTHORITIES / "certs"
+    place.mkdir(parents=True, exist_ok=True)
+    texts = [path.read_text().rstrip("\n") + "\n" for path in certificates]
+    for path, text in zip(certificates, texts, strict=True):
+        (place / path.name).write_text(text)
+    (place / "ca-certificates.crt").write_text("".join(texts))
+    shutil.rmtree(root / AUTHORITIES / "mozilla", ignore_errors=True)
+    shutil.rmtree(root / "etc/ssl/certs", ignore_errors=True)
+    _link(root / "etc/ssl/certs", f"/{AUTHORITIES}/certs")
+    _link(root / "etc/ssl/cert.pem", "certs/ca-certificates.crt")
+    if (root / "usr/lib/ssl").is_dir():  # where Debian's OpenSSL looks first
+        _link(root / "usr/lib/ssl/cert.pem", "/etc/ssl/cert.pem")
 
 
 def factory(root: Path) -> None:
@@ -108,6 +128,12 @@ def no_rights(root: Path) -> None:
     for path in root.rglob("*"):
         if not path.is_symlink() and path.is_file() and path.stat().st_mode & 0o6000:
             path.chmod(path.stat().st_mode & 0o1777)
+
+
+def _link(path: Path, target: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.symlink_to(target)
 
 
 def rights() -> list[Right]:

@@ -1,9 +1,11 @@
 """Trouble with the link: what ssh's words mean for this pair, and what to do about it. ssh's own words are kept."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.addresses import is_local
 from firmware.sync import keys
 from firmware.sync.settings import Settings
 
@@ -32,6 +34,9 @@ CASES = (
     ("Connection reset by", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
     ("Cannot assign requested address", "LOCAL_IP is not on this node", "csyncd.cfg and the addresses of this node"),
 )  # fmt: skip
+#: the case of an address that this node has lost; where it may bind what it does not hold (ip_nonlocal_bind), ssh gets no
+#: answer instead
+_LOST_ADDRESS, _UNANSWERED = CASES[-1], ("timed out", "not responding", "No route to host", "Network is unreachable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,14 @@ class LinkProblem:
     remedy: str = ""
 
 
-def explain_ssh_output(lines: list[str], settings: Settings, directory: Path = keys.DIRECTORY) -> LinkProblem:
-    """What the lines that ssh wrote mean."""
+def explain_ssh_output(
+    lines: list[str],
+    settings: Settings,
+    directory: Path = keys.DIRECTORY,
+    *,
+    holds_address: Callable[[str], bool] = is_local,
+) -> LinkProblem:
+    """What the lines that ssh wrote mean; `holds_address` says whether this node has an address."""
     message = "; ".join(line for line in lines if line and not line.startswith("@")).removeprefix("ssh: ")  # no banner
     peer = f"node {settings.remote_node}"
     if any("REMOTE HOST IDENTIFICATION HAS CHANGED" in line for line in lines):
@@ -54,6 +65,8 @@ def explain_ssh_output(lines: list[str], settings: Settings, directory: Path = k
         )
     for mark, meaning, remedy in CASES:
         if mark in message:
+            if mark in _UNANSWERED and not holds_address(settings.local_ip):
+                _, meaning, remedy = _LOST_ADDRESS
             return LinkProblem(f"{meaning.replace('PEER', peer)} (ssh: {message})", remedy.replace("PEER", peer))
     return LinkProblem(message)
 

@@ -21,6 +21,7 @@ FIRMWARE = TREE / "package/csyncd-firmware"
 SYMBOLS = {package.debian: package.buildroot for service in catalog.services() for package in service.packages} | {
     "busybox": None,  # it is part of any Buildroot image
     "busybox-static": None,
+    "ca-certificates": "CA_CERTIFICATES",
     "e2fsprogs": "E2FSPROGS",
     "execline": "EXECLINE",
     "libxxhash0": "XXHASH",

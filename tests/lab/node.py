@@ -145,6 +145,7 @@ def _mount_inside(node: Node) -> None:
     _fill_var()
     _fill_dev()
     _fill_proc()
+    _set_sysctls(Path("usr/lib/sysctl.d/appliance.conf").read_text())
     kernel.mount("sysfs", "sys", "sysfs", _QUIET | kernel.MS_NOEXEC | kernel.MS_RDONLY)
     kernel.mount(str(node.home / "flash"), "flash", flags=kernel.MS_BIND)
 
@@ -171,6 +172,15 @@ def _fill_dev() -> None:
     options = "newinstance,ptmxmode=0666,mode=620,gid=5"
     kernel.mount("devpts", "dev/pts", "devpts", kernel.MS_NOSUID | kernel.MS_NOEXEC, options)
     kernel.mount("shm", "dev/shm", "tmpfs", _QUIET, "mode=1777")
+
+
+def _set_sysctls(text: str) -> None:
+    """What a unit sets before its first service, as far as it is a node's own; what begins with `-` may not be there."""
+    for line in text.splitlines():
+        key, _, value = line.partition("=")
+        path = Path("proc/sys", *key.strip().removeprefix("-").split("."))
+        if path.is_relative_to("proc/sys/net") and (path.exists() or not key.startswith("-")):
+            path.write_text(value.strip())
 
 
 def _fill_proc() -> None:

@@ -1,6 +1,7 @@
 """haproxy on a real node: reloads that nobody notices, that fail and leave what runs, that are proven by a new worker."""
 
 import ast
+import re
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,15 @@ from lab_driver import Lab
 from service_helpers import CLIENT, HOLD, PYTHON, answer, page, run_service, service_pid, service_row
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
+#: prints what the worker answers
+ASK = """
+import socket, sys
+client = socket.socket(socket.AF_UNIX)
+client.connect("/run/haproxy/master.sock")
+client.sendall(f"@1 {sys.argv[1]}\\n".encode())
+client.shutdown(socket.SHUT_WR)
+print(b"".join(iter(lambda: client.recv(65536), b"")).decode())
+"""
 
 
 @pytest.fixture
@@ -18,6 +28,11 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     module_lab.write(1, CONFIG, page("before"))
     run_service(module_lab, "haproxy", "restart")
     yield module_lab
+
+
+def asked(lab: Lab, command: str) -> str:
+    """What haproxy's worker answers to a command."""
+    return lab.run(1, PYTHON, "-c", ASK, command).stdout
 
 
 class Clients:
@@ -73,6 +88,37 @@ def test_a_port_that_somebody_else_has_fails_the_reload_and_no_client_notices(la
     assert lab.read(1, CONFIG) == page("before") and not service_row(lab, "haproxy")["needs_apply"]
 
 
+@pytest.mark.parametrize("version, address", ((4, "192.0.2.77"), (6, "[2001:db8::77]")))
+def test_a_virtual_address_that_the_other_node_holds_is_bound(lab: Lab, version: int, address: str) -> None:
+    setting = f"net.ipv{version}.ip_nonlocal_bind"
+    lab.write(1, CONFIG, page("after") + f"    bind {address}:80\n")
+    lab.run(1, "sysctl", "-q", "-w", f"{setting}=0")
+    try:
+        error = run_service(lab, "haproxy", "apply", status=1).stderr
+    finally:
+        lab.run(1, "sysctl", "-q", "-w", f"{setting}=1")
+    assert f"not loaded: {CONFIG}:12: " in error and f"config add system sysctl {setting}=1" in error
+    run_service(lab, "haproxy", "apply")
+    assert answer(lab) == "after"
+
+
+def test_authorities_are_where_stock_files_look_for_them(lab: Lab) -> None:
+    """As the system's, and by the path that everybody knows; a file that is not there is the control."""
+    servers = "".join(
+        f"    server s{number} 127.0.0.1:443 ssl verify required ca-file {file}\n"
+        for number, file in enumerate(("@system-ca", "/etc/ssl/certs/ca-certificates.crt"))
+    )
+    lab.write(1, CONFIG, page("after") + f"backend secure\n{servers}")
+    run_service(lab, "haproxy", "apply")
+    counts = re.findall(
+        r"^(@system-ca|/etc/ssl/certs/ca-certificates.crt) - (\d+) cert", asked(lab, "show ssl ca-file"), re.M
+    )
+    assert len(counts) == 2 and all(int(count) > 100 for _, count in counts)
+    assert answer(lab) == "after"
+    lab.write(1, CONFIG, page("after") + f"backend secure\n{servers.replace('ca-cert', 'no-cert')}")
+    assert "no-certificates.crt" in run_service(lab, "haproxy", "apply", status=4).stderr
+
+
 def test_a_master_that_dies_before_it_was_asked_and_cannot_come_back_is_not_waited_for(lab: Lab) -> None:
     master = str(service_pid(lab, "haproxy"))
     lab.write(1, CONFIG, page("taken", 8099))
@@ -95,7 +141,7 @@ def test_a_reload_that_haproxy_itself_refuses_is_a_failure_with_its_words(lab: L
     before = service_pid(lab, "haproxy")
     run_service(lab, "haproxy", "check")
     error = run_service(lab, "haproxy", "reload", status=1).stderr
-    assert "not loaded: [ALERT]" in error and "/nowhere/at.sock" in error
+    assert f"not loaded: {CONFIG}:11: " in error and "/nowhere/at.sock" in error
     assert answer(lab) == "before" and service_pid(lab, "haproxy") == before
     assert service_row(lab, "haproxy")["needs_apply"]
     lab.write(1, CONFIG, page("mended"))

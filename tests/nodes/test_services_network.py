@@ -91,10 +91,10 @@ def test_a_vlan_is_made_and_removed(lab: Lab) -> None:
 
 def test_system_names_the_node_and_sets_the_kernel(lab: Lab) -> None:
     before = lab.run(1, "hostname").stdout.strip()
-    lab.run(1, "sed", "-i", "s/^service system/&\\n\\thostname lb7\\n\\tsysctl net.ipv4.ip_nonlocal_bind=1/", RC)
+    lab.run(1, "sed", "-i", "s/^service system/&\\n\\thostname lb7\\n\\tsysctl net.ipv4.ip_default_ttl=63/", RC)
     run_service(lab, "system", "apply")
     assert lab.run(1, "hostname").stdout == "lb7\n"
-    assert lab.read(1, "/proc/sys/net/ipv4/ip_nonlocal_bind") == "1\n"
+    assert lab.read(1, "/proc/sys/net/ipv4/ip_default_ttl") == "63\n"
     lab.run(1, "sed", "-i", "s/sysctl .*/sysctl net.ipv4.no_such_thing=1/", RC)
     error = run_service(lab, "system", "apply", status=1).stderr
     assert "no_such_thing" in error

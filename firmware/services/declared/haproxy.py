@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firmware import haproxy
 from firmware.haproxy import addresses, master
+from firmware.haproxy.words import with_places
 from firmware.rc.block import Block
 from firmware.rc.values import path_below
 from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Package, Running, Service
@@ -81,7 +82,7 @@ def _logged_alerts(running: Running) -> str:
         if time.monotonic() > deadline:
             break
         time.sleep(_POLL)
-    return "\n".join(found)
+    return with_places("\n".join(found), failed=True)
 
 
 SERVICE = Service(

@@ -28,9 +28,19 @@ SAID = {
 @pytest.mark.parametrize("words", SAID)
 def test_sshs_words_are_explained_and_kept(tmp_path: Path, words: str) -> None:
     meaning, remedy = SAID[words]
-    found = link_problems.explain_ssh_output(words.split("; "), PAIR, tmp_path)
+    found = link_problems.explain_ssh_output(words.split("; "), PAIR, tmp_path, holds_address=lambda _: True)
     assert found.text.startswith(meaning) and words.removeprefix("ssh: ") in found.text
     assert remedy in found.remedy and "PEER" not in found.text + found.remedy
+
+
+@pytest.mark.parametrize(
+    "words", [words for words, (meaning, _) in SAID.items() if meaning.startswith(("no ", "the conn"))]
+)
+def test_no_answer_to_an_address_that_this_node_has_lost_is_not_the_cables_fault(tmp_path: Path, words: str) -> None:
+    found = link_problems.explain_ssh_output(
+        [words], PAIR, tmp_path, holds_address=lambda address: address != PAIR.local_ip
+    )
+    assert found.text.startswith("LOCAL_IP is not on this node") and "csyncd.cfg" in found.remedy
 
 
 def test_words_that_nobody_knows_are_said_as_they_are(tmp_path: Path) -> None:
