@@ -75,6 +75,12 @@ def system_hint(error: OSError) -> str:
     return {EACCES: as_root, EPERM: as_root, ENOSPC: room}.get(error.errno or 0, "")
 
 
+def from_system(error: OSError) -> Failure:
+    """An error of the system as one that names its file and has a hint, where these are known."""
+    why = error.strerror or str(error) or type(error).__name__
+    return Failure(f"{error.filename}: {why}" if error.filename else why, system_hint(error))
+
+
 def outcome(error: Failure) -> str:
     """In one word how it ended, for reports and the audit trail."""
     return "refused" if isinstance(error, Refused) else "failed"

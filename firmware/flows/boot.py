@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from firmware import log
-from firmware.errors import Failure, Invalid
+from firmware.errors import Failure, Invalid, from_system
 from firmware.locks import hold, service_lock
 from firmware.rc import document
 from firmware.rc.block import Block
@@ -17,7 +17,9 @@ from firmware.rc.document import Document
 from firmware.services import applied, catalog, lifecycle, states, supervisor
 from firmware.services.definition import Context, Service
 
-BOOTED = Path("/run/firmware/booted")
+RUN = Path("/run/firmware")
+#: marks there: /etc has been restored, and all has been started that is to be
+RESTORED, BOOTED = "restored", "booted"
 
 #: seconds that s6-svscan, which init starts at the same time, has to appear
 SUPERVISOR_SECONDS = 5.0
@@ -29,7 +31,7 @@ UP_SECONDS = 120.0
 NODE_PORTS_SECONDS = 30.0
 
 
-def boot() -> list[str]:
+def boot(*, run: Path = RUN) -> list[str]:
     """Restore what is saved, undo what was interrupted, start what is to be started; returns what went wrong.
 
     On a node that has booted it only starts what does not run: nothing that is not saved may be lost.
@@ -38,14 +40,27 @@ def boot() -> list[str]:
     from firmware.store.restore import restore
 
     failed: list[str] = []
-    if not BOOTED.exists():
+    if not was_restored(run):
         failed += _attempt_and_log("restore", lambda: _log_lines(restore().lines))
         failed += _attempt_and_log("recovery", lambda: _log_lines(recover(booting=True)))
+        failed += _attempt_and_log("boot", lambda: _mark(run / RESTORED))
     failed += _attempt_and_log("supervisor", await_supervisor)
-    failed += start_all()
-    BOOTED.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    BOOTED.write_text("".join(f"{line}\n" for line in failed))
-    return failed
+    failed += _attempt_and_log("boot", lambda: failed.extend(start_all()))
+    return failed + _attempt_and_log("boot", lambda: _mark(run / BOOTED, failed))
+
+
+def was_restored(run: Path = RUN) -> bool:
+    """Was /etc restored since the node came up? Then it is the operator's now. Should the marks be missing, for /run was full,
+    say, whatever has been started tells it, too."""
+    return any((run / mark).exists() for mark in (RESTORED, BOOTED)) or bool(states.started_titles(scan=run / "scan"))
+
+
+def _mark(mark: Path, failed: Sequence[str] = ()) -> None:
+    """Leave a mark below /run, with what went wrong. Where there is no room for that, an empty file is one, too."""
+    mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    mark.touch()
+    if failed:
+        mark.write_text("".join(f"{line}\n" for line in failed))
 
 
 def start_all() -> list[str]:
@@ -56,14 +71,27 @@ def start_all() -> list[str]:
     process waits until all before it stands, and what binds ports of its own choice until the node has its own.
     """
     config = document.read_tolerant()
+    repeated = repeated_blocks(config)
+    _log_lines(repeated)
     progress = _Progress()
     progress.finish()
     with ThreadPoolExecutor() as pool:
         begun = []
-        for block in start_order(config.blocks):
+        for block in start_order(config.first_blocks):
             before, progress = progress, _Progress()
             begun.append(pool.submit(_start_in_turn, block, config, before, progress))
-    return [line for each in begun for line in each.result()]
+    return repeated + [line for each in begun for line in each.result()]
+
+
+def repeated_blocks(config: Document) -> list[str]:
+    """What is to be said of blocks that stand there again; the first of a service is the one that counts."""
+    counted = {block.title: block for block in config.first_blocks}
+    again = [block for block in config.blocks if block is not counted[block.title]]
+    return [
+        f"service {block.title or '?'}: it stands in config.rc again, line {block.lines[0].number}: "
+        f"only line {counted[block.title].lines[0].number} counts"
+        for block in again
+    ]
 
 
 def start_order(blocks: Sequence[Block]) -> list[Block]:
@@ -116,7 +144,8 @@ def _start_or_record(
 ) -> tuple[list[str], list[str]]:
     """Start a service, if it is to be started; returns what went wrong, and what else there is to say."""
     if service is None:
-        return [f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})"], []
+        unknown = f"service {block.title or '?'}: unknown (config.rc, line {block.lines[0].number})"
+        return [unknown] if block.enabled else [], []
     context = Context.of(service, block, config)
     if not _is_wanted(block):
         return _attempt(f"service {block.title}", partial(_record_unstarted, service, context)), []
@@ -126,9 +155,11 @@ def _start_or_record(
 
 def shutdown() -> list[str]:
     """Stop every service, the last one in config.rc first, and then what runs without a block."""
-    titles = [block.title for block in document.read_tolerant().blocks]
+    titles: list[str] = []
+    failed = _attempt_and_log(
+        "shutdown", lambda: titles.extend(block.title for block in document.read_tolerant().first_blocks)
+    )
     others = [title for title in states.started_titles() if title not in titles]
-    failed: list[str] = []
     for title in [*reversed(titles), *others]:
         failed += _attempt_and_log(f"service {title}", partial(_stop, title))
     return failed
@@ -150,6 +181,10 @@ def _start(service: Service, context: Context, launched: Callable[[], None]) -> 
             lifecycle.start(service, context, launched, checked=not service.checks_itself, wait=UP_SECONDS)
         except Invalid as error:
             lifecycle.mark_failed(service, context, "\n".join(("its configuration is invalid", *error.problems)))
+            raise
+        except OSError as error:
+            if not states.service_state(context.title).is_running:
+                lifecycle.mark_failed(service, context, str(from_system(error)))
             raise
 
 
@@ -180,6 +215,9 @@ def _attempt(what: str, act: Callable[[], object]) -> list[str]:
         details = error.problems if isinstance(error, Invalid) else ()
         text = str(error) if str(error).startswith(what) else f"{what}: {error}"
         return ["\n".join((text, *details))]
+    except OSError as error:
+        failure = from_system(error)
+        return [f"{what}: {failure}" + (f"\nhint: {failure.hint}" if failure.hint else "")]
     except Exception as error:  # a bug that concerns one service ends no boot
         failure = log.internal_error("service", error)
         return [f"{what}: {failure}\nhint: {failure.hint}"]

@@ -101,8 +101,10 @@ def take_snapshot(service: Service, context: Context, *, top: Path = APPLIED, ro
     new.mkdir(mode=0o700)
     try:
         _write_snapshot(service, context, new, root)
-    except BaseException:
+    except BaseException as error:
         directories.remove(new)
+        if isinstance(error, OSError) and error.filename is None:  # the kernel does not say where there was no room
+            raise OSError(error.errno, error.strerror, str(new)) from None
         raise
 
 

@@ -130,13 +130,17 @@ def test_boot_waits_for_the_supervisor_and_says_if_there_is_none(fresh_lab: Lab)
 def test_a_config_rc_that_cannot_be_read_is_said_and_nothing_is_a_traceback(fresh_lab: Lab) -> None:
     lab = fresh_lab
     lab.run(1, "sh", "-c", f"mv {RC} /tmp/rc; mkdir {RC}")
-    for words in (("list",), ("shutdown",), ("haproxy", "status"), ("haproxy", "start")):
+    for words in (("list",), ("haproxy", "status"), ("haproxy", "start"), ("boot",)):
         done = lab.run(1, "service", *words, check=False)
         assert done.status in (1, 4) and "/etc/config.rc: not read: it is a directory" in done.stderr, words
         assert "Traceback" not in done.stderr
     lab.run(1, "sh", "-c", f"rmdir {RC}; printf 'service haproxy \\\"\\nservice sshd\\n' >{RC}")
     rows = json.loads(run_service(lab, "list", "--json").stdout)
     assert {"haproxy", "sshd"} <= {one["name"] for one in rows}
+    lab.run(1, "sh", "-c", f"rm {RC}; mkdir {RC}")
+    assert "not read: it is a directory" in run_service(lab, "shutdown", status=1).stderr
+    for name in ("haproxy", "sshd"):
+        assert lab.run(1, "pgrep", "-x", name, check=False).stdout == "", "what runs is stopped in spite of it"
 
 
 @pytest.mark.all(but=["short"])
@@ -158,3 +162,35 @@ def test_boot_on_a_node_that_has_booted_loses_nothing(fresh_lab: Lab) -> None:
     fresh_lab.run(1, "sh", "-c", "echo kept >/etc/unsaved; service haproxy stop; service boot")
     assert fresh_lab.read(1, "/etc/unsaved") == "kept\n"
     assert fresh_lab.run(1, "service", "haproxy", "status").status == 0
+
+
+def test_a_boot_without_room_for_its_bookkeeping_says_what_failed_and_loses_nothing(fresh_lab: Lab) -> None:
+    lab = fresh_lab
+    lab.run(1, "config", "save")
+    run_service(lab, "haproxy", "stop")
+    lab.run(1, "mount", "-t", "tmpfs", "-o", "size=4k", "none", "/run/firmware/applied")
+    done = run_service(lab, "boot", status=1)
+    assert (
+        "service haproxy: /run/firmware/applied/.haproxy.new: No space left on device\nhint: make room" in done.stderr
+    )
+    assert "inside the program" not in done.stderr
+    assert service_row(lab, "haproxy")["state"] == "failed"
+    assert "No space left on device" in run_service(lab, "haproxy", "status", status=1).stdout
+    lab.run(1, "sh", "-c", "umount /run/firmware/applied; rm /run/firmware/booted; echo kept >/etc/unsaved")
+    run_service(lab, "boot")
+    assert lab.read(1, "/etc/unsaved") == "kept\n"
+    assert service_row(lab, "haproxy")["state"] == "running"
+
+
+def test_a_service_that_stands_in_config_rc_again_starts_once_and_is_said(fresh_lab: Lab) -> None:
+    lab = fresh_lab
+    lab.write(1, RC, lab.read(1, RC) + "\nno service haproxy\n\nno service nothere\n")
+    run_service(lab, "haproxy", "stop", status=0)
+    done = run_service(lab, "boot", status=1)
+    said = [line for line in done.stderr.splitlines() if "haproxy" in line]
+    assert said == [
+        "service haproxy: it stands in config.rc again, line 19: only line 12 counts",
+        "service haproxy: started",
+    ]
+    assert "nothere" not in done.stderr
+    assert service_row(lab, "haproxy")["state"] == "running"
