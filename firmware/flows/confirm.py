@@ -12,7 +12,7 @@ from firmware.flows import recovery
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc.title import Title
 from firmware.services import catalog
-from firmware.sync import ancestor, audit, push_report, staging, transaction
+from firmware.sync import ancestor, audit, keys, push_report, staging, transaction
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState
@@ -40,7 +40,7 @@ async def confirm(link: Link, settings: Settings, theirs: NodeState, who: Who) -
     )
     fault_point("confirm.answered")
     state, digests = answer["state"], answer["digests"]
-    ancestor.record(settings.remote_node, waiting.service, state, digests, pushed_by=settings.local_node)
+    ancestor.record(keys.known_peer(settings), waiting.service, state, digests, pushed_by=settings.local_node)
     audit.note("confirm", who=who, result="confirmed", to=settings.peer, **push)
     return {**push, "node": settings.remote_node, "result": "confirmed", "state": state}
 
@@ -55,7 +55,7 @@ def receive_confirm(title: str, push: str, remote: RemotePeer) -> dict[str, Any]
         with hold(service_lock(title)), hold(SWAP):
             stage = staging.stage_for(service, title)
             waiting = transaction.read(stage.journal)
-            if waiting and waiting.push == push and waiting.peer == remote.node:
+            if waiting and waiting.push == push and waiting.who.key == remote.who.key:
                 _commit_or_roll_back(stage, waiting, remote)
     answer = push_report.recall(title, push)
     if answer is None or not answer.get("confirm"):

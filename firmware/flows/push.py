@@ -23,8 +23,9 @@ from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import applied, catalog
 from firmware.services.definition import Context, Service
-from firmware.sync import ancestor, audit, proposal, push_report, versions
+from firmware.sync import ancestor, audit, keys, proposal, push_report, versions
 from firmware.sync.audit import Who
+from firmware.sync.keys import KnownPeer
 from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState
 from firmware.sync.proposal import Proposal
@@ -62,7 +63,7 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
     try:
         async with _exclusive_push(request.title):
             protocol = _require_protocol(request, theirs, settings)
-            proposed = await asyncio.to_thread(make_proposal, request.title, settings.remote_node)
+            proposed = await asyncio.to_thread(make_proposal, request.title, keys.known_peer(settings))
             proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown, confirm=request.confirm)
             fault_point("push.proposed")
             delivery = await _deliver(proposed, protocol, link, settings)
@@ -82,7 +83,7 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
 
 async def preview(title: str, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
-    proposed = replace(await asyncio.to_thread(make_proposal, title, settings.remote_node), dry=True)
+    proposed = replace(await asyncio.to_thread(make_proposal, title, keys.known_peer(settings)), dry=True)
     protocol = _require_protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
     delivery = await link.retry_if_lost(lambda seconds: _send(proposed, protocol, link, seconds), ANSWER_TIME)
     return {"service": title, "node": settings.remote_node, **delivery.answer}
@@ -105,7 +106,7 @@ async def _exclusive_push(title: str) -> AsyncIterator[None]:
         yield
 
 
-def make_proposal(title: str, peer: int) -> Proposal:
+def make_proposal(title: str, peer: KnownPeer) -> Proposal:
     """The service as it is applied here, and the contents that the peer lacks if it still has what was synced last."""
     recovery.refuse_while_waiting()
     service, block = require_pushable(title)
@@ -189,7 +190,9 @@ def _read_contents(service: Service, entries: Mapping[str, Entry], title: str, d
 
 def _record_ancestor(proposed: Proposal, answer: Mapping[str, Any], settings: Settings) -> None:
     digests = [entry.digest for entry in proposed.entries.values() if entry.kind == "file"]
-    ancestor.record(settings.remote_node, proposed.title, str(answer["state"]), digests, pushed_by=settings.local_node)
+    ancestor.record(
+        keys.known_peer(settings), proposed.title, str(answer["state"]), digests, pushed_by=settings.local_node
+    )
 
 
 def _note(request: PushRequest, settings: Settings, result: str, **details: Any) -> None:

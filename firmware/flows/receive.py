@@ -182,7 +182,7 @@ def _finish(stage: Stage, committed: Transaction) -> Answer:
 
 def _find_conflict(proposal: Proposal, old: Content, remote: RemotePeer) -> str:
     """Why the proposal may not overwrite what is here; "" if it may."""
-    title, last_syncs = proposal.title, ancestor.load(remote.node)
+    title, last_syncs = proposal.title, ancestor.load(remote.key_holder)
     # What the pusher had in common with us last it has seen, even if we were interrupted before we noted that.
     if old.digest in (proposal_changes.proposed_digest(proposal), proposal.base):
         return ""
@@ -199,7 +199,7 @@ def _find_conflict(proposal: Proposal, old: Content, remote: RemotePeer) -> str:
         return (
             f"service {title}: what its last sync with {remote.name} left is not known on the receiving node: {problem}"
         )
-    never = f"service {title} was never synced with {remote.name}"
+    never = f"service {title} was never synced with {remote.name} under its present keys"
     return f"{never}, and is not as the factory made it on the receiving node"
 
 
@@ -213,7 +213,7 @@ def _factory_content(proposal: Proposal, top: Path = Path("/usr/share/factory"))
 
 def _record_ancestor(title: str, now: Content, remote: RemotePeer) -> None:
     """Both nodes have it already."""
-    ancestor.record(remote.node, title, now.digest, _file_digests(now), pushed_by=remote.node)
+    ancestor.record(remote.key_holder, title, now.digest, _file_digests(now), pushed_by=remote.node)
 
 
 def _file_digests(of: Content) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from firmware.services import applied, catalog, content, directories, lifecycle
 from firmware.services.definition import Outcome
 from firmware.sync import ancestor, audit, push_report, staging, transaction
 from firmware.sync.audit import Who
+from firmware.sync.keys import KnownPeer
 from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
 
@@ -136,7 +137,7 @@ def complete(stage: Stage, done: Transaction) -> None:
     applied.promote_snapshot(stage.title)
     fault_point("receive.kept")
     answer = done.report
-    ancestor.record(done.peer, done.title, answer["state"], done.files, pushed_by=done.peer)
+    ancestor.record(KnownPeer(done.peer, done.who.key), done.title, answer["state"], done.files, pushed_by=done.peer)
     push_report.remember(done.title, done.push, {**answer, "digests": list(done.files)})
     fault_point("receive.recorded")
     event, result = ("confirm received", "confirmed") if done.confirm else ("push received", answer["result"])

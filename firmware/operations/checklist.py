@@ -63,7 +63,7 @@ def _items() -> Iterator[ChecklistItem]:
 
 def _record_items(found: Settings) -> Iterator[ChecklistItem]:
     """What this node keeps of its syncs; said only where it cannot be read."""
-    if problem := ancestor.load(found.remote_node).problem:
+    if problem := ancestor.load(keys.known_peer(found)).problem:
         yield ChecklistItem("it is known what both nodes had last", False, str(problem), problem.hint)
     for error in transaction.problems().values():
         yield ChecklistItem("no open push is unreadable", False, str(error), error.hint)

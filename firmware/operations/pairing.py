@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from firmware.errors import Refused
 from firmware.services import states
-from firmware.sync import audit, keys, settings
+from firmware.sync import ancestor, audit, keys, settings
 from firmware.sync.audit import Who
 from firmware.sync.keys import PublicKeys
 from firmware.sync.settings import Settings
@@ -46,11 +46,14 @@ def public_keys() -> PublicKeys:
 
 
 def generate_keys(*, who: Who) -> GeneratedKeys:
-    """Make this node's keys anew. Refused while csyncd runs, which would go on with the old ones."""
+    """Make this node's keys anew; with those that replace others it is another node for its peers, and no sync lies behind
+    it. Refused while csyncd runs, which would go on with the old ones."""
     if states.service_state("csyncd").state == "running":
         raise Refused("csyncd runs on this node, and would go on with the old keys", "service csyncd stop")
     found, replaced = settings.read(), len(keys.missing_files()) < len(keys.KEY_FILES)
     made = keys.generate(found.local_node)
+    if replaced:
+        ancestor.forget()
     audit.note("genkey", who=who, result="made", host=made.host.fingerprint, user=made.user.fingerprint)
     return GeneratedKeys(made, replaced, found.remote_node)
 
@@ -78,7 +81,10 @@ def require_code(fetched: FetchedKeys, code: str) -> None:
 
 
 def trust_peer_keys(fetched: FetchedKeys, *, who: Who) -> None:
-    """Store the keys that were fetched: from now on the peer may come in, and is known by them."""
+    """Store the keys that were fetched: from now on the peer may come in, and is known by them. With those that replace
+    others it is not known to be the node any more that synced before."""
+    if fetched.replaced:
+        ancestor.forget(fetched.settings.remote_node)
     keys.store_peer_keys(fetched.settings, fetched.public)
     host, user = fetched.public.host.fingerprint, fetched.public.user.fingerprint
     audit.note("getkey", who=who, result="stored", host=host, user=user)

@@ -77,6 +77,14 @@ class StoredKeys:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownPeer:
+    """A peer as this node knows it: its number, and the fingerprint of its user key ("" while none is stored)."""
+
+    node: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizedKey:
     """A line of csyncd_authorized: a user key, and the name of the node that it belongs to."""
 
@@ -156,6 +164,12 @@ def stored_peer_keys(settings: Settings, directory: Path = DIRECTORY) -> StoredK
     """The keys of the peer that are stored here."""
     users = {one.node: one.key for one in authorized_keys(directory, settings.remote_node)}
     return StoredKeys(_known_hosts(directory).get(settings.peer), users.get(settings.peer))
+
+
+def known_peer(settings: Settings, directory: Path = DIRECTORY) -> KnownPeer:
+    """The peer of csyncd.cfg, with the key by which it is known now."""
+    user = stored_peer_keys(settings, directory).user
+    return KnownPeer(settings.remote_node, user.fingerprint if user else "")
 
 
 def authorized_keys(directory: Path, only_peer: int) -> list[AuthorizedKey]:

@@ -40,6 +40,11 @@ class RemotePeer:
         return int(self.name.removeprefix("node-"))
 
     @property
+    def key_holder(self) -> keys.KnownPeer:
+        """The peer that holds this key."""
+        return keys.KnownPeer(self.node, self.key.fingerprint)
+
+    @property
     def who(self) -> Who:
         """As the audit trail names it."""
         return Who(self.name, self.address, self.key.fingerprint)

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from firmware.rc import document
-from firmware.sync import ancestor, node_state
+from firmware.sync import ancestor, keys, node_state
 from firmware.sync.ancestor import Ancestor
 from firmware.sync.node_state import NodeState
 from firmware.sync.pair_state import pair_state
@@ -18,7 +18,7 @@ def describe(
     `remedy`: what to do about that."""
     state = pair_state(ours, theirs, why_not)
     reasons, remedies = list(state.reasons), [remedy, *(_remedy(one) for one in (ours, theirs) if one)]
-    last_syncs = ancestor.load(settings.remote_node)
+    last_syncs = ancestor.load(keys.known_peer(settings))
     if problem := last_syncs.problem:
         # It works, but what both nodes had last is not known: most pushes will be refused.
         reasons.append(f"node {ours.node}: {problem}")

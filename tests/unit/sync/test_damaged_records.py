@@ -12,9 +12,11 @@ from firmware.errors import Damaged, Failure, NewerFormat
 from firmware.flows import recovery
 from firmware.sync import ancestor, audit, push_report, transaction
 from firmware.sync.audit import THIS_NODE, Who
+from firmware.sync.keys import KnownPeer
 from firmware.sync.push_report import Report
 from firmware.sync.transaction import Transaction
 
+PEER = KnownPeer(2, "SHA256:key")
 ANSWER = Report("applied", files=[{"path": "/etc/haproxy/haproxy.cfg"}], state="xxh3-128:1", sha256=("a", "b")).json()
 WAITING = Transaction(
     "waiting",
@@ -35,7 +37,7 @@ WAITING = Transaction(
 
 
 def ancestors(path: Path) -> None:
-    ancestor.record(2, "haproxy", "xxh3-128:1", ["x"], pushed_by=1, path=path, lock=path.with_suffix(".lock"))
+    ancestor.record(PEER, "haproxy", "xxh3-128:1", ["x"], pushed_by=1, path=path, lock=path.with_suffix(".lock"))
 
 
 def open_transaction(path: Path) -> None:
@@ -48,10 +50,10 @@ def kept_report(path: Path) -> None:
 
 
 def read_ancestors(path: Path) -> Any:
-    if problem := ancestor.load(2, path).problem:
-        assert ancestor.find(2, "haproxy", path) is None
+    if problem := ancestor.load(PEER, path).problem:
+        assert ancestor.find(PEER, "haproxy", path) is None
         raise problem
-    return ancestor.find(2, "haproxy", path)
+    return ancestor.find(PEER, "haproxy", path)
 
 
 def read_transaction(path: Path) -> Any:
@@ -68,6 +70,8 @@ RECORDS = {
     "transaction": ("staging/haproxy/journal", open_transaction, read_transaction),
     "report": ("received/haproxy", kept_report, read_report),
 }
+#: the newest format of each
+FORMATS = {"ancestors.json": 2, "journal": 1, "haproxy": 1}
 Writer, Reader = Callable[[Path], None], Callable[[Path], Any]
 
 
@@ -90,7 +94,7 @@ def wrong_everywhere(value: Any) -> list[Any]:
 
 def test_what_was_written_is_read(record: tuple[Path, Writer, Reader]) -> None:
     path, _, read = record
-    assert read(path) is not None and json.loads(path.read_bytes())["format"] == 1
+    assert read(path) is not None and json.loads(path.read_bytes())["format"] == FORMATS[path.name]
 
 
 def test_what_is_missing_is_no_failure(record: tuple[Path, Writer, Reader]) -> None:
@@ -141,11 +145,14 @@ def test_a_newer_one_is_called_so_and_stays_as_it_is(
     record: tuple[Path, Writer, Reader], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path, write, read = record
-    newer = json.dumps({**json.loads(path.read_bytes()), "format": 2, "more": "of it"}).encode()
+    newer = json.dumps({**json.loads(path.read_bytes()), "format": FORMATS[path.name] + 1, "more": "of it"}).encode()
     path.write_bytes(newer)
     with pytest.raises(NewerFormat) as raised:
         read(path)
-    assert f"{path}: written by a newer firmware (format 2; this one reads up to 1)" in str(raised.value)
+    newest = FORMATS[path.name]
+    assert f"{path}: written by a newer firmware (format {newest + 1}; this one reads up to {newest})" in str(
+        raised.value
+    )
     assert "damaged" not in str(raised.value) and "upgrade" in raised.value.hint
     if write is not open_transaction:
         write(path)
@@ -178,7 +185,7 @@ def test_damaged_ancestors_are_begun_anew_by_the_next_sync(tmp_path: Path, capsy
     path = tmp_path / "ancestors.json"
     path.write_text('{"2":[]}')
     ancestors(path)
-    assert ancestor.load(2, path).problem is None and ancestor.find(2, "haproxy", path) is not None
+    assert ancestor.load(PEER, path).problem is None and ancestor.find(PEER, "haproxy", path) is not None
     assert "begun anew" in capsys.readouterr().err
 
 

@@ -4,16 +4,17 @@ from pathlib import Path
 
 from firmware.sync import ancestor, audit, push_report, transaction
 from firmware.sync.audit import Who
+from firmware.sync.keys import KnownPeer
 
 GOLDEN = Path(__file__).parent / "golden"
 
 
 def test_ancestors() -> None:
-    found = ancestor.find(2, "haproxy", GOLDEN / "ancestors.json")
+    found = ancestor.find(KnownPeer(2, "SHA256:any"), "haproxy", GOLDEN / "ancestors.json")
     assert found is not None
     assert (found.digest, found.time, found.pushed_by) == ("xxh3-128:" + "0a" * 16, 1769903999.25, 1)
     assert found.files == ("xxh3-128:" + "0b" * 16, "xxh3-128:" + "0c" * 16)
-    assert ancestor.find(1, "haproxy", GOLDEN / "ancestors.json") is None
+    assert ancestor.find(KnownPeer(1, ""), "haproxy", GOLDEN / "ancestors.json") is None
 
 
 def test_a_transaction() -> None:
