@@ -9,6 +9,7 @@ from firmware.errors import Failure, Invalid, Usage, system_hint
 from firmware.rc import document as rc
 from firmware.rc.block import Block, switches_on
 from firmware.rc.title import Title
+from firmware.rc.words import respell
 
 TYPE_CHECKING = False  # `typing` has it, too, but takes longer to load than all of our own modules here
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ def get_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH) -> 
 
     Failure if config.rc has no such block, or the block no such directive.
     """
+    words = respell(words)
     block, key = rc.read(path).require(title), " ".join(words)
     if key == "autostart":
         return [("on" if block.flag(key, True) else "off",)]
@@ -96,6 +98,7 @@ def require_correct(path: str = rc.PATH) -> None:
 
 def split_key(service: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The key, as the service declares it, or else the first word, and the values after it."""
+    words = respell(words)
     declared = _find_declaration(service, words)
     count = len(declared.key.split()) if declared is not None else 1
     return " ".join(words[:count]), words[count:]
@@ -119,6 +122,7 @@ def _split_words(block: Block, words: tuple[str, ...], negated: bool = False) ->
     from firmware.rc.check import directive_index, find_directive, unknown_directive_message
     from firmware.services import catalog
 
+    words = respell(words)
     service = catalog.find(block.name)
     if service is None:
         raise Invalid(f"unknown service {block.name!r}: its directives are not known")

@@ -7,7 +7,8 @@ _FALSE = ("off", "no", "false", "0")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its number (from 1), its exact text with the line's end, its words without quotes and comment."""
+    """One line: its number (from 1), its exact text with the line's end, its words without quotes and comment, in today's
+    spelling. Lines that a backslash at the end joins are one, with the number of the first."""
 
     number: int
     text: str
@@ -26,7 +27,8 @@ class Occurrence:
 @dataclass(frozen=True, slots=True)
 class Block:
     """The block of one service. `lines` run from its header to its last directive; the implicit system block has no
-    header line. Blank and comment lines after the last directive belong to what follows."""
+    header line, and goes on below a later `service system`, if there is one. Blank and comment lines after the last directive
+    belong to what follows."""
 
     name: str
     instance: str
@@ -52,8 +54,9 @@ class Block:
     @property
     def directives(self) -> tuple[Line, ...]:
         """The lines that hold a directive (or its negation): all that have words, without the header."""
-        lines = self.lines[1:] if header_words(self.lines[0].words) else self.lines
-        return tuple([line for line in lines if line.words])
+        if header_words(self.lines[0].words):
+            return tuple([line for line in self.lines[1:] if line.words])
+        return tuple([line for line in self.lines if line.words and not header_words(line.words)])
 
     @property
     def statements(self) -> tuple[tuple[str, ...], ...]:

@@ -59,7 +59,8 @@ def text_problems(text: str, path: str, find_service: FindService, names: Sequen
 
 
 def document_problems(document: Document, find_service: FindService, names: Sequence[str] = ()) -> list[str]:
-    """Unknown and repeated services, unknown and malformed directives of a document, in the order of lines."""
+    """Unknown and repeated services, unknown and malformed directives of a document, in the order of lines. Nobody reads what
+    is switched off, so nothing in it is an error."""
     return _format_problems(document.path, _document_problems(document, find_service, names))
 
 
@@ -107,11 +108,15 @@ def _document_problems(document: Document, find_service: FindService, names: Seq
     for block in document.blocks:
         number = block.lines[0].number
         service = find_service(block.name)
+        if service is None and not block.enabled:
+            continue
         if service is None:
             yield Problem(number, f"unknown service {quote_word(block.name)}", block.name, tuple(names))
             continue
         if first.setdefault(block.title, number) != number:
             yield Problem(number, f"service {block.title} stands here again (first in line {first[block.title]})")
+        if not block.enabled:
+            continue
         yield from _instance_problems(block, service)
         if block.name not in indexes:
             indexes[block.name] = directive_index(service)

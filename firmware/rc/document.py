@@ -2,13 +2,16 @@
 
 Reading and writing back gives the same text, whatever it was. The rules of the language:
 
-- A line ends with a newline; a carriage return before it belongs to the line's end. Words are separated by blanks
-  (space, tab, carriage return, vertical tab, form feed); blanks at the beginning carry no meaning.
+- A line ends with a newline; a carriage return before it belongs to the line's end. After a backslash right before its end
+  the line goes on in the next one, but not in a comment. Words are separated by blanks (space, tab, carriage return,
+  vertical tab, form feed); blanks at the beginning carry no meaning.
 - `#` at the start of a word begins a comment. Single and double quotes group what is between them, also within a word
   and also nothing at all (`""`); there is no escape character. A quote that is not closed in its line is an error.
 - `service NAME [INSTANCE]` opens a block, `no service NAME [INSTANCE]` a block that is switched off. What stands before
-  the first one belongs to an implicit `service system`. Legacy spellings: `section NAME` for `service NAME`, and
-  `interface NAME` for `service network NAME`, but not inside a `service wg` block, where it is a directive.
+  the first one belongs to an implicit `service system`, and is one block with a later `service system`. Legacy spellings:
+  `section NAME` for `service NAME`, `ip-address` and `ip addr` for `ip address`, and `interface NAME` for `service network
+  NAME`, but not inside a `service wg` block, where it is a directive.
+- The text is UTF-8. In comments any byte but NUL may stand, and is kept.
 
 Words are taken apart and compared, never executed. Start reading at `parse`.
 """
@@ -21,7 +24,7 @@ from firmware.errors import Failure, Invalid
 from firmware.printable import quote_word
 from firmware.rc.block import Block, Line, header_words
 from firmware.rc.title import Title
-from firmware.rc.words import split_line, split_unclosed
+from firmware.rc.words import is_continued, respell, split_line, split_unclosed
 
 PATH = "/etc/config.rc"
 
@@ -112,14 +115,14 @@ def parse_tolerant(text: str, path: str = PATH) -> tuple[Document, list[FormErro
     lines: list[Line] = []
     problems: list[FormError] = []
     is_clean = not _encoding_problem(text)
-    for number, part in enumerate(_split_lines(text), 1):
+    for number, part in _logical_lines(text):
         words = split_line(part)
         if words is None:
             words, problem = split_unclosed(part)
             problems.append(FormError(number, problem))
-        if not is_clean and (problem := _encoding_problem(part)):
+        if not is_clean and (problem := _line_problem(part, words)):
             problems.append(FormError(number, problem))
-        lines.append(Line(number, part, words))
+        lines.append(Line(number, part, respell(words)))
     blocks, misnamed = _find_blocks(lines)
     return Document(path, tuple(lines), blocks), sorted(problems + misnamed)
 
@@ -163,7 +166,18 @@ def _find_blocks(lines: list[Line]) -> tuple[tuple[Block, ...], list[FormError]]
         last = index
     if first >= 0:
         blocks.append(Block(*opened, tuple(lines[first : last + 1])))
-    return tuple(blocks), problems
+    return _join_system(blocks), problems
+
+
+def _join_system(blocks: list[Block]) -> tuple[Block, ...]:
+    """What stands before the first header and the next `service system` as one block."""
+    first = blocks[0] if blocks and not header_words(blocks[0].lines[0].words) else None
+    system = ("system", "", True)
+    later = next((block for block in blocks[1:] if (block.name, block.instance, block.enabled) == system), None)
+    if first is None or later is None:
+        return tuple(blocks)
+    joined = Block(*system, (*first.lines, *later.lines))
+    return (joined, *(block for block in blocks[1:] if block is not later))
 
 
 def _is_directive(words: tuple[str, ...], service: str) -> bool:
@@ -183,6 +197,12 @@ def _encoding_problem(text: str) -> str:
     return ""
 
 
+def _line_problem(text: str, words: tuple[str, ...]) -> str:
+    """The same for one line: a bad byte in a comment is nobody's business."""
+    is_escaped = all(not "\ud800" <= char <= "\udfff" or "\udc80" <= char <= "\udcff" for char in text)
+    return _encoding_problem(" ".join(words) if is_escaped and "\0" not in text else text)
+
+
 def _parse_names(names: tuple[str, ...]) -> tuple[str, str, str]:
     """Service and instance of a header, and what is wrong with it. Titles become file names: hence so strict."""
     if not names:
@@ -195,6 +215,19 @@ def _parse_names(names: tuple[str, ...]) -> tuple[str, str, str]:
     if len(names) == 2 and not (_INSTANCE.issuperset(instance) and instance[:1].isalnum() and len(instance) <= LONGEST):
         return "", "", f"{quote_word(instance)} cannot be the name of an instance"
     return name, instance, ""
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Each line with its number; those of which one goes on in the next are one."""
+    begun: list[str] = []
+    number = 0
+    for number, part in enumerate(_split_lines(text), 1):
+        begun.append(part)
+        if not is_continued(part):
+            yield number - len(begun) + 1, "".join(begun)
+            begun = []
+    if begun:
+        yield number - len(begun) + 1, "".join(begun)
 
 
 def _split_lines(text: str) -> Iterator[str]:

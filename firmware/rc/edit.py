@@ -100,7 +100,7 @@ def replace_block(document: Document, title: Title, text: str) -> Document:
 def write(document: Document, path: str | os.PathLike[str] = PATH) -> None:
     """Write the document as one step; mode and owner of the file stay. Failure if it cannot be written."""
     try:
-        files.write(Path(path), document.text.encode("utf-8"))
+        files.write(Path(path), document.text.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise Failure(f"{os.fspath(path)}: not written: {error.strerror}", system_hint(error)) from None
 
@@ -132,7 +132,7 @@ def _rewrite(old: Occurrence, key: str, values: Sequence[str], before: str = "")
     line = old.line
     words, _ = spans(line.text)
     first = 1 if old.negated else 0
-    last = first + len(key.split()) - 1
+    last = len(words) - len(old.values) - 1  # a key of two words may be written as one
     begin, end = words[first][0], words[last][1]
     gap = line.text[end : words[last + 1][0]] if len(words) > last + 1 else " "
     written = gap + quote_words(values) if values else ""
@@ -141,7 +141,7 @@ def _rewrite(old: Occurrence, key: str, values: Sequence[str], before: str = "")
 
 def _indentation(document: Document, block: Block, after: Line) -> str:
     """The blanks before a new directive: those of its neighbour, or what is usual in the file."""
-    if not header_words(after.words) or after is not block.lines[0]:
+    if not header_words(after.words) or (block.name == "wg" and after is not block.lines[0]):
         return _blanks(after)
     others = (line for other in document.blocks for line in other.directives)
     return next((_blanks(line) for line in others), _blanks(after) + INDENT)

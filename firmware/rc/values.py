@@ -145,9 +145,11 @@ def _rule_problem(words: Words) -> str:
 
 
 def _key_problem(word: str) -> str:
-    """A WireGuard key by its shape: the manual's own examples lack a character or the `=`; wg knows a real one."""
-    fits = len(word) in (43, 44) and _BASE64.issuperset(word.removesuffix("="))
-    return "" if fits else f"{quote_word(word)} is not a key (base64, 44 characters)"
+    """A WireGuard key: 32 bytes in base64, of which the last character but one holds two bits that are 0."""
+    if len(word) != 44:
+        return f"{quote_word(word)} is not a key: a WireGuard key has 44 characters, this has {len(word)}"
+    fits = _BASE64.issuperset(word[:-1]) and word[-1] == "=" and word[-2] in _LAST_OF_KEY
+    return "" if fits else f"{quote_word(word)} is not a key: it is not 32 bytes in base64, as `wg pubkey` prints them"
 
 
 def _host_problem(word: str) -> str:
@@ -247,6 +249,7 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _LABEL = _LETTERS | _DIGITS | frozenset("-_")
 _BASE64 = _LETTERS | _DIGITS | frozenset("+/")
+_LAST_OF_KEY = frozenset("AEIMQUYcgkosw048")
 _SYSCTL = _LETTERS | _DIGITS | frozenset("._-/*:")
 
 TEXT = ValueKind("text", _text_problem)

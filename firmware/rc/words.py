@@ -10,9 +10,20 @@ from firmware.printable import quote_word
 BLANKS = " \t\r\n\v\f"
 BOM = "\ufeff"
 
-#: what a line is made of; the last one is a quote that nothing closes
-_PIECE = r"""([ \t\r\n\v\f]+)|([^ \t\r\n\v\f"']+)|"([^"\n]*)"|'([^'\n]*)'|(["'])"""
-_BLANK, _PLAIN, _STRAY = 1, 2, 5
+#: what a line is made of: blanks, plain text, quoted text, a quote that nothing closes, an end at which the line goes on
+_PIECE = r"""([ \t\r\n\v\f]+)|([^ \t\r\n\v\f"'\\]+|\\(?!\r?\n))|"([^"\n]*)"|'([^'\n]*)'|(["'])|(\\\r?\n)"""
+_BLANK, _PLAIN, _STRAY, _JOIN = 1, 2, 5, 6
+
+_CONTINUED = ("\\\n", "\\\r\n")
+
+#: other spellings of the beginning of a directive, and today's
+_SPELLINGS = {
+    ("ip-address",): ("ip", "address"),
+    ("ip", "addr"): ("ip", "address"),
+    ("ip6-address",): ("ip6", "address"),
+    ("ip6", "addr"): ("ip6", "address"),
+}
+_RESPELLED = frozenset(words[0] for words in _SPELLINGS)
 
 #: blanks to str.split() (as are some characters beyond ASCII), but not in config.rc
 _SEPARATORS = frozenset("\x1c\x1d\x1e\x1f")
@@ -23,7 +34,7 @@ Span = tuple[int, int, str]
 
 def split_line(text: str) -> tuple[str, ...] | None:
     """The words of a line without its comment, or None if a quote is not closed."""
-    if text.isascii() and _SEPARATORS.isdisjoint(text):  # the fast way, for nearly all lines
+    if text.isascii() and _SEPARATORS.isdisjoint(text) and "\\" not in text:  # the fast way, for nearly all lines
         unquoted = text.partition('"')[0].partition("'")[0]
         words = unquoted.split()
         comment = next((place for place, word in enumerate(words) if word[0] == "#"), None) if "#" in unquoted else None
@@ -53,6 +64,8 @@ def spans(text: str) -> tuple[list[Span], str]:
                 parts = []
         elif kind == _PLAIN and not parts and text[at] == "#":
             return words, ""
+        elif kind == _JOIN:
+            pass
         elif kind == _STRAY:
             stop = len(text.rstrip(BLANKS))
             return [*words, (at, stop, "".join([*parts, text[end:stop]]))], text[at]
@@ -61,6 +74,26 @@ def spans(text: str) -> tuple[list[Span], str]:
             parts.append(piece[kind or 0])
         at = end
     return ([*words, (start, at, "".join(parts))] if parts else words), ""
+
+
+def is_continued(text: str) -> bool:
+    """Does this line go on in the next one: does it end in a backslash that is neither quoted nor in a comment?"""
+    if not text.endswith(_CONTINUED):
+        return False
+    line = text.rstrip("\r\n")
+    words, stray = spans(line)
+    return not stray and bool(words) and words[-1][1] == len(line)
+
+
+def respell(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a directive in today's spelling: `ip address` for `ip-address` and `ip addr`."""
+    if words[:1] == ("no",):
+        return ("no", *respell(words[1:]))
+    if words[:1] and words[0] in _RESPELLED:
+        for old, new in _SPELLINGS.items():
+            if words[: len(old)] == old:
+                return (*new, *words[len(old) :])
+    return words
 
 
 def quote_words(words: Sequence[str]) -> str:
@@ -79,7 +112,8 @@ def _quote_value(word: str) -> str:
         raise Failure(f"{quote_word(word)}: not written: a value is one line without NUL bytes")
     if not word.isascii() and any("\ud800" <= char <= "\udfff" for char in word):
         raise Failure(f"{quote_word(word)}: not written: it is not UTF-8")
-    if word and not word.startswith(("#", BOM)) and not any(char in word for char in BLANKS + "\"'"):
+    plain = word and not word.startswith(("#", BOM)) and not word.endswith("\\")
+    if plain and not any(char in word for char in BLANKS + "\"'"):
         return word
     for mark in "\"'":
         if mark not in word:

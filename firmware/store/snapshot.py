@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware import directory, manifest
-from firmware.errors import Failure, Invalid, Refused
+from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 from firmware.printable import quote_path
 from firmware.rc import document
@@ -161,11 +161,7 @@ def require_bootable_config(data: bytes) -> None:
     """Refuse a config.rc with which a node could not start: Refused if it is empty, Invalid if it cannot be parsed."""
     if not data.strip():
         raise Refused(f"{CONFIG}: it is missing or empty", "config diff factory, or config restore")
-    try:
-        document.parse(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        number = data.count(b"\n", 0, error.start) + 1
-        raise Invalid(f"{CONFIG}: not UTF-8", problems=[f"{CONFIG}:{number}: it is not UTF-8"]) from None
+    document.parse(data.decode("utf-8", "surrogateescape"))
 
 
 def _item(entry: Entry, top: Path) -> Item:

@@ -56,7 +56,7 @@ def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, A
 def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any]:
     from firmware.store.textdiff import unified_diff
 
-    old, new = now.block.encode(), proposal.block.text.encode()
+    old, new = (text.encode("utf-8", "surrogateescape") for text in (now.block, proposal.block.text))
     config = manifest.entry_at(Path(CONFIG))
     before, after = (
         _entry_json(replace(config, digest=native.bytes_digest(text), size=len(text))) if config and text else None

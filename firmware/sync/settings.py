@@ -8,6 +8,7 @@ from errno import ENOENT
 from pathlib import Path
 
 from firmware.errors import Failure, Invalid
+from firmware.rc.words import BOM
 from firmware.services.declared import csyncd
 
 FILE = Path(csyncd.SETTINGS)
@@ -73,20 +74,19 @@ def problems(error: Failure) -> list[str]:
 
 
 def _parse_fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        bad = error.object[: error.start].count(b"\n") + 1
-        raise Invalid(f"{path}: not UTF-8 text", f"edit {path}", [f"{path}:{bad}: a byte that is not UTF-8"]) from None
-    except OSError as error:
-        remedy = "write it, or `config restore`" if error.errno == ENOENT else f"look at it as root: ls -l {path}"
-        raise Failure(f"{path}: {error.strerror}", remedy) from None
+    text = _read_text(path)
     fields: dict[str, tuple[int, str]] = {}
-    problems = []
-    for number, line in enumerate(text.split("\n"), 1):
+    problems = [f"{path}:1: it begins with a byte order mark (BOM): save it as UTF-8 without one"] * text.startswith(
+        BOM
+    )
+    for number, line in enumerate(text.removeprefix(BOM).split("\n"), 1):
         key, equals, value = (part.strip() for part in _strip_comment(line).partition("="))
         if not (key or equals):
             continue
+        if bad := next((char for char in key + value if "\udc80" <= char <= "\udcff"), ""):
+            problems.append(f"{path}:{number}: not UTF-8: byte 0x{ord(bad) - 0xDC00:02x}")
+            if key not in KNOWN:
+                continue
         if not equals or key not in KNOWN:
             near = get_close_matches(key.upper(), KNOWN, 1)
             problems.append(
@@ -97,6 +97,15 @@ def _parse_fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
         else:
             fields[key] = (number, value.strip("\"'"))
     return fields, problems
+
+
+def _read_text(path: Path) -> str:
+    """Its text; bytes that are not UTF-8, which may stand in comments, are U+DC80 to U+DCFF."""
+    try:
+        return path.read_bytes().decode("utf-8", "surrogateescape")
+    except OSError as error:
+        remedy = "write it, or `config restore`" if error.errno == ENOENT else f"look at it as root: ls -l {path}"
+        raise Failure(f"{path}: {error.strerror}", remedy) from None
 
 
 def _strip_comment(line: str) -> str:

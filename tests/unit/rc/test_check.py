@@ -37,6 +37,31 @@ service csyncd
 no autostart
 """
 
+REAL_KEY = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
+
+#: what a config.rc of the product's forebear may look like
+FOREBEAR = b"""\
+\xef\xbb\xbf# configuration d'usine, g\xe9n\xe9r\xe9e \xe0 la main
+hostname lb1
+modprobe bonding \\
+\tmax_bonds=2
+
+no service apache
+\tconfdir /etc/httpd
+
+no service network eth1
+\tip unheard of
+
+service network eth0
+\tip-address 192.168.0.200/24\t# r\xe9seau
+\tip addr 10.0.0.1/255.255.255.0 \\
+\t\tsecondary
+\tno ip-address 10.0.0.2/24
+
+service system
+\tvt_consoles 2
+"""
+
 FRAMEWORK = """\
 autostart
 no autostart
@@ -137,8 +162,28 @@ def service(name: str) -> Service:
     return found
 
 
-def test_the_seed_documents_blocks_are_right() -> None:
-    assert problems(SEED) == []
+def test_the_seed_documents_blocks_are_right_but_for_its_keys() -> None:
+    assert [problem.partition(" is not a key: ")[2] for problem in problems(SEED)] == [
+        "a WireGuard key has 44 characters, this has 43"
+    ] * 2
+    keys = ("OGhxS8Wp0IMcksodOLaowKLnd2wqKDlnskwq93DoeYx", "Kw/i827kdstWTiogkdaRKWnkdsalKkEW2o/284lWas=")
+    with_real_keys = SEED.replace(keys[0], REAL_KEY).replace(keys[1], REAL_KEY)
+    assert problems(with_real_keys) == []
+
+
+def test_a_port_beyond_65535_does_not_reach_wg() -> None:
+    assert problems("service network wg0\n type wg\n wg listen_port 70000\n") == [
+        "/etc/config.rc:3: 'wg listen_port' in service network.wg0: '70000' is not a port from 1 to 65535"
+    ]
+
+
+def test_a_file_as_the_products_forebear_writes_them_is_right() -> None:
+    assert check.text_problems(FOREBEAR.decode("utf-8", "surrogateescape"), "F", catalog.find, catalog.names()) == []
+
+
+def test_what_is_switched_off_is_read_by_nobody() -> None:
+    assert problems("no service apache one\n\tconfdir /x\n\nno service haproxy x\n\tnothing at all\n") == []
+    assert len(problems("service apache one\n\tconfdir /x\n\nservice haproxy x\n\tnothing at all\n")) == 3
 
 
 @pytest.mark.parametrize("header", KNOWN)
@@ -220,8 +265,8 @@ def test_what_no_takes_back_is_checked_if_it_is_there() -> None:
 
 
 def test_one_title_may_stand_once_even_switched_off_or_implicit() -> None:
-    assert problems("hostname a\nservice system\n") == [
-        "/etc/config.rc:2: service system stands here again (first in line 1)"
+    assert problems("hostname a\nservice system\nservice system\n") == [
+        "/etc/config.rc:3: service system stands here again (first in line 1)"
     ]
     assert problems("service haproxy\nno service haproxy\n") == [
         "/etc/config.rc:2: service haproxy stands here again (first in line 1)"

@@ -15,7 +15,7 @@ from firmware.rc.document import parse, parse_tolerant, read
 from firmware.rc.title import Title
 
 #: texts in which everything that means something stands close together
-CRAMPED = st.text(st.sampled_from("ab#'\"\n\r\t\f\v \x1c\x85\xa0\u2028\ufeffé"), max_size=60)
+CRAMPED = st.text(st.sampled_from("ab#'\"\\\n\r\t\f\v \x1c\x85\xa0\u2028\ufeffé"), max_size=60)
 PIECES = (
     "service ",
     "no ",
@@ -29,6 +29,7 @@ PIECES = (
     "'",
     '"',
     "#",
+    "\\",
     "ip address ",
     "x",
 )
@@ -44,8 +45,9 @@ def block(text: str) -> Block:
 def test_reading_and_writing_back_gives_the_same_text(text: str) -> None:
     document, _ = parse_tolerant(text)
     assert document.text == text
-    assert [line.number for line in document.lines] == list(range(1, len(document.lines) + 1))
-    assert all("\n" not in line.text[:-1] for line in document.lines)
+    ends = [line.text.count("\n") for line in document.lines]
+    assert [line.number for line in document.lines] == [1 + sum(ends[:place]) for place in range(len(ends))]
+    assert all("\n" not in line.text[:-1].replace("\\\r\n", "").replace("\\\n", "") for line in document.lines)
 
 
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]) | st.sampled_from("#'\"\n\r \t")))
@@ -291,3 +293,57 @@ def test_time_is_linear_in_size(make: Callable[[int], str]) -> None:
         return min(times)
 
     assert seconds(large) < 24 * seconds(small) + 0.02  # 8 is linear, 64 quadratic
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ip address \\\n 10.0.0.1/24\n", ("ip", "address", "10.0.0.1/24")),
+        ("load a \\\r\n b \\\n\tc # d\n", ("load", "a", "b", "c")),
+        ("hostname lb\\\n1\n", ("hostname", "lb1")),
+        ("load 'a \\' b\\c \\\n", ("load", "a \\", "b\\c")),
+        ("load a\\ b\n", ("load", "a\\", "b")),
+        ("load a \\", ("load", "a", "\\")),
+    ],
+)
+def test_a_line_that_ends_in_a_backslash_goes_on(text: str, words: tuple[str, ...]) -> None:
+    document = parse(text)
+    assert document.text == text
+    assert [line.words for line in document.lines] == [words]
+
+
+@pytest.mark.parametrize("text", ["# a \\\nx 1\n", "y # a \\\nx 1\n", "\\ #\\\nx 1\n"])
+def test_a_comment_ends_with_its_line_whatever_it_ends_in(text: str) -> None:
+    document = parse(text)
+    assert [line.number for line in document.lines] == [1, 2] and document.lines[1].words == ("x", "1")
+
+
+def test_errors_after_a_line_that_goes_on_have_their_own_number() -> None:
+    with pytest.raises(Invalid) as caught:
+        parse("service a\n x \\\n  \\\n  y\n z 'open\n", "F")
+    assert caught.value.problems == ("F:5: the quote ' is opened and not closed",)
+
+
+def test_lines_before_the_first_service_and_a_later_service_system_are_one_block() -> None:
+    text = "hostname one\n\nservice haproxy\n\nservice system\n rtc utc\n\nservice sshd\n"
+    document = parse(text)
+    assert [part.title for part in document.blocks] == ["system", "haproxy", "sshd"]
+    system = document.blocks[0]
+    assert system.text == "hostname one\nservice system\n rtc utc\n" and document.text == text
+    assert system.statements == parse("service system\nhostname one\nrtc utc\n").blocks[0].statements
+    assert parse(system.text).blocks[0].statements == system.statements
+
+
+def test_bytes_in_comments_are_kept_and_nobodys_business(tmp_path: Path) -> None:
+    path = tmp_path / "config.rc"
+    path.write_bytes(b"# L\xfcbeck\nservice a # M\xfcnchen\n x 1\n")
+    document = read(path)
+    assert document.blocks[0].value("x") == "1"
+    assert document.text.encode("utf-8", "surrogateescape") == path.read_bytes()
+
+
+@pytest.mark.parametrize("spelling", ["ip-address", "ip addr", "ip address", "'ip-address'"])
+def test_other_spellings_of_a_directive(spelling: str) -> None:
+    part = block(f"service network eth0\n {spelling} 10.0.0.1/24\n no {spelling} 10.0.0.2/24\n")
+    assert part.values("ip address") == [("10.0.0.1/24",)]
+    assert part.statements[2] == ("no", "ip", "address", "10.0.0.2/24")

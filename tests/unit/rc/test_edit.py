@@ -386,3 +386,29 @@ def test_assign_adds_what_is_not_there() -> None:
         edit.set_values(document, Title("wui"), "port", ["8443"]).text
         == "service wui\n\ttls off\n\tport 8443\nservice sshd\n"
     )
+
+
+def test_edits_keep_comments_in_any_encoding_and_lines_that_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "config.rc"
+    path.write_bytes(b"# L\xfcbeck\nservice network eth0\n ip-address \\\n  10.0.0.1/24 # M\xfcnchen\n mtu \\\n1500\n")
+    title = Title("network", "eth0")
+    document = edit.set_values(read(path), title, "ip address", ["10.0.0.2/24"])
+    edit.write(edit.set_values(document, title, "mtu", ["9000"]), path)
+    assert path.read_bytes() == (
+        b"# L\xfcbeck\nservice network eth0\n ip-address \\\n  10.0.0.2/24 # M\xfcnchen\n mtu \\\n9000\n"
+    )
+    document = edit.add_directive(read(path), title, "ip address", ["10.0.0.3/24"])
+    assert document.text.count("10.0.0.2/24 # M\udcfcnchen\n ip address 10.0.0.3/24\n") == 1
+    assert "10.0.0" not in edit.delete_directive(document, title, "ip address").text
+
+
+def test_the_two_parts_of_the_system_block_are_edited_as_one() -> None:
+    document = parse("hostname one\n\nservice haproxy\n\nservice system\n\nservice sshd\n")
+    system = Title("system")
+    assert edit.set_values(document, system, "hostname", ["two"]).text.startswith("hostname two\n")
+    added = edit.add_directive(document, system, "rtc", ["utc"])
+    assert added.text == document.text.replace("service system\n", "service system\nrtc utc\n")
+    gone = edit.replace_block(added, system, "")
+    assert [block.title for block in gone.blocks] == ["haproxy", "sshd"]
+    back = edit.replace_block(added, system, added.require(system).text)
+    assert [block.statements for block in back.blocks] == [block.statements for block in added.blocks]

@@ -123,11 +123,21 @@ KINDS = [kind for kind in vars(values).values() if isinstance(kind, ValueKind)]
         (
             values.KEY,
             [
-                "OGhxS8Wp0IMcksodOLaowKLnd2wqKDlnskwq93DoeYx",
-                "Kw/i827kdstWTiogkdaRKWnkdsalKkEW2o/284lWas=",
+                "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
                 "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=",
             ],
-            ["", "short=", "OGhxS8Wp0IMcksodOLaowKLnd2wqKDlnskwq93DoeY!", "a" * 45, "a=" * 22, "a" * 42 + "==", "a b"],
+            [
+                "",
+                "short=",
+                "OGhxS8Wp0IMcksodOLaowKLnd2wqKDlnskwq93DoeYx",
+                "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8D!=",
+                "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dh=",
+                "xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dga",
+                "a" * 45,
+                "a=" * 22,
+                "a" * 42 + "==",
+                "a b",
+            ],
         ),
         (
             values.MARK,

@@ -59,12 +59,33 @@ def test_all_errors_at_once(tmp_path: Path) -> None:
     assert len(problems(tmp_path / "csyncd.cfg", "LOCAL_IP=x\nREMOTE_IP=y\nLOCAL_NODE=z\nPORT=-1\nFOO=1\n")) == 6
 
 
-def test_not_text(tmp_path: Path) -> None:
+def test_a_byte_that_is_not_utf8_hides_no_other_error(tmp_path: Path) -> None:
     path = tmp_path / "csyncd.cfg"
-    path.write_bytes(b"LOCAL_IP=1\n\xff\n")
+    path.write_bytes(
+        b"# L\xfcbeck\nLOCAL_IP=10.0.0.1\nREMOTE_IP=x # M\xfcnchen\n\xff\nLOCAL_NODE=\xb2\nREMOTE_NODE=2\n"
+    )
     with pytest.raises(Invalid) as caught:
         settings.read(path)
-    assert caught.value.problems == (f"{path}:2: a byte that is not UTF-8",)
+    assert [problem.removeprefix(str(path)) for problem in caught.value.problems] == [
+        ":4: not UTF-8: byte 0xff",
+        ":5: not UTF-8: byte 0xb2",
+        ":3: REMOTE_IP: 'x' is not an IP address",
+        ":5: LOCAL_NODE: '\\udcb2' is not a whole number from 1 to 255",
+    ]
+
+
+def test_bytes_in_comments_are_nobodys_business(tmp_path: Path) -> None:
+    path = tmp_path / "csyncd.cfg"
+    path.write_bytes(b"# L\xfcbeck\nLOCAL_IP=10.0.0.1\nREMOTE_IP=10.0.0.2 # M\xfcnchen\nLOCAL_NODE=1\nREMOTE_NODE=2\n")
+    assert settings.read(path).remote_node == 2
+
+
+def test_a_byte_order_mark_is_called_one(tmp_path: Path) -> None:
+    path = tmp_path / "csyncd.cfg"
+    path.write_bytes(b"\xef\xbb\xbfLOCAL_IP=10.0.0.1\nREMOTE_IP=10.0.0.2\nLOCAL_NODE=1\nREMOTE_NODE=2\n")
+    with pytest.raises(Invalid) as caught:
+        settings.read(path)
+    assert caught.value.problems == (f"{path}:1: it begins with a byte order mark (BOM): save it as UTF-8 without one",)
 
 
 def test_one_that_cannot_be_read_is_not_called_missing(tmp_path: Path) -> None:
