@@ -42,5 +42,10 @@ def quote_path(path: str) -> str:
     return f'"{quoted}"'
 
 
+def bracket_address(address: str) -> str:
+    """An address as it stands before a port: one of IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
 def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")

@@ -170,7 +170,7 @@ async def _respond(stream: _Stream, response: Response, *, last: bool = False) -
         async with asyncio.timeout(ANSWER_SECONDS):
             await stream.writer.drain()
     except TimeoutError:
-        stream.writer.transport.abort()
+        abort(stream.writer)
         raise
 
 
@@ -192,4 +192,10 @@ async def _close(writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(LEAVE_SECONDS):
             await writer.wait_closed()
     except OSError:  # TimeoutError is one
+        abort(writer)
+
+
+def abort(writer: asyncio.StreamWriter) -> None:
+    """End a connection now, whatever is still to be sent."""
+    with contextlib.suppress(AttributeError):  # Python 3.11's TLS, where it has ended already
         writer.transport.abort()

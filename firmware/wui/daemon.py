@@ -1,26 +1,30 @@
 """The web UI's daemon. It answers `GET /csyncd/keys` with this node's public keys, without a login, and nothing else yet.
 
-It listens as the block `service wui` says: `port` (4444), `listen` (every address), and HTTPS with a certificate made on
-the node unless it says `tls off`.
+It listens as the block `service wui` says: `port` (4444), `listen` (every address of both families), and HTTPS with a
+certificate made on the node unless it says `tls off`.
 """
 
 import asyncio
+import gc
+import resource
 import signal
 
 from firmware import log
 from firmware.errors import Failure, report
-from firmware.http11.server import Request, serve
+from firmware.http11.admission import Admission
+from firmware.http11.server import Request
 from firmware.http11.wire import Response
 from firmware.operations import pairing
 from firmware.services.declared.wui import Address
-from firmware.wui import listening
+from firmware.wui import connections, listening
 
-#: the longest request that it takes, in bytes, and the most connections at a time
-LIMIT, MOST = 4096, 64
+#: what the process may have whatever happens: descriptors, and bytes of memory (it needs a third of either)
+CEILINGS = {resource.RLIMIT_NOFILE: 256, resource.RLIMIT_DATA: 128 << 20}
 
 
 def main(argv: list[str]) -> int:
     """Run the web UI in the foreground, where the words LISTEN PORT tls|plain say, or else config.rc."""
+    _set_limits()
     try:
         asyncio.run(_serve_until_stopped(listening.parse_address(argv)))
     except Failure as error:
@@ -29,38 +33,29 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _set_limits() -> None:
+    """The ceilings. And what a flood of connections leaves behind is collected after some hundreds of them: it takes a
+    millisecond, for nothing that has been imported is looked at again."""
+    for what, most in CEILINGS.items():
+        resource.setrlimit(what, (most, most))
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(700, 3, 3)
+
+
 async def _serve_until_stopped(where: Address) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    try:
-        server = await asyncio.start_server(
-            _handle_connection, where.listen, where.port, ssl=listening.tls_context() if where.tls else None
-        )
-    except OSError as error:
-        raise Failure(f"{where.listen}:{where.port}: {error.strerror}") from None
-    # not `async with server`: since Python 3.12 that waits for every client to leave
-    try:
-        await ended.wait()
-    finally:
-        server.close()
-
-
-_open: set[asyncio.StreamWriter] = set()
-
-
-async def _handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    if len(_open) >= MOST:
-        writer.close()
-        return
-    _open.add(writer)
-    try:
-        async with asyncio.timeout(60):
-            await serve(reader, writer, _answer, LIMIT, program="wui")
-    except TimeoutError:
-        writer.close()
-    finally:
-        _open.discard(writer)
+    tls = listening.tls_context() if where.tls else None
+    admission = Admission(connections.MOST, connections.MOST_OF_ONE)
+    listeners = listening.open_listeners(where)
+    accepting = [asyncio.create_task(connections.accept(listener, admission, tls, _answer)) for listener in listeners]
+    await ended.wait()
+    for task in accepting:
+        task.cancel()
+    for listener in listeners:
+        listener.close()
 
 
 async def _answer(request: Request) -> Response:

@@ -11,13 +11,15 @@ from firmware.services.definition import Account, Argv, Context, Directive, Pack
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "wui"]
 #: certificate and key, in one file that an operator may replace
 CERTIFICATE = "/etc/wui/tls.pem"
+#: its first word where it listens at every address, of IPv4 and IPv6
+EVERY = "*"
 #: its last word, by whether it is HTTPS
 SCHEMES = {True: "tls", False: "plain"}
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the web UI listens, on this node and, by convention, on its peer."""
+    """Where the web UI listens, on this node and, by convention, on its peer; `listen` is "" for every address."""
 
     listen: str
     port: int
@@ -27,8 +29,8 @@ class Address:
 def address(block: Block | None) -> Address:
     """What its block says: every address, port 4444 and HTTPS unless it says something else."""
     if block is None:
-        return Address("0.0.0.0", 4444, True)
-    return Address(block.value("listen", "0.0.0.0"), int(block.value("port", "4444")), block.flag("tls", True))
+        return Address("", 4444, True)
+    return Address(block.value("listen"), int(block.value("port", "4444")), block.flag("tls", True))
 
 
 def ports(context: Context) -> list[tuple[str, int]]:
@@ -40,7 +42,7 @@ def ports(context: Context) -> list[tuple[str, int]]:
 def daemon(context: Context) -> Argv:
     """It is told where to listen: its account need not be able to read config.rc."""
     where = address(context.block)
-    return [*DAEMON, where.listen, str(where.port), SCHEMES[where.tls]]
+    return [*DAEMON, where.listen or EVERY, str(where.port), SCHEMES[where.tls]]
 
 
 def setup(context: Context) -> list[Argv]:
