@@ -76,12 +76,17 @@ class Block:
 
     def values(self, key: str) -> list[tuple[str, ...]]:
         """The words after every `key`, in order. `no KEY` takes back all before it, `no KEY VALUE` that value."""
-        remaining: list[tuple[str, ...]] = []
+        return [occurrence.values for occurrence in self.standing(key)]
+
+    def standing(self, key: str) -> list[Occurrence]:
+        """The lines of `key` that count: those that no later `no KEY` takes back."""
+        remaining: list[Occurrence] = []
         for occurrence in self.occurrences(key):
             if not occurrence.negated:
-                remaining.append(occurrence.values)
+                remaining.append(occurrence)
             else:
-                remaining = [values for values in remaining if occurrence.values and values != occurrence.values]
+                taken = occurrence.values
+                remaining = [one for one in remaining if taken and one.values != taken]
         return remaining
 
     def value(self, key: str, default: str = "") -> str:

@@ -137,6 +137,11 @@ class Service:
     #: check; they may be run again and again, and one after the word `-` may fail
     setup: Callable[[Context], list[Argv]] | None = None
     teardown: Callable[[Context], list[Argv]] | None = None
+    #: in the place of both, for a service without a process: brings the node to what the block wants, and takes away what an
+    #: earlier block set up; returns what went wrong, "" if nothing did
+    reconcile: Callable[[Context], str] | None = None
+    #: takes away what was set up by a title, and returns what went wrong
+    take_down: Callable[[str], str] | None = None
     #: "" once the daemon with that pid answers, until then what is missing; None: it is enough that it lives
     ready: Callable[[Context, int], str] | None = None
     #: makes the running daemon load its configuration and proves that it did; None: it is restarted instead

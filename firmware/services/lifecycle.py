@@ -153,7 +153,7 @@ def load_from_disk(service: Service, context: Context) -> Outcome:
 
 
 def _require_startable(service: Service, context: Context) -> None:
-    if service.daemon is None and service.setup is None:
+    if service.daemon is None and service.setup is None and service.reconcile is None:
         raise Refused(f"service {context.title}: this firmware has nothing to run for it")
     if not context.block.enabled:
         line = context.block.lines[0].number

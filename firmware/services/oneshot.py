@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware.errors import Failure
+from firmware.services import catalog
 from firmware.services.definition import Argv, Context, Service
 
 SETUP = Path("/run/firmware/setup")
@@ -61,6 +62,20 @@ def set_up(service: Service, context: Context, *, top: Path = SETUP) -> None:
     All commands are run even if some fail, and nothing that worked is taken back: an appliance with one bad route must
     stay within reach. Failure with all that went wrong.
     """
+    act = _set_up_by_commands if service.reconcile is None else _reconcile
+    if problem := act(service, context, top):
+        raise Failure(f"service {context.title}: not all of it is set up: {problem}")
+
+
+def _reconcile(service: Service, context: Context, top: Path) -> str:
+    assert service.reconcile is not None
+    _write_record(context.title, top, "interrupted", [])
+    problem = service.reconcile(context)
+    _write_record(context.title, top, problem, [])
+    return problem
+
+
+def _set_up_by_commands(service: Service, context: Context, top: Path) -> str:
     before = read_record(context.title, top=top)
     undo = service.teardown(context) if service.teardown else []
     old = before.undo if before else []
@@ -68,8 +83,7 @@ def set_up(service: Service, context: Context, *, top: Path = SETUP) -> None:
     problem = _run_all(service.setup(context) if service.setup else [])
     _run_all([argv for argv in old if argv not in undo])
     _write_record(context.title, top, problem, undo)
-    if problem:
-        raise Failure(f"service {context.title}: not all of it is set up: {problem}")
+    return problem
 
 
 def mark_failed(title: str, problem: str, *, top: Path = SETUP) -> None:
@@ -81,6 +95,9 @@ def tear_down(title: str, *, top: Path = SETUP) -> None:
     """Undo what was set up, nothing else; what is gone already is no error."""
     done = read_record(title, top=top)
     if done is not None:
+        service = catalog.find(title.partition(".")[0])
+        if service is not None and service.take_down is not None:
+            service.take_down(title)
         _run_all(done.undo)
         (top / f"{title}.json").unlink(missing_ok=True)
 

@@ -261,7 +261,7 @@ def test_a_value_may_be_missing_only_after_no() -> None:
 
 def test_what_no_takes_back_is_checked_if_it_is_there() -> None:
     assert problems("service network eth0\n no ip address\n no ip address 10.0.0.1/24\n") == []
-    assert len(problems("service network eth0\n no ip address 10.0.0.1\n no ip addres\n")) == 2
+    assert len(problems("service network eth0\n no ip address 10.0.0.1/99\n no ip addres\n")) == 2
 
 
 def test_one_title_may_stand_once_even_switched_off_or_implicit() -> None:
