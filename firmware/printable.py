@@ -4,10 +4,15 @@ What a peer sends is made printable when it arrives (`sync.message`); whatever a
 more where it leaves (`commands.output`, `log`): to do it twice changes nothing.
 """
 
+import re
+
+#: a byte that is no UTF-8, as `repr` writes it
+_BYTE = re.compile(r"(?<!\\)((?:\\\\)*)\\u(dc[89a-f][0-9a-f])")
+
 
 def escape(text: str, keep: str = "") -> str:
-    """The text with its control characters, but for those in `keep`, and bytes that are not UTF-8, written out as Python
-    escapes them."""
+    """The text with its control characters, but for those in `keep`, written out as Python escapes them, and bytes that are
+    not UTF-8 as three octal digits, as in `caf\\351`: so `ls` and diffs spell the name of a file, too."""
     if text.isprintable():
         return text
     if "\n" in keep:
@@ -17,7 +22,7 @@ def escape(text: str, keep: str = "") -> str:
 
 def _escape_letter(letter: str) -> str:
     if "\udc80" <= letter <= "\udcff":  # a byte, as the system's names and our own files have them
-        return f"\\x{ord(letter) - 0xDC00:02x}"
+        return f"\\{ord(letter) - 0xDC00:03o}"
     return letter.encode("unicode_escape").decode()
 
 
@@ -27,12 +32,15 @@ def shorten(text: str, limit: int = 2000) -> str:
 
 
 def quote_word(word: str, limit: int = 60) -> str:
-    """A word for a message: always quoted, as Python does it, with at most `limit` of its characters."""
-    return repr(word) if len(word) <= limit else repr(word[:limit]) + "…"
+    """A word for a message: always quoted, as Python does it, but for bytes, which `escape` spells so, too; with at most
+    `limit` of its characters."""
+    quoted = _BYTE.sub(lambda byte: byte[1] + _escape_letter(chr(int(byte[2], 16))), repr(word[:limit]))
+    return quoted if len(word) <= limit else f"{quoted}…"
 
 
 def quote_path(path: str) -> str:
-    """A path for one line of text: as it is, or quoted as C does it if it has other than plain characters."""
+    """A path in the head of a diff, where its end has to be known: as it is, or quoted as C does it if it has other than
+    plain characters. Anywhere else `escape` spells it."""
     if path.isprintable() and path == path.strip() and not set(path) & set('"\\'):
         return path
     quoted = "".join(

@@ -8,7 +8,7 @@ from firmware.commands import operator_identity
 from firmware.commands.cli import parse_arguments
 from firmware.errors import Refused, Usage
 from firmware.operations import saved_config
-from firmware.printable import quote_path
+from firmware.printable import escape
 from firmware.store.changes import Changes
 from firmware.store.generations import SaveResult
 
@@ -24,7 +24,7 @@ def changes(argv: list[str]) -> int:
     else:
         marks = {path: mark for mark, paths in zip("+~-", _kinds(found), strict=True) for path in paths}
         for path in found.paths:
-            print(marks[path], quote_path(path))
+            print(marks[path], escape(path))
     return 0
 
 
@@ -58,7 +58,7 @@ def history(argv: list[str]) -> int:
         return 0
     for entry in found:
         one, mark = entry.generation, "*" if entry.current else " "
-        about = f"{one.time}  {one.version}  {quote_path(one.message)}".rstrip()
+        about = f"{one.time}  {one.version}  {escape(one.message)}".rstrip()
         if one.problem:
             about = one.problem if one.newer else f"damaged: {one.problem}"
         print(f"{mark} {one.number:>4}  {about}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from firmware.errors import Failure, Invalid, Refused
 from firmware.flows.recovery import recover, refuse_while_waiting
 from firmware.locks import SWAP, hold, service_lock
-from firmware.printable import quote_path
+from firmware.printable import escape
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
@@ -57,7 +57,7 @@ def _config_notes(text: str) -> list[str]:
 def _unsavable_notes() -> list[str]:
     """What a save leaves out because of its kind."""
     paths = snapshot.unsavable_paths(rules.load_tolerant())
-    return [f"not saved: {quote_path(paths[0])}{_and_more(paths)}: neither file, directory nor link"] if paths else []
+    return [f"not saved: {escape(paths[0])}{_and_more(paths)}: neither file, directory nor link"] if paths else []
 
 
 def _unapplied_note(block: Block, config: Document) -> str:

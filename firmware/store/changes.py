@@ -6,7 +6,7 @@ from typing import Any
 
 from firmware import manifest
 from firmware.manifest import Entry
-from firmware.printable import quote_path
+from firmware.printable import escape
 from firmware.store import flash, rules, saved_state, snapshot, textdiff
 from firmware.store.archive import Archive
 from firmware.store.paths import NODE, Paths, relative_path
@@ -91,13 +91,13 @@ def _difference(path: str, change: str, target: Target, new: Entry | None, paths
     before = target.content(path) if old is not None and old.kind == "file" else None
     is_file = new is not None and new.kind == "file"
     after = manifest.read_with_digest(paths.etc, relative_path(path))[0] if is_file else None
-    about = [f"{quote_path(path)}: {words}" for words in _attribute_changes(old, new)]
+    about = [f"{escape(path)}: {words}" for words in _attribute_changes(old, new)]
     if before is None and after is None:
         return Difference(path, change, None, tuple(about))
     diff = textdiff.unified_diff(path, before, after)
     if diff is None:
         secret = textdiff.secret_kind(path, before, after)
-        about.append(f"{f'{secret}, not shown' if secret else 'binary files differ'}: {quote_path(path)}")
+        about.append(f"{f'{secret}, not shown' if secret else 'binary files differ'}: {escape(path)}")
     return Difference(path, change, diff, tuple(about))
 
 

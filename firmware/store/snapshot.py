@@ -8,7 +8,7 @@ from pathlib import Path
 from firmware import directory, manifest
 from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
-from firmware.printable import quote_path
+from firmware.printable import escape
 from firmware.rc import document
 from firmware.store import archive, flash, rules
 from firmware.store.archive import Archive, Draft
@@ -146,7 +146,7 @@ def _refuse_unaffordable(entries: list[Entry], memory: int) -> None:
         largest = max(entries, key=lambda entry: entry.size)
         raise Failure(
             f"too much to be saved: {size / 2**20:.1f} MiB take {COPIES} times as much memory, and {memory >> 20} MiB are "
-            f"free; the largest is {quote_path(largest.path)}, {largest.size / 2**20:.1f} MiB",
+            f"free; the largest is {escape(largest.path)}, {largest.size / 2**20:.1f} MiB",
             "config changes lists what would be saved",
         )
 

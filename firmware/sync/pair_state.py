@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from firmware.printable import quote_path, shorten
+from firmware.printable import escape, shorten
 from firmware.sync import versions
 from firmware.sync.node_state import NodeState, WaitingPush
 
@@ -70,5 +70,5 @@ def _waiting_reason(node: int, waiting: WaitingPush) -> str:
 
 def _list_briefly(names: tuple[str, ...], most: int = 6) -> str:
     """All of them, or how many there are and the first few."""
-    first = ", ".join(shorten(quote_path(name), 200) for name in names[:most])
+    first = ", ".join(shorten(escape(name), 200) for name in names[:most])
     return first if len(names) <= most else f"{len(names)}, such as {first}"

@@ -17,8 +17,16 @@ def test_paths_in_a_line(path: str, line: str) -> None:
 
 
 def test_control_characters_are_written_out() -> None:
-    assert escape("a\x1b[2J\r\nü\udcff") == "a\\x1b[2J\\r\\nü\\xff"
+    assert escape("a\x1b[2J\r\nü\udcff") == "a\\x1b[2J\\r\\nü\\377"
     assert escape("a\n\tb\x07", keep="\n\t") == "a\n\tb\\x07"
+
+
+def test_a_file_name_that_is_latin_1_is_spelt_one_way() -> None:
+    name = "caf\udce9"
+    for spelt in (escape(name), quote_word(name)[1:-1], quote_path(name)[1:-1]):
+        assert spelt == "caf\\351"
+    assert quote_word("\\udce9") == "'\\\\udce9'", "a backslash is none"
+    assert quote_word("\\\udce9") == "'\\\\\\351'"
 
 
 def test_words_are_quoted_and_not_longer_than_people_read() -> None:

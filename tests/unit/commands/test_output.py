@@ -7,7 +7,7 @@ import sys
 from firmware.commands.output import make_printable
 
 HOSTILE = "a\x1b[2J\rb\x07\u009b31m\u202ec\udcff\td\n"
-SHOWN = "a\\x1b[2J\\rb\\x07\\x9b31m\\u202ec\\xff\td\n"
+SHOWN = "a\\x1b[2J\\rb\\x07\\x9b31m\\u202ec\\377\td\n"
 
 
 def test_what_is_printed_is_shown_and_not_obeyed() -> None:
