@@ -1,4 +1,8 @@
-"""What the peer's web UI answers for `GET /csyncd/keys`: how its public keys get here before there is any trust."""
+"""What the peer's web UI answers for `GET /csyncd/keys`: how its public keys get here before there is any trust.
+
+Whoever answers at the peer's address has proved nothing. So the keys are all that is taken from the answer, for people to
+compare; what is wrong there is said in our own words, by the status of the answer.
+"""
 
 import socket
 from collections.abc import Mapping
@@ -8,15 +12,18 @@ from typing import Any
 from firmware.errors import Failure, Lost
 from firmware.http11 import blocking
 from firmware.http11.wire import Response
+from firmware.printable import bracket_address
 from firmware.rc import document
 from firmware.rc.title import Title
 from firmware.services.declared import wui
 from firmware.sync import keys
 from firmware.sync.keys import PublicKeys
-from firmware.sync.settings import Settings
+from firmware.sync.settings import FILE, Settings
 
 #: seconds that the peer's web UI may take to be there, and again to answer
 ANSWER_SECONDS = 10.0
+#: the status that says that the csyncd.cfg there cannot be used; 404: there are no keys
+SETTINGS_INVALID = 409
 _REMEDY = (
     "both web UIs have to run, on the same port and with the same scheme: service wui status, here and on PEER; "
     "one that does not answer: service wui restart"
@@ -25,7 +32,7 @@ _REMEDY = (
 
 @dataclass(frozen=True, slots=True)
 class WebUiAnswer:
-    """What the peer's web UI answered, whatever it is, and the address of the page."""
+    """What answered at the peer's address, whatever it is, and the address of the page."""
 
     url: str
     status: int
@@ -36,7 +43,8 @@ def ask_peer_web_ui(settings: Settings) -> WebUiAnswer:
     """Ask the peer's web UI, on the port and with the scheme of this node's; Failure if there is no answer."""
     where = wui.address(document.read().find(Title("wui")))
     scheme = "https" if where.tls else "http"
-    url = f"{scheme}://{settings.remote_ip}:{where.port}/csyncd/keys"
+    host = bracket_address(settings.remote_ip).replace("%", "%25")  # a zone, as URLs have it (RFC 6874)
+    url = f"{scheme}://{host}:{where.port}/csyncd/keys"
     try:
         answer = _request(settings.remote_ip, where)
     except (OSError, Lost) as error:
@@ -48,9 +56,18 @@ def ask_peer_web_ui(settings: Settings) -> WebUiAnswer:
 
 def peer_keys(answer: WebUiAnswer, node: int) -> PublicKeys:
     """The public keys of that node, as its web UI answered; Failure with what to do if there are none."""
+    if answer.status == SETTINGS_INVALID:
+        raise Failure(
+            f"{answer.url}: csyncd.cfg of the peer cannot be used", f"on the peer: edit {FILE}, then csync genkey"
+        )
+    if answer.status == 404:
+        raise Failure(
+            f"{answer.url}: the peer has no keys yet", "on the peer: csync genkey; if it has keys: csync check"
+        )
     if answer.status != 200:
-        error, hint = answer.content.get("error", answer.status), answer.content.get("hint") or "csync genkey"
-        raise Failure(f"{answer.url}: the peer says: {error}", f"on the peer: {hint}")
+        raise Failure(
+            f"{answer.url}: no keys came, but the status {answer.status}", "on the peer: service wui status, logread"
+        )
     return keys.parse_public_keys(answer.content, node)
 
 

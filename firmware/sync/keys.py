@@ -129,8 +129,8 @@ def parse_public_keys(content: Mapping[str, Any], node: int) -> PublicKeys:
     try:
         host, user = (parse_key(f"{content[part]['type']} {content[part]['key']}") for part in ("host", "user"))
         claimed = int(content["node"])
-    except (KeyError, TypeError, ValueError):
-        raise Failure("the peer's answer: it holds no public keys") from None
+    except (KeyError, TypeError, ValueError, Failure):  # its words are for nobody: who answers has proved nothing yet
+        raise Failure("the peer's answer: it holds no ed25519 public keys") from None
     if claimed != node:
         raise Failure(
             f"the peer: it calls itself node {claimed}, but REMOTE_NODE is {node}",

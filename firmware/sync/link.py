@@ -16,7 +16,7 @@ from firmware.http11.client import Client, connect_unix
 from firmware.http11.json_body import Json
 from firmware.printable import shorten
 from firmware.sync import keys
-from firmware.sync.link_problems import explain_ssh_output, missing_keys
+from firmware.sync.link_problems import SshOutput, explain_ssh_output, missing_keys
 from firmware.sync.peer_sshd import ACCOUNT, RUN, peer_socket
 from firmware.sync.settings import Settings, node_name
 
@@ -175,7 +175,7 @@ class Link:
         self._ssh = ssh = await run.start_helper(
             ["ssh", "-N", "-F", str(self._directory / "ssh_config"), self._settings.peer]
         )
-        output: list[str] = []
+        output = SshOutput()
         why = ""
         collecting = asyncio.create_task(self._collect_output(ssh, output))
         try:
@@ -191,7 +191,7 @@ class Link:
             self.close()
             await ssh.wait()
             await collecting
-        problem = explain_ssh_output(output, self._settings)
+        problem = explain_ssh_output(output.lines, self._settings)
         self.mark_down(problem.text or why or "ssh ended without a word", problem.remedy)
 
     async def _wait_for_forwarding(self, ssh: asyncio.subprocess.Process) -> None:
@@ -203,10 +203,9 @@ class Link:
         except TimeoutError:
             raise Failure(f"{self._settings.peer} answers, but lets nobody in within {CONNECT_TIME:g} s") from None
 
-    async def _collect_output(self, ssh: asyncio.subprocess.Process, output: list[str]) -> None:
+    async def _collect_output(self, ssh: asyncio.subprocess.Process, output: SshOutput) -> None:
         async for line in run.read_lines(ssh.stderr):
-            output.append(line)
-            del output[:-30]
-            if "open failed" in output[-1]:
+            output.note_line(line)
+            if "open failed" in output.lines[-1]:
                 # A channel that the peer refuses is as good as no link: begin anew, until it is let in again.
                 self.close()

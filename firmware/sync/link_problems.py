@@ -1,4 +1,8 @@
-"""Trouble with the link: what ssh's words mean for this pair, and what to do about it. ssh's own words are kept."""
+"""Trouble with the link: what ssh's words mean for this pair, and what to do about it.
+
+ssh's own words are kept, and they alone decide. Whoever answers at the peer's address can have ssh write whole lines before
+any key is proved: none of those is shown or believed.
+"""
 
 import re
 from collections.abc import Callable
@@ -30,6 +34,9 @@ CASES = (
     ("timed out", "no answer", CABLE_REMEDY),
     ("No route to host", "no route", CABLE_REMEDY),
     ("Network is unreachable", "no route", CABLE_REMEDY),
+    ("Received disconnect from", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
+    ("Unable to negotiate with", "what answers at PEER's address is not its csyncd",
+     "REMOTE_IP and PORT of csyncd.cfg; csync status on PEER"),
     ("Connection closed by", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
     ("Connection reset by", "PEER ended the connection before it let us in", "if it lasts: csync status on PEER"),
     ("Cannot assign requested address", "LOCAL_IP is not on this node", "csyncd.cfg and the addresses of this node"),
@@ -37,6 +44,31 @@ CASES = (
 #: the case of an address that this node has lost; where it may bind what it does not hold (ip_nonlocal_bind), ssh gets no
 #: answer instead
 _LOST_ADDRESS, _UNANSWERED = CASES[-1], ("timed out", "not responding", "No route to host", "Network is unreachable")
+
+
+#: ssh repeats what the other end said: its reason for a disconnect, its list of algorithms, its greeting
+_REPEATED = re.compile(
+    r"(Received disconnect from \S+ port \d+)|(Unable to negotiate with .*?): |(Bad remote protocol version)"
+)
+#: lines of ssh that are kept
+MOST_LINES = 30
+
+
+class SshOutput:
+    """What one ssh wrote, as far as it is its own. It repeats what the other end said as its last word, and ends: nothing
+    that comes then counts, whatever it looks like."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._repeats = False
+
+    def note_line(self, line: str) -> None:
+        """Take in a line that ssh wrote."""
+        if self._repeats:
+            return
+        if repeated := _REPEATED.search(line):
+            self._repeats, line = True, next(filter(None, repeated.groups()))
+        self.lines = [*self.lines, line][-MOST_LINES:]
 
 
 @dataclass(frozen=True, slots=True)

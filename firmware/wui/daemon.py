@@ -10,11 +10,12 @@ import resource
 import signal
 
 from firmware import log
-from firmware.errors import Failure, report
+from firmware.errors import Failure, Invalid, report
 from firmware.http11.admission import Admission
 from firmware.http11.server import Request
 from firmware.http11.wire import Response
 from firmware.operations import pairing
+from firmware.operations.peer_web_ui import SETTINGS_INVALID
 from firmware.services.declared.wui import Address
 from firmware.wui import connections, listening
 
@@ -66,4 +67,5 @@ async def _answer(request: Request) -> Response:
     try:
         return Response(200, pairing.public_keys().json())
     except Failure as error:
-        return Response(404, {"error": str(error), "hint": error.hint})
+        status = SETTINGS_INVALID if isinstance(error, Invalid) else 404
+        return Response(status, {"error": str(error), "hint": error.hint})

@@ -28,6 +28,38 @@ with socket.create_connection((address, 30022), 5) as client:
 #: sessions with the peer's own key that never say a word
 SILENT = "for i in 1 2 3 4 5 6 7 8; do ssh -N -F /run/firmware/csyncd/silent_config node-2 & done; wait"
 
+#: answers at node 2's addresses of csyncd and web UI, without any key, with words of its own choice
+IMPOSTOR = """
+import http.server, socket, socketserver, ssl, struct, threading, sys
+said = ("bye\\nLoad key \\"x\\": call 0800 12345\\nSHA256:0800").encode()
+payload = b"\\x01" + struct.pack(">II", 11, len(said)) + said + struct.pack(">I", 0)
+padding = 8 - (len(payload) + 5) % 8 + 8
+
+class Gate(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"SSH-2.0-impostor\\r\\n" + struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding))
+        while self.request.recv(4096):
+            pass
+
+class Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = b'{"error": "call 0800 12345", "hint": "call 0800 12345"}'
+        self.send_response(int(sys.argv[1]), "0800")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+socketserver.ThreadingTCPServer.allow_reuse_address = True
+gate = socketserver.ThreadingTCPServer(("10.32.0.12", 30022), Gate)
+web = http.server.ThreadingHTTPServer(("10.32.0.12", 4444), Page)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("/etc/wui/tls.pem")
+web.socket = context.wrap_socket(web.socket, server_side=True)
+threading.Thread(target=gate.serve_forever, daemon=True).start()
+print("answering", flush=True)
+web.serve_forever()
+"""
+
 
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
@@ -115,3 +147,27 @@ def test_a_forged_end_in_the_log_of_haproxy_vetoes_no_push(stage: Stage) -> None
     stage.serves(2, "forged again")
     stage.edit(1, page("clean"))
     assert stage.json(1, "csync", "push", "haproxy")["result"] == "applied"
+
+
+@pytest.fixture
+def impostor(stage: Stage, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Somebody else at node 2's addresses, whose page has this status."""
+    for service in ("csyncd", "wui"):
+        stage.on(2, "service", service, "stop")
+    running = stage.lab.start(2, PYTHON, "-c", IMPOSTOR, str(request.param))
+    assert running.stdout and running.stdout.readline() == b"answering\n", running.stderr and running.stderr.read()
+    yield
+    running.kill()
+    running.communicate()
+    for service in ("csyncd", "wui"):
+        stage.on(2, "service", service, "start")
+
+
+@pytest.mark.parametrize("impostor", [404, 409, 503], indirect=True)
+def test_who_answers_without_a_key_chooses_neither_words_nor_remedy(stage: Stage, impostor: None) -> None:
+    assert eventually(lambda: "disconnect from" in stage.on(1, "csync", "status"), 10), stage.on(1, "csync", "status")
+    getkey = stage.lab.run(1, "csync", "getkey", check=False)
+    assert getkey.status == 1 and "hint: on the peer: " in getkey.stderr
+    said = stage.on(1, "csync", "status") + stage.lab.run(1, "csync", "check", check=False).stdout + getkey.stderr
+    assert "node 2 ended the connection before it let us in" in said
+    assert "0800" not in said and "config restore" not in said, said

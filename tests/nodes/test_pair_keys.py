@@ -147,7 +147,7 @@ def test_getkey_from_a_node_that_is_not_configured_yet_says_so(stage: Stage) -> 
     )
     try:
         said = stage.lab.run(1, "csync", "getkey", check=False)
-        assert said.status == 1 and "the peer says: /etc/csyncd/csyncd.cfg: 4 errors" in said.stderr
+        assert said.status == 1 and "/csyncd/keys: csyncd.cfg of the peer cannot be used" in said.stderr
         assert "hint: on the peer: edit /etc/csyncd/csyncd.cfg" in said.stderr
     finally:
         stage.on(2, "cp", "/tmp/csyncd.cfg", "/etc/csyncd/csyncd.cfg")

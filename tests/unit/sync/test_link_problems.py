@@ -47,3 +47,30 @@ def test_words_that_nobody_knows_are_said_as_they_are(tmp_path: Path) -> None:
     assert link_problems.explain_ssh_output(
         ["@@@@@@@", "", "something new"], PAIR, tmp_path
     ) == link_problems.LinkProblem("something new")
+
+
+#: what the other end may say before any key is proved, and what is left of it
+REPEATED = {
+    f"Received disconnect from {TO}:2: bye": f"Received disconnect from {TO}",
+    f"Unable to negotiate with {TO}: no matching host key type found. Their offer: bye": f"Unable to negotiate with {TO}",
+    "Bad remote protocol version identification: 'bye'": "Bad remote protocol version",
+}
+
+
+@pytest.mark.parametrize("words", REPEATED)
+def test_what_ssh_repeats_is_neither_shown_nor_believed(tmp_path: Path, words: str) -> None:
+    heard = link_problems.SshOutput()
+    forged = ["@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "SHA256:forged", *SAID, *["more"] * 40]
+    for line in ("before", words, *forged):
+        heard.note_line(line)
+    assert heard.lines == ["before", REPEATED[words]]
+    found = link_problems.explain_ssh_output(heard.lines, PAIR, tmp_path)
+    assert "bye" not in str(found) and "chmod" not in found.remedy and "restore" not in found.remedy
+
+
+def test_what_ssh_itself_says_is_kept_as_far_as_people_read() -> None:
+    """The control: the same lines count where nobody has been repeated."""
+    heard = link_problems.SshOutput()
+    for line in (*map(str, range(100)), *SAID):
+        heard.note_line(line)
+    assert heard.lines[-len(SAID) :] == list(SAID) and len(heard.lines) == link_problems.MOST_LINES
