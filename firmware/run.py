@@ -11,7 +11,7 @@ import os
 import select
 import subprocess
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -45,13 +45,38 @@ class Result:
         return "\n".join(part for part in parts if part)
 
 
-def run(argv: Sequence[str], *, timeout: float = 30.0, stdin: bytes = b"", check: bool = True) -> Result:
-    """Run `argv` to its end. With `check`, a status other than 0 is a Failure that carries the program's words."""
-    _show(argv, stdin)
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a program may take: bytes of memory, seconds of processor time, bytes that it writes."""
+
+    memory: int
+    seconds: int
+    output: int
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    timeout: float = 30.0,
+    stdin: bytes = b"",
+    check: bool = True,
+    documents: Sequence[bytes] = (),
+    limits: Limits | None = None,
+) -> Result:
+    """Run `argv` to its end. With `check`, a status other than 0 is a Failure that carries the program's words.
+
+    `documents` are files in memory for it to read; their paths are its last arguments.
+    """
     # Files in memory, not pipes: what it may write is limited with the size of its files, and we never read all of it.
-    with _file_in_memory(stdin) as source, _file_in_memory() as out, _file_in_memory() as errors:
+    with ExitStack() as files:
+        source, out, errors = (files.enter_context(_file_in_memory(data)) for data in (stdin, b"", b""))
+        read = [files.enter_context(_file_in_memory(data)).fileno() for data in documents]
+        command = [*_limit_command(limits), *argv, *(f"/proc/self/fd/{number}" for number in read)]
+        _show(command, stdin)
         try:
-            with subprocess.Popen(argv, stdin=source, stdout=out, stderr=errors, cwd="/", env=environment()) as process:
+            with subprocess.Popen(
+                command, stdin=source, stdout=out, stderr=errors, cwd="/", env=environment(), pass_fds=read
+            ) as process:
                 _await_end(process, timeout)
         except FileNotFoundError:
             raise Failure(f"{argv[0]}: the program is not on this node") from None
@@ -114,6 +139,13 @@ def environment() -> dict[str, str]:
     """What a program of ours gets to see of our own environment: the search path, the locale, the terminal."""
     kept = {name: os.environ[name] for name in ("TERM", "TZ") if name in os.environ}
     return {"PATH": PATH, "LC_ALL": "C.UTF-8", **kept}
+
+
+def _limit_command(limits: Limits | None) -> list[str]:
+    if limits is None:
+        return []
+    bounds = f"--as={limits.memory}", f"--cpu={limits.seconds}", f"--fsize={limits.output}", "--core=0"
+    return ["prlimit", *bounds, "--"]
 
 
 def _show(argv: Sequence[str], stdin: bytes = b"") -> None:

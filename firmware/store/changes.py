@@ -7,7 +7,7 @@ from typing import Any
 from firmware import manifest
 from firmware.manifest import Entry
 from firmware.printable import escape
-from firmware.store import flash, rules, saved_state, snapshot, textdiff
+from firmware.store import confidential, flash, rules, saved_state, snapshot, textdiff
 from firmware.store.archive import Archive
 from firmware.store.paths import NODE, Paths, relative_path
 from firmware.store.rules import Rules
@@ -83,20 +83,23 @@ def differences(saved: Archive | None, *, paths: Paths = NODE) -> list[Differenc
         now = snapshot.current_entries(node_rules, paths)
         changes = Changes.between(snapshot.savable(target.entries, node_rules), now).without_quiet(node_rules)
         kinds = {path: kind for kind, group in changes.json().items() for path in group}
-        return [_difference(path, kinds[path], target, now.get(path), paths) for path in changes.paths]
+        texts = textdiff.Differences()
+        return [_difference(path, kinds[path], target, now.get(path), paths, texts) for path in changes.paths]
 
 
-def _difference(path: str, change: str, target: Target, new: Entry | None, paths: Paths) -> Difference:
+def _difference(
+    path: str, change: str, target: Target, new: Entry | None, paths: Paths, texts: textdiff.Differences
+) -> Difference:
     old = target.items[path].entry if path in target.items else None
+    about = [f"{escape(path)}: {words}" for words in _attribute_changes(old, new)]
     before = target.content(path) if old is not None and old.kind == "file" else None
     is_file = new is not None and new.kind == "file"
     after = manifest.read_with_digest(paths.etc, relative_path(path))[0] if is_file else None
-    about = [f"{escape(path)}: {words}" for words in _attribute_changes(old, new)]
     if before is None and after is None:
         return Difference(path, change, None, tuple(about))
-    diff = textdiff.unified_diff(path, before, after)
+    diff = texts.between(path, lambda: before, lambda: after)
     if diff is None:
-        secret = textdiff.secret_kind(path, before, after)
+        secret = confidential.secret_kind(path, before, after)
         about.append(f"{f'{secret}, not shown' if secret else 'binary files differ'}: {escape(path)}")
     return Difference(path, change, diff, tuple(about))
 

@@ -21,6 +21,8 @@ FILE = "/etc/firmware/save.rules"
 
 #: half-written files of the firmware and staged pushes: no rule can make these worth saving
 _ALWAYS_IGNORED = (f"{files.TEMPORARY_PREFIX}????????", "/etc/.staging")
+#: rules in a file, and characters of a pattern: they come with archives, and each path is compared with all of them
+MAX_RULES, MAX_PATTERN = 256, 256
 _REMEDY = f"put the factory's there: cp /usr/share/factory{FILE} {FILE}"
 
 
@@ -78,8 +80,12 @@ def parse(text: str, name: str = FILE) -> Rules:
             continue
         if len(words) < 2 or words[0] not in patterns:
             problems.append(f"{name}:{number}: a rule is `ignore PATTERN` or `quiet PATTERN`")
+        elif len(words[1]) > MAX_PATTERN:
+            problems.append(f"{name}:{number}: the pattern has {len(words[1])} characters, more than {MAX_PATTERN}")
         else:
             patterns[words[0]].append(words[1].strip())
+    if sum(map(len, patterns.values())) > MAX_RULES + len(_ALWAYS_IGNORED):
+        problems.append(f"{name}: more than {MAX_RULES} rules")
     if problems:
         raise Invalid(f"{name}: not understood", problems=problems)
     return Rules(PathPatterns(tuple(patterns["ignore"])), PathPatterns(tuple(patterns["quiet"])))

@@ -1,104 +1,114 @@
-"""Differences as text for people. Binary content is not shown, and private keys and password hashes never are."""
+"""Differences as text for people. Binary content is not shown, and secrets never are.
 
-import hashlib
-import re
-from itertools import accumulate
+busybox's diff finds them, in a process that may take so much memory and processor time and no more: a peer chooses both
+what is compared and how alike it is. What it would take more for is too different for anybody to read.
+"""
 
+import codecs
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from firmware.errors import Failure
 from firmware.printable import quote_path
+from firmware.run import Limits, run
+from firmware.store.confidential import hide_secrets, secret_kind
 
-_PRIVATE = re.compile(
-    rb"-{4,5} ?BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY|PuTTY-User-Key-File-[0-9]|\A\s*[A-Za-z0-9+/]{43}=\s*\Z"
-)
-#: keys that stand in one line of a file: WireGuard's, in its own files and in config.rc
-_SECRET = re.compile(
-    rb"(?im)^([ \t]*(?:[a-z]+[ \t]+)?(?:private_?key|preshared_?key)(?:[ \t]*=[ \t]*|[ \t]+))([^\s#]+)"
-)
-#: files of password hashes, by name
-_HASHES = ("shadow", "shadow-", "gshadow", "gshadow-")
 #: characters of a difference that are shown
 LIMIT = 100_000
-#: lines beyond which no shortest difference is looked for: that can take forever
-_MANY = 4000
-_CONTEXT = 3
+#: of all differences in one answer: characters, and seconds in which they are worked out
+ALL_CHARACTERS, ALL_SECONDS = 1_000_000, 20.0
+#: what diff may take: two versions of 8 MiB with lines of 20 bytes and more fit
+LIMITS, SECONDS = Limits(memory=40 << 20, seconds=5, output=1 << 20), 10.0
+TOO_DIFFERENT = "... not shown: too different\n"
+ENOUGH = "... not shown: there is more than enough before it\n"
+_DIFF = ("busybox", "diff", "-a", "-U", "3")
+#: exit status: equal; they differ; ended because there is more output than is taken; there is no such program
+_EQUAL, _DIFFERENT, _CUT, _NO_PROGRAM = 0, 1, -25, 127
+_PIECE = 1 << 16
+
+Read = Callable[[], bytes | None]
 
 
-def holds_private_key(data: bytes) -> bool:
-    """Is there a private key in it (PEM of any kind, OpenSSH, PGP, PuTTY, or nothing but a WireGuard key)?"""
-    return _PRIVATE.search(data) is not None
+@dataclass(slots=True)
+class Differences:
+    """All differences that one answer shows, and what is left of what a person reads and waits for."""
+
+    characters: int = ALL_CHARACTERS
+    seconds: float = ALL_SECONDS
+
+    def between(self, path: str, read_old: Read, read_new: Read) -> str | None:
+        """As `unified_diff`; ENOUGH, and nothing is read, once nothing is left."""
+        if self.characters <= 0 or self.seconds <= 0:
+            return ENOUGH
+        began = time.monotonic()
+        found = unified_diff(path, read_old(), read_new())
+        self.seconds -= time.monotonic() - began
+        self.characters -= len(found or "")
+        return found
 
 
-def secret_kind(path: str, *versions: bytes | None) -> str:
-    """What there is in a file that is not for anybody's eyes, in words; "" if there is nothing."""
-    if path.rpartition("/")[2] in _HASHES:
-        return "password hashes"
-    return "private key" if any(holds_private_key(data) for data in versions if data) else ""
-
-
-def unified_diff(path: str, old: bytes | None, new: bytes | None, *, coarse: bool = False) -> str | None:
-    """The unified difference, "" if there is none; `old` or `new` is None where there is no file. With `coarse` it is fast
-    for any text, and not the shortest.
+def unified_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
+    """The unified difference, "" if there is none; `old` or `new` is None where there is no file. TOO_DIFFERENT if it is not
+    to be had with LIMITS.
 
     None if either is binary, or holds a secret (`secret_kind`). Secrets that stand in one line are shown as a hash, so that
     one still sees that they changed. What goes beyond LIMIT is left out; the last line then says how much that is.
     """
-    if secret_kind(path, old, new):
+    if secret_kind(path, old, new) or not (_is_text(old or b"") and _is_text(new or b"")):
         return None
-    before, after = _lines(old), _lines(new)
-    if before is None or after is None:
-        return None
-    names = ["/dev/null" if data is None else prefix + path for prefix, data in (("a", old), ("b", new))]
-    return _limit(
-        [_with_ending(line) for line in _compare(before, after, [quote_path(name) for name in names], coarse)]
-    )
+    body = _compare(old, new) if old and new else _list_lines(old, new)
+    if not body or body == TOO_DIFFERENT:
+        return body
+    names = [quote_path("/dev/null" if data is None else prefix + path) for prefix, data in (("a", old), ("b", new))]
+    return f"--- {names[0]}\n+++ {names[1]}\n{body}"
 
 
-def _lines(data: bytes | None) -> list[str] | None:
-    """The lines with their ends, secrets hidden; None for what is no text."""
+def _is_text(data: bytes) -> bool:
+    if b"\0" in data:
+        return False
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        text = _SECRET.sub(_hide_secret, data or b"").decode("utf-8")
+        for start in range(0, len(data), _PIECE):
+            decoder.decode(data[start : start + _PIECE])
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return None
-    *whole, last = text.split("\n")
-    return None if "\0" in text else [line + "\n" for line in whole] + [last] * bool(last)
+        return False
+    return True
 
 
-def _hide_secret(match: re.Match[bytes]) -> bytes:
-    return match[1] + b"(not shown, sha256 " + hashlib.sha256(match[2]).hexdigest()[:12].encode() + b")"
+def _compare(old: bytes, new: bytes) -> str:
+    try:
+        done = run(_DIFF, documents=(old, new), limits=LIMITS, timeout=SECONDS, check=False)
+    except Failure:  # it has not ended in time
+        return TOO_DIFFERENT
+    if done.status == _NO_PROGRAM:
+        raise Failure(f"busybox diff: {done.output}", "this firmware is incomplete: install it again")
+    if done.status == _EQUAL:
+        return ""
+    if done.status not in (_DIFFERENT, _CUT) or done.stderr:  # out of memory is status 1, too
+        return TOO_DIFFERENT
+    return _shorten(done.stdout.split("\n", 2)[-1], is_whole=done.status == _DIFFERENT)
 
 
-def _compare(before: list[str], after: list[str], names: list[str], coarse: bool) -> list[str]:
-    if not coarse and len(before) + len(after) <= _MANY:
-        import difflib  # which takes longer to load than most differences to find
-
-        return list(difflib.unified_diff(before, after, names[0], names[1], n=_CONTEXT))
-    return _compare_coarsely(before, after, names)
-
-
-def _compare_coarsely(before: list[str], after: list[str], names: list[str]) -> list[str]:
-    """Without looking for common lines between the first and the last difference."""
-    if before == after:
-        return []
-    shortest = min(len(before), len(after))
-    head = next((at for at in range(shortest) if before[at] != after[at]), shortest)
-    tail = next((at for at in range(shortest - head) if before[-1 - at] != after[-1 - at]), shortest - head)
-    start, kept = max(0, head - _CONTEXT), min(tail, _CONTEXT)
-    old, new = before[head : len(before) - tail], after[head : len(after) - tail]
-    lead, trail = before[start:head], before[len(before) - tail :][:kept]
-    spans = [_span(start, len(lead) + len(part) + len(trail)) for part in (old, new)]
-    title = [f"--- {names[0]}\n", f"+++ {names[1]}\n", f"@@ -{spans[0]} +{spans[1]} @@\n"]
-    rows = ((" ", lead), ("-", old), ("+", new), (" ", trail))
-    return title + [mark + line for mark, part in rows for line in part]
+def _list_lines(old: bytes | None, new: bytes | None) -> str:
+    """The difference where there is nothing on one side."""
+    data, mark = (old, "-") if old else (new or b"", "+")
+    if not data:
+        return ""
+    count = data.count(b"\n") + (not data.endswith(b"\n"))
+    span = f"1,{count}" if count > 1 else "1"
+    shown = data[:LIMIT].decode("utf-8", "ignore")
+    lines = f"\n{mark}".join(shown.removesuffix("\n").split("\n"))
+    ending = "\n" if data.endswith(b"\n") else "\n\\ No newline at end of file\n"
+    head = f"@@ -{span} +0,0 @@\n" if old else f"@@ -0,0 +{span} @@\n"
+    return _shorten(f"{head}{mark}{lines}" + ending * (len(data) <= LIMIT), lines=count + 1)
 
 
-def _span(start: int, length: int) -> str:
-    return f"{start + bool(length)},{length}"
-
-
-def _with_ending(line: str) -> str:
-    return line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"
-
-
-def _limit(lines: list[str]) -> str:
-    fitting = sum(size <= LIMIT for size in accumulate(map(len, lines)))
-    more = len(lines) - fitting
-    return "".join(lines[:fitting]) + (f"... {more} more line{'s' * (more > 1)}, not shown\n" if more else "")
+def _shorten(text: str, *, is_whole: bool = True, lines: int = 0) -> str:
+    """What is shown of a difference that has so many lines, or as many as the text, or more if it is not whole."""
+    total = lines or text.count("\n")
+    shown = text if len(text) <= LIMIT and text.endswith("\n") else text[: text.rfind("\n", 0, LIMIT) + 1]
+    more = max(total - shown.count("\n"), not is_whole)
+    amount = f"{more} more line{'s' * (more > 1)}" if is_whole else f"{more} more lines or more"
+    return hide_secrets(shown) + f"... {amount}, not shown\n" * (more > 0)

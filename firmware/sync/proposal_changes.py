@@ -14,8 +14,6 @@ from firmware.services.content import Content
 from firmware.sync.proposal import Proposal
 
 CONFIG = "/etc/config.rc"
-#: characters of all differences in one answer, and lines among which the shortest ones are looked for
-MAX_CHARACTERS, MAX_LINES = 1_000_000, 8000
 
 
 def proposed_digest(proposal: Proposal) -> str:
@@ -37,7 +35,7 @@ def missing_contents(proposal: Proposal, now: Content) -> list[str]:
 def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, Any]]:
     """What the proposal would change here: path, change, before, after, and with `diff` the difference as text, where it
     may be shown."""
-    differences = _Differences(proposal, now) if diff else None
+    texts = _Texts(proposal, now) if diff else None
     listed: list[dict[str, Any]] = []
     differing = manifest.compare(now.entries, proposal.entries)
     kinds = (("added", differing.added), ("changed", differing.changed), ("removed", differing.removed))
@@ -45,7 +43,7 @@ def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, A
         for path in paths:
             old, new = now.entries.get(path), proposal.entries.get(path)
             shape = {"before": _entry_json(old), "after": _entry_json(new)}
-            text = differences.between(old, new) if differences else None
+            text = texts.between(old, new) if texts else None
             listed.append({"path": path, "change": change, **shape, "diff": text})
     listed.sort(key=lambda item: str(item["path"]))
     if now.statements != proposal.block.statements:
@@ -79,27 +77,20 @@ def _entry_json(entry: Entry | None) -> Mapping[str, Any] | None:
     }
 
 
-class _Differences:
-    """The differences of files as text, as many as a person reads. The shortest one takes long to find in some files: after
-    many lines it is not looked for any more."""
+class _Texts:
+    """The differences of files as text, as many as a person reads."""
 
     def __init__(self, proposal: Proposal, now: Content) -> None:
+        from firmware.store.textdiff import Differences
+
         self._sent, self._top = proposal.contents, Path(proposal.service.owns)
         self._here = {entry.digest: entry for entry in now.entries.values()}
-        self._characters, self._lines = MAX_CHARACTERS, MAX_LINES
+        self._differences = Differences()
 
     def between(self, old: Entry | None, new: Entry | None) -> str | None:
         """The difference of two versions of a file, None where it is not to be shown."""
-        from firmware.store.textdiff import unified_diff
-
-        if self._characters <= 0:
-            return "... not shown: there is more than enough before it\n"
-        before, after = self._bytes(old), self._bytes(new)
-        self._lines -= sum(data.count(b"\n") for data in (before, after) if data)
         path = new.path if new else old.path if old else ""
-        text = unified_diff(path, before, after, coarse=self._lines < 0)
-        self._characters -= len(text or "")
-        return text
+        return self._differences.between(path, lambda: self._bytes(old), lambda: self._bytes(new))
 
     def _bytes(self, entry: Entry | None) -> bytes | None:
         if entry is None or entry.kind != "file":

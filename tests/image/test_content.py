@@ -183,6 +183,15 @@ def test_a_shell_prefers_the_programs_of_util_linux(units: Lab, program: str) ->
 
 
 @pytest.mark.all
+def test_busybox_finds_differences(units: Lab) -> None:
+    """What a push changes is shown with it, by this very call."""
+    call = "printf 'a\\nb' >/tmp/a; printf 'a\\nc\\n' >/tmp/b; prlimit --as=41943040 busybox diff -a -U 3 /tmp/a /tmp/b"
+    done = units.run(1, "sh", "-c", call, check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[2:] == ["@@ -1,2 +1,2 @@", " a", "-b", "\\ No newline at end of file", "+c"]
+
+
+@pytest.mark.all
 def test_every_module_of_ours_and_of_others_can_be_imported(units: Lab) -> None:
     done = units.run(1, "/usr/bin/python3", "-c", IMPORT, timeout=120)
     assert int(done.stdout) > 80 and done.stderr == ""

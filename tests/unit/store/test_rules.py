@@ -88,3 +88,15 @@ def test_broken_rules_are_replaced_by_the_factorys_where_one_only_looks(tmp_path
     assert rules.load_tolerant(places) == SHIPPED
     places.in_etc(rules.FILE).unlink()
     assert rules.load(places) == rules.load_tolerant(places) == SHIPPED
+
+
+def test_rules_are_as_few_and_as_short_as_a_comparison_can_bear() -> None:
+    """They come with archives: many stars are in nobody's way, and what is too much is refused with its line."""
+    found = rules.parse("ignore /etc/" + "*a" * 14 + "b\n" + "quiet x\n" * (rules.MAX_RULES - 1))
+    assert not found.ignores("/etc/" + "a" * 255) and found.ignores("/etc/" + "a" * 254 + "b")
+    with pytest.raises(Invalid) as error:
+        rules.parse("quiet x\n" * rules.MAX_RULES + "ignore " + "x" * (rules.MAX_PATTERN + 1))
+    assert error.value.problems == (f"{rules.FILE}:257: the pattern has 257 characters, more than 256",)
+    with pytest.raises(Invalid, match="not understood") as error:
+        rules.parse("quiet x\n" * (rules.MAX_RULES + 1))
+    assert "more than 256 rules" in str(error.value.problems)

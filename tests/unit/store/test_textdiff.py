@@ -1,5 +1,7 @@
 """Differences as text: what they say, and what they never say."""
 
+import random
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -9,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware.store import textdiff
-from firmware.store.textdiff import holds_private_key, secret_kind, unified_diff
+from firmware.store.confidential import holds_private_key, secret_kind
+from firmware.store.textdiff import Differences, unified_diff
 
 
 def test_a_changed_line() -> None:
@@ -99,15 +102,10 @@ def test_public_keys_within_a_line_are_shown() -> None:
 texts = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n", "long line\r\n"]), max_size=30).map("".join)
 
 
-@given(old=texts, new=texts, limit=st.sampled_from([0, 10_000]), ends=st.booleans())
-def test_patch_makes_the_new_from_the_old(old: str, new: str, limit: int, ends: bool) -> None:
-    """Also the coarse way, which large files take."""
+@given(old=texts, new=texts, ends=st.booleans())
+def test_patch_makes_the_new_from_the_old(old: str, new: str, ends: bool) -> None:
     old, new = old + "x" * ends, new
-    before, textdiff._MANY = textdiff._MANY, limit
-    try:
-        found = unified_diff("/etc/x", old.encode(), new.encode())
-    finally:
-        textdiff._MANY = before
+    found = unified_diff("/etc/x", old.encode(), new.encode())
     assert found is not None
     assert applied(old, found) == new
     assert (found == "") == (old == new)
@@ -151,18 +149,56 @@ def test_other_names_are_shown() -> None:
         assert secret_kind(path, b"a\n", None) == ""
 
 
-@pytest.mark.parametrize(("limit", "count"), [(10_000, 30_000), (0, 30_000), (10_000, 1)])
-def test_a_difference_is_bounded_and_says_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch, limit: int, count: int
-) -> None:
-    monkeypatch.setattr(textdiff, "_MANY", limit)
+@pytest.mark.parametrize("old", [b"", b"y\n"])
+@pytest.mark.parametrize("count", [30_000, 1])
+def test_a_difference_is_bounded_and_says_what_is_missing(old: bytes, count: int) -> None:
     new = b"x" * (300_000 // count)
-    found = unified_diff("/etc/x", b"", (new + b"\n") * count)
+    found = unified_diff("/etc/x", old, (new + b"\n") * count)
     assert found is not None
     *lines, last = found.splitlines()
-    assert sum(len(line) + 1 for line in lines) <= textdiff.LIMIT
-    more = count + 3 - len(lines)
+    assert sum(len(line) + 1 for line in lines) <= textdiff.LIMIT + 100
+    more = count + 3 + bool(old) - len(lines)
     assert last == f"... {more} more line{'s' if more > 1 else ''}, not shown"
+
+
+def test_a_difference_that_is_too_long_to_be_counted_says_so() -> None:
+    found = unified_diff("/etc/x", b"x\n" * 400_000, b"y\n" * 300_000)
+    assert found is not None
+    assert len(found) < textdiff.LIMIT + 200
+    assert re.fullmatch(r"\.\.\. \d+ more lines or more, not shown", found.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\n" * (8 << 20), b"\n" * ((8 << 20) - 1) + b"x"),
+        (random.Random(1).choices(b"ab", k=1 << 20), random.Random(2).choices(b"ab", k=1 << 20)),
+    ],
+    ids=["more lines than memory", "the most work"],
+)
+def test_what_takes_more_than_a_person_waits_for_is_too_different(
+    old: bytes | list[int], new: bytes | list[int]
+) -> None:
+    """Ended by its limits, it is neither no difference nor an error."""
+    texts = [text if isinstance(text, bytes) else b"".join(b"%c\n" % letter for letter in text) for text in (old, new)]
+    start = time.monotonic()
+    assert unified_diff("/etc/x", *texts) == textdiff.TOO_DIFFERENT
+    assert time.monotonic() - start < textdiff.SECONDS + 2
+
+
+def test_two_lines_are_found_in_two_versions_of_8_mib() -> None:
+    lines = [b"10.%d.%d.%d backend%d" % (n >> 16, n >> 8 & 255, n & 255, n % 7) for n in range(360_000)]
+    found = unified_diff("/etc/x", b"\n".join(lines), b"\n".join([b"first", *lines[1:-1], b"last"]))
+    assert found is not None
+    assert [line for line in found.splitlines() if line in ("+first", "+last")] == ["+first", "+last"]
+
+
+def test_all_differences_of_one_answer_are_bounded_together() -> None:
+    texts = Differences(characters=2000, seconds=60)
+    shown = [texts.between("/etc/x", lambda: b"a\n" * 200, lambda: b"b\n" * 200) for _ in range(5)]
+    assert shown[0] == shown[1] != textdiff.ENOUGH
+    assert shown[2:] == [textdiff.ENOUGH] * 3
+    assert Differences(seconds=0).between("/etc/x", pytest.fail, pytest.fail) == textdiff.ENOUGH
 
 
 def test_a_difference_that_fits_is_whole() -> None:

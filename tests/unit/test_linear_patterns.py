@@ -1,0 +1,157 @@
+"""No text makes a pattern of the project take longer than its length says: each is tried with runs of a million characters.
+
+The patterns are found in the source itself: whatever is given to a function of `re`, and to `glob`.
+"""
+
+import ast
+import fnmatch
+import importlib
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[2] / "firmware"
+FUNCTIONS = {"compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
+#: patterns that are put together at run time, and where they are tried
+ELSEWHERE = {"firmware.patterns": "test_patterns.py::test_many_stars_take_no_longer_than_few"}
+#: what is repeated, and what stands before it
+RUNS = (
+    "a",
+    "A",
+    "0",
+    " ",
+    "\t",
+    "\n",
+    "-",
+    "=",
+    ":",
+    "/",
+    "\\",
+    '"',
+    "'",
+    "*",
+    ".",
+    "[]",
+    "a ",
+    "A ",
+    "0 ",
+    "a=",
+    ' "',
+    "\\a",
+    "/a",
+    "\n ",
+)
+SHORT, LONG = 20_000, 1_000_000
+#: seconds of processor time; what is linear takes a hundredth
+SHORT_SECONDS, LONG_SECONDS = 0.2, 4.0
+
+Pattern = re.Pattern[str] | re.Pattern[bytes]
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(TOP.rglob("*.py")):
+        parts = path.relative_to(TOP.parent).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), ast.parse(path.read_text())
+
+
+@dataclass(frozen=True)
+class Use:
+    """A pattern, where it stands, and the functions that are called with it."""
+
+    where: str
+    pattern: Pattern
+    functions: frozenset[str]
+
+
+def uses_in(module: str, tree: ast.Module) -> Iterator[Use]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="re"), attr=function), args=[first, *_]):
+                if function in FUNCTIONS and module not in ELSEWHERE:
+                    functions = functions_of(node, tree) if function == "compile" else {function}
+                    yield Use(f"{module}:{node.lineno}", re.compile(evaluate(module, first)), frozenset(functions))
+            case ast.Call(func=ast.Attribute(attr="glob" | "rglob"), args=[first]):
+                for part in evaluate(module, first).split("/"):
+                    yield Use(f"{module}:{node.lineno}", re.compile(fnmatch.translate(part)), frozenset(["match"]))
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                assert getattr(node, "module", "") != "re", (
+                    f"{module}: import re itself, so that its patterns are found"
+                )
+                assert not any(name.name in ("fnmatch", "glob") for name in names), f"{module}: is it linear?"
+
+
+def functions_of(made: ast.Call, tree: ast.Module) -> set[str]:
+    """What the module calls with the name of a pattern that it makes; everything if that has no name of its own."""
+    nodes = list(ast.walk(tree))
+    names = {
+        getattr(node.targets[0], "id", "") for node in nodes if isinstance(node, ast.Assign) and node.value is made
+    }
+    used = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names
+    }
+    return used & FUNCTIONS or FUNCTIONS - {"compile"}
+
+
+def evaluate(module: str, node: ast.expr) -> str:
+    """The text of a pattern: of a constant, or of what the module's own names make."""
+    code = compile(ast.Expression(node), module, "eval")
+    return eval(code, dict(vars(importlib.import_module(module))))  # our own source
+
+
+def all_uses() -> list[Use]:
+    return [found for module, tree in modules() for found in uses_in(module, tree)]
+
+
+def literals(pattern: Pattern) -> list[str]:
+    """Words that a text must hold for the pattern to go on, as far as they are written out in it."""
+    text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    return sorted(set(re.findall(r"[A-Za-z_]{3,}|://|-{4}", re.sub(r"\\[a-zA-Z]|\(\?[a-z]+[:)]", " ", text))))
+
+
+def seconds(use: Use, text: str) -> float:
+    data = text if isinstance(use.pattern.pattern, str) else text.encode()
+    start = time.process_time()
+    for name in use.functions:
+        function = getattr(use.pattern, name)
+        found = function(data[:0], data) if name in ("sub", "subn") else function(data)
+        list(found) if name == "finditer" else found
+    return time.process_time() - start
+
+
+def run_of(before: str, unit: str, size: int) -> str:
+    return (before + unit * (size // len(unit))) + "\n!"
+
+
+@pytest.mark.parametrize("use", all_uses(), ids=lambda use: use.where)
+def test_it_takes_a_time_in_proportion_to_the_text(use: Use) -> None:
+    words = [f"{word}{end}" for word in literals(use.pattern) for end in ("", " ")]
+    for start, units in [("", (*RUNS, *words)), *((word, RUNS[::2]) for word in words)]:
+        for unit in units:
+            assert seconds(use, run_of(start, unit, SHORT)) < SHORT_SECONDS, (start, unit)
+    for unit in RUNS[:12]:
+        assert seconds(use, run_of(words[-1] if words else "", unit, LONG)) < LONG_SECONDS, unit
+
+
+def test_patterns_are_found_wherever_they_stand() -> None:
+    found = {use.where.split(":")[0] for use in all_uses()}
+    assert found > {
+        "firmware.store.confidential",
+        "firmware.sync.proposal",
+        "firmware.http11.json_body",
+        "firmware.rc.words",
+    }
+    assert "firmware.patterns" not in found
+    assert len(all_uses()) >= 25
+
+
+@pytest.mark.parametrize("pattern", [r"(a*)*b", r"(?m) *(?:[a-z]+ +)?key", r"[^,]*=x"])
+def test_one_that_is_quadratic_would_be_found(pattern: str) -> None:
+    slow = Use("here", re.compile(pattern), frozenset(["search"]))
+    size = 25 if "*)*" in pattern else SHORT
+    assert any(seconds(slow, run_of("", unit, size)) > SHORT_SECONDS for unit in RUNS)
