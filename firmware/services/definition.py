@@ -142,6 +142,8 @@ class Service:
     reconcile: Callable[[Context], str] | None = None
     #: takes away what was set up by a title, and returns what went wrong
     take_down: Callable[[str], str] | None = None
+    #: commands of root whenever its daemon has ended, however it ended: what it leaves behind in the kernel goes
+    cleanup: Callable[[Context], list[Argv]] | None = None
     #: "" once the daemon with that pid answers, until then what is missing; None: it is enough that it lives
     ready: Callable[[Context, int], str] | None = None
     #: makes the running daemon load its configuration and proves that it did; None: it is restarted instead

@@ -21,3 +21,14 @@ def port_problem(pid: int) -> str:
     from firmware import processes
 
     return "" if processes.listening_ports(pid) else "it listens nowhere"
+
+
+def pid_file_problem(path: str) -> str:
+    """The process lives whose number the file holds; a file left by a dead one does not count."""
+    from pathlib import Path
+
+    try:
+        number = Path(path).read_text().strip()
+    except OSError:
+        return f"no {path}"
+    return "" if number.isdigit() and Path("/proc", number).exists() else f"nobody has the number in {path}"

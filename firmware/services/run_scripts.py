@@ -22,7 +22,7 @@ exec 1<>{fifo} 2>&1
 # How it ended goes to the log, and nothing that it started stays behind: its process group has its pid for a name.
 if [ "$1" = 256 ]; then echo "-- ended: killed by signal $2"; else echo "-- ended: exit status $1"; fi
 if read -r leader started <pid; then kill -s KILL -- "-$leader"; fi 2>/dev/null
-{rest}rm -f pid
+{rest}{cleanup}rm -f pid
 exit 0
 """
 #: a process can leave its group, but not its account; one that forks while it is killed is killed again
@@ -75,7 +75,7 @@ def service_files(service: Service, context: Context, log: Path) -> dict[str, st
     keep = [*_environment_command({}), "s6-log", "-b", *log_script, "n4", "s65536", "T", str(log)]
     return {
         f"{title}/run": _run_script(service, context, f"../{logger}/fifo"),
-        f"{title}/finish": _finish_script(service.account, f"../{logger}/fifo"),
+        f"{title}/finish": _finish_script(service, context, f"../{logger}/fifo"),
         f"{title}/timeout-kill": "5000\n",
         f"{logger}/run": f"#!/bin/sh\numask 077\nexec {shlex.join(keep)} 0<>fifo\n",
     }
@@ -112,10 +112,13 @@ def _run_script(service: Service, context: Context, fifo: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _finish_script(account: Account, fifo: str) -> str:
-    uid, _ = permissions.account_ids(account.user) if account.user != "root" else (0, 0)
+def _finish_script(service: Service, context: Context, fifo: str) -> str:
+    account = service.account.user
+    uid, _ = permissions.account_ids(account) if account != "root" else (0, 0)
     rest = _REST.replace("{account}", str(uid)) if uid else ""
-    return _FINISH.replace("{fifo}", shlex.quote(fifo)).replace("{rest}", rest)
+    cleanup = "".join(f"{shlex.join(argv)}
+" for argv in service.cleanup(context)) if service.cleanup else ""
+    return _FINISH.replace("{fifo}", shlex.quote(fifo)).replace("{rest}", rest).replace("{cleanup}", cleanup)
 
 
 def _environment_command(extra: Mapping[str, str]) -> Argv:

@@ -1,0 +1,92 @@
+"""Which of a pair of nodes holds the virtual addresses: keepalived's half for VRRP.
+
+Its configuration is made of the lines `vrrp …` of the network blocks. Where no network block has any, it is the operator's
+own file, in keepalived's words.
+"""
+
+from collections.abc import Mapping
+
+from firmware.errors import Invalid
+from firmware.rc.values import COMMAND, INTERFACE, NAME, list_of, path_below
+from firmware.services import readiness
+from firmware.services.declared.vrrp import instances
+from firmware.services.definition import Argv, Context, Directive, Package, Service
+from firmware.services.keepalived import daemon, release
+
+FILE = "/etc/vrrp/keepalived.conf"
+DIRECTORY = "/run/vrrp"
+
+
+def generate(context: Context) -> Mapping[str, str]:
+    """keepalived's main file, with the instances of the network blocks or with the operator's file in it."""
+    own = f"include {_own_file(context)}\n" if _own_file(context) else instances.text(context)
+    return {daemon.MAIN: daemon.main_file(DIRECTORY, "dynamic_interfaces") + own}
+
+
+def cleanup(context: Context) -> list[Argv]:
+    """What ends keepalived takes its addresses away."""
+    applied = str(context.applied / _own_file(context).removeprefix("/etc/vrrp/"))
+    files = [str(context.generated / daemon.MAIN), *([applied] if _own_file(context) else [])]
+    return [["/usr/bin/python3", "-I", release.__file__, *files]]
+
+
+def _own_file(context: Context) -> str:
+    """The operator's file, "" where the network blocks say it."""
+    if not context.reads["network vrrp"]:
+        return context.block.value("config") or FILE
+    if lines := context.block.occurrences("config"):
+        place = f"{context.document.path}:{lines[-1].line.number}"
+        raise Invalid(
+            "service vrrp: its configuration is invalid",
+            problems=[f"{place}: 'config': the network blocks have vrrp lines; take these or this away"],
+        )
+    return ""
+
+
+SERVICE = Service(
+    name="vrrp",
+    summary="virtual addresses that move between the nodes",
+    owns="/etc/vrrp",
+    reads=("network vrrp",),
+    generates=generate,
+    node_specific="its priorities and interfaces belong to this node",
+    packages=(Package("keepalived", "KEEPALIVED"),),
+    check=lambda context: daemon.check_arguments(context, "vrrp", _own_file(context)),
+    daemon=lambda context: daemon.arguments(context, "vrrp", DIRECTORY),
+    procname="keepalived",
+    runtime_directories=(DIRECTORY,),
+    ready=lambda _, pid: readiness.pid_file_problem(f"{DIRECTORY}/child.pid"),
+    reload=daemon.reload,
+    cleanup=cleanup,
+    directives=(
+        Directive(
+            "config",
+            path_below("/etc/vrrp"),
+            "keepalived's own file, where no network block has vrrp lines",
+            default=FILE,
+            example="config /etc/vrrp/keepalived.conf",
+        ),
+        Directive(
+            "group",
+            list_of(INTERFACE),
+            "interfaces whose addresses move together",
+            many=True,
+            example="group eth0 eth1",
+        ),
+        Directive("notify", COMMAND, "a program to run when the state changes", example="notify /etc/vrrp/notify"),
+        Directive(
+            "track_svc",
+            list_of(NAME),
+            "services without which this node gives up its addresses",
+            many=True,
+            example="track_svc haproxy ipvsd",
+        ),
+        Directive(
+            "track_mgt",
+            list_of(NAME),
+            "services of the administration: each that does not run lowers the priority of this node by 10",
+            many=True,
+            example="track_mgt sshd wui",
+        ),
+    ),
+)

@@ -1,0 +1,116 @@
+"""keepalived's VRRP instances, made of the lines `vrrp …` of the network blocks and of the block of service vrrp."""
+
+from collections.abc import Iterator
+
+from firmware.errors import Invalid
+from firmware.rc.block import Block, Occurrence
+from firmware.services import states
+from firmware.services.definition import Context
+
+PRIORITY = "100"
+#: what each dead service of the administration takes from the priority
+MANAGEMENT_WEIGHT = 10
+
+_LOST = "service vrrp: its configuration is invalid"
+
+
+def text(context: Context) -> str:
+    """The part of keepalived's file that follows global_defs. Invalid, with FILE:LINE, for what does not fit together."""
+    problems = [*_instance_problems(context), *_group_problems(context), *_tracking_problems(context)]
+    if problems:
+        raise Invalid(_LOST, problems=problems)
+    scripts = "".join(_script(service, weight) for service, weight in _tracked(context))
+    instances = "".join(_instance(context, block) for block in context.reads["network vrrp"] if _addresses(block))
+    groups = "".join(
+        f"vrrp_sync_group group{number} {{\n    group {{ {' '.join(words)} }}\n}}\n"
+        for number, words in enumerate(context.block.values("group"), 1)
+    )
+    return scripts + instances + groups
+
+
+def _instance(context: Context, block: Block) -> str:
+    name = block.instance
+    lines = [
+        "state BACKUP",
+        f"interface {name}",
+        f"virtual_router_id {block.value('vrrp id')}",
+        f"priority {block.value('vrrp prio') or PRIORITY}",
+        "advert_int 1",
+        *([f"garp_master_refresh {garp}"] if (garp := block.value("vrrp garp")) else []),
+        *([f'notify "{notify}"'] if (notify := context.block.value("notify")) else []),
+        *_address_lines(_addresses(block)),
+    ]
+    if tracked := [service for service, _ in _tracked(context)]:
+        lines.append(f"track_script {{ {' '.join(tracked)} }}")
+    return f"vrrp_instance {name} {{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
+
+
+def _address_lines(addresses: list[str]) -> Iterator[str]:
+    """One family is announced; addresses of the other go along with it, as keepalived wants it."""
+    first = [one for one in addresses if (":" in one) == (":" in addresses[0])]
+    other = [one for one in addresses if one not in first]
+    for keyword, some in (("virtual_ipaddress", first), ("virtual_ipaddress_excluded", other)):
+        if some:
+            yield f"{keyword} {{\n" + "".join(f"        {address}\n" for address in some) + "    }"
+
+
+def _script(service: str, weight: int) -> str:
+    """The supervisor's own word: is it up? Two misses in a row count, so that a quick restart moves nothing."""
+    lines = [
+        f'script "/usr/bin/s6-svwait -u -t 100 {states.SCAN}/{service}"',
+        "interval 1",
+        "timeout 2",
+        "fall 2",
+        "rise 2",
+    ]
+    lines += [f"weight {weight}"] if weight else []
+    return f"vrrp_script {service} {{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
+
+
+def _tracked(context: Context) -> list[tuple[str, int]]:
+    """Each tracked service, and what it takes from the priority; 0: this node gives up its addresses."""
+    found = dict.fromkeys((word for words in context.block.values("track_mgt") for word in words), -MANAGEMENT_WEIGHT)
+    found |= dict.fromkeys((word for words in context.block.values("track_svc") for word in words), 0)
+    return list(found.items())
+
+
+def _addresses(block: Block) -> list[str]:
+    return [word for words in block.values("vrrp address") for word in words]
+
+
+def _instance_problems(context: Context) -> Iterator[str]:
+    holders: dict[str, str] = {}
+    for block in context.reads["network vrrp"]:
+        lines = block.occurrences("vrrp address") or block.occurrences("vrrp")
+        if not _addresses(block):
+            yield f"{_place(context, lines[0])}: interface {block.instance} has no 'vrrp address'"
+        elif not block.value("vrrp id"):
+            yield f"{_place(context, lines[0])}: interface {block.instance} has no 'vrrp id': both nodes give the same, 1 to 255"
+        for one in lines:
+            for address in (word.partition("/")[0] for word in one.values if not one.negated):
+                if (holder := holders.setdefault(address, block.instance)) != block.instance:
+                    yield f"{_place(context, one)}: {address} is a virtual address of {holder} already"
+
+
+def _group_problems(context: Context) -> Iterator[str]:
+    known = {block.instance for block in context.reads["network vrrp"]}
+    for one in context.block.occurrences("group"):
+        for word in one.values if not one.negated else ():
+            if word not in known:
+                yield f"{_place(context, one)}: 'group': network {word} has no vrrp lines"
+
+
+def _tracking_problems(context: Context) -> Iterator[str]:
+    from firmware.services import catalog
+
+    for key in ("track_svc", "track_mgt"):
+        for one in context.block.occurrences(key):
+            for word in one.values if not one.negated else ():
+                service = catalog.find(word)
+                if service is None or service.daemon is None:
+                    what = "there is no such service" if service is None else "it has no process"
+                    yield f"{_place(context, one)}: '{key}': {word}: {what}"
+
+
+def _place(context: Context, one: Occurrence) -> str:
+    return f"{context.document.path}:{one.line.number}"
