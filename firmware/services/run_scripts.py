@@ -116,8 +116,7 @@ def _finish_script(service: Service, context: Context, fifo: str) -> str:
     account = service.account.user
     uid, _ = permissions.account_ids(account) if account != "root" else (0, 0)
     rest = _REST.replace("{account}", str(uid)) if uid else ""
-    cleanup = "".join(f"{shlex.join(argv)}
-" for argv in service.cleanup(context)) if service.cleanup else ""
+    cleanup = "".join(f"{shlex.join(argv)}\n" for argv in service.cleanup(context)) if service.cleanup else ""
     return _FINISH.replace("{fifo}", shlex.quote(fifo)).replace("{rest}", rest).replace("{cleanup}", cleanup)
 
 

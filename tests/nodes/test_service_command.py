@@ -150,26 +150,26 @@ def test_a_deleted_block_can_be_stopped_applied_and_reverted(lab: Lab) -> None:
 
 
 def test_a_wrong_directive_is_named_with_its_line_and_the_nearest_word(lab: Lab) -> None:
-    append(lab, "/etc/config.rc", "\nservice ipvsd\n\tautostrat\n\tcheck_interval never\n")
-    error = run_service(lab, "ipvsd", "check", status=4).stderr
+    append(lab, "/etc/config.rc", "\nservice dataplaneapi\n\tautostrat\n\tcheck_interval never\n")
+    error = run_service(lab, "dataplaneapi", "check", status=4).stderr
     number = len(lab.read(1, "/etc/config.rc").splitlines())
     assert (
-        f"/etc/config.rc:{number - 1}: unknown directive 'autostrat' in service ipvsd (did you mean 'autostart'?)"
+        f"/etc/config.rc:{number - 1}: unknown directive 'autostrat' in service dataplaneapi (did you mean 'autostart'?)"
         in error
     )
-    assert f"/etc/config.rc:{number}: 'check_interval' in service ipvsd: " in error
+    assert f"/etc/config.rc:{number}: 'check_interval' in service dataplaneapi: " in error
 
 
 def test_what_this_firmware_cannot_run_is_not_said_to_run(lab: Lab) -> None:
-    append(lab, "/etc/config.rc", "\nservice ipvsd\n")
-    assert "nothing to run for it" in run_service(lab, "ipvsd", "start", status=3).stderr
-    run_service(lab, "ipvsd", "status", status=3)
-    run_service(lab, "ipvsd", "apply")
-    assert not service_row(lab, "ipvsd")["needs_apply"]
-    lab.run(1, "sh", "-c", "mkdir -p /etc/ipvsd && echo x >/etc/ipvsd/ipvsd.conf")
-    assert service_row(lab, "ipvsd")["needs_apply"]
-    run_service(lab, "ipvsd", "revert")
-    assert lab.run(1, "ls", "/etc/ipvsd", check=False).status != 0
+    append(lab, "/etc/config.rc", "\nservice dataplaneapi\n")
+    assert "nothing to run for it" in run_service(lab, "dataplaneapi", "start", status=3).stderr
+    run_service(lab, "dataplaneapi", "status", status=3)
+    run_service(lab, "dataplaneapi", "apply")
+    assert not service_row(lab, "dataplaneapi")["needs_apply"]
+    lab.run(1, "sh", "-c", "mkdir -p /etc/dataplaneapi && echo x >/etc/dataplaneapi/x.conf")
+    assert service_row(lab, "dataplaneapi")["needs_apply"]
+    run_service(lab, "dataplaneapi", "revert")
+    assert lab.run(1, "ls", "/etc/dataplaneapi", check=False).status != 0
 
 
 def test_framework_directives_reach_the_daemon(lab: Lab) -> None:

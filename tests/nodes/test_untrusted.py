@@ -392,7 +392,7 @@ def test_no_log_of_a_pushed_syslogd_takes_a_name_of_others(lab: Lab, name: str) 
 
 
 def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_nothing_else(lab: Lab) -> None:
-    for service in ("snmpd", "ipvsd", "firewall", "dataplaneapi"):
+    for service in ("snmpd", "firewall", "dataplaneapi"):
         config = lab.read(2, "/etc/config.rc")
         report = send_proposal(lab, {"x.sh": SCRIPT}, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == "applied" and (report["check"] or {"status": 0})["status"] == 0, report
@@ -410,13 +410,13 @@ def test_all_services_together_leave_room_for_a_save(stage: Stage) -> None:
     two = {"one": large, "two": large}
     for service, files, result in (
         ("snmpd", two, "applied"),
-        ("ipvsd", two, "refused"),
-        ("ipvsd", {"one": large[: 7 * 2**20]}, "applied"),
+        ("dataplaneapi", two, "refused"),
+        ("dataplaneapi", {"one": large[: 7 * 2**20]}, "applied"),
     ):
         report = send_proposal(lab, files, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == result, report
         assert result == "applied" or "all that is pushed to one node would be 32." in report["message"]
     stage.on(2, "config", "save")
-    for service in ("snmpd", "ipvsd"):
+    for service in ("snmpd", "dataplaneapi"):
         report = send_proposal(lab, {}, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == "applied", report

@@ -56,10 +56,10 @@ def file_problems(path: str, kind: str) -> list[str]:
         return [f"{path}:{problem.line}: {problem.text}"]
     if not top:
         return [f"{path}:1: nothing is configured here"]
-    return [f"{path}:{line}: {words}" for line, words in _refused(top)] if kind == "ipvsd" else []
+    return [f"{path}:{line}: {words}" for line, words in _unsupported_lines(top)] if kind == "ipvsd" else []
 
 
-def _refused(top: tuple[configuration.Statement, ...]) -> list[tuple[int, str]]:
+def _unsupported_lines(top: tuple[configuration.Statement, ...]) -> list[tuple[int, str]]:
     found = [(one.line, f"'{one.words[0]}' does not belong to layer 4") for one in top if one.words[0] not in _LAYER4]
     for one in (inner for outer in top if outer.words[0] == "global_defs" for inner in outer.body):
         if one.words and one.words[0] not in _GLOBAL:

@@ -84,7 +84,7 @@ SERVICE = Service(
         Directive(
             "track_mgt",
             list_of(NAME),
-            "services of the administration: each that does not run lowers the priority of this node by 10",
+            "services of the administration: each that is down takes 10 from the priority",
             many=True,
             example="track_mgt sshd wui",
         ),

@@ -19,7 +19,7 @@ def text(context: Context) -> str:
     problems = [*_instance_problems(context), *_group_problems(context), *_tracking_problems(context)]
     if problems:
         raise Invalid(_LOST, problems=problems)
-    scripts = "".join(_script(service, weight) for service, weight in _tracked(context))
+    scripts = "".join(_script(service, weight) for service, weight in _tracked_services(context))
     instances = "".join(_instance(context, block) for block in context.reads["network vrrp"] if _addresses(block))
     groups = "".join(
         f"vrrp_sync_group group{number} {{\n    group {{ {' '.join(words)} }}\n}}\n"
@@ -40,7 +40,7 @@ def _instance(context: Context, block: Block) -> str:
         *([f'notify "{notify}"'] if (notify := context.block.value("notify")) else []),
         *_address_lines(_addresses(block)),
     ]
-    if tracked := [service for service, _ in _tracked(context)]:
+    if tracked := [service for service, _ in _tracked_services(context)]:
         lines.append(f"track_script {{ {' '.join(tracked)} }}")
     return f"vrrp_instance {name} {{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
@@ -67,7 +67,7 @@ def _script(service: str, weight: int) -> str:
     return f"vrrp_script {service} {{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
 
-def _tracked(context: Context) -> list[tuple[str, int]]:
+def _tracked_services(context: Context) -> list[tuple[str, int]]:
     """Each tracked service, and what it takes from the priority; 0: this node gives up its addresses."""
     found = dict.fromkeys((word for words in context.block.values("track_mgt") for word in words), -MANAGEMENT_WEIGHT)
     found |= dict.fromkeys((word for words in context.block.values("track_svc") for word in words), 0)
