@@ -14,7 +14,7 @@ from firmware.errors import Busy, Failure, Refused, full_text
 from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, push_lock, service_lock
-from firmware.rc import document
+from firmware.rc import check, document
 from firmware.rc.title import Title
 from firmware.services import applied, content, lifecycle
 from firmware.services.content import Content
@@ -55,6 +55,7 @@ def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
         if not changes and applied.is_applied(proposal.service, context, old.digest):
             _record_ancestor(proposal.title, old, remote)
             return _note(proposal, remote, Report("unchanged", state=old.digest))
+        _refuse_local_changes(proposal, old)
         space.require_space(proposal.service, proposal.entries)
         try:
             return _apply(proposal, context, remote, stage, old, changes)
@@ -110,6 +111,14 @@ def answer(proposal: Proposal, remote: RemotePeer) -> Answer:
         hint = "make room on the receiving node: df /etc /run" if error.errno == ENOSPC else ""
         message = f"{error.filename or proposal.title}: {error.strerror}"
         return _note(proposal, remote, Report("failed", message, hint))
+
+
+def _refuse_local_changes(proposal: Proposal, old: Content) -> None:
+    """Refused where the block differs in what each node has for itself, whether with or without force."""
+    if problems := check.local_problems(proposal.block.statements, old.statements, proposal.service):
+        raise Refused(
+            f"service {proposal.title}: {'; '.join(problems)}", "give both nodes the same there, each by hand"
+        )
 
 
 def _recover_open_transaction(stage: Stage) -> None:

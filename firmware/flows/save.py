@@ -1,8 +1,11 @@
 """Save what is below /etc, never in the middle of a push: what may still be undone is not made to last."""
 
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 from firmware.errors import Failure, Invalid, Refused
 from firmware.flows.recovery import recover, refuse_while_waiting
@@ -22,8 +25,9 @@ def save(message: str, *, who: str) -> SaveResult:
     """Make what runs a new generation on flash. Refused while a push waits to be confirmed here. Its notes also say what is
     not as it was meant: errors of config.rc, services with what was never applied, and what cannot be saved."""
     with exclude_pushes():
+        closed = close_to_others(Path(document.PATH))
         result = generations.save(message, who=who)
-    notes = list(result.notes)
+    notes = [*result.notes, *closed]
     with suppress(Failure, OSError):  # what cannot be found out does not make a failure of a save that is done
         text = document.read_text()
         notes += _config_notes(text)
@@ -31,6 +35,22 @@ def save(message: str, *, who: str) -> SaveResult:
         notes += filter(None, (_unapplied_note(block, config) for block in config.first_blocks))
         notes += _unsavable_notes()
     return replace(result, notes=tuple(notes))
+
+
+def close_to_others(path: Path) -> list[str]:
+    """Have a file be its owner's alone, and say so if it was not: config.rc may hold passwords. It stays so after a restore."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # it is none that can be saved as it is, and others say so
+        return []
+    try:
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+        if not mode & 0o077:
+            return []
+        os.fchmod(handle, mode & 0o700)
+    finally:
+        os.close(handle)
+    return [f"{path}: others could read it (mode {mode:04o}); now only its owner can, for it may hold passwords"]
 
 
 @contextmanager

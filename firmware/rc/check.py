@@ -22,6 +22,8 @@ class DeclaredDirective(Protocol):
     def value(self) -> ValueKind: ...
     @property
     def many(self) -> bool: ...
+    @property
+    def local(self) -> bool: ...
 
 
 class DeclaredService(Protocol):
@@ -34,6 +36,8 @@ class DeclaredService(Protocol):
 
 
 DirectiveIndex = Mapping[tuple[str, ...], DeclaredDirective]
+#: the words of a block's header and of each of its directives
+Statements = Sequence[tuple[str, ...]]
 FindService = Callable[[str], DeclaredService | None]
 
 
@@ -80,6 +84,22 @@ def peer_problems(block: Block, service: DeclaredService, path: str = PATH) -> l
         if directive is not None and not directive.value.from_peer:
             problems.append(Problem(line.number, f"a peer may not set {directive.key!r} in service {block.title}"))
     return _format_problems(path, problems)
+
+
+def local_problems(new: Statements, old: Statements, service: DeclaredService) -> list[str]:
+    """The directives that are each node's own and say something else in `new`, what a peer sends, than in `old`, what is here."""
+    problems = []
+    for directive in service.directives:
+        theirs, ours = (_statements_of(directive.key, block) for block in (new, old))
+        if directive.local and theirs != ours:
+            here = f"here it is {quote_word('; '.join(ours))}" if ours else "here there is none"
+            problems.append(f"{directive.key!r} is each node's own, and no push changes it: {here}")
+    return problems
+
+
+def _statements_of(key: str, block: Statements) -> list[str]:
+    wanted = tuple(key.split())
+    return [" ".join(words) for words in block[1:] if without_no(words)[: len(wanted)] == wanted]
 
 
 def directive_index(service: DeclaredService) -> DirectiveIndex:

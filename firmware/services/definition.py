@@ -26,7 +26,8 @@ class Directive:
     """One directive of a block, such as `ip address 10.0.0.1/24`.
 
     `many`: it may stand several times, and all count; otherwise the last one counts. Whether a peer may set it, its kind
-    of value says (`ValueKind.from_peer`). `default` says what holds where it does not stand, "" if nothing does. `example`
+    of value says (`ValueKind.from_peer`); what is `local` stays as each node has it, so that no push sets, changes or removes
+    it. `default` says what holds where it does not stand, "" if nothing does. `example`
     is a whole line that has it. `service help NAME` and docs/directives.md print them.
     """
 
@@ -34,6 +35,7 @@ class Directive:
     value: ValueKind
     help: str
     many: bool = False
+    local: bool = False
     default: str = ""
     example: str = ""
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware import directory, manifest
@@ -84,6 +84,8 @@ def compose(saved: Archive | None, paths: Paths = NODE) -> Target:
         items = factory_items(target_rules, paths)
     if saved is not None:
         _lay_over(items, saved, target_rules)
+        if CONFIG in saved.items:
+            items[CONFIG] = _secret(items[CONFIG])
     return Target(items, saved, target_rules, paths)
 
 
@@ -170,6 +172,12 @@ def _item(entry: Entry, top: Path) -> Item:
         target = os.readlink(name, dir_fd=place) if entry.kind == "link" else ""
     mtime = min(max(int(status.st_mtime), 0), 2**33 - 1) if entry.kind == "file" else 0
     return Item(entry, status.st_uid, status.st_gid, mtime, target)
+
+
+def _secret(item: Item) -> Item:
+    """A file that nobody but its owner may read, whatever an earlier firmware saved: config.rc may hold passwords."""
+    entry = item.entry
+    return replace(item, entry=replace(entry, mode=entry.mode & 0o700)) if entry.kind == "file" else item
 
 
 def _plain_directory(path: str) -> Item:

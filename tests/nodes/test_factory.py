@@ -53,7 +53,20 @@ def test_sshd_accepts_its_configuration(lab: Lab) -> None:
 
 
 def test_secrets_are_roots_alone(lab: Lab) -> None:
-    assert lab.run(1, "stat", "-c", "%U:%G %a", f"{FACTORY}/shadow").stdout == "root:root 600\n"
+    for path in (f"{FACTORY}/shadow", f"{FACTORY}/config.rc", "/etc/config.rc"):
+        assert lab.run(1, "stat", "-c", "%U:%G %a", path).stdout == "root:root 600\n"
+
+
+def test_no_account_reads_a_secret_of_config_rc_anywhere(fresh_lab: Lab) -> None:
+    lab = fresh_lab
+    lab.write(1, "/etc/config.rc", lab.read(1, "/etc/config.rc") + "\nservice snmpd\n\tcommunity Xecret42\n")
+    for words in (("config", "set", "snmpd", "port", "1161"), ("service", "snmpd", "apply"), ("config", "save")):
+        lab.run(1, *words)
+    found = ("grep", "-rlsF", "Xecret42", "/etc", "/run", "/var", "/flash", "/tmp")
+    assert lab.run(1, *found, check=False).stdout.splitlines(), "root finds it"
+    for account in ("wui", "haproxy", "syslog", "nobody"):
+        as_account = ("setpriv", f"--reuid={account}", "--clear-groups", f"--regid={account}")
+        assert lab.run(1, *as_account, *found, check=False).stdout == "", account
 
 
 def test_a_login_shell_knows_ll(lab: Lab) -> None:

@@ -180,6 +180,26 @@ def test_another_service_is_pushed_by_itself(agreed: Stage) -> None:
     assert services["syslogd"]["last_push"]["node"] == 1
 
 
+def test_what_is_each_nodes_own_no_push_changes(agreed: Stage) -> None:
+    """Logs sent elsewhere, switched off or without bounds: not by a peer, whatever is forced."""
+    agreed.on(1, "config", "add", "syslogd", "remote", "10.32.0.66")
+    agreed.on(1, "service", "syslogd", "apply")
+    try:
+        status, report, _ = push(agreed, "--force", service="syslogd")
+        assert (status, report["result"]) == (3, "refused")
+        assert "'remote' is each node's own, and no push changes it: here there is none" in report["message"]
+        agreed.on(2, "config", "add", "syslogd", "remote", "10.32.0.66")
+        agreed.on(2, "service", "syslogd", "apply")
+        agreed.on(1, "sh", "-c", "echo '# more' >>/etc/syslogd/syslog.conf; service syslogd apply")
+        assert push(agreed, "--force", service="syslogd")[0] == 0, "the same on both nodes is no obstacle"
+        agreed.on(1, "config", "del", "syslogd", "remote")
+        agreed.on(1, "service", "syslogd", "apply")
+        assert push(agreed, service="syslogd")[0] == 3, "nor does a push take it away"
+    finally:
+        for node in (1, 2):
+            agreed.on(node, "sh", "-c", "config del syslogd remote; service syslogd apply")
+
+
 def test_remote_save_makes_the_push_last(agreed: Stage) -> None:
     agreed.edit(1, page("lasting"))
     push(agreed)

@@ -56,8 +56,8 @@ def write(path: Path, text: str | bytes, mode: int | None = None) -> None:
     """A file, with the directories above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text)
-    if mode is not None:
-        path.chmod(mode)
+    if mode is not None or path.name == "config.rc":
+        path.chmod(0o600 if mode is None else mode)
 
 
 def entries(places: Paths) -> Mapping[str, Entry]:

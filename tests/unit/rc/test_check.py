@@ -311,6 +311,22 @@ def test_a_peer_may_set_the_rest() -> None:
         assert check.peer_problems(parse(text).blocks[0], service(header)) == []
 
 
+def test_what_is_each_nodes_own_is_neither_set_nor_changed_nor_removed_by_a_peer() -> None:
+    here = parse("service syslogd\n remote 192.0.2.5\n size 100\n").blocks[0].statements
+
+    def said(text: str, here: check.Statements = here) -> list[str]:
+        return check.local_problems(parse(f"service syslogd\n{text}").blocks[0].statements, here, service("syslogd"))
+
+    assert said(" size 100\n config /etc/syslogd/other\n remote 192.0.2.5\n") == []
+    assert said(" remote 198.51.100.66\n size 100\n") == [
+        "'remote' is each node's own, and no push changes it: here it is 'remote 192.0.2.5'"
+    ]
+    assert said(" remote 192.0.2.5\n remote 198.51.100.66\n size 100\n") != []
+    assert len(said(" no remote\n rotate 9\n level 1\n buffer 9\n")) == 5
+    assert said(" level 1\n", ()) == ["'level' is each node's own, and no push changes it: here there is none"]
+    assert said("", ()) == [], "which a node without a block has nothing against"
+
+
 #: free words that no program of ours takes for a path, a program or a module
 FREE = {("snmpd", "community"), ("firewall", "conntrack")}
 

@@ -91,3 +91,12 @@ def test_it_takes_another_look_if_something_moved_once(node: Paths, monkeypatch:
     directory_node.save(node)
     assert len(calls) == 2
     assert generations.load(1, paths=node).content("/etc/hosts") == b"late"
+
+
+def test_config_rc_is_closed_to_others_whatever_an_earlier_firmware_saved(node: Paths) -> None:
+    directory_node.write(node.etc / "config.rc", "service mine\n", 0o644)
+    directory_node.save(node)
+    directory_node.reboot(node)
+    assert (node.etc / "config.rc").stat().st_mode & 0o7777 == 0o600
+    assert (node.etc / "config.rc").read_text() == "service mine\n"
+    assert changes.unsaved_changes(paths=node).paths == ()

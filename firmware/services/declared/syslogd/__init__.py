@@ -42,12 +42,24 @@ def setup(context: Context) -> list[Argv]:
 
 def log_script(context: Context) -> Argv:
     """Each rule for itself: nothing selected, what it wants selected, and where that goes."""
-    block = context.block
-    # s6-log takes 4096 bytes at least, and keeps one old file at least.
-    bounds = [f"n{block.value('rotate') or 4}", f"s{max(int(block.value('size') or 256) * 1024, 4096)}"]
+    rotate, size = _bounds(context.block)
+    bounds = [f"n{rotate}", f"s{size}"]
     return [
-        word for rule in _wanted_rules(block) for word in ("-", f"+{rule.pattern}", *bounds, f"{LOGS}/{rule.name}.d")
+        word
+        for rule in _wanted_rules(context.block)
+        for word in ("-", f"+{rule.pattern}", *bounds, f"{LOGS}/{rule.name}.d")
     ]
+
+
+def check(context: Context) -> Argv:
+    """Is its own file right, and have all logs room together?"""
+    kept = [] if context.block.value("buffer") else [str(number) for number in _bounds(context.block)]
+    return ["/usr/bin/python3", "-I", rules.__file__, _rules_file(context.block), *kept]
+
+
+def _bounds(block: Block) -> tuple[int, int]:
+    """How many old files s6-log keeps of each log, and at how many bytes it begins a new one: 4096 at least."""
+    return int(block.value("rotate") or 4), max(int(block.value("size") or 256) * 1024, 4096)
 
 
 def _wanted_rules(block: Block) -> list[rules.Rule]:
@@ -63,7 +75,7 @@ SERVICE = Service(
     summary="the log of this node",
     owns="/etc/syslogd",
     account=Account("syslog"),
-    check=lambda context: ["/usr/bin/python3", "-I", rules.__file__, _rules_file(context.block)],
+    check=check,
     daemon=daemon,
     procname="busybox syslogd",
     runtime_directories=("/run/syslogd",),
@@ -83,24 +95,34 @@ SERVICE = Service(
             SERVER,
             "a server that gets every message too; UDP port 514 unless given",
             many=True,
+            local=True,
             example="remote 192.0.2.20:514",
         ),
         Directive(
             "size",
             number(0, 1048576, "kB"),
             "a log file begins anew at this many kB",
+            local=True,
             default="256",
             example="size 512",
         ),
-        Directive("rotate", number(0, 99), "how many old log files are kept", default="4", example="rotate 8"),
+        Directive(
+            "rotate", number(0, 99), "how many old log files are kept", local=True, default="4", example="rotate 8"
+        ),
         Directive(
             "buffer",
             number(1, 65536, "kB"),
             "keep the log in a ring in memory of this many kB, not in files",
+            local=True,
             example="buffer 1024",
         ),
         Directive(
-            "level", number(1, 8), "log only what is more urgent than this level", default="8", example="level 6"
+            "level",
+            number(1, 8),
+            "log only what is more urgent than this level",
+            local=True,
+            default="8",
+            example="level 6",
         ),
     ),
 )

@@ -2,10 +2,13 @@
 
 One rule a line, `FACILITY.LEVEL[;FACILITY.LEVEL…] /var/log/NAME`: messages of these facilities (several with commas
 between, `*` for all) that are at least as urgent as the level (`*` for any) go to that file. `#` begins a comment.
+Run with two more words, how many old files are kept of each log and how many bytes each may have, the checker also says
+where all of them would take more than their share of the file system, which lies in memory.
 busybox's syslogd reads no file in every build, and would not say what is wrong with one; s6-log does the sorting, and
 keeps each log bounded: it lies in /var/log/NAME.d, and /var/log/NAME is a link to what is written now.
 """
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +23,10 @@ FACILITIES = (
     *(f"local{number}" for number in range(8)),
 )  # fmt: skip
 LEVELS = ("emerg", "alert", "crit", "err", "warn", "notice", "info", "debug")
+
+LOGS = "/var/log"
+#: how much of that file system all logs may take
+SHARE = 0.5
 
 _SPELLINGS = {"warning": "warn", "error": "err", "panic": "emerg", "*": "debug"}
 #: the most rules, for each is a log of its own, and the most characters that say what goes there
@@ -51,6 +58,22 @@ def read_rules(path: str) -> list[Rule]:
 def problems(path: str) -> list[str]:
     """What is wrong with it, as FILE:LINE: …"""
     return [f"{path}:{number}: {found}" for number, found in _parse_file(path) if isinstance(found, str)]
+
+
+def room_problems(path: str, rotate: int, size: int, *, logs: str = LOGS) -> list[str]:
+    """The first rule with which the logs take more than SHARE of the file system they lie in, as FILE:LINE: …"""
+    status = os.statvfs(logs)
+    room = int(status.f_blocks * status.f_frsize * SHARE)
+    each = size * (max(rotate, 1) + 1)
+    lines = [number for number, found in _parse_file(path) if isinstance(found, Rule)]
+    if len(lines) * each <= room:
+        return []
+    too_much = (
+        f"{len(lines)} logs of {rotate} old files and one, {size >> 10} kB each, may take {len(lines) * each >> 20} MiB"
+    )
+    return [
+        f"{path}:{lines[room // each]}: {too_much}; at most {room >> 20} MiB of {logs}: smaller `size` or `rotate`, or fewer"
+    ]
 
 
 def _parse_file(path: str) -> list[tuple[int, Rule | str]]:
@@ -95,6 +118,6 @@ def _parse_choice(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    found = problems(sys.argv[1])
+    found = problems(sys.argv[1]) or (room_problems(sys.argv[1], *map(int, sys.argv[2:])) if sys.argv[2:] else [])
     log.line("\n".join(found))
     sys.exit(1 if found else 0)
