@@ -26,11 +26,15 @@ _LIMITS = ("--as=4294967296", "--fsize=16777216", "--nproc=1024", "--core=0")
 
 
 def daemon_command(argv: Argv) -> Argv:
-    """`argv` in a mount namespace of its own, by exec alone: the pid stays, and nothing stands between it and s6.
+    """`argv` in namespaces of its own for mounts and IPC, by exec alone: the pid stays, and nothing stands between it and s6.
 
     What is mounted later does not appear in it, or goes again when it is unmounted: the daemon keeps no device busy.
     """
-    return [*_unshare_command(), *_shell_command([_READ_ONLY, *_private_mounts(), _NO_FLASH], 'exec "$@"'), *argv]
+    return [
+        *_unshare_command("--ipc"),
+        *_shell_command([_READ_ONLY, *_private_mounts(), _NO_FLASH], 'exec "$@"'),
+        *argv,
+    ]
 
 
 def checker_command(argv: Argv, overlays: Mapping[Path, Path], empty: Sequence[str], seconds: float) -> Argv:

@@ -157,6 +157,8 @@ class Service:
     #: do its files say which ports it binds? Then its checker is told, in further words, which of them are the node's own, and
     #: at boot it starts once those are taken
     binds: bool = False
+    #: where memory runs out, is it ended last? Daemons with an account of their own are ended before root's in any case
+    dies_last: bool = False
     #: extra environment of the daemon
     environment: Mapping[str, str] = field(default_factory=dict)
 

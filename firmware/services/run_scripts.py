@@ -15,6 +15,13 @@ from firmware.services.definition import Account, Argv, Context, Service
 
 #: how many files a daemon may open if it asks for them; haproxy derives from it how many connections it takes
 OPEN_FILES = 131072
+#: how many processes and threads its account may have on the whole node, where the kernel cannot count those of one daemon
+PROCESSES = 4096
+#: the kernel's oom_score_adj: who goes first where memory runs out, and who last
+EXPENDABLE, INDISPENSABLE = 500, -900
+#: where a daemon that is not root has a control group of its own, if the node has any; and what puts it there
+CONTROL_GROUPS = "/sys/fs/cgroup"
+ENCLOSE = "/usr/libexec/appliance/enclose"
 
 _FINISH = """\
 #!/bin/sh
@@ -25,8 +32,12 @@ if read -r leader started <pid; then kill -s KILL -- "-$leader"; fi 2>/dev/null
 {rest}{cleanup}rm -f pid
 exit 0
 """
-#: a process can leave its group, but not its account; one that forks while it is killed is killed again
-_REST = "for again in 1 2 3; do pkill -KILL -u {account} || break; done\n"
+#: a process can leave its group, but neither its control group nor its account; one that forks while it is killed is killed
+#: again
+_REST = """\
+if [ -e {kill} ]; then echo 1 >{kill}; fi
+for again in 1 2 3; do pkill -KILL -u {account} || break; done
+"""
 
 
 def daemon_arguments(service: Service, context: Context) -> Argv:
@@ -101,21 +112,44 @@ def _run_script(service: Service, context: Context, fifo: str) -> str:
     pidfile = context.block.value("pidfile")
     lines = [
         "#!/bin/sh",
-        f"exec 1<>{shlex.quote(fifo)} 2>&1",
+        *_opening_log(service.account, fifo),
+        f"echo {_oom_score(service)} 2>/dev/null >/proc/self/oom_score_adj",
         # Who we are: the pid, which exec keeps, and when this process started (see proc(5)).
         "read -r line </proc/self/stat && set -- $line && echo $$ ${22} >pid.new && mv pid.new pid",
         *([pid_command(pidfile)] if pidfile else []),
         f"ulimit -H -n {OPEN_FILES} 2>/dev/null",
+        *_bounds(service.account, context.title),
         "cd /",
         f"exec {shlex.join(command)}",
     ]
     return "\n".join(lines) + "\n"
 
 
+def _opening_log(account: Account, fifo: str) -> list[str]:
+    """Whoever is not root writes there and reads nothing; it waits for the logger, and outlives it."""
+    if account.user == "root":
+        return [f"exec 1<>{shlex.quote(fifo)} 2>&1"]
+    return ["trap '' PIPE", f"exec 1>{shlex.quote(fifo)} 2>&1"]
+
+
+def _oom_score(service: Service) -> int:
+    if service.dies_last:
+        return INDISPENSABLE
+    return 0 if service.account.user == "root" else EXPENDABLE
+
+
+def _bounds(account: Account, title: str) -> list[str]:
+    """Of memory and processes for a daemon that runs what others may have written."""
+    if account.user == "root":
+        return []
+    return [f"{ENCLOSE} {shlex.quote(title)} $$ 2>/dev/null || prlimit --pid $$ --nproc={PROCESSES}"]
+
+
 def _finish_script(service: Service, context: Context, fifo: str) -> str:
     account = service.account.user
     uid, _ = permissions.account_ids(account) if account != "root" else (0, 0)
-    rest = _REST.replace("{account}", str(uid)) if uid else ""
+    kill = shlex.quote(f"{CONTROL_GROUPS}/{context.title}/cgroup.kill")
+    rest = _REST.replace("{account}", str(uid)).replace("{kill}", kill) if uid else ""
     cleanup = "".join(f"{shlex.join(argv)}\n" for argv in service.cleanup(context)) if service.cleanup else ""
     return _FINISH.replace("{fifo}", shlex.quote(fifo)).replace("{rest}", rest).replace("{cleanup}", cleanup)
 

@@ -19,6 +19,56 @@ def lines(path: Path) -> list[str]:
     return [line for line in path.read_text().splitlines() if line and not line.startswith("#")]
 
 
+SYSCTL = OVERLAY / "usr/lib/sysctl.d/appliance.conf"
+
+
+@pytest.mark.root
+def test_without_namespaces_of_users_root_still_makes_all_the_others() -> None:
+    """In one of them, for the bound holds for what is below; a unit sets it for all."""
+    assert "user.max_user_namespaces = 0" in lines(SYSCTL)
+    script = """
+    unshare --user true && echo control
+    echo 0 >/proc/sys/user/max_user_namespaces
+    unshare --user true 2>/dev/null && echo nested
+    unshare --mount --pid --fork --kill-child --mount-proc --ipc --net echo confined
+    """
+    argv = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c", script]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.stdout == "control\nconfined\n", done.stderr
+
+
+def test_the_kernel_is_set_before_there_is_a_network_card() -> None:
+    """Each card begins with the defaults of the moment when it is found."""
+    steps = lines(OVERLAY / "usr/libexec/appliance/early")
+    assert steps.index("sysctl -q -p /usr/lib/sysctl.d/appliance.conf") < steps.index("drivers")
+    said = lines(SYSCTL)
+    for name in ("accept_redirects", "send_redirects"):
+        assert {f"net.ipv4.conf.{whom}.{name} = 0" for whom in ("all", "default")} <= set(said)
+    for name in ("accept_redirects", "accept_ra"):
+        assert {f"-net.ipv6.conf.{whom}.{name} = 0" for whom in ("all", "default")} <= set(said)
+    # The kernel takes the stricter one of a card and of `all`: an operator could not allow less.
+    assert "net.ipv4.conf.default.rp_filter = 2" in said and not [line for line in said if "all.rp_filter" in line]
+
+
+def enclose(top: Path, memory: str = "262144", threads: str = "2000") -> int:
+    """The exit status of what bounds a daemon `made` with pid 4711, on such a machine."""
+    program = OVERLAY / "usr/libexec/appliance/enclose"
+    return subprocess.run([program, "made", "4711", top, threads, memory], stderr=subprocess.DEVNULL).returncode
+
+
+@pytest.mark.parametrize(("threads", "expected"), [("2000", "1000"), ("190000", "4096")])
+def test_a_daemon_gets_a_part_of_the_machine(tmp_path: Path, threads: str, expected: str) -> None:
+    (tmp_path / "cgroup.procs").touch()
+    for _ in range(2):
+        assert enclose(tmp_path, threads=threads) == 0
+    said = {path.name: path.read_text().strip() for path in (tmp_path / "made").iterdir()}
+    assert said == {"pids.max": expected, "memory.max": "196608K", "cgroup.procs": "4711"}
+
+
+def test_without_control_groups_the_daemon_is_told_apart_by_its_account(tmp_path: Path) -> None:
+    assert enclose(tmp_path) != 0 and not list(tmp_path.iterdir())
+
+
 def test_every_file_that_a_service_account_reads_has_its_owner() -> None:
     rights = {right.path: right for right in finish.rights()}
     passwd = {row.split(":")[0]: row.split(":") for row in lines(OVERLAY / "etc/passwd")}

@@ -165,6 +165,70 @@ def test_what_is_logged_can_be_read(units: Lab) -> None:
     units.run(1, "service", "syslogd", "restart")
 
 
+def as_haproxy(units: Lab, *command: str) -> tuple[int, str]:
+    account = ("setpriv", "--reuid=haproxy", "--regid=haproxy", "--clear-groups", "--no-new-privs", "--")
+    done = units.run(1, *account, *command, check=False)
+    return done.status, done.stderr
+
+
+def test_nobody_gets_capabilities_from_a_namespace_of_users(units: Lab) -> None:
+    """Root makes all the other kinds, as confinement and checkers need them."""
+    status, said = as_haproxy(units, "unshare", "--user", "--map-root-user", "true")
+    assert status != 0 and "unshare" in said
+    assert units.run(1, "unshare", "--mount", "--pid", "--fork", "--ipc", "--net", "true").status == 0
+
+
+def test_no_account_reads_another_process_of_its_own(units: Lab) -> None:
+    holder = units.start(1, "setpriv", "--reuid=haproxy", "--regid=haproxy", "--clear-groups", "sleep", "4323")
+    try:
+        found = ""
+
+        def is_there() -> bool:
+            nonlocal found
+            found = units.run(1, "pgrep", "-x", "-u", "haproxy", "sleep", check=False).stdout.strip()
+            return found != ""
+
+        assert eventually(is_there, 30)
+        look = ("dd", f"if=/proc/{found}/mem", "bs=1", "count=0")
+        assert as_haproxy(units, *look)[0] != 0
+        assert units.run(1, *look).status == 0
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_a_daemon_that_is_not_root_is_bounded_with_all_that_it_starts(units: Lab) -> None:
+    group = "/sys/fs/cgroup/haproxy"
+    members = set(units.read(1, f"{group}/cgroup.procs").split())
+    assert members == set(units.run(1, "pgrep", "-u", "haproxy").stdout.split()) and len(members) >= 2
+    memory, processes = (int(units.read(1, f"{group}/{name}.max")) for name in ("memory", "pids"))
+    total = int(re.findall(r"MemTotal: *(\d+) kB", units.read(1, "/proc/meminfo"))[0]) << 10
+    assert total * 0.7 < memory <= total * 0.76
+    assert 100 < processes <= int(units.read(1, "/proc/sys/kernel/threads-max")) / 2
+
+
+def oom_scores(units: Lab, pattern: str) -> set[int]:
+    pids = units.run(1, "pgrep", "-f", pattern).stdout.split()
+    return {int(units.read(1, f"/proc/{pid}/oom_score_adj")) for pid in pids}
+
+
+def test_where_memory_runs_out_what_brings_others_back_goes_last(units: Lab) -> None:
+    """sshd sees to that itself, and gives its sessions the value that it began with."""
+    for last in ("^/usr/bin/s6-svscan", "^s6-supervise ", "^s6-log ", "^sshd: /usr/sbin/sshd"):
+        assert oom_scores(units, last) == {-1000}, last
+    assert units.read(1, "/proc/self/oom_score_adj") == "0\n"
+    for first in ("^haproxy ", "firmware wui "):
+        assert oom_scores(units, first) == {500}, first
+    path = f"/proc/{main_pid(units, 'haproxy')}/oom_score_adj"
+    assert as_haproxy(units, "sh", "-c", f"echo 0 >{path}")[0] != 0 and units.read(1, path) == "500\n"
+
+
+def test_a_neighbour_changes_no_route_and_gives_no_address(units: Lab) -> None:
+    names = ("ipv4/conf/eth0/accept_redirects", "ipv4/conf/eth0/send_redirects", "ipv4/conf/eth0/rp_filter")
+    names6 = ("ipv6/conf/eth0/accept_redirects", "ipv6/conf/eth0/accept_ra")
+    assert [units.read(1, f"/proc/sys/net/{name}").strip() for name in (*names, *names6)] == ["0", "0", "2", "0", "0"]
+
+
 def test_nobody_is_on_the_second_serial_line(units: Lab) -> None:
     """It is left to provisioning: no process has it open, nobody answers there."""
     holders = units.run(1, "sh", "-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep ttyS1", check=False)

@@ -69,3 +69,63 @@ def test_a_daemon_that_keeps_dying_does_not_end_the_check_of_its_mending(
     lab.run(1, "sh", "-c", f"echo >{GATE}")
     _, error = waiting_check.communicate(timeout=20)
     assert waiting_check.returncode == 0, error
+
+
+#: takes the shared memory that busybox's syslogd keeps its log in ("GENA"), and fills it
+TAKE_RING = """
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+found = libc.shmget(0x414e4547, 65536 + 1024, 0o1666)
+assert found >= 0, ctypes.get_errno()
+ctypes.memset(libc.shmat(found, None, 0), 0xff, 65536)
+"""
+
+
+def test_no_daemon_reaches_the_shared_memory_of_another(lab: Lab) -> None:
+    """The log of syslogd is one; logread finds it all the same."""
+    daemons = [service_pid(lab, title) for title in ("haproxy", "syslogd", "wui")]
+    spaces = {lab.run(1, "readlink", f"/proc/{pid}/ns/ipc").stdout for pid in (1, *daemons)}
+    assert len(spaces) == 4
+    run_service(lab, "syslogd", "stop")
+    lab.run(1, "config", "add", "syslogd", "buffer", "64")
+    try:
+        inside = ("nsenter", "--ipc", "--mount", "--target", str(daemons[0]), "--")
+        lab.run(1, *inside, *as_user("haproxy", PYTHON, "-c", TAKE_RING))
+        run_service(lab, "syslogd", "start")
+        lab.run(1, "logger", "-t", "mark", "in the ring")
+        assert eventually(lambda: "mark: in the ring" in lab.run(1, "logread").stdout)
+    finally:
+        lab.run(1, "config", "del", "syslogd", "buffer")
+        run_service(lab, "syslogd", "restart")
+
+
+@pytest.mark.all(but=["haproxy"])
+@pytest.mark.parametrize("title", ["haproxy", "syslogd", "wui"])
+def test_a_daemon_writes_its_log_and_cannot_read_it(lab: Lab, title: str) -> None:
+    """Not even by opening once more what it has; and the logger may be gone for a moment."""
+    pid = service_pid(lab, title)
+    for stream in (1, 2):
+        assert "flags:\t0100001" in lab.read(1, f"/proc/{pid}/fdinfo/{stream}")
+    user = lab.run(1, "stat", "-c", "%U", f"/proc/{pid}").stdout.strip()
+    inside = ("nsenter", "--mount", "--target", str(pid), "--", "setpriv", f"--reuid={user}", "--clear-groups", "--")
+    again = lab.run(1, *inside, "sh", "-c", f"exec 3</proc/{pid}/fd/1", check=False)
+    assert again.status != 0 and "ermission denied" in again.stderr
+    logger = int(lab.run(1, "pgrep", "-f", f"s6-log .*/log/{title}$").stdout)
+    lab.run(1, "kill", "-KILL", str(logger))
+    assert eventually(
+        lambda: lab.run(1, "pgrep", "-f", f"s6-log .*/log/{title}$", check=False).stdout not in ("", f"{logger}\n")
+    )
+    assert service_pid(lab, title) == pid
+
+
+@pytest.mark.parametrize("pattern", ["^haproxy ", "^busybox syslogd", "firmware wui "])
+def test_where_memory_runs_out_what_is_not_root_goes_first(lab: Lab, pattern: str) -> None:
+    """That root's go last, a unit shows: this machine may not allow it."""
+    pids = lab.run(1, "pgrep", "-f", pattern).stdout.split()
+    assert pids and {lab.read(1, f"/proc/{pid}/oom_score_adj") for pid in pids} == {"500\n"}
+
+
+def test_the_processes_of_a_daemon_are_counted(lab: Lab) -> None:
+    limits = lab.read(1, f"/proc/{service_pid(lab, 'haproxy')}/limits")
+    assert [line.split()[2:4] for line in limits.splitlines() if line.startswith("Max processes")] == [["4096", "4096"]]

@@ -37,6 +37,7 @@ SERVICE = Service(
     ports=ports,
     check=lambda _: [*DAEMON, "check"],
     checks_itself=True,
+    dies_last=True,
     daemon=lambda _: DAEMON,
     procname="python3 -m firmware csyncd",
     # One heap for all threads: each of its own keeps a megabyte after the first push. What is large never lies in it, so that

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware.services import run_scripts
+from firmware.rc import document
+from firmware.services import catalog, run_scripts
+from firmware.services.definition import Context
 
 SHELLS = [["sh"], ["busybox", "sh"]]
 
@@ -37,3 +39,14 @@ def test_no_link_in_the_place_of_the_pid_file_is_followed(shell: list[str], tmp_
         pid = write_pid(shell, path)
         assert not path.is_symlink() and path.read_text() == f"{pid}\n"
         assert sorted(os.listdir(tmp_path)) == ["pid", "precious"] and (tmp_path / "precious").read_text() == "x"
+
+
+@pytest.mark.parametrize(("name", "expected"), [("csyncd", -900), ("sshd", 0), ("haproxy", 500), ("wui", 500)])
+def test_where_memory_runs_out_csyncd_goes_last(monkeypatch: pytest.MonkeyPatch, name: str, expected: int) -> None:
+    monkeypatch.setattr(run_scripts.permissions, "account_ids", lambda user: (401, 401))
+    service = catalog.find(name)
+    assert service
+    now = document.parse(f"service {name}\n")
+    context = Context.of(service, now.blocks[0], now)
+    script = run_scripts.service_files(service, context, Path("/log"))[f"{name}/run"]
+    assert f"\necho {expected} 2>/dev/null >/proc/self/oom_score_adj\n" in script
