@@ -85,6 +85,32 @@ def listening_ports(pid: int) -> set[int]:
         return set()
 
 
+def listeners(port: int) -> list[int]:
+    """The pids of who listens on that TCP port of this node, as far as that can be seen."""
+    try:
+        found: list[Any] = psutil.net_connections("tcp")
+    except psutil.Error:
+        return []
+    listening = (one for one in found if one.status == psutil.CONN_LISTEN and one.laddr.port == port)
+    return sorted({one.pid for one in listening if one.pid})
+
+
+def name(pid: int) -> str:
+    """What the process is called; "" if there is none."""
+    try:
+        return str(psutil.Process(pid).name())
+    except psutil.Error:
+        return ""
+
+
+def was_started_as(pid: int, command: str) -> bool:
+    """Did the arguments of this process begin so?"""
+    try:
+        return _is_wanted(psutil.Process(pid), "", command)
+    except psutil.Error:
+        return False
+
+
 def remote_address(pid: int) -> str:
     """The address at the other end of the one TCP connection that this process holds; "" if there is not just one."""
     try:

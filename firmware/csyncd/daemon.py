@@ -24,7 +24,7 @@ from firmware.flows.recovery import recover
 from firmware.http11.quota import Quota
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
-from firmware.sync import peer_sshd, settings
+from firmware.sync import peer_ports, peer_sshd, settings
 from firmware.sync.link_problems import missing_keys
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
@@ -69,7 +69,7 @@ async def _run(own_settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     servers = PeerServers(pair)
-    for place in (*WATCHED, peer_sshd.RUN):
+    for place in (*WATCHED, peer_ports.RUN):
         place.mkdir(mode=0o755, parents=True, exist_ok=True)
     watch = Watch(WATCHED, lambda: _start_task(servers.on_change()))
     recovery_timer.schedule_recovery()
@@ -126,8 +126,8 @@ class PeerServers:
                     stack.push_async_callback(_end_sshd, sshd)
                     await self._wait_for_end(sshd)
                 except Failure as error:
-                    self._pair.sshd_error = "; ".join(str(error).splitlines())
                     log.line(f"csyncd: {error}")
+                    self._note_trouble(f"no peer can come in: {'; '.join(str(error).splitlines())}")
             self.attempted.set()
             self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
@@ -156,25 +156,45 @@ class PeerServers:
             for part in (
                 self._log_sshd_output(sshd),
                 self._limit_sessions(sshd),
+                self._watch_ports(sshd),
                 run.wait_for_end(sshd),
                 self._reopen.wait(),
             )
         ]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+            if not self._reopen.is_set() and not peer_ports.has_bound():
+                await self._note_ports(peer_ports.peer_ports(self._pair.settings))
         finally:
             for part in work:
                 part.cancel()
 
+    async def _watch_ports(self, sshd: asyncio.subprocess.Process) -> None:
+        """See whether sshd got its ports. If it did not, it is started again as soon as they are free."""
+        while not peer_ports.has_bound():
+            await asyncio.sleep(0.02)
+        missing = await asyncio.to_thread(peer_ports.missing_ports, self._pair.settings, sshd.pid)
+        await self._note_ports(missing)
+        self.attempted.set()
+        while missing:
+            await asyncio.sleep(ERROR_INTERVAL)
+            if not await asyncio.to_thread(peer_ports.taken_ports, self._pair.settings):
+                self._reopen.set()
+        await run.wait_for_end(sshd)
+
+    async def _note_ports(self, missing: list[int]) -> None:
+        self._note_trouble(await asyncio.to_thread(peer_ports.describe_trouble, self._pair.settings, missing))
+
+    def _note_trouble(self, trouble: str) -> None:
+        """Nobody, or not everybody, can come in (""): the peer is told, too."""
+        if trouble != self._pair.sshd_error:
+            self._pair.sshd_error = trouble
+            _start_task(self._pair.tell_peer())
+
     async def _log_sshd_output(self, sshd: asyncio.subprocess.Process) -> None:
         """Write to the log what sshd says. Somebody may have come in then, whatever it says: that is looked into."""
-        binding = peer_sshd.BindWatch(self._pair.sshd_error)
         async for line in run.read_lines(sshd.stderr):
             log.line(f"sshd: {line}")
-            binding.note_output(line)
-            self._pair.sshd_error = binding.error
-            if binding.listens:
-                self.attempted.set()
             self._said.set()
 
     async def _limit_sessions(self, sshd: asyncio.subprocess.Process) -> None:

@@ -4,11 +4,12 @@ Whoever changes tells the other; nobody polls. `status` asks the peer itself, so
 """
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from firmware import log
 from firmware.errors import Failure, Lost, Refused
-from firmware.sync import audit, node_state, status_report
+from firmware.sync import audit, node_state, peer_ports, status_report
 from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.pair_state import PairState, mismatches, pair_state
@@ -27,10 +28,12 @@ class Pair:
         self.theirs: NodeState | None = None
         #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
         self.shown_states: dict[str, str] = {}
-        #: why this node's own sshd lets no peer in; "" if it does
+        #: why peers cannot come in here, at one of the ports at least; "" if they can
         self.sshd_error = ""
         #: the push that the operator confirmed last, and the one of ours that waits on the peer
         self.confirmed_push = ""
+        #: what was wrong there, by what the peer said last when it came to us
+        self._told_wrong = ""
         self._waiting: WaitingPush | None = None
         self._last_told: NodeState | None = None
         self._last_logged = ""
@@ -38,7 +41,8 @@ class Pair:
 
     async def local_state(self) -> NodeState:
         """This node's state now."""
-        return await asyncio.to_thread(node_state.local_state, self.settings)
+        state = await asyncio.to_thread(node_state.local_state, self.settings)
+        return replace(state, wrong=state.wrong or self.sshd_error[: node_state.MAX_TEXT])
 
     async def exchange_states(self) -> NodeState:
         """Tell the peer our state and get its own; Failure if it does not answer."""
@@ -66,6 +70,7 @@ class Pair:
         """A node told its state; the answer is ours. What another than our peer says of itself changes nothing here."""
         theirs, ours = node_state.parse(message), await self.local_state()
         if node == self.settings.remote_node:
+            self._told_wrong = theirs.wrong
             self._note_states(ours, theirs)
             self.link.reconnect_now()
         return ours
@@ -92,10 +97,12 @@ class Pair:
             await self.exchange_states()
         except Failure as error:
             why_not, remedy = (self.link.reason, self.link.remedy) if self.link.reason else (str(error), error.hint)
+        if why_not and self._told_wrong:
+            there = f"node {self.settings.remote_node}"
+            why_not, remedy = f"{why_not}; {there} itself said last: {self._told_wrong}", f"csync check on {there}"
         report = status_report.describe(self.settings, ours, self.theirs, why_not, remedy)
-        if self.sshd_error:
-            here = f"node {self.settings.local_node}: no peer can come in: {self.sshd_error}"
-            report |= {"state": "red", "reasons": [here, *report["reasons"]]}
+        if self.sshd_error and ours.wrong == self.sshd_error:
+            report["remedy"] = peer_ports.REMEDY.format(self.settings.local_node)
         return report
 
     def _note_states(self, ours: NodeState, theirs: NodeState) -> None:

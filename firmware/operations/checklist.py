@@ -13,7 +13,7 @@ from firmware.rc import document
 from firmware.rc.check import text_problems
 from firmware.run import run
 from firmware.services import catalog, states
-from firmware.sync import ancestor, keys, settings, transaction
+from firmware.sync import ancestor, keys, peer_ports, settings, transaction
 from firmware.sync.link_problems import missing_keys
 from firmware.sync.settings import Settings
 
@@ -51,6 +51,7 @@ def _items() -> Iterator[ChecklistItem]:
         return
     yield ChecklistItem("csyncd.cfg is complete and correct", True)
     yield from _record_items(found)
+    yield from _port_items(found)
     yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     yield from _key_items(found)
     report = cache(partial(ask_csyncd, "status", {}))
@@ -67,6 +68,13 @@ def _record_items(found: Settings) -> Iterator[ChecklistItem]:
         yield ChecklistItem("it is known what both nodes had last", False, str(problem), problem.hint)
     for error in transaction.problems().values():
         yield ChecklistItem("no open push is unreadable", False, str(error), error.hint)
+
+
+def _port_items(found: Settings) -> Iterator[ChecklistItem]:
+    """Whether peers can come in here; said only where they cannot."""
+    for port, owner in peer_ports.taken_ports(found).items():
+        why = f"port {port} of {found.local_ip} is taken by {owner}"
+        yield ChecklistItem("peers can come in here", False, why, peer_ports.REMEDY.format(found.local_node))
 
 
 def _key_items(found: Settings) -> Iterator[ChecklistItem]:

@@ -17,7 +17,8 @@ from firmware.http11.json_body import Json
 from firmware.printable import shorten
 from firmware.sync import keys
 from firmware.sync.link_problems import SshOutput, explain_ssh_output, missing_keys
-from firmware.sync.peer_sshd import ACCOUNT, RUN, peer_socket
+from firmware.sync.peer_ports import RUN
+from firmware.sync.peer_sshd import ACCOUNT, peer_socket
 from firmware.sync.settings import Settings, node_name
 
 #: seconds between attempts to connect (who asks, and a peer that is back, makes it try at once), and for one attempt: ssh

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware import files, processes, run
+from firmware.printable import bracket_address
 from firmware.sync import keys
 from firmware.sync.audit import Who
-from firmware.sync.settings import DEFAULT_PORT, Settings
+from firmware.sync.peer_ports import RUN, SSHD, peer_ports
+from firmware.sync.settings import Settings
 
-RUN = Path("/run/firmware/csyncd")
 SOCKETS = Path("/run/firmware/peer")
 ACCOUNT = "csync"
-SSHD = "/usr/sbin/sshd"
 #: sessions of one key at a time
 MAX_SESSIONS = 4
 
@@ -66,10 +66,7 @@ def sshd_config(
 ) -> str:
     """The text of sshd_config."""
     opens = " ".join(f"[{remote.socket}]:*" for remote in peers) or "none"
-    # Both ports: a forward in front of one node changes PORT on the other node alone.
-    listen = "\n".join(
-        f"ListenAddress {_bracket(settings.local_ip)}:{port}" for port in sorted({DEFAULT_PORT, settings.port})
-    )
+    listen = "\n".join(f"ListenAddress {bracket_address(settings.local_ip)}:{port}" for port in peer_ports(settings))
     return f"""\
 {listen}
 HostKey {directory / keys.HOST}
@@ -115,35 +112,16 @@ def authorized_keys(peers: list[RemotePeer]) -> str:
     )
 
 
-def _bracket(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
-
-
 async def start(settings: Settings, peers: list[RemotePeer], where: Path = RUN) -> asyncio.subprocess.Process:
     """Start the sshd for these peers; whatever an earlier one left behind is ended first."""
     end_leftovers(where)
+    (where / "sshd.pid").unlink(missing_ok=True)
     os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     files.write(where / "sshd_config", sshd_config(settings, peers, where=where).encode(), mode=0o600)
     files.write(where / "authorized", authorized_keys(peers).encode(), mode=0o644)
     # What it merely warns of, it says again when it runs, and that goes to the log.
     await asyncio.to_thread(run.run, [SSHD, "-t", "-f", str(where / "sshd_config")])
     return await run.start_helper([SSHD, "-D", "-e", "-f", str(where / "sshd_config")])
-
-
-@dataclass(slots=True)
-class BindWatch:
-    """Why nobody can come in, by what one sshd says before it listens. From then on its words are no evidence: whoever
-    connects to it can have it write whole lines, without any key."""
-
-    error: str = ""
-    listens: bool = False
-
-    def note_output(self, line: str) -> None:
-        """Take in a line that sshd wrote."""
-        if self.listens:
-            return
-        self.listens = line.startswith("Server listening on ")
-        self.error = "" if self.listens else line if line.startswith("Bind to ") else self.error
 
 
 class SessionLimit:

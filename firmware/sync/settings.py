@@ -67,6 +67,12 @@ def read(path: Path = FILE, *, local_addresses: Collection[str] | None = None) -
     )
 
 
+def place(field: str, path: Path = FILE) -> str:
+    """FILE:LINE of a field of csyncd.cfg; FILE if it does not stand there."""
+    fields, _ = _parse_fields(path)
+    return f"{path}:{fields[field][0]}" if field in fields else str(path)
+
+
 def problems(error: Failure) -> list[str]:
     """Why a csyncd.cfg cannot be used, a line each."""
     problems = error.problems if isinstance(error, Invalid) else ()

@@ -1,4 +1,4 @@
-"""The peer sshd: which of its words count, and which sessions are ended."""
+"""The peer sshd: which sessions are ended."""
 
 import os
 import subprocess
@@ -8,29 +8,7 @@ import pytest
 
 from firmware import processes
 from firmware.sync import peer_sshd
-from firmware.sync.peer_sshd import MAX_SESSIONS, BindWatch, SessionLimit
-
-TAKEN, LISTENS = (
-    "Bind to port 30022 on 10.32.0.11 failed: Address in use.",
-    "Server listening on 10.32.0.11 port 30022.",
-)
-
-
-@pytest.mark.parametrize(
-    ("lines", "error"),
-    [
-        ([TAKEN, "Cannot bind any address."], TAKEN),
-        ([LISTENS], ""),
-        ([TAKEN, LISTENS], ""),
-        ([LISTENS, TAKEN], ""),
-        ([LISTENS, LISTENS, TAKEN], ""),
-    ],
-)
-def test_bind_trouble_counts_only_before_it_listens(lines: list[str], error: str) -> None:
-    watch = BindWatch("from an earlier one")
-    for line in lines:
-        watch.note_output(line)
-    assert watch.error == error
+from firmware.sync.peer_sshd import MAX_SESSIONS, SessionLimit
 
 
 @pytest.fixture
