@@ -12,9 +12,9 @@ from firmware.http11.server import Request
 from firmware.http11.wire import Response
 from firmware.printable import shorten
 from firmware.rc import document
-from firmware.sync import audit
+from firmware.sync import audit, peer_save
 from firmware.sync.audit import Who
-from firmware.sync.proposal import TITLE
+from firmware.sync.message import TITLE
 
 #: seconds that the peer may take for a save
 SAVE_TIME = 60.0
@@ -87,26 +87,25 @@ async def _confirm(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]
     await pair.wait_for_peer()
     theirs = await pair.exchange_states()
     # Before it is: the peer's notice that nothing waits any more may be faster than its answer.
-    pair.confirmed_push = theirs.waiting.push if theirs.waiting else ""
+    pair.confirming = True
     try:
         return await confirm(pair.link, pair.settings, theirs, who)
-    except Failure:
-        pair.confirmed_push = ""
-        raise
+    finally:
+        pair.confirming = False
 
 
 async def _save(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
     await pair.wait_for_peer()
     try:
         report = await pair.link.retry_if_lost(
-            lambda seconds: pair.link.request("/v1/save", {}, lane="push", timeout=seconds), SAVE_TIME
+            lambda seconds: pair.link.request("/v1/save", {}, peer_save.parse, lane="push", timeout=seconds), SAVE_TIME
         )
     except Failure as error:
         audit.note(TRAIL[_save], who=who, result=outcome(error), to=pair.settings.peer, message=full_text(error))
         raise
-    result = "saved" if report.get("fresh", True) else "unchanged"
-    audit.note(TRAIL[_save], who=who, result=result, to=pair.settings.peer, digest=report.get("digest"))
-    return {"node": pair.settings.remote_node, **report}
+    result, peer = "saved" if report.fresh else "unchanged", pair.settings.peer
+    audit.note(TRAIL[_save], who=who, result=result, to=peer, reported_by=peer, digest=report.digest)
+    return {"node": pair.settings.remote_node, **report.json()}
 
 
 VERBS: dict[str, Verb] = {"/status": _status, "/diff": _diff, "/push": _push, "/confirm": _confirm, "/save": _save}

@@ -9,8 +9,10 @@ from typing import Any
 
 from firmware import log
 from firmware.errors import Failure, Lost, Refused
-from firmware.sync import audit, node_state, peer_ports, status_report
+from firmware.sync import audit, node_state, peer_ports, status_report, unconfirmed_push
+from firmware.sync.audit import Who
 from firmware.sync.link import Link
+from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.pair_state import PairState, mismatches, pair_state
 from firmware.sync.settings import Settings
@@ -30,11 +32,12 @@ class Pair:
         self.shown_states: dict[str, str] = {}
         #: why peers cannot come in here, at one of the ports at least; "" if they can
         self.sshd_error = ""
-        #: the push that the operator confirmed last, and the one of ours that waits on the peer
-        self.confirmed_push = ""
+        #: an operator confirms a push at this moment
+        self.confirming = False
+        #: the push of ours that the peer said to wait there
+        self._seen_waiting = ""
         #: what was wrong there, by what the peer said last when it came to us
         self._told_wrong = ""
-        self._waiting: WaitingPush | None = None
         self._last_told: NodeState | None = None
         self._last_logged = ""
         self._tell_lock = asyncio.Lock()
@@ -48,12 +51,13 @@ class Pair:
         """Tell the peer our state and get its own; Failure if it does not answer."""
         ours = await self.local_state()
         try:
-            answer = await self.link.request("/v1/standing", ours.json(), lane="notice", timeout=ASK_TIME)
+            theirs = await self.link.request(
+                "/v1/standing", ours.json(), node_state.parse, lane="notice", timeout=ASK_TIME
+            )
         except Lost as lost:
             raise Failure(
                 f"{self.settings.peer} does not say how it stands: {lost}", "csync check, here and there"
             ) from None
-        theirs = node_state.parse(answer)
         self._note_states(ours, theirs)
         return theirs
 
@@ -66,7 +70,7 @@ class Pair:
             except Failure as error:
                 log.line(f"csyncd: the peer could not be told of a change: {error}")
 
-    async def receive_state(self, message: dict[str, Any], node: int) -> NodeState:
+    async def receive_state(self, message: Message, node: int) -> NodeState:
         """A node told its state; the answer is ours. What another than our peer says of itself changes nothing here."""
         theirs, ours = node_state.parse(message), await self.local_state()
         if node == self.settings.remote_node:
@@ -111,11 +115,18 @@ class Pair:
         self._log_state(pair_state(ours, theirs, ""))
 
     def _note_rolled_back(self, now: WaitingPush | None) -> None:
-        """What we pushed waited there when we saw it last, and waits no more: unless it was confirmed, tell the trail."""
-        gone, self._waiting = self._waiting, now if now and now.node == self.settings.local_node else None
-        if gone and gone.push not in (self.confirmed_push, self._waiting.push if self._waiting else ""):
-            about: dict[str, Any] = {"service": gone.service, "to": self.settings.peer, "push": gone.push}
-            audit.note("push", who=audit.THIS_NODE, result="rolled-back", message="it was not confirmed", **about)
+        """What we pushed does not wait there any more, as the peer says: unless it is being confirmed, tell the trail, once.
+        What this node did not push is no matter of its trail, whatever a peer says."""
+        ours = unconfirmed_push.read()
+        if ours is None or ours.node != self.settings.remote_node or self.confirming:
+            return
+        if now and now.push == ours.push:
+            self._seen_waiting = ours.push
+        elif self._seen_waiting == ours.push or ours.is_over:
+            unconfirmed_push.forget(ours.push)
+            message = f"{self.settings.peer} says that it does not wait there any more: it was not confirmed"
+            about: dict[str, Any] = {"service": ours.service, "to": self.settings.peer, "push": ours.push}
+            audit.note("push", who=Who(self.settings.peer), result="rolled-back", message=message, **about)
 
     def _note_link_down(self, why: str) -> None:
         self.theirs = self._last_told = None

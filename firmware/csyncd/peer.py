@@ -10,7 +10,7 @@ from typing import Any
 
 from firmware.csyncd import recovery_timer
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, full_text, outcome
+from firmware.errors import Failure, Refused, full_text, outcome
 from firmware.flows import receive
 from firmware.flows.confirm import receive_confirm
 from firmware.flows.save import save
@@ -18,6 +18,7 @@ from firmware.http11.server import Request
 from firmware.http11.wire import Response
 from firmware.printable import shorten
 from firmware.sync import audit, proposal
+from firmware.sync.message import PUSH, TITLE, Message
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.push_report import Report
 
@@ -51,7 +52,8 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
 
 
 async def _exchange_states(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
-    return (await pair.receive_state(body, remote.node)).json()
+    message = Message(body, f"the standing of {remote.name}: it is malformed")
+    return (await pair.receive_state(message, remote.node)).json()
 
 
 async def _receive_push(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +74,8 @@ async def _receive_push(pair: Pair, remote: RemotePeer, body: dict[str, Any]) ->
 
 async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     try:
-        title, push = (
-            proposal.parse_token(body, "service", proposal.TITLE),
-            proposal.parse_token(body, "push", proposal.PUSH),
-        )
+        message = Message(body, error=Refused)
+        title, push = message.token("service", TITLE, ""), message.token("push", PUSH, "")
         answer = await asyncio.to_thread(receive_confirm, title, push, remote)
         recovery_timer.keep_one_sleeper()
         return answer

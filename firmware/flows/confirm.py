@@ -3,6 +3,7 @@
 Whether the answer gets lost or comes twice makes no difference: the question names the push.
 """
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +13,10 @@ from firmware.flows import recovery
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc.title import Title
 from firmware.services import catalog
-from firmware.sync import ancestor, audit, keys, push_report, staging, transaction
+from firmware.sync import ancestor, audit, keys, push_report, staging, transaction, unconfirmed_push
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
-from firmware.sync.node_state import NodeState
+from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
 from firmware.sync.staging import Stage
@@ -29,20 +30,48 @@ async def confirm(link: Link, settings: Settings, theirs: NodeState, who: Who) -
     """Keep what waits on the peer, if this node pushed it; returns the report of `csync confirm --json`."""
     waiting = theirs.waiting
     if waiting is None or waiting.node != settings.local_node:
-        recovery.refuse_while_waiting()
-        raise Refused(
-            f"nothing that this node pushed waits to be confirmed on node {settings.remote_node}",
-            f"csync log on node {settings.remote_node} tells what became of it",
-        )
+        raise _nothing_to_confirm(settings, theirs)
     push: dict[str, Any] = {"service": waiting.service, "push": waiting.push}
     answer = await link.retry_if_lost(
-        lambda seconds: link.request("/v1/confirm", push, lane="push", timeout=seconds), ANSWER_TIME
+        lambda seconds: link.request("/v1/confirm", push, push_report.parse, lane="push", timeout=seconds), ANSWER_TIME
     )
     fault_point("confirm.answered")
-    state, digests = answer["state"], answer["digests"]
-    ancestor.record(keys.known_peer(settings), waiting.service, state, digests, pushed_by=settings.local_node)
-    audit.note("confirm", who=who, result="confirmed", to=settings.peer, **push)
-    return {**push, "node": settings.remote_node, "result": "confirmed", "state": state}
+    message = await asyncio.to_thread(_note_confirmed, waiting, answer.state, settings)
+    audit.note(
+        "confirm", who=who, result="confirmed", to=settings.peer, reported_by=settings.peer, message=message, **push
+    )
+    return {**push, "node": settings.remote_node, "result": "confirmed", "state": answer.state, "message": message}
+
+
+def _nothing_to_confirm(settings: Settings, theirs: NodeState) -> Refused:
+    """Why there is nothing that could be confirmed, as an error; Refused with another reason if one waits here."""
+    recovery.refuse_while_waiting()
+    there = f"node {settings.remote_node}"
+    if theirs.wrong:
+        return Refused(
+            f"whether a push of this node waits on {there} is not known: it says that something is wrong there: {theirs.wrong}",
+            f"csync check on {there}",
+        )
+    return Refused(
+        f"nothing that this node pushed waits to be confirmed on {there}",
+        f"csync log on {there} tells what became of it",
+    )
+
+
+def _note_confirmed(waiting: WaitingPush, state: str, settings: Settings) -> str:
+    """Note what both nodes have now, as this node knows what it pushed; returns what is to be said of that, "" for nothing."""
+    ours = unconfirmed_push.read()
+    try:
+        if ours is None or ours.push != waiting.push or ours.state != state:
+            # This node does not know any more what it pushed; what was synced before is over in any case.
+            ancestor.forget(settings.remote_node, waiting.service)
+        else:
+            peer = keys.known_peer(settings)
+            ancestor.record(peer, waiting.service, ours.state, ours.files, pushed_by=settings.local_node)
+        unconfirmed_push.forget(waiting.push)
+    except OSError as error:
+        return f"that could not be noted here: {error.filename}: {error.strerror} (df /etc /run)"
+    return ""
 
 
 def receive_confirm(title: str, push: str, remote: RemotePeer) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware import __version__
-from firmware.errors import Busy, Failure, Lost, Refused, full_text, outcome
+from firmware.errors import Busy, Failure, Lost, Refused, full_text, outcome, system_hint
 from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import hold, push_lock
@@ -23,19 +23,35 @@ from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import applied, catalog
 from firmware.services.definition import Context, Service
-from firmware.sync import ancestor, audit, keys, proposal, push_report, versions
+from firmware.sync import (
+    ancestor,
+    audit,
+    keys,
+    proposal,
+    proposal_changes,
+    push_report,
+    transaction,
+    unconfirmed_push,
+    versions,
+)
 from firmware.sync.audit import Who
 from firmware.sync.keys import KnownPeer
-from firmware.sync.link import Link
+from firmware.sync.link import MALFORMED, Link
 from firmware.sync.node_state import NodeState
 from firmware.sync.proposal import Proposal
+from firmware.sync.push_report import Report
 from firmware.sync.settings import Settings
+from firmware.sync.unconfirmed_push import UnconfirmedPush
 from firmware.sync.versions import Versions
 
 #: seconds for the peer to check, reload, and put back if need be
 ANSWER_TIME = 120.0
 #: seconds to wait for another push of the service, from here or to here
 LOCK_TIME = 5.0
+#: results after which the peer has what was pushed
+SUCCESSES = ("applied", "unchanged")
+#: results of a question what would change
+DRY_RESULTS = ("differs", "unchanged", "refused", "failed", "busy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +69,7 @@ class PushRequest:
 class Delivery:
     """What the peer answered to a proposal, and how many round trips that took."""
 
-    answer: Mapping[str, Any]
+    answer: Report
     round_trips: int
 
 
@@ -71,14 +87,20 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
     except Failure as error:
         _note(request, settings, outcome(error), message=full_text(error))
         raise
-    answer = delivery.answer
-    confirm = answer.get("confirm", 0)
-    if answer["result"] in ("applied", "unchanged") and not confirm:
-        await asyncio.to_thread(_record_ancestor, proposed, answer, settings)
-        fault_point("push.agreed")
-    _note(request, settings, answer["result"], push=proposed.push, confirm=confirm, **push_report.trail_details(answer))
+    answer = await asyncio.to_thread(_note_outcome, proposed, delivery.answer, settings)
+    fault_point("push.agreed")
+    details = push_report.trail_details(answer.json())
+    _note(
+        request,
+        settings,
+        answer.result,
+        push=proposed.push,
+        reported_by=settings.peer,
+        confirm=answer.confirm,
+        **details,
+    )
     cost = {"round_trips": delivery.round_trips, "seconds": round(time.monotonic() - began, 3)}
-    return {"service": request.title, "node": settings.remote_node, **answer, **cost}
+    return {"service": request.title, "node": settings.remote_node, **answer.json(), **cost}
 
 
 async def preview(title: str, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
@@ -86,7 +108,9 @@ async def preview(title: str, link: Link, settings: Settings, theirs: NodeState)
     proposed = replace(await asyncio.to_thread(make_proposal, title, keys.known_peer(settings)), dry=True)
     protocol = _require_protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
     delivery = await link.retry_if_lost(lambda seconds: _send(proposed, protocol, link, seconds), ANSWER_TIME)
-    return {"service": title, "node": settings.remote_node, **delivery.answer}
+    if delivery.answer.result not in DRY_RESULTS:
+        raise _unasked_answer(title, settings)
+    return {"service": title, "node": settings.remote_node, **delivery.answer.json()}
 
 
 @asynccontextmanager
@@ -127,7 +151,7 @@ def require_pushable(title: str) -> tuple[Service, Block]:
     if block is None or service is None:
         raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
     if peers_own := check.peer_problems(block, service):
-        raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY")
+        raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY, or edit {document.PATH}")
     if applied.needs_apply(service, Context.of(service, block, config)):
         raise Refused(f"service {title}: it has changes that are not applied here", f"service {title} apply")
     return service, block
@@ -154,7 +178,7 @@ async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Sett
         nonlocal attempts
         attempts += 1
         delivery = await _send(proposed, protocol, link, seconds)
-        if delivery.answer["result"] == "busy" and attempts > 1:
+        if delivery.answer.result == "busy" and attempts > 1:
             raise Failure(f"service {proposed.title}: {settings.peer} is still at work on it")
         return replace(delivery, round_trips=delivery.round_trips + attempts - 1)
 
@@ -165,21 +189,22 @@ async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Sett
             f"service {proposed.title}: {lost}: {settings.peer} has the old state or the new one, whole",
             f"once csync status is not red: csync diff {proposed.title}; to push again does no harm",
         ) from None
-    if delivery.answer["result"] == "busy":
-        return replace(delivery, answer={**delivery.answer, "result": "refused"})
+    if delivery.answer.result == "busy":
+        return replace(delivery, answer=replace(delivery.answer, result="refused"))
+    _require_sound(proposed, delivery.answer, settings)
     return delivery
 
 
 async def _send(proposed: Proposal, protocol: int, link: Link, seconds: float) -> Delivery:
     """Send a proposal, and once more with the contents that the peer says it lacks."""
-    answer = await link.request("/v1/push", proposed.json(protocol), lane="push", timeout=seconds)
-    if answer.get("result") != "lacking":
+    answer = await link.request("/v1/push", proposed.json(protocol), push_report.parse, lane="push", timeout=seconds)
+    if answer.result != "lacking":
         return Delivery(answer, 1)
-    lacking = {str(digest) for digest in answer.get("lacking", ())}
+    lacking = set(answer.lacking)
     more = await asyncio.to_thread(_read_contents, proposed.service, proposed.entries, proposed.title, lacking)
     completed = replace(proposed, contents={**proposed.contents, **more})
-    answer = await link.request("/v1/push", completed.json(protocol), lane="push", timeout=seconds)
-    if answer.get("result") == "lacking":
+    answer = await link.request("/v1/push", completed.json(protocol), push_report.parse, lane="push", timeout=seconds)
+    if answer.result == "lacking":
         raise Failure(f"service {proposed.title}: the peer changes while it is being pushed to", "push again")
     return Delivery(answer, 2)
 
@@ -188,11 +213,41 @@ def _read_contents(service: Service, entries: Mapping[str, Entry], title: str, d
     return proposal.read_contents(entries, applied.files_directory(title), service.owns, digests)
 
 
-def _record_ancestor(proposed: Proposal, answer: Mapping[str, Any], settings: Settings) -> None:
-    digests = [entry.digest for entry in proposed.entries.values() if entry.kind == "file"]
-    ancestor.record(
-        keys.known_peer(settings), proposed.title, str(answer["state"]), digests, pushed_by=settings.local_node
-    )
+def _require_sound(proposed: Proposal, answer: Report, settings: Settings) -> None:
+    """Failure if the peer says what cannot have come of it. What it has is compared with what was pushed, and not believed."""
+    if answer.result == "differs" or answer.confirm not in (0, proposed.confirm):
+        raise _unasked_answer(proposed.title, settings)
+    if answer.result in SUCCESSES and answer.state != proposal_changes.proposed_digest(proposed):
+        raise Failure(
+            f"service {proposed.title}: {settings.peer} says that it is {answer.result}, but has something else there now",
+            f"csync diff {proposed.title}",
+        )
+
+
+def _unasked_answer(title: str, settings: Settings) -> Failure:
+    return Failure(f"service {title}: the answer of {settings.peer} is none to what was asked", MALFORMED)
+
+
+def _note_outcome(proposed: Proposal, answer: Report, settings: Settings) -> Report:
+    """Note what both nodes have now, or what waits; returns the report, which also says if there was no room for that."""
+    if answer.result not in SUCCESSES:
+        return answer
+    state = proposal_changes.proposed_digest(proposed)
+    digests = tuple(entry.digest for entry in proposed.entries.values() if entry.kind == "file")
+    try:
+        if answer.confirm:
+            deadline = transaction.boot_clock() + answer.confirm
+            waiting = (proposed.push, proposed.title, settings.remote_node, state, digests, deadline)
+            unconfirmed_push.write(UnconfirmedPush(*waiting))
+        else:
+            peer = keys.known_peer(settings)
+            ancestor.record(peer, proposed.title, state, digests, pushed_by=settings.local_node)
+    except OSError as error:
+        why = (
+            f"{settings.peer} has what was pushed, but that could not be noted here: {error.filename}: {error.strerror}"
+        )
+        return replace(answer, message="; ".join(filter(None, (answer.message, why))), hint=system_hint(error))
+    return answer
 
 
 def _note(request: PushRequest, settings: Settings, result: str, **details: Any) -> None:

@@ -21,6 +21,7 @@ from firmware.services.content import Content
 from firmware.services.definition import Context, Outcome
 from firmware.sync import ancestor, audit, proposal_changes, push_report, space, staging, transaction
 from firmware.sync.audit import Who
+from firmware.sync.file_change import FileChange
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.proposal import Proposal
 from firmware.sync.push_report import Report
@@ -65,7 +66,12 @@ def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
 
 
 def _apply(
-    proposal: Proposal, context: Context, remote: RemotePeer, stage: Stage, old: Content, changes: list[dict[str, Any]]
+    proposal: Proposal,
+    context: Context,
+    remote: RemotePeer,
+    stage: Stage,
+    old: Content,
+    changes: tuple[FileChange, ...],
 ) -> Answer:
     """Stage, check, swap, reload, and commit or roll back."""
     staging.fill(stage, proposal, old)

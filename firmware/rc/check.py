@@ -1,5 +1,6 @@
 """Whether the directives of a config.rc are what their services declare: every error in one go, as FILE:LINE: …"""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -75,10 +76,19 @@ def block_problems(block: Block, service: DeclaredService, path: str = PATH) -> 
     )
 
 
+#: what a terminal obeys, but for the tab
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+
+
 def peer_problems(block: Block, service: DeclaredService, path: str = PATH) -> list[str]:
-    """The directives of a block that a peer may not set, with any value or with none."""
+    """The directives of a block that a peer may not set, with any value or with none; and control characters, also in
+    comments: a terminal on which somebody looks at the file would obey them."""
     known = directive_index(service)
-    problems = []
+    problems = [
+        Problem(line.number, f"a peer may not send control characters: {quote_word(line.text.strip())}")
+        for line in block.lines
+        if _CONTROL.search(line.text.rstrip("\r\n"))
+    ]
     for line in block.directives:
         directive = find_directive(known, without_no(line.words))
         if directive is not None and not directive.value.from_peer:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from firmware import files, run
-from firmware.errors import Failure, Invalid, Lost, Refused, from_status
+from firmware.errors import Failure, Invalid, Lost, Refused
 from firmware.http11.client import Client, connect_unix
-from firmware.http11.json_body import Json
-from firmware.printable import shorten
 from firmware.sync import keys
 from firmware.sync.link_problems import SshOutput, explain_ssh_output, missing_keys
+from firmware.sync.message import Message, parse_refusal
 from firmware.sync.peer_ports import RUN
 from firmware.sync.peer_sshd import ACCOUNT, peer_socket
 from firmware.sync.settings import Settings, node_name
@@ -30,6 +29,8 @@ MIN_INTERVAL = 0.2
 RECONNECT_TIME = 20.0
 
 Answer = TypeVar("Answer")
+#: what to do where the peer's answer is none
+MALFORMED = "csync log there tells what came of it; see that both nodes run the same version of the firmware"
 
 
 def ssh_configuration(settings: Settings, directory: Path = keys.DIRECTORY, where: Path = RUN) -> str:
@@ -108,8 +109,11 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._attempted.wait(), timeout)
 
-    async def request(self, path: str, content: dict[str, Any], *, lane: str, timeout: float) -> Json:
-        """POST to the peer over the connection of that lane, which stays open; opening one costs more round trips.
+    async def request(
+        self, path: str, content: dict[str, Any], parse: Callable[[Message], Answer], *, lane: str, timeout: float
+    ) -> Answer:
+        """POST to the peer over the connection of that lane, which stays open; opening one costs more round trips. `parse`
+        makes of its answer what is returned: as it came, nobody gets it.
 
         A push has its own lane, so that it never waits behind a notice, nor a notice behind a long reload.
         """
@@ -120,13 +124,8 @@ class Link:
             client = self._clients[lane] = await self._open_client()
         answer = await client.request("POST", path, content, timeout=timeout)
         if answer.status != 200:
-            status, message = answer.content.get("exit"), answer.content.get("error", answer.status)
-            raise from_status(
-                status if isinstance(status, int) else 1,
-                f"{self._settings.peer}: {shorten(str(message))}",
-                shorten(str(answer.content.get("hint", ""))),
-            )
-        return dict(answer.content)
+            raise parse_refusal(answer.content, self._settings.peer)
+        return parse(Message(answer.content, f"the answer of {self._settings.peer}: it is malformed", hint=MALFORMED))
 
     async def retry_if_lost(self, ask: Callable[[float], Awaitable[Answer]], seconds: float) -> Answer:
         """What `ask` answers within that time. If the link breaks before that, ask again as soon as it is back, so only for

@@ -1,8 +1,8 @@
 """The state of a node: what it says of itself, worked out from digests, and how the peer's is read."""
 
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from firmware.services import applied, catalog, content, states
 from firmware.services.definition import Context, Service
 from firmware.store import changes, saved_state
 from firmware.sync import transaction
-from firmware.sync.proposal import TITLE
+from firmware.sync.message import Message
 from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
 
 #: the most paths, and services, that a node state names
 MAX_LISTED = 10_000
+#: characters of all unsaved paths of a peer together that are kept
+MAX_UNSAVED_TEXT = 1 << 20
 #: characters of a text of ours in it; a peer's may be twice as long
 MAX_TEXT = 300
 
@@ -132,74 +134,35 @@ def saved_digest(title: str) -> str:
     return content.digest(block, kept)
 
 
-def parse(message: Mapping[str, Any]) -> NodeState:
+def parse(message: Message) -> NodeState:
     """A peer's state from the wire; Failure unless it is well-formed. Of longer lists the first MAX_LISTED are taken."""
-    try:
-        services = {
-            _parse_title(title): ServiceDigests(*(_parse_word(item[key]) for key in ("files", "applied", "saved")))
-            for title, item in list(message["services"].items())[:MAX_LISTED]
-        }
-        low, high = (_parse_number(number) for number in message["protocols"])
-        unapplied, down = (_parse_list(message[key], _parse_title) for key in ("unapplied", "down"))
-        return NodeState(
-            _parse_number(message["node"]),
-            _parse_word(message["address"]),
-            _parse_number(message["remote_node"]),
-            _parse_word(message["remote_address"]),
-            Versions(_parse_word(message["version"]), (low, high)),
-            _parse_list(message["unsaved"], _parse_path),
-            unapplied,
-            down,
-            _parse_waiting_push(message.get("waiting")),
-            services,
-            _parse_text(message.get("wrong", "")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise Failure("the peer's standing: it is malformed", "check that both nodes run the same version") from None
-
-
-def _parse_waiting_push(message: Any) -> WaitingPush | None:
-    if message is None:  # nothing waits, or the peer's version knows no such thing
-        return None
-    return WaitingPush(
-        _parse_title(message["service"]),
-        _parse_word(message["push"]),
-        _parse_number(message["node"]),
-        _parse_number(message["left"]),
+    unapplied, down = (message.each(key, Message.title, MAX_LISTED, cut=True) for key in ("unapplied", "down"))
+    spoken = message.each("protocols", Message.number, 2)
+    if len(spoken) != 2:
+        raise message.complaint("protocols")
+    return NodeState(
+        message.number("node"),
+        message.name("address"),
+        message.number("remote_node"),
+        message.name("remote_address"),
+        Versions(message.name("version"), (spoken[0], spoken[1])),
+        _take_within(message.each("unsaved", Message.path, MAX_LISTED, cut=True), MAX_UNSAVED_TEXT),
+        unapplied,
+        down,
+        message.optional("waiting", _parse_waiting_push),
+        {title: _parse_digests(one) for title, one in message.table("services", MAX_LISTED)},
+        message.name("wrong", 2 * MAX_TEXT, ""),
     )
 
 
-def _parse_number(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 31:
-        raise ValueError
-    return value
+def _parse_waiting_push(message: Message) -> WaitingPush:
+    return WaitingPush(message.title("service"), message.name("push"), message.number("node"), message.number("left"))
 
 
-def _parse_word(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 64:
-        raise ValueError
-    return value
+def _parse_digests(message: Message) -> ServiceDigests:
+    return ServiceDigests(*(message.name(key) for key in ("files", "applied", "saved")))
 
 
-def _parse_text(value: Any) -> str:
-    if not isinstance(value, str) or not value.isprintable() or len(value) > 2 * MAX_TEXT:
-        raise ValueError
-    return value
-
-
-def _parse_title(value: Any) -> str:
-    if not TITLE.fullmatch(value):
-        raise ValueError
-    return str(value)
-
-
-def _parse_path(value: Any) -> str:
-    if not isinstance(value, str) or len(os.fsencode(value)) > 4096:
-        raise ValueError
-    return value
-
-
-def _parse_list(values: Any, kind: Callable[[Any], str]) -> tuple[str, ...]:
-    if not isinstance(values, list):
-        raise TypeError
-    return tuple(kind(value) for value in values[:MAX_LISTED])
+def _take_within(paths: tuple[str, ...], characters: int) -> tuple[str, ...]:
+    """The first of them, as many as have so many characters together."""
+    return paths[: sum(size <= characters for size in accumulate(map(len, paths)))]

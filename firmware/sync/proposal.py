@@ -7,7 +7,6 @@ state that the operator was shown. It names no path but such as lie below the di
 import base64
 import binascii
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,13 +15,14 @@ from typing import Any
 from firmware import __version__, files, manifest, native
 from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
-from firmware.printable import quote_word
+from firmware.printable import quote_word, shorten
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.services.definition import Service
 from firmware.sync import versions
+from firmware.sync.message import DIGEST, MODE, PUSH, TITLE, Message
 
 #: the most files of one service, bytes of one file, and bytes of all of them
 MAX_FILES, MAX_FILE_BYTES, MAX_BYTES = 4096, 8 << 20, 16 << 20
@@ -33,10 +33,6 @@ FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
 #: what version 2 of the peer API added
 FIELDS_2 = {"protocol", "firmware", "push", "base", "confirm"}
 ENTRY_FIELDS = {"path", "kind", "mode", "owner", "group", "size", "digest"}
-DIGEST = re.compile(r"xxh3-128:[0-9a-f]{32}")
-PUSH = re.compile(r"[0-9a-f]{32}")
-#: the name of a service, with or without an instance
-TITLE = re.compile(r"[A-Za-z0-9][\w-]{0,63}(\.[A-Za-z0-9][\w.:@-]{0,63})?", re.ASCII)
 #: seconds that a push may wait to be confirmed: the node that waits takes neither saves nor other pushes meanwhile
 CONFIRM_SECONDS = (1, 3600)
 
@@ -98,57 +94,43 @@ def require_sendable(service: Service, entries: Mapping[str, Entry]) -> None:
 
 def parse(content: Mapping[str, Any]) -> Proposal:
     """A proposal from the wire; Refused with the reason for anything that a peer may not send."""
-    _require_common_version(content)
-    _refuse_unknown_fields(content, FIELDS | FIELDS_2 if content.get("protocol", 1) > 1 else FIELDS, "the proposal")
-    service, block = _parse_block(_parse_text(content, "service"), _parse_text(content, "block", MAX_BLOCK))
-    listed = content.get("entries")
-    if not isinstance(listed, list) or len(listed) > MAX_FILES:
-        raise Refused(f"entries: not a list of at most {MAX_FILES}")
+    message = Message(content, error=Refused)
+    version = _require_common_version(message)
+    _refuse_unknown_fields(content, FIELDS | FIELDS_2 if version > 1 else FIELDS, "the proposal")
+    service, block = _parse_block(message.text("service", MAX_TEXT), message.text("block", MAX_BLOCK))
     entries: dict[str, Entry] = {}
-    for item in listed:
-        entry = _parse_entry(service, item)
+    for entry in message.each("entries", lambda one, key: _parse_entry(service, one.part(key)), MAX_FILES):
         if entry.path in entries:
             raise Refused(f"{entry.path}: it stands twice in the proposal")
         entries[entry.path] = entry
     _require_within_limits(service, entries)
     _require_parents(service, entries)
-    if not isinstance(content.get("dry", False), bool):
-        raise Refused("dry: neither true nor false")
     wanted = {entry.digest: entry.size for entry in entries.values()}
     return Proposal(
         service,
         block,
         dict(sorted(entries.items())),
-        _parse_contents(content, wanted),
-        parse_token(content, "expect", DIGEST),
-        content.get("dry", False),
-        parse_token(content, "push", PUSH),
-        parse_token(content, "base", DIGEST),
-        _parse_confirm(content),
+        _parse_contents(message, wanted),
+        message.token("expect", DIGEST, ""),
+        message.flag("dry", False),
+        message.token("push", PUSH, ""),
+        message.token("base", DIGEST, ""),
+        _parse_confirm(message),
     )
 
 
-def _require_common_version(content: Mapping[str, Any]) -> None:
-    number = content.get("protocol", 1)
-    if type(number) is not int:
-        raise Refused("protocol: not a whole number")
-    theirs = versions.Versions(str(content.get("firmware", "?"))[:40], (number, number))
+def _require_common_version(message: Message) -> int:
+    number = message.number("protocol", absent=1)
+    theirs = versions.Versions(message.words("firmware", "?", 40), (number, number))
     if wrong := versions.version_mismatch(versions.Versions(__version__), theirs):
         raise Refused(wrong, "install the same version on both nodes")
+    return number
 
 
-def parse_token(content: Mapping[str, Any], key: str, shape: re.Pattern[str]) -> str:
-    """The text of a field that has to be of that shape, "" where it is missing; Refused for anything else."""
-    value = content.get(key, "")
-    if not isinstance(value, str) or (value and not shape.fullmatch(value)):
-        raise Refused(f"{key}: malformed")
-    return value
-
-
-def _parse_confirm(content: Mapping[str, Any]) -> int:
-    value = content.get("confirm", 0)
-    if type(value) is not int or not (value == 0 or CONFIRM_SECONDS[0] <= value <= CONFIRM_SECONDS[1]):
-        low, high = CONFIRM_SECONDS
+def _parse_confirm(message: Message) -> int:
+    low, high = CONFIRM_SECONDS
+    value = message.body.get("confirm", 0)
+    if type(value) is not int or not (value == 0 or low <= value <= high):
         raise Refused(
             f"confirm: not a number of seconds from {low} to {high}",
             f"push with --confirm {high}, or less, or without it",
@@ -172,24 +154,15 @@ def _parse_block(title: str, text: str) -> tuple[Service, Block]:
     return service, blocks[0]
 
 
-def _parse_entry(service: Service, item: Any) -> Entry:
-    if not isinstance(item, dict):
-        raise Refused("entries: one is not an object")
-    _refuse_unknown_fields(item, ENTRY_FIELDS, "an entry")
-    name = _parse_text(item, "path")
+def _parse_entry(service: Service, item: Message) -> Entry:
+    _refuse_unknown_fields(item.body, ENTRY_FIELDS, "an entry")
+    name = item.text("path", MAX_TEXT)
     path = str(files.safe_join(Path(service.owns), name)) if service.owns else ""
-    mode, size = _parse_text(item, "mode"), item.get("size")
-    if not re.fullmatch(r"[0-7]{4}", mode) or type(size) is not int or abs(size) >= 1 << 53:
+    mode, size = item.text("mode", MAX_TEXT), item.body.get("size")
+    if not MODE.fullmatch(mode) or type(size) is not int or abs(size) >= 1 << 53:
         raise Refused(f"{quote_word(name)}: its mode or size is malformed")
-    entry = Entry(
-        path,
-        _parse_text(item, "kind"),
-        int(mode, 8),
-        _parse_text(item, "owner"),
-        _parse_text(item, "group"),
-        size,
-        _parse_text(item, "digest"),
-    )
+    kind, owner, group, digest = (item.text(key, MAX_TEXT) for key in ("kind", "owner", "group", "digest"))
+    entry = Entry(path, kind, int(mode, 8), owner, group, size, digest)
     _require_acceptable(service, entry, name)
     return entry
 
@@ -207,7 +180,7 @@ def _require_acceptable(service: Service, entry: Entry, name: str) -> None:
     if entry.owner not in accounts or entry.group not in accounts:
         allowed = " or ".join(sorted(accounts))
         raise Refused(
-            f"{name}: it belongs to {entry.owner}:{entry.group}, not to {allowed}",
+            f"{name}: it belongs to {shorten(f'{entry.owner}:{entry.group}', 100)}, not to {allowed}",
             f"chown {service.account.user} {name}",
         )
     if entry.kind == "dir" and _may_write(service.account.user, entry):
@@ -246,12 +219,10 @@ def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:
             raise Refused(f"{path}: its directory is not in the proposal")
 
 
-def _parse_contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> dict[str, bytes]:
-    sent = content.get("contents", {})
-    if not isinstance(sent, dict):
-        raise Refused("contents: not an object")
+def _parse_contents(message: Message, wanted: Mapping[str, int]) -> dict[str, bytes]:
+    sent = message.part("contents") if "contents" in message.body else Message({})
     contents = {}
-    for digest, text in sent.items():
+    for digest, text in sent.body.items():
         try:
             data = binascii.a2b_base64(text, strict_mode=True)
         except (TypeError, ValueError):
@@ -269,15 +240,6 @@ def _parse_contents(content: Mapping[str, Any], wanted: Mapping[str, int]) -> di
 def _refuse_unknown_fields(content: Mapping[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(set(content) - known):
         raise Refused(f"{what}: unknown field {quote_word(unknown[0])}")
-
-
-def _parse_text(content: Mapping[str, Any], key: str, most: int = MAX_TEXT) -> str:
-    value = content.get(key)
-    if not isinstance(value, str):
-        raise Refused(f"{key}: missing, or not text")
-    if len(value) > most:
-        raise Refused(f"{key}: longer than {most} characters")
-    return value
 
 
 def read_contents(entries: Mapping[str, Entry], top: Path, owns: str, digests: set[str]) -> dict[str, bytes]:

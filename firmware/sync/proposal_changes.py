@@ -1,16 +1,15 @@
 """A proposal beside what a node has: what is missing, what would change, and the digest that it would have."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from firmware import manifest, native
 from firmware.errors import Refused
 from firmware.manifest import Entry
 from firmware.services import content
 from firmware.services.content import Content
+from firmware.sync.file_change import FileChange, FileFacts
 from firmware.sync.proposal import Proposal
 
 CONFIG = "/etc/config.rc"
@@ -21,7 +20,7 @@ def proposed_digest(proposal: Proposal) -> str:
     return content.digest(proposal.block, proposal.entries)
 
 
-def missing_contents(proposal: Proposal, now: Content) -> list[str]:
+def missing_contents(proposal: Proposal, now: Content) -> tuple[str, ...]:
     """The digests of files that neither came with the proposal nor are here already. Refused if what is here already has
     another size than the proposal says, by which it was found to be not too large."""
     sizes = {entry.digest: entry.size for entry in now.entries.values() if entry.kind == "file"}
@@ -29,52 +28,43 @@ def missing_contents(proposal: Proposal, now: Content) -> list[str]:
     for digest, entry in wanted.items():
         if sizes.get(digest, entry.size) != entry.size:
             raise Refused(f"{entry.path}: {entry.size} bytes: a file with this digest has {sizes[digest]}")
-    return sorted(wanted.keys() - sizes.keys() - proposal.contents.keys())
+    return tuple(sorted(wanted.keys() - sizes.keys() - proposal.contents.keys()))
 
 
-def changes(proposal: Proposal, now: Content, *, diff: bool) -> list[dict[str, Any]]:
-    """What the proposal would change here: path, change, before, after, and with `diff` the difference as text, where it
-    may be shown."""
+def changes(proposal: Proposal, now: Content, *, diff: bool) -> tuple[FileChange, ...]:
+    """What the proposal would change here, with `diff` the difference as text, too, where it may be shown."""
     texts = _Texts(proposal, now) if diff else None
-    listed: list[dict[str, Any]] = []
+    listed: list[FileChange] = []
     differing = manifest.compare(now.entries, proposal.entries)
     kinds = (("added", differing.added), ("changed", differing.changed), ("removed", differing.removed))
     for change, paths in kinds:
         for path in paths:
             old, new = now.entries.get(path), proposal.entries.get(path)
-            shape = {"before": _entry_json(old), "after": _entry_json(new)}
             text = texts.between(old, new) if texts else None
-            listed.append({"path": path, "change": change, **shape, "diff": text})
-    listed.sort(key=lambda item: str(item["path"]))
+            listed.append(FileChange(path, change, _facts(old), _facts(new), text))
+    listed.sort(key=lambda item: item.path)
     if now.statements != proposal.block.statements:
         listed.insert(0, _block_change(proposal, now, diff))
-    return listed
+    return tuple(listed)
 
 
-def _block_change(proposal: Proposal, now: Content, diff: bool) -> dict[str, Any]:
+def _block_change(proposal: Proposal, now: Content, diff: bool) -> FileChange:
     from firmware.store.textdiff import unified_diff
 
     old, new = (text.encode("utf-8", "surrogateescape") for text in (now.block, proposal.block.text))
     config = manifest.entry_at(Path(CONFIG))
     before, after = (
-        _entry_json(replace(config, digest=native.bytes_digest(text), size=len(text))) if config and text else None
+        _facts(replace(config, digest=native.bytes_digest(text), size=len(text))) if config and text else None
         for text in (old, new)
     )
-    return {
-        "path": CONFIG, "change": "changed" if old else "added", "before": before, "after": after,
-        "diff": unified_diff(CONFIG, old, new) if diff else None,
-    }  # fmt: skip
+    text = unified_diff(CONFIG, old, new) if diff else None
+    return FileChange(CONFIG, "changed" if old else "added", before, after, text)
 
 
-def _entry_json(entry: Entry | None) -> Mapping[str, Any] | None:
+def _facts(entry: Entry | None) -> FileFacts | None:
     if entry is None:
         return None
-    return {
-        "digest": entry.digest,
-        "mode": f"{entry.mode:04o}",
-        "owner": f"{entry.owner}:{entry.group}",
-        "size": entry.size,
-    }
+    return FileFacts(entry.digest, f"{entry.mode:04o}", f"{entry.owner}:{entry.group}", entry.size)
 
 
 class _Texts:

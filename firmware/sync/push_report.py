@@ -1,13 +1,21 @@
 """What came of a proposal, as the receiver tells the pusher; and the last one for each service, for who asks again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from firmware import files, log, records
 from firmware.errors import Damaged, Failure, system_hint
 from firmware.services.definition import Outcome
+from firmware.sync import file_change
+from firmware.sync.file_change import FileChange
+from firmware.sync.message import DIGEST, SHA256, Message
+
+#: how it ends: `busy` and `lacking` ask the pusher to do something else first
+RESULTS = ("applied", "unchanged", "differs", "refused", "rolled-back", "failed", "busy", "lacking")
+#: the most paths that a push changes: all that there can be are replaced by others, and the block
+MAX_CHANGES = 1 << 15
 
 REPORTS = Path("/run/firmware/received")
 FORMAT = 1
@@ -23,12 +31,12 @@ class Report:
     result: str
     message: str = ""
     hint: str = ""
-    files: list[dict[str, Any]] = field(default_factory=list)
+    files: tuple[FileChange, ...] = ()
     check: Outcome | None = None
     reload: Outcome | None = None
     state: str = ""
     sha256: tuple[str, str] = ("", "")
-    lacking: list[str] = field(default_factory=list)
+    lacking: tuple[str, ...] = ()
     confirm: int = 0
 
     def json(self) -> dict[str, Any]:
@@ -37,34 +45,33 @@ class Report:
             "result": self.result,
             "message": self.message,
             "hint": self.hint,
-            "files": self.files,
+            "files": [change.json() for change in self.files],
             "check": _outcome_json(self.check),
             "reload": _outcome_json(self.reload),
             "state": self.state,
             "sha256": list(self.sha256),
-            "lacking": self.lacking,
+            "lacking": list(self.lacking),
             "confirm": self.confirm,
         }
 
 
-def parse(answer: Mapping[str, Any]) -> Report:
-    """The report that an answer holds; KeyError, TypeError or ValueError if it is none."""
-    before, after = records.typed_value(answer, "sha256", list)
-    result, message, hint, state = (
-        records.typed_value(answer, key, str) for key in ("result", "message", "hint", "state")
-    )
-    changes, lacking = (records.typed_value(answer, key, list) for key in ("files", "lacking"))
-    if not all(isinstance(word, str) for word in (before, after, *lacking, *(change["path"] for change in changes))):
-        raise TypeError("a digest or a path is no text")
-    check, reload = (_parse_outcome(answer[key]) for key in ("check", "reload"))
-    confirm = records.typed_value(answer, "confirm", int)
-    return Report(result, message, hint, changes, check, reload, state, (before, after), lacking, confirm)
+def parse(message: Message) -> Report:
+    """The report in a peer's answer, or in a record of ours; an error of the message's kind if it is none."""
+    if (result := message.name("result")) not in RESULTS:
+        raise message.complaint("result")
+    sha256 = message.each("sha256", lambda one, key: one.token(key, SHA256), 2)
+    if len(sha256) != 2:
+        raise message.complaint("sha256")
+    check, reload = (message.optional(key, _parse_outcome) for key in ("check", "reload"))
+    return Report(
+        result, message.words("message"), message.words("hint"), file_change.parse_each(message, MAX_CHANGES), check, reload,
+        message.token("state", DIGEST), (sha256[0], sha256[1]),
+        message.each("lacking", lambda one, key: one.token(key, DIGEST), MAX_CHANGES), message.number("confirm", absent=0),
+    )  # fmt: skip
 
 
-def _parse_outcome(value: Mapping[str, Any] | None) -> Outcome | None:
-    if value is None:
-        return None
-    return Outcome(records.typed_value(value, "status", int), records.typed_value(value, "output", str))
+def _parse_outcome(message: Message) -> Outcome:
+    return Outcome(message.number("status", -255, 255), message.output("output"))
 
 
 def remember(title: str, push: str, answer: Mapping[str, Any], top: Path = REPORTS) -> None:
@@ -93,7 +100,7 @@ def recall(title: str, push: str, top: Path = REPORTS) -> Mapping[str, Any] | No
     body = records.load(data, FORMAT, str(path), unmarked=1, hint=REMEDY)
     with records.interpreting(str(path), REMEDY):
         kept, answer = records.typed_value(body, "push", str), records.typed_value(body, "answer", dict)
-        parse(answer)
+        parse(Message(answer, f"{path}: damaged", Damaged, REMEDY))
     return dict(answer) if push and kept == push else None
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from firmware import files, records
-from firmware.errors import Failure, system_hint
+from firmware.errors import Damaged, Failure, system_hint
 from firmware.sync import push_report
 from firmware.sync.audit import Who
+from firmware.sync.message import Message
 
 STAGING = Path("/etc/.staging")
 FORMAT = 1
@@ -74,7 +75,7 @@ def read(journal: Path) -> Transaction | None:
         raise Failure(f"{journal}: {error.strerror}", system_hint(error) or _remedy(journal)) from None
     body = records.load(data, FORMAT, str(journal), unmarked=1, hint=_remedy(journal))
     with records.interpreting(str(journal), _remedy(journal)):
-        return _parse(body)
+        return _parse(body, journal)
 
 
 def _remedy(journal: Path) -> str:
@@ -84,7 +85,7 @@ def _remedy(journal: Path) -> str:
     )
 
 
-def _parse(body: Mapping[str, Any]) -> Transaction:
+def _parse(body: Mapping[str, Any], journal: Path) -> Transaction:
     for key, kind in _TYPES.items():
         records.typed_value(body, key, *kind)
     if body["phase"] not in PHASES or not all(isinstance(digest, str) for digest in body["files"]):
@@ -93,7 +94,7 @@ def _parse(body: Mapping[str, Any]) -> Transaction:
     if not all(isinstance(word, str) for word in (who.account, who.origin, who.key)):
         raise TypeError("who is malformed")
     if body["phase"] != "armed":
-        push_report.parse(body["report"])
+        push_report.parse(Message(body["report"], f"{journal}: damaged", Damaged, _remedy(journal)))
     return Transaction(**{**body, "who": who, "files": tuple(body["files"])})
 
 

@@ -83,7 +83,8 @@ def test_what_is_not_confirmed_is_put_back_and_the_pusher_is_told(agreed: Stage)
     assert "nothing that this node pushed waits" in refused(agreed, 1, "csync", "confirm")
     assert agreed.json(1, "csync", "status")["services"]["haproxy"]["in_sync"] is False
     noted = [entry for entry in agreed.json(1, "csync", "log") if entry["result"] == "rolled-back"][-1]
-    assert (noted["service"], noted["to"], noted["message"]) == ("haproxy", "node-2", "it was not confirmed")
+    assert (noted["service"], noted["to"], noted["who"]) == ("haproxy", "node-2", "node-2")
+    assert noted["message"] == "node-2 says that it does not wait there any more: it was not confirmed"
     works_again(agreed)
 
 

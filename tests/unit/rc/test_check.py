@@ -327,6 +327,23 @@ def test_what_is_each_nodes_own_is_neither_set_nor_changed_nor_removed_by_a_peer
     assert said("", ()) == [], "which a node without a block has nothing against"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "service haproxy # \x1b]0;x\x07\n",
+        "service haproxy\n # \u009b2J\n autostart\n",
+        "service haproxy\n#\rx\n autostart\n",
+    ],
+)
+def test_a_peer_sends_nothing_that_a_terminal_obeys(text: str) -> None:
+    (said,) = check.peer_problems(parse(text).blocks[0], service("haproxy"), "F")
+    assert "a peer may not send control characters" in said and said.isprintable()
+
+
+def test_tabs_other_letters_and_ends_of_lines_are_no_control_characters() -> None:
+    assert check.peer_problems(parse("service haproxy\r\n\tautostart # \u00e9\r\n").blocks[0], service("haproxy")) == []
+
+
 #: free words that no program of ours takes for a path, a program or a module
 FREE = {("snmpd", "community"), ("firewall", "conntrack")}
 

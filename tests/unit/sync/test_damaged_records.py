@@ -12,12 +12,19 @@ from firmware.errors import Damaged, Failure, NewerFormat
 from firmware.flows import recovery
 from firmware.sync import ancestor, audit, push_report, transaction
 from firmware.sync.audit import THIS_NODE, Who
+from firmware.sync.file_change import FileChange
 from firmware.sync.keys import KnownPeer
 from firmware.sync.push_report import Report
 from firmware.sync.transaction import Transaction
 
 PEER = KnownPeer(2, "SHA256:key")
-ANSWER = Report("applied", files=[{"path": "/etc/haproxy/haproxy.cfg"}], state="xxh3-128:1", sha256=("a", "b")).json()
+SHA256 = "sha256:" + "0a" * 32
+ANSWER = Report(
+    "applied",
+    files=(FileChange("/etc/haproxy/haproxy.cfg", "changed"),),
+    state="xxh3-128:" + "0a" * 16,
+    sha256=(SHA256, SHA256),
+).json()
 WAITING = Transaction(
     "waiting",
     "haproxy",

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from firmware.errors import Failure
 from firmware.sync import node_state
+from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, ServiceDigests
 from firmware.sync.pair_state import pair_state
 from firmware.sync.versions import Versions
@@ -20,7 +21,7 @@ TWO = NodeState(2, "10.32.0.12", 1, "10.32.0.11", Versions("0.1.0", (1, 1)), (),
 
 
 def test_a_node_state_survives_the_wire() -> None:
-    assert node_state.parse(json.loads(json.dumps(TWO.json()))) == TWO
+    assert node_state.parse(Message(json.loads(json.dumps(TWO.json())))) == TWO
 
 
 @given(
@@ -34,7 +35,7 @@ def test_a_node_state_survives_the_wire() -> None:
 def test_a_malformed_node_state_is_a_failure_or_a_sound_one(key: str, value: Any) -> None:
     told = {**json.loads(json.dumps(TWO.json())), key: value}
     try:
-        found = node_state.parse(told)
+        found = node_state.parse(Message(told))
     except Failure:
         return
     assert isinstance(found.node, int) and all(isinstance(path, str) for path in found.unsaved)
@@ -45,7 +46,7 @@ def test_a_hundred_thousand_paths_travel_as_ten_thousand() -> None:
     many = replace(TWO, unsaved=tuple(f"/etc/{number}" for number in range(100_000)))
     assert many.json()["unsaved"] == many.unsaved[:10_000]
     told = {**json.loads(json.dumps(TWO.json())), "unsaved": list(many.unsaved), "down": ["haproxy"] * 100_000}
-    found = node_state.parse(told)
+    found = node_state.parse(Message(told))
     assert len(found.unsaved) == len(found.down) == 10_000
 
 
@@ -61,4 +62,4 @@ def test_a_hundred_thousand_paths_travel_as_ten_thousand() -> None:
 )  # fmt: skip
 def test_what_a_node_cannot_say_of_itself_is_malformed(changes: dict[str, Any]) -> None:
     with pytest.raises(Failure, match="malformed"):
-        node_state.parse({**json.loads(json.dumps(TWO.json())), **changes})
+        node_state.parse(Message({**json.loads(json.dumps(TWO.json())), **changes}, "it is malformed"))

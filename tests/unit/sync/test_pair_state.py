@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from firmware.sync import node_state
+from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, ServiceDigests, WaitingPush
 from firmware.sync.pair_state import PairState, pair_state
 from firmware.sync.versions import Versions
@@ -47,7 +48,7 @@ def test_a_config_rc_that_nothing_can_be_pushed_by_is_red_on_both_nodes() -> Non
     assert pair_state(replace(ONE, wrong=broken), None, "no route") == PairState(
         "red", ["no route", f"node 1: {broken}"]
     )
-    assert node_state.parse(json.loads(json.dumps(replace(ONE, wrong=broken).json()))).wrong == broken
+    assert node_state.parse(Message(json.loads(json.dumps(replace(ONE, wrong=broken).json())))).wrong == broken
 
 
 @pytest.mark.parametrize(
