@@ -6,6 +6,8 @@ A worker may put a socket of its own in that place. The kernel says who listens 
 SOCKET = "/run/haproxy/master.sock"
 
 _SHOWN = r"(?m)^\d+\s+master\s+(\d+)\s+\[failed: (\d+)\]"
+#: where it shows the processes of its present configuration
+_CURRENT = ("# workers", "# programs")
 #: bytes of an answer that are read, and seconds that it may take: whoever is haproxy may answer anything, for ever
 _LONGEST, _PATIENCE = 1 << 18, 2.0
 
@@ -24,6 +26,22 @@ def worker_pid(path: str, master: int) -> int:
 
     match = re.search(r"(?m)^Pid: (\d+)$", _query_master(path, master, "@1 show info"))
     return int(match[1]) if match else 0
+
+
+def processes(path: str, master: int) -> tuple[set[int], set[int]] | None:
+    """The pids that the master knows, by its own words: those that serve now, and itself with those that are on their way
+    out. None if it does not answer."""
+    import re
+
+    current: set[int] = set()
+    others: set[int] = set()
+    section = ""
+    for line in _query_master(path, master, "show proc").splitlines():
+        if line.startswith("# "):
+            section = line
+        elif match := re.match(r"(\d+)\s+\S", line):
+            (current if section in _CURRENT else others).add(int(match[1]))
+    return (current, others) if master in others else None
 
 
 def _query_master(path: str, master: int, command: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.rc.values import ValueKind
+from firmware.services.strays import Family
 
 Argv = list[str]
 
@@ -150,6 +151,9 @@ class Service:
     ready: Callable[[Context, int], str] | None = None
     #: makes the running daemon load its configuration and proves that it did; None: it is restarted instead
     reload: Callable[["Running"], Outcome] | None = None
+    #: after a reload, the processes that belong to the daemon with that pid: what else its account runs is ended. None, or if
+    #: it answers None: nothing is
+    family: Callable[[int], Family | None] | None = None
     #: s6-log's logging script, which sorts what it says into further logs; a bounded log of everything is kept anyway
     log_script: Callable[[Context], Argv] | None = None
     #: where administrators or the peer reach the node through it, as (address, TCP port), "" for every address: the node's own

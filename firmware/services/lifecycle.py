@@ -12,7 +12,18 @@ from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
 from firmware.rc.title import Title
-from firmware.services import applied, checker, generated, logs, node_ports, oneshot, permissions, states, supervisor
+from firmware.services import (
+    applied,
+    checker,
+    generated,
+    logs,
+    node_ports,
+    oneshot,
+    permissions,
+    states,
+    strays,
+    supervisor,
+)
 from firmware.services.definition import Context, Outcome, Running, Service
 
 
@@ -199,4 +210,7 @@ def _reload_in_place(service: Service, context: Context, pid: int) -> Outcome:
     )
     if done.status and states.service_state(title).pid != pid:
         supervisor.mark_failed(title, done.output)
+    elif not done.status and service.family and (family := service.family(pid)):
+        uid, _ = permissions.account_ids(service.account.user)
+        strays.end_strays(uid, family)
     return done

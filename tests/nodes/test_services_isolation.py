@@ -129,3 +129,47 @@ def test_where_memory_runs_out_what_is_not_root_goes_first(lab: Lab, pattern: st
 def test_the_processes_of_a_daemon_are_counted(lab: Lab) -> None:
     limits = lab.read(1, f"/proc/{service_pid(lab, 'haproxy')}/limits")
     assert [line.split()[2:4] for line in limits.splitlines() if line.startswith("Max processes")] == [["4096", "4096"]]
+
+
+#: starts a process that outlives whoever ends the program by its group, and its own name
+HIDES = "#!/bin/sh\nsetsid sh -c 'trap \"\" TERM; sleep $0; :' 777$1 &\nexec sleep 778$1\n"
+#: holds a connection through haproxy's tunnel; says so once it stands
+CLIENT = """
+import socket, sys
+with socket.create_server(("127.0.0.1", 8098)) as server, socket.create_connection(("127.0.0.1", 8099), 5) as client:
+    server.accept()[0].sendall(b"through")
+    print(client.recv(7).decode(), flush=True)
+    sys.stdin.read()
+"""
+
+
+def tunnel(number: int) -> str:
+    return f"""{page(str(number))}
+listen tunnel
+    mode tcp
+    bind :8099
+    server s 127.0.0.1:8098
+program hides
+    command /bin/sh /etc/haproxy/hides.sh {number}
+"""
+
+
+def is_there(lab: Lab, command: str) -> bool:
+    return lab.run(1, "pgrep", "-f", f"^{command}", check=False).status == 0
+
+
+def test_what_a_former_configuration_started_ends_with_a_reload_and_its_connections_do_not(lab: Lab) -> None:
+    lab.write(1, "/etc/haproxy/hides.sh", HIDES)
+    lab.write(1, CONFIG, tunnel(1))
+    run_service(lab, "haproxy", "apply")
+    assert eventually(lambda: is_there(lab, "sleep 7771"))
+    client = lab.start(1, PYTHON, "-c", CLIENT)
+    assert client.stdout and client.stdout.readline() == b"through\n"
+    old = set(lab.run(1, "pgrep", "-f", "^haproxy ").stdout.split())
+    lab.write(1, CONFIG, tunnel(2))
+    run_service(lab, "haproxy", "apply")
+    assert not is_there(lab, "sleep 7771")
+    assert eventually(lambda: is_there(lab, "sleep 7772") and is_there(lab, "sleep 7782")), "those of the new one stay"
+    run_service(lab, "haproxy", "reload")
+    assert old < set(lab.run(1, "pgrep", "-f", "^haproxy ").stdout.split()), "a former worker has a connection left"
+    client.communicate(b"", timeout=10)

@@ -12,6 +12,7 @@ from firmware.haproxy.words import with_places
 from firmware.rc.block import Block
 from firmware.rc.values import path_below
 from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Package, Running, Service
+from firmware.services.strays import Family
 
 FILE = "/etc/haproxy/haproxy.cfg"
 
@@ -69,6 +70,12 @@ def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELO
     return Outcome(1, f"haproxy: no new worker serves after {seconds:g} s")
 
 
+def family(pid: int, *, path: str = master.SOCKET) -> Family | None:
+    """The master, its workers and programs; of a former worker nothing that it has started. None if the master is silent."""
+    known = master.processes(path, pid)
+    return Family(*known) if known else None
+
+
 def _configuration_file(block: Block) -> str:
     return block.value("config") or FILE
 
@@ -97,6 +104,7 @@ SERVICE = Service(
     runtime_directories=("/run/haproxy",),
     ready=lambda _, pid: "" if master.worker_pid(master.SOCKET, pid) else f"no worker answers at {master.SOCKET}",
     reload=reload,
+    family=family,
     binds=True,
     directives=(
         Directive(
