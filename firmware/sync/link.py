@@ -37,7 +37,7 @@ def ssh_configuration(settings: Settings, directory: Path = keys.DIRECTORY, wher
     """The text of ssh_config: the peer is known by its key alone, under its node's name, whatever its address is."""
     return f"""\
 Host *
-HostName {settings.remote_ip}
+HostName {settings.remote_ip.replace("%", "%%")}
 HostKeyAlias {settings.peer}
 Port {settings.port}
 User {ACCOUNT}

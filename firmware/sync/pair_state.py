@@ -5,6 +5,13 @@ from dataclasses import dataclass
 from firmware.printable import escape, shorten
 from firmware.sync import versions
 from firmware.sync.node_state import NodeState, WaitingPush
+from firmware.sync.settings import without_zone
+
+#: what to do about a mismatch
+MISMATCH_REMEDY = (
+    "csyncd.cfg of both nodes: LOCAL_* of each is REMOTE_* of the other. Where an address is translated on the way, both must "
+    "know the outer one; a tunnel (service wg) has addresses that both know"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +24,12 @@ class PairState:
 
 def mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
     """Why these two cannot sync: identities that do not mirror each other, versions that do not fit."""
+    wrong = versions.version_mismatch(ours.versions, theirs.versions)
+    return [*identity_mismatches(ours, theirs), *([wrong] if wrong else [])]
+
+
+def identity_mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
+    """How the two csyncd.cfg do not mirror each other: numbers first, for addresses say little where these are wrong."""
     reasons = []
     if theirs.node != ours.remote_node:
         reasons.append(
@@ -26,17 +39,21 @@ def mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
         reasons.append(
             f"identities are mixed up: the peer's REMOTE_NODE is {theirs.remote_node}, this is node {ours.node}"
         )
-    if theirs.address != ours.remote_address:
-        reasons.append(
-            f"identities are mixed up: the peer's LOCAL_IP is {theirs.address}, REMOTE_IP here is {ours.remote_address}"
-        )
-    if theirs.remote_address != ours.address:
-        reasons.append(
-            f"identities are mixed up: the peer's REMOTE_IP is {theirs.remote_address}, LOCAL_IP here is {ours.address}"
-        )
-    if wrong := versions.version_mismatch(ours.versions, theirs.versions):
-        reasons.append(wrong)
-    return reasons
+    return reasons or _address_mismatches(ours, theirs)
+
+
+def _address_mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
+    """Addresses that are not the same on both nodes, though keys and numbers of the nodes fit."""
+    pairs = (
+        ("LOCAL", "REMOTE", theirs.address, ours.remote_address),
+        ("REMOTE", "LOCAL", theirs.remote_address, ours.address),
+    )
+    return [
+        f"the addresses do not fit, though keys and numbers do: {there}_IP of node {theirs.node} is {their_one}, "
+        f"{here}_IP here is {our_one}"
+        for there, here, their_one, our_one in pairs
+        if without_zone(their_one) != without_zone(our_one)
+    ]
 
 
 def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -> PairState:

@@ -1,13 +1,16 @@
 """/etc/csyncd/csyncd.cfg: who this node is in the cluster, and who its peer is."""
 
 import ipaddress
+import socket
 from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from errno import ENOENT
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from firmware.errors import Failure, Invalid
+from firmware.printable import quote_word
 from firmware.rc.words import BOM
 from firmware.services.declared import csyncd
 
@@ -96,7 +99,7 @@ def _parse_fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
         if not equals or key not in KNOWN:
             near = get_close_matches(key.upper(), KNOWN, 1)
             problems.append(
-                f"{path}:{number}: unknown field {key!r}" + (f" (did you mean {near[0]!r}?)" if near else "")
+                f"{path}:{number}: unknown field {quote_word(key)}" + (f" (did you mean {near[0]!r}?)" if near else "")
             )
         elif key in fields:
             problems.append(f"{path}:{number}: {key} stands in line {fields[key][0]} already")
@@ -126,12 +129,41 @@ def _value_problem(key: str, value: str) -> str:
         try:
             address = ipaddress.ip_address(value)
         except ValueError:
-            return f"{key}: {value!r} is not an IP address"
-        return f"{key}: {value} is no address of one node" if address.is_unspecified or address.is_multicast else ""
+            return f"{key}: {quote_word(value)} is not an IP address"
+        problem = _address_problem(address)
+        return f"{key}: {value} {problem}" if problem else ""
     low, high = (1, 65535) if key == "PORT" else (1, 255)
     if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-        return f"{key}: {value!r} is not a whole number from {low} to {high}"
+        return f"{key}: {quote_word(value)} is not a whole number from {low} to {high}"
     return ""
+
+
+def _address_problem(address: IPv4Address | IPv6Address) -> str:
+    """Why no node can be reached by that address; "" if one can."""
+    if address.is_unspecified or address.is_multicast:
+        return "is no address of one node"
+    if isinstance(address, IPv4Address):
+        return ""
+    if address.ipv4_mapped:
+        return f"is an address of IPv4: write {address.ipv4_mapped}"
+    if address.is_link_local and not address.scope_id:
+        return f"is valid on one link only: name the interface, as in {address}%eth0"
+    return "has a zone, which only link-local addresses have" if address.scope_id and not address.is_link_local else ""
+
+
+def without_zone(address: str) -> str:
+    """An address without the interface that stands after it (fe80::1%eth0), which means nothing on another node."""
+    return address.partition("%")[0]
+
+
+def _zone_problems(values: dict[str, str], where: dict[str, str]) -> list[str]:
+    interfaces = [name for _, name in socket.if_nameindex()]
+    zones = {key: values[key].partition("%")[2] for key in ("LOCAL_IP", "REMOTE_IP")}
+    return [
+        f"{where[key]}: {key}: this node has no interface {zone}"
+        for key, zone in zones.items()
+        if zone and zone not in interfaces
+    ]
 
 
 def _pair_problems(values: dict[str, str], where: dict[str, str], local_addresses: Collection[str] | None) -> list[str]:
@@ -143,6 +175,11 @@ def _pair_problems(values: dict[str, str], where: dict[str, str], local_addresse
     local, remote = _normalize_address(values["LOCAL_IP"]), _normalize_address(values["REMOTE_IP"])
     if local == remote:
         problems.append(f"{where['REMOTE_IP']}: REMOTE_IP is {remote}, as LOCAL_IP is: they have to differ")
+    if (":" in local) != (":" in remote):
+        problems.append(f"{where['REMOTE_IP']}: REMOTE_IP and LOCAL_IP have to be both of IPv4 or both of IPv6")
+    if local_addresses is not None and (no_interface := _zone_problems(values, where)):
+        return [*problems, *no_interface]
+    local, remote = without_zone(local), without_zone(remote)
     if local_addresses is not None and local not in local_addresses:
         listed = ", ".join(
             sorted(address for address in local_addresses if not ipaddress.ip_address(address).is_loopback)

@@ -7,7 +7,7 @@ from firmware.rc import document
 from firmware.sync import ancestor, keys, node_state
 from firmware.sync.ancestor import Ancestor
 from firmware.sync.node_state import NodeState
-from firmware.sync.pair_state import pair_state
+from firmware.sync.pair_state import MISMATCH_REMEDY, identity_mismatches, pair_state
 from firmware.sync.settings import Settings
 
 
@@ -18,6 +18,8 @@ def describe(
     `remedy`: what to do about that."""
     state = pair_state(ours, theirs, why_not)
     reasons, remedies = list(state.reasons), [remedy, *(_remedy(one) for one in (ours, theirs) if one)]
+    if theirs and identity_mismatches(ours, theirs):
+        remedies.append(MISMATCH_REMEDY)
     last_syncs = ancestor.load(keys.known_peer(settings))
     if problem := last_syncs.problem:
         # It works, but what both nodes had last is not known: most pushes will be refused.

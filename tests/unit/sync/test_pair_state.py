@@ -9,7 +9,7 @@ import pytest
 from firmware.sync import node_state
 from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, ServiceDigests, WaitingPush
-from firmware.sync.pair_state import PairState, pair_state
+from firmware.sync.pair_state import PairState, identity_mismatches, pair_state
 from firmware.sync.versions import Versions
 
 SAME = {"haproxy": ServiceDigests("a", "a", "a")}
@@ -56,8 +56,11 @@ def test_a_config_rc_that_nothing_can_be_pushed_by_is_red_on_both_nodes() -> Non
     [
         ({"node": 3}, "calls itself node 3, REMOTE_NODE here is 2"),
         ({"remote_node": 4}, "REMOTE_NODE is 4, this is node 1"),
-        ({"address": "10.0.0.1"}, "LOCAL_IP is 10.0.0.1, REMOTE_IP here is 10.32.0.12"),
-        ({"remote_address": "10.0.0.1"}, "REMOTE_IP is 10.0.0.1, LOCAL_IP here is 10.32.0.11"),
+        ({"address": "10.0.0.1"}, "keys and numbers do: LOCAL_IP of node 2 is 10.0.0.1, REMOTE_IP here is 10.32.0.12"),
+        (
+            {"remote_address": "10.0.0.1"},
+            "keys and numbers do: REMOTE_IP of node 2 is 10.0.0.1, LOCAL_IP here is 10.32.0.11",
+        ),
         ({"versions": Versions("2.0.0", (2, 3))}, "0.1.0 (protocol 1) here, 2.0.0 (protocol 2 to 3) on the peer"),
     ],
 )
@@ -84,3 +87,10 @@ def test_many_paths_do_not_drown_the_reason() -> None:
 def test_strange_names_are_written_out_in_a_reason_and_long_ones_cut() -> None:
     (reason,) = pair_state(ONE, replace(TWO, unsaved=("/etc/a\x1b[2J\nb", "/etc/" + "x" * 4000)), "").reasons
     assert "/etc/a\\x1b[2J\\nb" in reason and len(reason) < 400
+
+
+def test_the_interface_after_an_address_is_each_nodes_own() -> None:
+    ours = replace(ONE, address="fe80::1%eth0", remote_address="fe80::2%eth0")
+    theirs = replace(TWO, address="fe80::2%bond0", remote_address="fe80::1%bond0")
+    assert identity_mismatches(ours, theirs) == []
+    assert identity_mismatches(ours, replace(theirs, address="fe80::3%bond0")) != []

@@ -1,5 +1,6 @@
 """csyncd.cfg: every field is checked, and every error of a file comes at once, with its line."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,47 @@ def test_each_error_names_line_and_word(tmp_path: Path, old: str, new: str, line
     assert any(problem.startswith(f":{line}: ") and says in problem for problem in found), found
 
 
+IPV6 = GOOD.replace("10.32.0.11", "fe80::1%eth0").replace("10.32.0.12", "FE80::2%eth0")
+
+
+@pytest.fixture
+def interfaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0")])
+
+
+def test_addresses_of_ipv6_and_those_of_one_link(tmp_path: Path, interfaces: None) -> None:
+    path = tmp_path / "csyncd.cfg"
+    path.write_text(IPV6)
+    found = settings.read(path, local_addresses={"fe80::1": "eth0", "::1": "lo"})
+    assert (found.local_ip, found.remote_ip) == ("fe80::1%eth0", "fe80::2%eth0")
+    path.write_text(IPV6.replace("fe80::1%eth0", "FD00::00:1").replace("FE80::2%eth0", "fd00::2"))
+    found = settings.read(path, local_addresses={"fd00::1": "eth0"})
+    assert (found.local_ip, found.remote_ip) == ("fd00::1", "fd00::2")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("fe80::1%eth0", "fe80::1", 2, "is valid on one link only: name the interface, as in fe80::1%eth0"),
+        ("fe80::1%eth0", "fe80::1%eth7", 2, "LOCAL_IP: this node has no interface eth7"),
+        ("FE80::2%eth0", "fe80::2%eth7", 3, "REMOTE_IP: this node has no interface eth7"),
+        ("FE80::2%eth0", "fe80::1%eth0", 3, "as LOCAL_IP is"),
+        ("FE80::2%eth0", "fd00::2%eth0", 3, "has a zone, which only link-local addresses have"),
+        ("FE80::2%eth0", "::ffff:10.0.0.2", 3, "is an address of IPv4: write 10.0.0.2"),
+        ("FE80::2%eth0", "10.0.0.2", 3, "have to be both of IPv4 or both of IPv6"),
+        ("fe80::1%eth0", "fe80::9%eth0", 2, "LOCAL_IP fe80::9 is on no interface of this node"),
+    ],
+)
+def test_what_no_node_can_be_reached_by_is_said(
+    tmp_path: Path, interfaces: None, old: str, new: str, line: int, says: str
+) -> None:
+    path = tmp_path / "csyncd.cfg"
+    path.write_text(IPV6.replace(old, new))
+    with pytest.raises(Invalid) as caught:
+        settings.read(path, local_addresses={"fe80::1": "eth0", "::1": "lo"})
+    assert any(problem.startswith(f"{path}:{line}: ") and says in problem for problem in caught.value.problems)
+
+
 def test_all_errors_at_once(tmp_path: Path) -> None:
     assert len(problems(tmp_path / "csyncd.cfg", "LOCAL_IP=x\nREMOTE_IP=y\nLOCAL_NODE=z\nPORT=-1\nFOO=1\n")) == 6
 
@@ -70,7 +112,7 @@ def test_a_byte_that_is_not_utf8_hides_no_other_error(tmp_path: Path) -> None:
         ":4: not UTF-8: byte 0xff",
         ":5: not UTF-8: byte 0xb2",
         ":3: REMOTE_IP: 'x' is not an IP address",
-        ":5: LOCAL_NODE: '\\udcb2' is not a whole number from 1 to 255",
+        ":5: LOCAL_NODE: '\\262' is not a whole number from 1 to 255",
     ]
 
 
