@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from firmware.haproxy.configuration import lines_with_words
+from firmware.printable import bracket_address
 
 #: how addresses begin that are no TCP ports
 NO_TCP = ("unix", "abns", "fd", "sockpair", "quic", "udp", "rhttp")
@@ -38,7 +39,7 @@ def occupied_addresses(path: str, loaded: str) -> list[str]:
     found = []
     for number, address, port in _bound_addresses(path) if own else ():
         if port not in own and (problem := _bind_problem(address, port)):
-            found.append(f"{path}:{number}: cannot bind {address}:{port}: {problem}")
+            found.append(f"{path}:{number}: cannot bind {bracket_address(address)}:{port}: {problem}")
     return found
 
 
