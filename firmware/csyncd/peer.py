@@ -10,6 +10,7 @@ from typing import Any
 
 from firmware.csyncd import recovery_timer
 from firmware.csyncd.pair import Pair
+from firmware.csyncd.turns import Turns
 from firmware.errors import Failure, Refused, full_text, outcome
 from firmware.flows import receive
 from firmware.flows.confirm import receive_confirm
@@ -26,10 +27,13 @@ from firmware.sync.push_report import Report
 #: all the time would have all others told that somebody else is at work on it
 _turns: dict[str, asyncio.Lock] = {}
 
-#: saves of one peer that nobody waits for, and the seconds that each one beyond them has to wait for the one before it
-SAVES_AT_ONCE, SAVE_INTERVAL = 10, 3.0
-#: when the last save that a peer asked for is due, by its name
-_save_turns: dict[str, float] = {}
+#: how often a peer may ask for each: a save wears the flash out, and what a standing costs is all of /etc read and hashed
+TURNS = {
+    "/v1/standing": Turns(20, 0.2),
+    "/v1/push": Turns(100, 0.1),
+    "/v1/confirm": Turns(20, 0.2),
+    "/v1/save": Turns(10, 3.0),
+}
 
 Verb = Callable[[Pair, RemotePeer, dict[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -44,6 +48,7 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
         return Response(405, {"error": f"{request.method[:100]}: the peer API knows only POST"})
     try:
         body = await request.json()
+        await TURNS[request.path].wait(remote.name)
         if verb is not _exchange_states:
             remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.has_gone)
         return Response(200, await verb(pair, remote, body))
@@ -62,7 +67,7 @@ async def _receive_push(pair: Pair, remote: RemotePeer, body: dict[str, Any]) ->
         offer = await asyncio.to_thread(proposal.parse, body)
     except Failure as error:
         why = shorten(full_text(error))
-        audit.note("push received", who=remote.who, result="refused", message=why)
+        audit.note("push received", who=remote.who, result="refused", by_peer=True, message=why)
         return Report("refused", why, shorten(error.hint)).json()
     body.clear()  # what it says is in the offer; it would lie here until all is done
     try:
@@ -80,27 +85,22 @@ async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any])
         recovery_timer.keep_one_sleeper()
         return answer
     except Failure as error:
-        audit.note("confirm received", who=remote.who, result="refused", message=shorten(full_text(error)))
+        audit.note(
+            "confirm received", who=remote.who, result="refused", by_peer=True, message=shorten(full_text(error))
+        )
         raise
 
 
 async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
-    await _wait_for_save_turn(remote.name)
     try:
         saved = await asyncio.to_thread(save, f"saved by {remote.name}", who=remote.name)
     except Failure as error:
-        audit.note("save", who=remote.who, result=outcome(error), message=shorten(full_text(error)))
+        audit.note("save", who=remote.who, result=outcome(error), by_peer=True, message=shorten(full_text(error)))
         raise
-    audit.note("save", who=remote.who, result="saved" if saved.fresh else "unchanged", digest=saved.digest)
+    result = "saved" if saved.fresh else "unchanged"
+    audit.note("save", who=remote.who, result=result, by_peer=True, digest=saved.digest)
     return dict(saved.json())
-
-
-async def _wait_for_save_turn(name: str) -> None:
-    """Wait as long as that peer has to. A save wears the flash out, so it may not have one save after the other."""
-    now = asyncio.get_running_loop().time()
-    _save_turns[name] = max(_save_turns.get(name, 0.0), now - SAVES_AT_ONCE * SAVE_INTERVAL) + SAVE_INTERVAL
-    await asyncio.sleep(_save_turns[name] - now)
 
 
 VERBS: dict[str, Verb] = {

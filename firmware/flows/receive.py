@@ -244,4 +244,4 @@ def _note(proposal: Proposal, remote: RemotePeer, outcome: Report) -> Answer:
 
 def _note_push(title: str, push: str, who: Who, answer: Answer) -> None:
     details = push_report.trail_details(answer)
-    audit.note("push received", who=who, result=answer["result"], service=title, push=push, **details)
+    audit.note("push received", who=who, result=answer["result"], by_peer=True, service=title, push=push, **details)

@@ -1,8 +1,10 @@
 """The audit trail: what was pushed, confirmed, saved or refused, here and from the peer. Append-only and bounded.
 
-What changed nothing is kept apart: a peer that is refused as often as it likes cannot push out what was done.
+What changed nothing is kept apart: a peer that is refused as often as it likes pushes out neither what was done, nor what
+was refused to people here.
 """
 
+import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -17,8 +19,8 @@ from firmware.errors import Damaged, Failure, NewerFormat, system_hint
 from firmware.printable import shorten
 
 DIRECTORY = Path("/var/log/csyncd")
-#: the parts of the trail: what was done, and what changed nothing
-DONE, UNCHANGED = "audit", "refused"
+#: the parts of the trail: what was done, what changed nothing, and what a peer asked for that changed nothing
+DONE, UNCHANGED, UNCHANGED_BY_PEER = "audit", "refused", "refused-to-peers"
 #: how that ends which changes nothing
 UNCHANGING_RESULTS = ("refused", "failed", "unchanged", "rolled-back")
 #: bytes after which a part moves from NAME.log to NAME.log.1, whose older content goes
@@ -53,12 +55,15 @@ class Trail:
 THIS_NODE = Who("this node")
 
 
-def note(event: str, *, who: Who, result: str, directory: Path = DIRECTORY, **details: Any) -> None:
-    """Add a line: what happened, who did it, how it ended, and what else is worth knowing."""
+def note(
+    event: str, *, who: Who, result: str, by_peer: bool = False, directory: Path = DIRECTORY, **details: Any
+) -> None:
+    """Add a line: what happened, who did it, how it ended, and what else is worth knowing. `by_peer`: a peer asked for it."""
     when = {"time": round(time.time(), 6), "event": event, "who": who.account, "from": who.origin, "key": who.key}
     entry = {**when, "result": result, **{key: _shorten(value) for key, value in details.items()}}
     line = records.dump(entry, FORMAT)
-    path = directory / f"{UNCHANGED if result in UNCHANGING_RESULTS else DONE}.log"
+    part = DONE if result not in UNCHANGING_RESULTS else UNCHANGED_BY_PEER if by_peer else UNCHANGED
+    path = directory / f"{part}.log"
     try:
         _append(line + b"\n", path)
     except OSError as error:
@@ -68,6 +73,16 @@ def note(event: str, *, who: Who, result: str, directory: Path = DIRECTORY, **de
 
 def _append(line: bytes, path: Path) -> None:
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    # One writer at a time: else the second one would move what the first one has begun anew over what that has moved.
+    lock = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _append_alone(line, path)
+    finally:
+        os.close(lock)
+
+
+def _append_alone(line: bytes, path: Path) -> None:
     handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         size = os.fstat(handle).st_size
@@ -86,7 +101,7 @@ def read(directory: Path = DIRECTORY) -> Trail:
     Failure for who may not read it."""
     problems: list[str] = []
     # Each part in its own order, whatever was done to the clock.
-    parts = ([*_read_part(directory / name, problems)] for name in (DONE, UNCHANGED))
+    parts = ([*_read_part(directory / name, problems)] for name in (DONE, UNCHANGED, UNCHANGED_BY_PEER))
     return Trail(tuple(merge(*parts, key=lambda entry: float(entry["time"]))), tuple(problems))
 
 
