@@ -71,6 +71,8 @@ def check(argv: list[str], *, path: str = PATH) -> int:
         raise Usage("config check [FILE]: other words are given")
     file = argv[0] if argv else path
     config_file.require_correct(file)
+    for note in config_file.notes(file):
+        print(note, file=sys.stderr)
     print(f"{file}: no errors", file=sys.stderr)
     return 0
 

@@ -71,7 +71,8 @@ def _config_notes(text: str) -> list[str]:
     """What is wrong with a config.rc that has been saved."""
     problems = check.text_problems(text, document.PATH, catalog.find)
     why = "at a boot, what is wrong there may not start (config check)"
-    return [f"{problems[0]}{_and_more(problems)}: {why}"] if problems else []
+    notes = check.text_notes(text, document.PATH, catalog.find)
+    return [*([f"{problems[0]}{_and_more(problems)}: {why}"] if problems else []), *notes]
 
 
 def _unsavable_notes() -> list[str]:

@@ -96,6 +96,14 @@ def require_correct(path: str = rc.PATH) -> None:
         raise rc.invalid_document(path, problems)
 
 
+def notes(path: str = rc.PATH) -> list[str]:
+    """What is no error in it, but has no effect in this firmware, as FILE:LINE: …"""
+    from firmware.rc.check import text_notes
+    from firmware.services import catalog
+
+    return text_notes(rc.read_text(path), path, catalog.find)
+
+
 def split_key(service: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The key, as the service declares it, or else the first word, and the values after it."""
     words = respell(words)

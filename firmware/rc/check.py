@@ -25,6 +25,10 @@ class DeclaredDirective(Protocol):
     def many(self) -> bool: ...
     @property
     def local(self) -> bool: ...
+    @property
+    def not_supported(self) -> str: ...
+    @property
+    def read_by(self) -> str: ...
 
 
 class DeclaredService(Protocol):
@@ -34,6 +38,10 @@ class DeclaredService(Protocol):
     def directives(self) -> Sequence[DeclaredDirective]: ...
     @property
     def instances(self) -> str: ...
+    @property
+    def problems(self) -> Callable[[Block, Document], Sequence[tuple[int, str]]] | None: ...
+    @property
+    def is_runnable(self) -> bool: ...
 
 
 DirectiveIndex = Mapping[tuple[str, ...], DeclaredDirective]
@@ -69,11 +77,37 @@ def document_problems(document: Document, find_service: FindService, names: Sequ
     return _format_problems(document.path, _document_problems(document, find_service, names))
 
 
-def block_problems(block: Block, service: DeclaredService, path: str = PATH) -> list[str]:
-    """The same for one block of a service."""
-    return _format_problems(
-        path, [*_instance_problems(block, service), *_directive_problems(block, directive_index(service))]
-    )
+def block_problems(
+    block: Block, service: DeclaredService, path: str = PATH, document: Document | None = None
+) -> list[str]:
+    """The same for one block of a service; without the document only what can be told from the block alone."""
+    found = [*_instance_problems(block, service), *_directive_problems(block, directive_index(service))]
+    if document is not None and not found:
+        found = _joint_problems(block, service, document)
+    return _format_problems(path, found)
+
+
+def text_notes(text: str, path: str, find_service: FindService) -> list[str]:
+    """What is no error in a config.rc, but has no effect in this firmware."""
+    document, _ = parse_tolerant(text, path)
+    return [f"{path}:{number}: {note}" for number, note in sorted(set(_notes(document, find_service)))]
+
+
+def _notes(document: Document, find_service: FindService) -> Iterator[tuple[int, str]]:
+    known = {block.name: find_service(block.name) for block in document.blocks if block.enabled}
+    running = {name for name, service in known.items() if service is not None and service.is_runnable}
+    for block in document.blocks:
+        service = known.get(block.name) if block.enabled else None
+        if service is None:
+            continue
+        if not service.is_runnable:
+            yield block.lines[0].number, f"service {block.title}: this firmware has nothing to run for it"
+        index = directive_index(service)
+        for line in block.directives:
+            directive = find_directive(index, without_no(line.words))
+            if directive is not None and directive.read_by and directive.read_by not in running:
+                where = "this firmware does not run" if directive.read_by in known else "config.rc does not have"
+                yield line.number, f"{directive.key!r} is read by service {directive.read_by}, which {where}"
 
 
 #: what a terminal obeys, but for the tab
@@ -150,7 +184,13 @@ def _document_problems(document: Document, find_service: FindService, names: Seq
         yield from _instance_problems(block, service)
         if block.name not in indexes:
             indexes[block.name] = directive_index(service)
-        yield from _directive_problems(block, indexes[block.name])
+        found = list(_directive_problems(block, indexes[block.name]))
+        yield from found or _joint_problems(block, service, document)
+
+
+def _joint_problems(block: Block, service: DeclaredService, document: Document) -> list[Problem]:
+    """What is wrong with lines together, and with those of other blocks."""
+    return [Problem(*one) for one in service.problems(block, document)] if service.problems else []
 
 
 def _instance_problems(block: Block, service: DeclaredService) -> Iterator[Problem]:
@@ -170,6 +210,11 @@ def _directive_problems(block: Block, known: DirectiveIndex) -> Iterator[Problem
             yield _unknown_directive(line.number, words, known, block.title)
             continue
         values = words[len(directive.key.split()) :]
+        if directive.not_supported and line.words[0] != "no" and values != ("off",):
+            yield Problem(
+                line.number, f"{directive.key!r} in service {block.title}: not supported: {directive.not_supported}"
+            )
+            continue
         if values or line.words[0] != "no":
             problem = directive.value.problem(values)
             if problem:

@@ -131,6 +131,13 @@ def promote_snapshot(title: str, *, top: Path = APPLIED) -> None:
         directories.put_in_place(_snapshot_of(title, top), top / title)
 
 
+def promote_snapshot_of(block: Block, *, top: Path = APPLIED) -> None:
+    """The same, if the last snapshot is one of that block: what could not be loaded whole then has been loaded by now."""
+    taken = _snapshot_of(block.title, top) / "block"
+    if taken.exists() and taken.read_bytes() == block.text.encode("utf-8", "surrogateescape"):
+        promote_snapshot(block.title, top=top)
+
+
 def set_aside(title: str, *, top: Path = APPLIED) -> None:
     """Keep what is applied now for `restore_set_aside`, which may have to bring it back."""
     from firmware.services import directories

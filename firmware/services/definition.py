@@ -28,8 +28,9 @@ class Directive:
 
     `many`: it may stand several times, and all count; otherwise the last one counts. Whether a peer may set it, its kind
     of value says (`ValueKind.from_peer`); what is `local` stays as each node has it, so that no push sets, changes or removes
-    it. `default` says what holds where it does not stand, "" if nothing does. `example`
-    is a whole line that has it. `service help NAME` and docs/directives.md print them.
+    it. `default` says what holds where it does not stand, "" if nothing does. `example` is a whole line that has it; `service
+    help NAME` and docs/directives.md print them. `not_supported` says why it is refused though it is known, "" if it is not.
+    `read_by` is the service that reads it, "" for the one in whose block it stands.
     """
 
     key: str
@@ -39,6 +40,8 @@ class Directive:
     local: bool = False
     default: str = ""
     example: str = ""
+    not_supported: str = ""
+    read_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,8 @@ class Service:
     #: further accounts that its programs want in /etc/passwd
     more_accounts: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
+    #: what is wrong with a block whose directives are valid each by itself, in this document: lines and texts
+    problems: Callable[[Block, Document], Sequence[tuple[int, str]]] | None = None
     #: the checker's argv, on the final paths; it runs as `account` too
     check: Callable[[Context], Argv] | None = None
     #: does the daemon itself refuse to start for whatever its checker would say? Then a boot asks only once
@@ -165,6 +170,11 @@ class Service:
     dies_last: bool = False
     #: extra environment of the daemon
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_runnable(self) -> bool:
+        """Is there anything to run for it?"""
+        return any(one is not None for one in (self.daemon, self.setup, self.reconcile))
 
 
 @dataclass(frozen=True, slots=True)

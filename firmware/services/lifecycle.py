@@ -124,7 +124,7 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
     What is there is made ready before, and readable for its account. With `staged`, the checker sees that directory in the
     place of the one that the service owns. It sees the files that are generated of this context in any case.
     """
-    problems = rc_check.block_problems(context.block, service, path)
+    problems = rc_check.block_problems(context.block, service, path, context.document)
     if service.generates is not None:
         problems += generated.problems_in_blocks_read(context)
     if problems:
@@ -164,7 +164,7 @@ def load_from_disk(service: Service, context: Context) -> Outcome:
 
 
 def _require_startable(service: Service, context: Context) -> None:
-    if service.daemon is None and service.setup is None and service.reconcile is None:
+    if not service.is_runnable:
         raise Refused(f"service {context.title}: this firmware has nothing to run for it")
     if not context.block.enabled:
         line = context.block.lines[0].number

@@ -86,6 +86,11 @@ def _set_up_by_commands(service: Service, context: Context, top: Path) -> str:
     return problem
 
 
+def note_outcome(title: str, problem: str, *, top: Path = SETUP) -> None:
+    """What has been set up is not as it was: "" if it is all there now, or else what is wrong."""
+    _write_record(title, top, problem, [])
+
+
 def mark_failed(title: str, problem: str, *, top: Path = SETUP) -> None:
     """Keep why it was not set up at all, for who asks. Nothing of it was set up before."""
     _write_record(title, top, problem, [])

@@ -89,7 +89,6 @@ extra_consoles ttyS0:9600:vt100
 auto on
 speed 1000
 duplex full
-media 1000baseT
 mtu 1500
 lladdr 02:00:5e:10:00:01
 arp on
@@ -100,13 +99,11 @@ ip address 192.168.0.202/24 secondary
 ip route default 192.168.0.1
 ip route 10.0.0.0/8 192.168.0.2 table 10
 ip rule from 10.0.0.0/8 table 10
-ip autoconfig
 ip dhcp
 ip6 address 2001:db8::1/64
 ip6 route default 2001:db8::ff
 ip6 rule from 2001:db8::/64 table 10
 ip6 autoconfig
-ip6 dhcp
 vrrp address 192.168.0.210
 vrrp prio 101
 vrrp id 51
@@ -201,6 +198,12 @@ def test_a_directive_is_right_only_where_it_is_declared(header: str) -> None:
     found = problems("\n".join([f"service {header}", *elsewhere]))
     for number, (line, problem) in enumerate(zip(elsewhere, found, strict=True), 2):
         assert problem.startswith(f"/etc/config.rc:{number}: unknown directive {line.split()[0]!r} in service ")
+
+
+@pytest.mark.parametrize("line", ["media 1000baseT", "ip autoconfig", "ip6 dhcp", "tunnel_type gre"])
+def test_what_is_known_and_not_supported_is_refused_at_its_line_with_a_reason(line: str) -> None:
+    (found,) = problems(f"service network eth0\n{line}\n")
+    assert found.startswith("/etc/config.rc:2: ") and ": not supported: " in found
 
 
 @pytest.mark.parametrize("name", catalog.names())

@@ -4,6 +4,8 @@ What a block wants is in `wanted`, what the kernel has in `kernel`, both in the 
 be changed, `reconcile` does it, and `record` remembers what was set up.
 """
 
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.services.declared.network.directives import DIRECTIVES
 from firmware.services.definition import Context, Package, Service
 
@@ -22,12 +24,20 @@ def _take_down(title: str) -> str:
     return reconcile.take_down(title)
 
 
+def _problems(block: Block, document: Document) -> list[tuple[int, str]]:
+    """What is wrong with its lines together, and with those of other blocks."""
+    from firmware.services.declared.network import problems
+
+    return problems.problems(block, document)
+
+
 SERVICE = Service(
     name="network",
     packages=(Package("iproute2", "IPROUTE2"),),
     summary="a network interface and its addresses",
     instances="optional",
     node_specific="its addresses belong to this node",
+    problems=_problems,
     reconcile=_set_up,
     take_down=_take_down,
     directives=DIRECTIVES,

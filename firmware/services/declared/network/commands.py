@@ -47,6 +47,11 @@ def arguments(words: Words) -> Words:
     return ("sh", "-c", words[0]) if _is_for_shell(words) else words
 
 
+def missing_program(words: Words) -> str:
+    """The program that such a line names, if it is not on this node; "" if it is, or if a shell is to find it."""
+    return "" if _is_for_shell(words) or shutil.which(words[0], path=PATH) else words[0]
+
+
 def _is_for_shell(words: Words) -> bool:
     return len(words) == 1 and " " in words[0].strip()
 
@@ -57,9 +62,7 @@ def _command_problem(words: Words) -> str:
     if _is_for_shell(words):
         return ""
     meant = next((word for word in words if word in _SHELL_WORDS), "")
-    if meant:
-        return f"{quote_word(meant)} means something only to a shell: put the whole command in quotes"
-    return "" if shutil.which(words[0], path=PATH) else f"{quote_word(words[0])}: the program is not on this node"
+    return f"{quote_word(meant)} means something only to a shell: put the whole command in quotes" if meant else ""
 
 
 COMMAND = ValueKind("PROGRAM WORD… | 'a line for sh'", _command_problem, from_peer=False)

@@ -53,16 +53,6 @@ def new_link(wanted: WantedLink, actual: KernelNetwork) -> list[Change]:
     return [Change(("link", "add", *below, "name", wanted.name, "type", wanted.kind, *options), line)]
 
 
-def old_link(wanted: WantedLink, actual: KernelNetwork, ours: Owned) -> list[Change]:
-    """What takes away an interface that an earlier block made and that this one wants otherwise."""
-    link = actual.links.get(wanted.name)
-    return (
-        [Change(("link", "del", "dev", wanted.name))]
-        if link and ours.made_link and not is_of_kind(wanted, link)
-        else []
-    )
-
-
 def is_of_kind(wanted: WantedLink, link: Link) -> bool:
     """Is it what the block would make?"""
     fits = wanted.kind in ("", link.kind) or (wanted.kind == "wireguard" and link.kind == "tun")
@@ -87,7 +77,8 @@ def _is_used_by_others(name: str, actual: KernelNetwork, ours: Owned) -> bool:
     foreign = [
         one for one in actual.addresses.get(name, ()) if one.key not in mine and not one.local.startswith("fe80:")
     ]
-    return bool(foreign or actual.links[name].master or any(other.parent == name for other in actual.links.values()))
+    above = [other for other in actual.links.values() if other.parent == name and other.kind != "veth"]
+    return bool(foreign or actual.links[name].master or above)
 
 
 def _bridge_options(wanted: WantedLink) -> Iterator[str]:

@@ -46,7 +46,13 @@ _LINK = (
     Directive("auto", FLAG, "negotiate speed and duplex", default="on", example="auto off"),
     Directive("speed", any_of(one_of("auto"), number(1, 1000000)), "in Mbit/s", default="auto", example="speed 1000"),
     Directive("duplex", one_of("full", "half", "auto"), "duplex mode", default="auto", example="duplex full"),
-    Directive("media", TEXT, "the connector or medium to use", example="media auto"),
+    Directive(
+        "media",
+        TEXT,
+        "the connector or medium to use",
+        example="media auto",
+        not_supported="today's drivers choose the connector themselves",
+    ),
     Directive("mtu", number(68, 65536), "the largest packet, in bytes", default="the driver's", example="mtu 9000"),
     Directive("lladdr", MAC, "the link-layer address", default="the card's", example="lladdr 02:00:5e:10:00:01"),
     Directive("arp", FLAG, "answer ARP", default="on", example="arp off"),
@@ -85,7 +91,14 @@ _ADDRESSES = (
         many=True,
         example="ip arp 192.0.2.7 02:00:5e:10:00:07",
     ),
-    Directive("ip autoconfig", FLAG, "take an address from the link", default="off", example="ip autoconfig"),
+    Directive(
+        "ip autoconfig",
+        FLAG,
+        "take an address from the link",
+        default="off",
+        example="ip autoconfig",
+        not_supported="IPv4 has none that leads anywhere: use ip dhcp, or ip address",
+    ),
     Directive(
         "ip dhcp", FLAG, "ask a DHCP server for address, routes and name servers", default="off", example="ip dhcp"
     ),
@@ -124,7 +137,14 @@ _ADDRESSES = (
         default="the kernel's",
         example="ip6 autoconfig",
     ),
-    Directive("ip6 dhcp", FLAG, "ask a DHCPv6 server for the address", default="off", example="ip6 dhcp"),
+    Directive(
+        "ip6 dhcp",
+        FLAG,
+        "ask a DHCPv6 server for the address",
+        default="off",
+        example="ip6 dhcp",
+        not_supported="this firmware has no DHCPv6 client: use ip6 autoconfig, or ip6 address",
+    ),
 )
 
 _VRRP = (
@@ -134,6 +154,7 @@ _VRRP = (
         "addresses that the active node of the pair holds",
         many=True,
         example="vrrp address 192.0.2.100",
+        read_by="vrrp",
     ),
     Directive(
         "vrrp prio",
@@ -141,14 +162,22 @@ _VRRP = (
         "the priority of this node; the highest is active",
         default="100",
         example="vrrp prio 150",
+        read_by="vrrp",
     ),
-    Directive("vrrp id", number(1, 255), "the virtual router's number on this network", example="vrrp id 51"),
+    Directive(
+        "vrrp id",
+        number(1, 255),
+        "the virtual router's number on this network",
+        example="vrrp id 51",
+        read_by="vrrp",
+    ),
     Directive(
         "vrrp garp",
         number(0, 86400),
         "seconds between gratuitous ARPs of the active node",
         default="0",
         example="vrrp garp 60",
+        read_by="vrrp",
     ),
 )
 
@@ -158,6 +187,13 @@ _KINDS = (
     ),
     Directive(
         "bridge", list_of(INTERFACE), "another spelling of slave, for bridges", many=True, example="bridge eth1 eth2"
+    ),
+    Directive(
+        "tunnel_type",
+        TEXT,
+        "the kind of a tunnel",
+        example="tunnel_type gre",
+        not_supported="'type tun' and 'type tap' make such interfaces, and 'load ip tunnel add …' others",
     ),
     Directive(
         "bridge_stp", FLAG, "have a bridge speak the spanning tree protocol", default="off", example="bridge_stp on"

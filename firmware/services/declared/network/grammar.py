@@ -8,7 +8,7 @@ import ipaddress
 from collections.abc import Callable, Mapping
 
 from firmware.printable import quote_word
-from firmware.rc.values import MAC, MARK, TABLE, ValueKind, Words
+from firmware.rc.values import INTERFACE, MAC, MARK, TABLE, ValueKind, Words
 from firmware.services.declared.network.state import MAIN_TABLE, Address, Neighbour, Route, Rule
 
 _DEFAULT = {4: "0.0.0.0/0", 6: "::/0"}
@@ -60,6 +60,8 @@ def parse_rule(words: Words, family: int) -> Rule:
     options = _options(words, ("from", "to", "fwmark", "iif", "table", "pref"), spelt=_SPELT)
     if "table" not in options:
         raise ValueError("a rule is '[from NETWORK] [to NETWORK] [fwmark MARK] [iif INTERFACE] table N [pref N]'")
+    if "iif" in options and (problem := INTERFACE.problem((options["iif"],))):
+        raise ValueError(problem)
     networks = {key: _network(options[key], family) for key in ("from", "to") if options.get(key, "all") != "all"}
     return Rule(
         family,

@@ -24,6 +24,8 @@ from firmware.services.declared.network.state import (
 
 #: rtm_protocol of what the kernel makes itself; RTN_UNICAST
 _OF_KERNEL, _UNICAST = "2", "1"
+#: what we know of a rule; one with more is another one
+_KNOWN_OF_RULES = {"priority", "src", "srclen", "dst", "dstlen", "fwmark", "fwmask", "iif", "table", "protocol"}
 _DUMP = "address show\nroute show table all\nrule show\nneigh show nud permanent\n"
 _FAILED = re.compile(r"^Command failed -:(\d+)$")
 
@@ -73,19 +75,30 @@ def network(
 ) -> KernelNetwork:
     """What a dump says. Routes with several ways, and all that is no way for packets of one address, belong to nobody here."""
     plain = [one for one in routes if one.get("type", _UNICAST) == _UNICAST and "dev" in one]
-    all_rules = [(one, _rule(one, family)) for family, some in ((4, rules), (6, rules6)) for one in some]
+    all_rules = [
+        (one, _rule(one, family))
+        for family, some in ((4, rules), (6, rules6))
+        for one in some
+        if not set(one) - _KNOWN_OF_RULES
+    ]
     infos = [(link["ifname"], info) for link in links for info in link.get("addr_info", ()) if "local" in info]
     return KernelNetwork(
         {one["ifname"]: _link(one) for one in links},
         _by_interface([(name, _address(info, name)) for name, info in infos]),
         _by_interface([(one["dev"], _route(one)) for one in plain]),
         _by_interface([(one["dev"], _route(one)) for one in plain if _is_ours(one)]),
-        tuple(rule for _, rule in all_rules),
+        tuple(rule for one, rule in all_rules),
         tuple(rule for one, rule in all_rules if _is_ours(one)),
-        _by_interface([(one["dev"], Neighbour(one["dst"], one["lladdr"])) for one in neighbours if "lladdr" in one]),
         _by_interface(
             [
-                (one["dev"], Neighbour(one["dst"], one["lladdr"]))
+                (one["dev"], Neighbour(_plain_address(one["dst"]), one["lladdr"]))
+                for one in neighbours
+                if "lladdr" in one
+            ]
+        ),
+        _by_interface(
+            [
+                (one["dev"], Neighbour(_plain_address(one["dst"]), one["lladdr"]))
                 for one in neighbours
                 if "lladdr" in one and _is_ours(one)
             ]
@@ -177,25 +190,32 @@ def _link(one: Json) -> Link:
 
 def _address(info: Json, name: str) -> Address:
     label = info.get("label", "")
-    local = info["local"]
-    return Address(local, int(info["prefixlen"]), info.get("broadcast", ""), "" if label == name else label)
+    return Address(
+        _plain_address(info["local"]), int(info["prefixlen"]), info.get("broadcast", ""), "" if label == name else label
+    )
 
 
 def _route(one: Json) -> Route:
     family = 6 if "pref" in one or ":" in f"{one['dst']}{one.get('gateway', '')}" else 4
     return Route(
         _full_network(one["dst"], family),
-        one.get("gateway", ""),
+        _plain_address(one.get("gateway", "")),
         int(one.get("table", MAIN_TABLE)),
         int(one.get("metric", 0)),
-        one.get("prefsrc", ""),
+        _plain_address(one.get("prefsrc", "")),
     )
 
 
 def _full_network(text: str, family: int) -> str:
     if text == "default":
         return "0.0.0.0/0" if family == 4 else "::/0"
-    return text if "/" in text else f"{text}/{32 if family == 4 else 128}"
+    address, _, prefix = text.partition("/")
+    return f"{_plain_address(address)}/{prefix or (32 if family == 4 else 128)}"
+
+
+def _plain_address(text: str) -> str:
+    """In the spelling of `ipaddress`, which differs from the kernel's for a few of IPv6."""
+    return str(ipaddress.ip_address(text)) if ":" in text else text
 
 
 def _rule(one: Json, family: int) -> Rule:

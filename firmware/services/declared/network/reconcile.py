@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from firmware.rc.block import Block
 from firmware.rc.document import PATH
-from firmware.services.declared.network import commands, difference, kernel, record, settings
+from firmware.services import companion
+from firmware.services.declared.network import absence, commands, difference, kernel, lease, record, settings, wireguard
 from firmware.services.declared.network.commands import Command
 from firmware.services.declared.network.kernel import Change
 from firmware.services.declared.network.record import Owned
@@ -18,24 +19,30 @@ from firmware.services.declared.network.wanted import Wanted, wanted_network
 
 #: how often the kernel is looked at anew: what is taken away may take along what is to stay
 _ROUNDS = 4
+#: seconds that a DHCP server has until a start goes on without it
+_LEASE_SECONDS = 5.0
 
 
 def set_up(block: Block) -> str:
     """Make the kernel's network what the block wants, and take away what an earlier block set up and this one does not want.
     Returns what went wrong, a line each; "" if all of it is there."""
-    want, before = wanted_network(block), record.read(block.title)
+    before = record.read(block.title)
+    want = lease.with_lease(wanted_network(block), lease.read(block.instance))
     actual = kernel.read()
     ours = _ownership_ahead(block, want, actual, before)
     record.write(block.title, ours)
     problems = [*commands.load_modules(want.modules), *commands.run_all(_new_loads(want, before))]
-    actual, said = _make_link(want, ours, actual)
+    actual, said = _make_link(block.title, want, ours, actual)
     problems += said
+    if want.wireguard and want.name in actual.links:
+        problems += wireguard.configure(want.name, want.wireguard)
     ours = replace(ours, settings=settings.values_before(_reachable_settings(want, actual), ours.settings))
     record.write(block.title, ours)
     problems += settings.apply(_reachable_settings(want, actual), ours.settings)
-    actual, said = _settle(want, ours, _rules_elsewhere(block.title))
+    settings.keep_secondaries(want.name)
+    want, actual, said = _settle_with_lease(block.title, want, ours, _rules_elsewhere(block.title))
     record.write(block.title, _ownership_after(want, ours, actual))
-    return "\n".join([*problems, *said, *_absences(want, actual)])
+    return "\n".join([*problems, *said, *_await_absent(block.title, want, actual)])
 
 
 def take_down(title: str) -> str:
@@ -45,20 +52,33 @@ def take_down(title: str) -> str:
         return ""
     problems = commands.run_all(Command(words) for words in ours.unload)
     name, elsewhere = title.partition(".")[2], _rules_elsewhere(title)
+    for companion_name in (absence.NAME, lease.NAME):
+        companion.stop(title, companion_name)
+    lease.forget(name)
+    settings.keep_secondaries(name)
     _carry_out(difference.removal(name, kernel.read(), ours, elsewhere))
     problems += _carry_out(difference.removal(name, kernel.read(), ours, elsewhere))  # what failed because of another
+    companion.stop(title, wireguard.NAME)
     settings.apply((), ours.settings)
     record.remove(title)
     return "\n".join(problems)
 
 
-def _make_link(want: Wanted, ours: Owned, actual: KernelNetwork) -> tuple[KernelNetwork, list[str]]:
+def _make_link(title: str, want: Wanted, ours: Owned, actual: KernelNetwork) -> tuple[KernelNetwork, list[str]]:
     """Make the interface, where the block does, before anything that needs it; returns the network then, and what went wrong."""
-    changes = difference.old_link(want.link, actual, ours)
-    problems = _carry_out(changes)
-    actual = kernel.read() if changes else actual
+    link = actual.links.get(want.name)
+    if link and not difference.is_of_kind(want.link, link):
+        if not ours.made_link:
+            return actual, [f"{want.name} is there already, and is {link.kind or 'hardware'}, not {want.link.kind}"]
+        companion.stop(title, wireguard.NAME)
+        _carry_out([Change(("link", "del", "dev", want.name))])
+        actual = kernel.read()
     made = difference.new_link(want.link, actual)
-    problems += _carry_out(made)
+    problems = _carry_out(made)
+    if problems and want.wireguard and not (said := wireguard.make_by_program(title, want.name)):
+        problems = []
+    elif problems and want.wireguard:
+        problems.append(said)
     return kernel.read() if made else actual, problems
 
 
@@ -77,12 +97,38 @@ def _settle(want: Wanted, ours: Owned, elsewhere: Collection[Rule]) -> tuple[Ker
     return actual, [_problem(one, said.get(one, "it does not last")) for one in changes]
 
 
-def _absences(want: Wanted, actual: KernelNetwork) -> list[str]:
-    """What is not there, and what that means."""
+def _settle_with_lease(
+    title: str, want: Wanted, ours: Owned, elsewhere: Collection[Rule]
+) -> tuple[Wanted, KernelNetwork, list[str]]:
+    """Settle, ask for a lease if one is wanted, and settle with it; returns what is wanted then, too."""
+    actual, said = _settle(want, ours, elsewhere)
+    if not want.asks_dhcp:
+        companion.stop(title, lease.NAME)
+        lease.forget(want.name)
+        return want, actual, said
+    if want.name not in actual.links:
+        return want, actual, said
+    if refused := companion.problem(lease.client(title, want.name)):
+        return want, actual, [*said, refused]
+    lent = lease.await_one(want.name, _LEASE_SECONDS)
+    if lent is None:
+        return want, actual, [*said, f"no DHCP server has answered on {want.name} so far; it is asked on"]
+    with_lease = lease.with_lease(want, lent)
+    if with_lease != want:
+        actual, said = _settle(with_lease, ours, elsewhere)
+    return with_lease, actual, said
+
+
+def _await_absent(title: str, want: Wanted, actual: KernelNetwork) -> list[str]:
+    """What is not there; somebody waits for it then."""
+    absent = [name for name in want.interfaces if name not in actual.links]
+    if not absent:
+        companion.stop(title, absence.NAME)
+        return []
+    refused = companion.problem(absence.waiting(title, absent))
     return [
-        f"the interface {name} is not there; what needs it is set up when it comes"
-        for name in want.interfaces
-        if name not in actual.links
+        *(f"the interface {name} is not there; what needs it is set up when it comes" for name in absent),
+        *([refused] if refused else []),
     ]
 
 

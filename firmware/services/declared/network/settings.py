@@ -96,6 +96,13 @@ def apply(wanted: Iterable[Setting], originals: Mapping[str, str], *, proc: Path
     return [f"{CONFIG}:{setting.line}: {setting.name}: {problem}" for setting, problem in problems if problem]
 
 
+def keep_secondaries(interface: str, *, proc: Path = PROC) -> None:
+    """Have the kernel keep the other addresses of a network when it loses the first one of them. It stays so: they may be
+    somebody else's."""
+    if interface:
+        write(f"net/ipv4/conf/{interface}/promote_secondaries", "1", proc=proc)
+
+
 def values_before(wanted: Iterable[Setting], known: Mapping[str, str], *, proc: Path = PROC) -> dict[str, str]:
     """What is to come back once nobody wants a setting any more: what is known of it, or what is there now."""
     now = {setting.path: read(setting.path, proc=proc) for setting in wanted if setting.path not in known}

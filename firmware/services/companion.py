@@ -1,0 +1,60 @@
+"""Companions: daemons that a service without a process of its own needs, such as the DHCP client of an interface. The supervisor
+owns them like any daemon, under the title of the service with `~NAME` after it, which is no title of config.rc; the state of the
+service is not theirs.
+"""
+
+from dataclasses import dataclass
+
+from firmware.errors import Failure
+from firmware.rc import document
+from firmware.rc.block import Block, Line
+from firmware.services import states, supervisor
+from firmware.services.definition import Argv, Context, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A daemon of the service `title`: its own name there, and its arguments."""
+
+    title: str
+    name: str
+    argv: Argv
+
+    @property
+    def own_title(self) -> str:
+        """Under which the supervisor has it."""
+        return f"{self.title}~{self.name}"
+
+
+def start(companion: Companion, *, seconds: float = 5.0) -> None:
+    """Have it run with these arguments; nothing if it does. Failure, with its last words, if it ends at once."""
+    service, context = _as_service(companion)
+    is_running = states.service_state(companion.own_title).is_running
+    if not (is_running and supervisor.runs_as_wanted(service, context)):
+        supervisor.stop(companion.own_title)
+        supervisor.start(service, context, wait=seconds)
+
+
+def stop(title: str, name: str) -> None:
+    """Have it run no more; nothing if it does not."""
+    own_title = Companion(title, name, []).own_title
+    if not states.service_state(own_title).is_stopped:
+        supervisor.stop(own_title)
+
+
+def problem(companion: Companion) -> str:
+    """Start it; returns what went wrong, for who goes on without it."""
+    try:
+        start(companion)
+    except Failure as error:
+        return str(error)
+    return ""
+
+
+def _as_service(companion: Companion) -> tuple[Service, Context]:
+    """What the supervisor wants to know of a daemon."""
+    service = Service(companion.title, "a companion", daemon=lambda _: companion.argv)
+    name, _, instance = companion.own_title.partition(".")
+    header = Line(1, f"service {name} {instance}\n", ("service", name, instance))
+    block = Block(name, instance, True, (header,))
+    return service, Context.of(service, block, document.parse_tolerant("")[0])
