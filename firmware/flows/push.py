@@ -20,6 +20,7 @@ from firmware.locks import hold, push_lock
 from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.rc.title import Title
 from firmware.services import applied, catalog
 from firmware.services.definition import Context, Service
@@ -142,14 +143,23 @@ def make_proposal(title: str, peer: KnownPeer) -> Proposal:
     return Proposal(service, block, entries, contents, base=last.digest if last else "")
 
 
+def _instances_text(config: Document, title: str) -> str:
+    """Which instances there are of a service that does not stand in config.rc under that title; "" for none."""
+    titles = [block.title for block in config.first_blocks if block.name == Title.parse(title).service]
+    return f"there is {', '.join(titles)}, and " if titles and title not in titles else ""
+
+
 def require_pushable(title: str) -> tuple[Service, Block]:
     """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
     config, service = document.read(), catalog.find(Title.parse(title).service)
     block = config.find_unique(Title.parse(title))
     if service is not None and service.node_specific:  # whatever instance is named or left out
-        raise Refused(f"service {title}: it stays on this node: {service.node_specific}")
+        raise Refused(
+            f"service {title}: {_instances_text(config, title)}it stays on this node: {service.node_specific}"
+        )
     if block is None or service is None:
-        raise Failure(f"service {title}: it is not in /etc/config.rc", "service list")
+        instances = _instances_text(config, title)
+        raise Failure(f"service {title}: {instances}it is not in {document.PATH}", "service list")
     if peers_own := check.peer_problems(block, service):
         raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY, or edit {document.PATH}")
     if applied.needs_apply(service, Context.of(service, block, config)):

@@ -13,8 +13,9 @@ from firmware.rc import document
 from firmware.rc.check import text_problems
 from firmware.run import run
 from firmware.services import catalog, states
-from firmware.sync import ancestor, keys, peer_ports, settings, transaction
+from firmware.sync import ancestor, keys, packets, peer_ports, settings, transaction
 from firmware.sync.link_problems import missing_keys
+from firmware.sync.packets import mtu_problem
 from firmware.sync.settings import Settings
 
 
@@ -53,6 +54,8 @@ def _items() -> Iterator[ChecklistItem]:
     yield from _record_items(found)
     yield from _port_items(found)
     yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
+    if large := mtu_problem(found.remote_ip):
+        yield ChecklistItem("large packets reach the peer", False, large, packets.REMEDY)
     yield from _key_items(found)
     report = cache(partial(ask_csyncd, "status", {}))
     yield (runs := _try("csyncd runs on this node", lambda: str(report() and "")))

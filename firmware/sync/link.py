@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from firmware import files, run
 from firmware.errors import Failure, Invalid, Lost, Refused
 from firmware.http11.client import Client, connect_unix
-from firmware.sync import keys
-from firmware.sync.link_problems import SshOutput, explain_ssh_output, missing_keys
+from firmware.sync import keys, packets
+from firmware.sync.link_problems import CABLE_REMEDY, LinkProblem, SshOutput, explain_ssh_output, missing_keys
 from firmware.sync.message import Message, parse_refusal
 from firmware.sync.peer_ports import RUN
 from firmware.sync.peer_sshd import ACCOUNT, peer_socket
@@ -192,6 +192,9 @@ class Link:
             await ssh.wait()
             await collecting
         problem = explain_ssh_output(output.lines, self._settings)
+        silent = problem.remedy == CABLE_REMEDY or (why and not problem.text)
+        if silent and (large := await asyncio.to_thread(packets.mtu_problem, self._settings.remote_ip)):
+            problem = LinkProblem("; ".join(filter(None, (large, problem.text or why))), packets.REMEDY)
         self.mark_down(problem.text or why or "ssh ended without a word", problem.remedy)
 
     async def _wait_for_forwarding(self, ssh: asyncio.subprocess.Process) -> None:
