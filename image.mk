@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
-.PHONY: help run run-console image buildroot sizes lock env lab test test-all test-buildroot bench soak clean root
+.PHONY: help run run-console image buildroot sizes lock env lab test test-all test-buildroot directives bench soak clean root
 .PHONY: unit-packages lab-packages image-packages unit-env lab-env always
 
 # Debian's own interpreter, which the nodes use too
@@ -81,6 +81,10 @@ test-all: $(NEEDED) ## everything: each step, each case, each test of the image
 test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
 	@buildroot/install-packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
 	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/image/buildroot_tree.py $(ARGS)
+
+directives: unit-env ## writes docs/directives.md from the declarations of the services
+	$(VENV)/bin/python -c "from firmware.operations import service_help as h; \
+		open('docs/directives.md', 'w').write(h.as_markdown(h.all_services()))"
 
 bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half; ARGS=product IMAGE=…: Buildroot's)
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/long/bench.py $(ARGS)

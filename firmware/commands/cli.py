@@ -64,7 +64,7 @@ def _take_verbose(argv: list[str], verbs: Verbs) -> list[str]:
 def _choose(program: str, verbs: Verbs, argv: list[str], about: str, later: Verbs) -> tuple[str, Callable[[], int]]:
     """The command that `argv` names, as it is called in errors, and what it does."""
     helped = argv[1:2] if argv and argv[0] in later else argv[:1]
-    if helped and helped[0] in ("--help", "-h", "help"):
+    if helped and helped[0] in ("--help", "-h", "help") and not (argv[:1] == ["help"] and argv[1:] and "help" in verbs):
         return program, lambda: _print(_help(program, verbs, about, later))
     if argv and argv[0] in later:
         return program, lambda: _refuse_reversed(program, about, argv)
@@ -166,6 +166,20 @@ def parse_arguments(
 
     `usage` names the positional words, those in brackets are optional; Usage where the words do not fit.
     """
+    positional, options = split_options(argv, flags=flags, values=values)
+    wanted = usage.split()
+    least = sum(not word.startswith("[") for word in wanted)
+    if len(positional) < least:
+        raise Usage(f"{wanted[len(positional)]} is missing")
+    if len(positional) > len(wanted):
+        raise Usage(f"{positional[len(wanted)]!r} is one word too many")
+    return positional, options
+
+
+def split_options(
+    argv: list[str], *, flags: tuple[str, ...] = (), values: tuple[str, ...] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """The same for any number of positional words."""
     rest, options = list(argv), {}
     positional = []
     while rest:
@@ -179,10 +193,4 @@ def parse_arguments(
             raise Usage(f"{word}: " + ("a value is missing" if word in values else "unknown option"))
         else:
             positional.append(word)
-    wanted = usage.split()
-    least = sum(not word.startswith("[") for word in wanted)
-    if len(positional) < least:
-        raise Usage(f"{wanted[len(positional)]} is missing")
-    if len(positional) > len(wanted):
-        raise Usage(f"{positional[len(wanted)]!r} is one word too many")
     return positional, options

@@ -6,7 +6,13 @@ _EDIT, _SAVE = "firmware.commands.config_edit", "firmware.commands.config_save"
 
 VERBS: Verbs = {
     "get": (f"{_EDIT}:get", "SERVICE[.INSTANCE] KEY", "the value of a directive"),
-    "add": (f"{_EDIT}:add", "SERVICE[.INSTANCE] KEY VALUE…", "add one more directive"),
+    "add": (
+        f"{_EDIT}:add",
+        "SERVICE[.INSTANCE] [KEY VALUE…]",
+        "add one more directive; where there is no block of the service, it makes one\n"
+        "Without KEY it makes an empty block, at the end of config.rc: it starts after the others at a boot.\n"
+        "`service help SERVICE` lists the directives.",
+    ),
     "del": (f"{_EDIT}:delete", "SERVICE[.INSTANCE] KEY [VALUE…]", "take a directive away"),
     "set": (f"{_EDIT}:assign", "SERVICE[.INSTANCE] KEY VALUE…", "set a directive; `autostart on|off` too"),
     "show": (f"{_EDIT}:show", "[SERVICE[.INSTANCE]] [--json]", "the block as text, or parsed"),
@@ -27,6 +33,17 @@ VERBS: Verbs = {
     ),
     "restore": (f"{_SAVE}:restore_", "", "put what is saved below /etc, as at boot"),
     "export": (f"{_SAVE}:export", "FILE|-", "what is saved, as one archive"),
-    "import": (f"{_SAVE}:import_", "FILE|- [--json]", "take such an archive as a new generation"),
+    "import": (
+        f"{_SAVE}:import_",
+        "FILE|- [--force] [--json]",
+        "take such an archive as a new generation\n"
+        "It says which accounts, keys and commands differ from what is saved. --force takes another node's archive, too.",
+    ),
+    "digest": (
+        "firmware.commands.config_digest:digest",
+        "[PATH…] [--json]",
+        "XXH3-128 of files, a line each as `xxhsum -c` reads them\n"
+        "Of a directory, all files below it; without PATH, what a save would keep below /etc.",
+    ),
     "reset": (f"{_SAVE}:reset", "--yes", "back to the factory /etc; saved generations are kept"),
 }

@@ -28,8 +28,12 @@ def assign(argv: list[str], *, path: str = PATH, lock: str = "") -> int:
 
 
 def add(argv: list[str], *, path: str = PATH, lock: str = "") -> int:
-    """`config add`: one more directive; `no KEY` is one, too."""
-    title, words = _title_and_words(argv, 1, "SERVICE[.INSTANCE] KEY VALUE…")
+    """`config add`: one more directive; `no KEY` is one, too. It makes the block where there is none."""
+    if len(argv) == 1:
+        _refuse_options(argv)
+        config_file.add_values(Title.parse(argv[0]), (), path=path, lock=lock)
+        return 0
+    title, words = _title_and_words(argv, 1, "SERVICE[.INSTANCE] [KEY VALUE…]")
     config_file.add_values(title, words, path=path, lock=lock)
     return 0
 

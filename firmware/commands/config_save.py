@@ -78,16 +78,21 @@ def rollback(argv: list[str]) -> int:
 
 
 def restore_(argv: list[str]) -> int:
-    """Put below /etc what is saved, as at boot."""
+    """Put below /etc what is saved, as at boot; exit status 1 if that is not the newest, for that cannot be read."""
     parse_arguments(argv, "")
     done = saved_config.restore_saved()
+    for problem in done.problems:
+        _say(f"config restore: {problem}")
+    if done.problems:
+        older = f"generation {done.generation}, an OLDER one" if done.generation else "the FACTORY's"
+        _say(f"config restore: NOT THE NEWEST: what is below /etc now is {older}")
     print(done.notes[0])
     for line in done.notes[1:]:
         _say(line)
     _warn_of_lost_changes(done.unsaved_before)
     if done.changes.paths:
         _say(f"{_counts(done.changes)}; `service list` says what needs apply")
-    return 0
+    return 1 if done.problems else 0
 
 
 def export(argv: list[str]) -> int:
@@ -109,9 +114,10 @@ def export(argv: list[str]) -> int:
 
 def import_(argv: list[str]) -> int:
     """Make an exported archive a new generation. /etc is left alone until a restore or a reboot."""
-    (name,), options = parse_arguments(argv, "FILE|-", flags=("--json",))
+    (name,), options = parse_arguments(argv, "FILE|-", flags=("--json", "--force"))
     data = saved_config.read_archive(Path(name), sys.stdin.buffer if name == "-" else None)
-    _print_save(saved_config.import_archive(data, who=operator_identity.identify()), "--json" in options)
+    done = saved_config.import_archive(data, who=operator_identity.identify(), force="--force" in options)
+    _print_save(done, "--json" in options)
     _say("/etc is as it was; `config restore` or a reboot brings it into /etc")
     return 0
 

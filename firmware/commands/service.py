@@ -7,6 +7,11 @@ _ALL, _ONE = "firmware.commands.service_all", "firmware.commands.service_one"
 VERBS: Verbs = {
     "list": (f"{_ALL}:table", "[--json]", "every service, and how it is"),
     "boot": (f"{_ALL}:boot", "", "restore what is saved, then start whatever has no `no autostart`"),
+    "help": (
+        "firmware.commands.service_help:explain",
+        "NAME",
+        "every directive of a service: type, default, an example",
+    ),
     "shutdown": (f"{_ALL}:shutdown", "", "stop every service, the last one first"),
 }
 

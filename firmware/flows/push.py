@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware import __version__
-from firmware.errors import Busy, Failure, Lost, Refused, full_text, outcome, system_hint
+from firmware.errors import Busy, Failure, Lost, Refused, Usage, full_text, outcome, system_hint
 from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import hold, push_lock
@@ -157,7 +157,9 @@ def require_pushable(title: str) -> tuple[Service, Block]:
         raise Refused(
             f"service {title}: {_instances_text(config, title)}it stays on this node: {service.node_specific}"
         )
-    if block is None or service is None:
+    if service is None:
+        raise Usage(f"service {title}: there is no such service", "service list")
+    if block is None:
         instances = _instances_text(config, title)
         raise Failure(f"service {title}: {instances}it is not in {document.PATH}", "service list")
     if peers_own := check.peer_problems(block, service):

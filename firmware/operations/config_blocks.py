@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from firmware.operations.config_file import split_key
+from firmware.operations.config_file import require_block, split_key
 from firmware.rc import document as rc
 from firmware.rc.block import Block, Line
 from firmware.rc.title import Title
@@ -46,7 +46,7 @@ class ParsedBlock:
 
 def parse_block(title: Title, *, path: str = rc.PATH) -> ParsedBlock:
     """What the block of a service says; Failure if there is none."""
-    return _parsed_block(rc.read(path).require(title))
+    return _parsed_block(require_block(rc.read(path), title))
 
 
 def parse_blocks(*, path: str = rc.PATH) -> tuple[ParsedBlock, ...]:

@@ -22,7 +22,7 @@ def get_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH) -> 
     Failure if config.rc has no such block, or the block no such directive.
     """
     words = respell(words)
-    block, key = rc.read(path).require(title), " ".join(words)
+    block, key = require_block(rc.read(path), title), " ".join(words)
     if key == "autostart":
         return [("on" if block.flag(key, True) else "off",)]
     values = block.values(key)
@@ -43,7 +43,7 @@ def set_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, loc
     from firmware.rc import edit
 
     def change(old: rc.Document) -> rc.Document:
-        block = old.require(title)
+        block = require_block(old, title, f"config add {title} makes it")
         key, values = _split_words(block, words)
         if key == "autostart":
             if not values:
@@ -55,13 +55,21 @@ def set_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, loc
 
 
 def add_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, lock: str = "") -> None:
-    """Add one more directive; `no KEY` is one, too. Failure if it is there, or may not stand there twice."""
+    """Add one more directive; `no KEY` is one, too. Failure if it is there, or may not stand there twice. A block that is not
+    there is added at the end, and that is all if there are no words."""
     from firmware.rc import edit
 
     negated, words = _split_no(words)
 
     def change(old: rc.Document) -> rc.Document:
-        block = old.require(title)
+        block = old.find(title)
+        if block is None:
+            old = _add_block(old, title)
+            block = old.require(title)
+        elif not words:
+            raise Failure(f"{path}: {title}: not added: it is there already", f"config show {title}")
+        if not words:
+            return old
         key, values = _split_words(block, words, negated)
         if key == "autostart":
             return edit.set_autostart(old, title, (not negated and switches_on(values)))
@@ -78,13 +86,18 @@ def delete_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, 
 
     _, words = _split_no(words)
     key, values = split_key(title.service, words)
-    _edit(lambda old: edit.delete_directive(old, title, key, values), path, lock)
+
+    def change(old: rc.Document) -> rc.Document:
+        require_block(old, title)
+        return edit.delete_directive(old, title, key, values)
+
+    _edit(change, path, lock)
 
 
 def read_text(title: Title | None = None, *, path: str = rc.PATH) -> str:
     """config.rc, or one block of it, to the byte."""
     document = rc.read(path)
-    return document.text if title is None else document.require(title).text
+    return document.text if title is None else require_block(document, title).text
 
 
 def require_correct(path: str = rc.PATH) -> None:
@@ -112,8 +125,30 @@ def split_key(service: str, words: tuple[str, ...]) -> tuple[str, tuple[str, ...
     return " ".join(words[:count]), words[count:]
 
 
+def require_block(document: rc.Document, title: Title, hint: str = "service list") -> Block:
+    """The block; Usage if there is no such service, Failure if config.rc has no block of it."""
+    if document.find(title) is None:
+        from firmware.operations.service_list import require_service
+
+        require_service(str(title))
+        raise Failure(f"{document.path}: {title}: No matching section found", hint)
+    return document.require(title)
+
+
+def _add_block(document: rc.Document, title: Title) -> rc.Document:
+    """The document with an empty block of a service at its end; Usage if there is none of that name or with that instance."""
+    from firmware.operations.service_list import require_service
+    from firmware.rc import edit
+    from firmware.rc.check import instance_problem
+
+    service = require_service(str(title))
+    if problem := instance_problem(title, service):
+        raise Usage(f"{title}: {problem}")
+    return edit.replace_block(document, title, f"service {title.service} {title.instance}".rstrip() + "\n")
+
+
 def _split_no(words: tuple[str, ...]) -> tuple[bool, tuple[str, ...]]:
-    negated = words[0] == "no" and len(words) > 1
+    negated = words[:1] == ("no",) and len(words) > 1
     return negated, words[1:] if negated else words
 
 

@@ -3,14 +3,14 @@
 Whatever deals with all of /etc keeps pushes out meanwhile, and is refused while one waits to be confirmed.
 """
 
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from firmware import files
-from firmware.errors import Failure, Usage
-from firmware.store import archive, flash, generations, restore, saved_state
+from firmware.errors import Damaged, Failure, NewerFormat, Refused, Usage
+from firmware.store import archive, flash, generations, restore, saved_state, snapshot
 from firmware.store.archive import Archive
 from firmware.store.changes import Changes, Difference, differences, unsaved_changes
 from firmware.store.generations import HistoryEntry, SaveResult
@@ -23,12 +23,13 @@ MESSAGE_LIMIT, ARCHIVE_LIMIT = 500, archive.LIMIT
 @dataclass(frozen=True, slots=True)
 class RestoredConfig:
     """What was put below /etc from `generation` (None: the factory's): what changed there, what there is to say of it, and
-    how many paths had not been saved before."""
+    how many paths had not been saved before. `problems` say why it is not the newest that was saved."""
 
     generation: int | None
     changes: Changes
     notes: tuple[str, ...]
     unsaved_before: int
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def restore_saved() -> RestoredConfig:
     unsaved = len(unsaved_changes().paths)
     with _exclude_pushes():
         done = restore.restore(live=True)
-    return RestoredConfig(done.generation.number if done.generation else None, done.changes, done.lines, unsaved)
+    number = done.generation.number if done.generation else None
+    return RestoredConfig(number, done.changes, done.lines[:1] if done.problems else done.lines, unsaved, done.problems)
 
 
 def reset(*, who: Who) -> RestoredConfig:
@@ -113,9 +115,19 @@ def read_archive(path: Path, stream: BinaryIO | None = None) -> bytes:
         return file.read(ARCHIVE_LIMIT + 1)
 
 
-def import_archive(data: bytes, *, who: Who) -> SaveResult:
-    """Make an exported archive a new generation. /etc is left alone until a restore or a reboot."""
-    return generations.import_archive(data, who=_name_in_history(who))
+def import_archive(data: bytes, *, who: Who, force: bool = False) -> SaveResult:
+    """Make an exported archive a new generation. /etc is left alone until a restore or a reboot. Refused if it is another
+    node's, unless forced. Its notes name what it brings of accounts, keys and commands."""
+    from firmware.operations import import_review
+
+    notes: tuple[str, ...] = ()
+    with suppress(Damaged, NewerFormat):  # which the import itself refuses
+        new = snapshot.compose(archive.parse(data))
+        if not force and (whose := import_review.foreign_node(new)):
+            raise Refused(whose, "config import FILE --force takes it in spite of that")
+        notes = import_review.notable_changes(snapshot.compose(generations.load_current()), new)
+    result = generations.import_archive(data, who=_name_in_history(who))
+    return replace(result, notes=(*notes, *result.notes))
 
 
 def parse_generation(word: str) -> int:

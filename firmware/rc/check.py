@@ -8,6 +8,7 @@ from typing import Protocol
 from firmware.printable import quote_word
 from firmware.rc.block import Block
 from firmware.rc.document import PATH, Document, parse_tolerant
+from firmware.rc.title import Title
 from firmware.rc.values import ValueKind
 
 #: beyond this many errors no known words are looked up: a file of junk shall be answered quickly, too
@@ -151,6 +152,15 @@ def directive_index(service: DeclaredService) -> DirectiveIndex:
     return {tuple(directive.key.split()): directive for directive in service.directives}
 
 
+def instance_problem(title: Title, service: DeclaredService) -> str:
+    """What is wrong with the instance of a title, or with having none; "" if nothing is."""
+    if title.instance and service.instances == "no":
+        return f"service {title.service} has no instances, but {quote_word(title.instance)} is given"
+    if not title.instance and service.instances == "required":
+        return f"service {title.service} needs an instance"
+    return ""
+
+
 def find_directive(known: DirectiveIndex, words: tuple[str, ...]) -> DeclaredDirective | None:
     """The directive that begins with these words; of `ip` and `ip address` the longer one."""
     return known.get(words[:2]) or known.get(words[:1])
@@ -194,12 +204,8 @@ def _joint_problems(block: Block, service: DeclaredService, document: Document) 
 
 
 def _instance_problems(block: Block, service: DeclaredService) -> Iterator[Problem]:
-    if block.instance and service.instances == "no":
-        yield Problem(
-            block.lines[0].number, f"service {block.name} has no instances, but {quote_word(block.instance)} is given"
-        )
-    if not block.instance and service.instances == "required":
-        yield Problem(block.lines[0].number, f"service {block.name} needs an instance")
+    if problem := instance_problem(Title(block.name, block.instance), service):
+        yield Problem(block.lines[0].number, problem)
 
 
 def _directive_problems(block: Block, known: DirectiveIndex) -> Iterator[Problem]:

@@ -17,11 +17,12 @@ from firmware.store.snapshot import Target
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
     """What a restore did: the generation (None: the factory), the paths below /etc that it changed, and in words for the
-    console what it chose and why."""
+    console what it chose and why. `problems` say why it was not the newest."""
 
     generation: Generation | None
     changes: Changes
     lines: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
 def restore(*, live: bool = False, paths: Paths = NODE) -> RestoreResult:
@@ -60,7 +61,8 @@ def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Pat
             problems.append(f"generation {number} could not be restored: {error}")
             continue
         saved_state.write(SavedState.from_target(generation, target, identity), paths)
-        return RestoreResult(generation, changes, (f"restored generation {number} of {generation.time}", *problems))
+        lines = (f"restored generation {number} of {generation.time}", *problems)
+        return RestoreResult(generation, changes, lines, tuple(problems))
     return None
 
 
@@ -69,7 +71,8 @@ def _restore_factory(live: bool, problems: list[str], paths: Paths) -> RestoreRe
         target = snapshot.compose(None, paths)
         changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
         saved_state.write(SavedState.from_target(None, target), paths)
-    return RestoreResult(None, changes, ("restored the factory configuration", *(problems or ["nothing is saved"])))
+    lines = ("restored the factory configuration", *(problems or ["nothing is saved"]))
+    return RestoreResult(None, changes, lines, tuple(problems))
 
 
 def roll_back(number: int, *, who: str, paths: Paths = NODE) -> RestoreResult:

@@ -82,8 +82,16 @@ def problems(error: Failure) -> list[str]:
     return list(problems) or [str(error)]
 
 
+def values_in(text: str) -> dict[str, str]:
+    """The values of the fields in the text of a csyncd.cfg, whatever is wrong with it and with them."""
+    return {key: value for key, (_, value) in _parse_text(text, "")[0].items()}
+
+
 def _parse_fields(path: Path) -> tuple[dict[str, tuple[int, str]], list[str]]:
-    text = _read_text(path)
+    return _parse_text(_read_text(path), str(path))
+
+
+def _parse_text(text: str, path: str) -> tuple[dict[str, tuple[int, str]], list[str]]:
     fields: dict[str, tuple[int, str]] = {}
     problems = [f"{path}:1: it begins with a byte order mark (BOM): save it as UTF-8 without one"] * text.startswith(
         BOM

@@ -131,9 +131,12 @@ def test_a_damaged_generation_is_passed_over_at_boot(node: Node) -> None:
     node.sh("printf X | dd of=/flash/config/000002.tar bs=1 seek=700 conv=notrunc 2>/dev/null")
     node.lab.reboot(1)
     assert node.lab.read(1, CFG).splitlines()[-1] == "# one"
-    done = node.config("restore")
+    done = node.config("restore", status=1)
     assert done.stdout.startswith("restored generation 1 of 20")
-    assert "generation 2 is damaged: its SHA-256 does not match" in done.stderr
+    assert done.stderr == (
+        "config restore: generation 2 is damaged: its SHA-256 does not match\n"
+        "config restore: NOT THE NEWEST: what is below /etc now is generation 1, an OLDER one\n"
+    )
     assert "damaged" in node.config("history").stdout
     assert [one["verified"] for one in node.json("history")] == [False, True]
 
@@ -175,9 +178,9 @@ def test_a_generation_of_a_newer_firmware_is_said_to_be_newer_and_stays(node: No
         assert said == f"config {verb}: generation 2: {words}\nhint: upgrade the firmware of this node\n"
     said = node.config("import", "/flash/config/000002.tar", status=3).stderr
     assert "newer firmware" in said and "damaged" not in said
-    said = node.config("restore")
+    said = node.config("restore", status=1)
     assert said.stdout.startswith("restored generation 1 ")
-    assert said.stderr == f"generation 2: {words}\n"
+    assert said.stderr.startswith(f"config restore: generation 2: {words}\nconfig restore: NOT THE NEWEST: ")
     for number in range(12):
         node.sh(f"echo '# {number}' >>/etc/config.rc; config save")
     assert [one["generation"] for one in node.json("history")] == [*range(14, 4, -1), 2]
@@ -262,6 +265,25 @@ def test_export_and_import(node: Node) -> None:
     assert node.config("import", "-", status=3, stdin=b"").stdout == ""
     assert [one["generation"] for one in node.json("history")] == [1]
     node.sh("rm -f /tmp/*.tar")
+
+
+def test_the_other_nodes_export_is_taken_by_force_alone(node: Node) -> None:
+    for number, other in ((1, 2), (2, 1)):
+        text = f"LOCAL_IP=10.32.0.1{number}\nREMOTE_IP=10.32.0.1{other}\nLOCAL_NODE={number}\nREMOTE_NODE={other}\n"
+        node.lab.write(number, "/etc/csyncd/csyncd.cfg", text)
+    node.lab.run(2, "sh", "-c", "mkdir /etc/ssh/authorized_keys; echo key >/etc/ssh/authorized_keys/root; config save")
+    there = node.lab.nodes("exec", "2", "config", "export", "-").stdout
+    node.lab.run(2, "sh", "-c", "rm -rf /flash/config /etc/ssh/authorized_keys; config restore")
+    node.config("save")
+    refused = node.config("import", "-", status=3, stdin=there)
+    assert refused.stderr == (
+        "config import: this is node 2's configuration, and this is node 1: with its keys, its csyncd.cfg and its addresses, "
+        "this node would be its twin\nhint: config import FILE --force takes it in spite of that\n"
+    )
+    assert len(node.json("history")) == 1
+    taken = node.config("import", "-", "--force", stdin=there)
+    assert "note: who may log in: /etc/ssh/authorized_keys/root: added" in taken.stderr
+    node.sh("config export /tmp/own.tar; config import /tmp/own.tar --force; rm /tmp/own.tar")
 
 
 def test_reset(node: Node) -> None:

@@ -139,8 +139,8 @@ def test_a_web_ui_that_is_stuck_or_stopped_is_said_with_the_node_to_look_at(stag
 
 def test_a_name_that_is_none_is_said_in_the_words_that_were_typed(stage: Stage) -> None:
     for verb in ("push", "diff"):
-        assert "service ../x: it is not in /etc/config.rc" in stage.on(1, "csync", verb, "../x", expect=1)
-        assert "(300 characters)" in stage.on(1, "csync", verb, "a" * 300, expect=1)
+        assert "service ../x: there is no such service" in stage.on(1, "csync", verb, "../x", expect=2)
+        assert "(300 characters)" in stage.on(1, "csync", verb, "a" * 300, expect=2)
     assert "--code is empty" in stage.on(1, "csync", "getkey", "--code", "", expect=3)
 
 

@@ -26,6 +26,7 @@ WORDS = {
     "reset": ("--yes",),
     "diff": ("haproxy",),
     "push": ("haproxy",),
+    "help": ("haproxy",),
 }
 
 

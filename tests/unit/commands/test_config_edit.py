@@ -102,7 +102,8 @@ def test_get_prints_one_line_for_each_value_that_counts(config: Config, argv: li
             1,
             "config get: {path}: network.eth1: No matching section found\nhint: service list\n",
         ),
-        (["nothing", "autostart"], 1, "config get: {path}: nothing: No matching section found\nhint: service list\n"),
+        (["nothing", "autostart"], 2, "config get: nothing: there is no such service\nhint: service list\n"),
+        (["snmpd", "port"], 1, "config get: {path}: snmpd: No matching section found\nhint: service list\n"),
         (["haproxy"], 2, "config get: SERVICE[.INSTANCE] KEY: a word is missing\n"),
         ([], 2, "config get: SERVICE[.INSTANCE] KEY: a word is missing\n"),
         (["haproxy", " "], 2, "config get: SERVICE[.INSTANCE] KEY: an empty key is given\n"),
@@ -181,13 +182,13 @@ def test_get_says_what_set_was_told(config: Config, service: str, on: str) -> No
         (["set", "csyncd", "autostart", "later"], 4, "'later' is neither on nor off"),
         (["set", "haproxy", "config", "/etc/shadow"], 4, "'/etc/shadow' is not a path below /etc/haproxy"),
         (["set", "haproxy", "config", "/etc/haproxy/a", "b"], 4, "one value is expected, not 2"),
-        (["add", "network.eth0", "load", "a\nservice b"], 1, "a value is one line"),
-        (["add", "network.eth0", "load", "'\""], 1, "not both"),
-        (["add", "network.eth0", "load", "\udcff"], 1, "not UTF-8"),
+        (["add", "network.eth0", "media", "a\nservice b"], 1, "a value is one line"),
+        (["add", "network.eth0", "media", "'\""], 1, "not both"),
+        (["add", "network.eth0", "media", "\udcff"], 1, "not UTF-8"),
         (["add", "haproxy", "no"], 4, "unknown directive 'no' in service haproxy"),
         (["set", "haproxy", "config"], 2, "haproxy.config: a value is missing: a path below /etc/haproxy"),
         (["set", "haproxy"], 2, "SERVICE[.INSTANCE] KEY VALUE…: a word is missing"),
-        (["add"], 2, "SERVICE[.INSTANCE] KEY VALUE…: a word is missing"),
+        (["add"], 2, "SERVICE[.INSTANCE] [KEY VALUE…]: a word is missing"),
         (["del", "haproxy"], 2, "SERVICE[.INSTANCE] KEY [VALUE…]: a word is missing"),
         (["set", "csyncd", "autostart"], 2, "config set: csyncd.autostart: a value is missing: on|off\n"),
         (["set", "-x", "a", "b"], 2, "config set: -x: unknown option\n"),
@@ -211,8 +212,8 @@ def test_what_is_refused_changes_nothing(
 
 
 def test_a_value_may_look_like_an_option(config: Config, path: Path) -> None:
-    assert config("add", "network.eth0", "load", "--json").status == 0
-    assert "    load --json\n" in path.read_text()
+    assert config("add", "network.eth0", "media", "--json").status == 0
+    assert "    media --json\n" in path.read_text()
 
 
 def test_services_that_are_not_known_can_be_cleaned_up_only(config: Config, path: Path) -> None:
@@ -391,3 +392,39 @@ def test_get_loads_nothing_that_it_does_not_use(path: Path) -> None:
         "random",
     }
     assert loaded & slow == set()
+
+
+def test_add_makes_the_block_that_is_not_there(config: Config, path: Path) -> None:
+    path.write_text("service haproxy\n\tconfig /etc/haproxy/x # kept")
+    assert config("add", "vrrp", "group", "eth0", "eth1").status == 0
+    assert config("add", "network.eth1").status == 0
+    assert path.read_text() == (
+        "service haproxy\n\tconfig /etc/haproxy/x # kept\n\nservice vrrp\n\tgroup eth0 eth1\n\nservice network eth1\n"
+    )
+    assert config("add", "network.eth1").err == (
+        f"config add: {path}: network.eth1: not added: it is there already\nhint: config show network.eth1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("argv", "status", "said"),
+    [
+        (("add", "nothing"), 2, "nothing: there is no such service"),
+        (("add", "nothing", "x", "1"), 2, "nothing: there is no such service"),
+        (("add", "vrrp", "nonsense"), 4, "unknown directive 'nonsense' in service vrrp"),
+        (("add", "wui.x"), 2, "service wui has no instances, but 'x' is given"),
+        (("add", "../x"), 2, "../x: there is no such service"),
+        (("set", "vrrp", "group", "eth0"), 1, "vrrp: No matching section found\nhint: config add vrrp makes it"),
+        (("set", "nothing", "x", "1"), 2, "nothing: there is no such service"),
+        (("del", "nothing", "x"), 2, "nothing: there is no such service"),
+        (("show", "nothing"), 2, "nothing: there is no such service"),
+        (("show", "nothing", "--json"), 2, "nothing: there is no such service"),
+    ],
+)
+def test_a_service_that_does_not_exist_is_wrong_usage_for_every_verb(
+    config: Config, path: Path, argv: tuple[str, ...], status: int, said: str
+) -> None:
+    path.write_text("service haproxy\n")
+    found = config(*argv)
+    assert found.status == status and said in found.err, found
+    assert path.read_text() == "service haproxy\n"
