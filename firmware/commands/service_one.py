@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from firmware.commands.cli import complain, local_time, parse_arguments
 from firmware.errors import Failure
-from firmware.operations import service_actions, service_list
+from firmware.operations import service_actions, service_list, service_titles
 from firmware.operations.service_list import ServiceStatus
 
 #: LSB: dead although it should run, not running, unknown
@@ -36,7 +36,8 @@ def restart(argv: list[str]) -> int:
 
 def reload(argv: list[str]) -> int:
     """Have it load its configuration, and say how that went."""
-    print(_run(service_actions.reload, argv).output, file=sys.stderr)
+    for outcome in _run(service_actions.reload, argv):
+        print(outcome.output, file=sys.stderr)
     return 0
 
 
@@ -62,17 +63,24 @@ def status(argv: list[str]) -> int:
     """Say how it is. The exit status is the one that LSB has for it."""
     (title,), options = parse_arguments(argv, "NAME", flags=("--json",))
     try:
-        found = service_list.service_status(title)
+        statuses = [service_list.service_status(one) for one in service_titles.known_titles(title)]
     except Failure as error:
         complain(f"service {title} status", error)
         return _UNKNOWN
     if "--json" in options:
         import json
 
-        print(json.dumps(found.json(), indent=2))
+        bodies = [found.json() for found in statuses]
+        print(json.dumps(bodies if len(bodies) > 1 else bodies[0], indent=2))
     else:
-        _print_status(found)
-    return _LSB[found.state]
+        for found in statuses:
+            _print_status(found)
+    return _worst_status([found.state for found in statuses])
+
+
+def _worst_status(states: list[str]) -> int:
+    """Of several: 1 if one of them has failed, 0 if one runs, 3 if none does."""
+    return min((_LSB[state] for state in states), key=(1, 0, 3).index)
 
 
 def _print_status(found: ServiceStatus) -> None:
@@ -82,7 +90,7 @@ def _print_status(found: ServiceStatus) -> None:
     print(f"{found.title}: {', '.join(parts)}")
     if found.crashes:
         print(f"it ended by itself {found.crashes} {'time' if found.crashes == 1 else 'times'} since it was started")
-    for line in found.last_words.splitlines():
+    for line in (*found.last_words.splitlines(), *found.remarks):
         print(f"    {line}")
 
 

@@ -16,6 +16,7 @@ from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.services import applied, catalog, lifecycle, states, supervisor
 from firmware.services.definition import Context, Service
+from firmware.services.dependencies import dependencies_first
 
 RUN = Path("/run/firmware")
 #: marks there: /etc has been restored, and all has been started that is to be
@@ -77,7 +78,7 @@ def start_all() -> list[str]:
     progress.finish()
     with ThreadPoolExecutor() as pool:
         begun = []
-        for block in start_order(config.first_blocks):
+        for block in start_order(dependencies_first(config.first_blocks, config)):
             before, progress = progress, _Progress()
             begun.append(pool.submit(_start_in_turn, block, config, before, progress))
     return repeated + [line for each in begun for line in each.result()]

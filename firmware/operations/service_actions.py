@@ -1,14 +1,17 @@
-"""Start, stop, apply and the like, one service at a time; boot and shutdown for all of them.
+"""Start, stop, apply and the like, one service at a time; boot and shutdown for all of them. The name of a service that has
+instances stands for all of them (`network`).
 
 Each sees first to what an interrupted push left of the service, and then holds its lock. Usage if there is no such service,
 Failure if it is not in config.rc.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from firmware import log
+from firmware.errors import Failure, Invalid, from_status
 from firmware.locks import hold, service_lock
+from firmware.operations import service_titles
 from firmware.operations.service_list import find_context, missing_block, require_context, require_service
 from firmware.services import applied, lifecycle, states
 from firmware.services.definition import Outcome
@@ -17,51 +20,75 @@ from firmware.sync import transaction
 
 def start(title: str) -> None:
     """Check its configuration and start it; nothing if it runs. Invalid if its configuration is."""
-    with _exclusively(title):
-        lifecycle.start(require_service(title), require_context(title))
+    for_each(
+        service_titles.startable_titles(title), lambda one: lifecycle.start(require_service(one), require_context(one))
+    )
 
 
 def stop(title: str) -> None:
     """Stop it; nothing if it does not run. It may be gone from config.rc already."""
-    with _exclusively(title):
-        lifecycle.stop(title)
+    for_each(reversed(service_titles.known_titles(title)), lifecycle.stop)
 
 
 def restart(title: str) -> None:
     """Check its configuration, then stop and start it."""
-    with _exclusively(title):
-        lifecycle.restart(require_service(title), require_context(title))
+    for_each(
+        service_titles.startable_titles(title),
+        lambda one: lifecycle.restart(require_service(one), require_context(one)),
+    )
 
 
-def reload(title: str) -> Outcome:
-    """Have it load its configuration; the outcome says how that went."""
-    with _exclusively(title):
-        done: Outcome = lifecycle.reload(require_service(title), require_context(title))
+def reload(title: str) -> list[Outcome]:
+    """Have it load its configuration; the outcomes say how that went."""
+    done: list[Outcome] = []
+    titles = service_titles.running_titles(title)
+    for_each(titles, lambda one: done.append(lifecycle.reload(require_service(one), require_context(one))))
     return done
 
 
 def check(title: str) -> None:
     """Check its configuration as it lies on disk; Invalid with every problem if it is."""
-    with _exclusively(title):
-        lifecycle.require_valid(require_service(title), require_context(title))
+    for_each(
+        service_titles.startable_titles(title),
+        lambda one: lifecycle.require_valid(require_service(one), require_context(one)),
+    )
 
 
 def apply(title: str) -> None:
     """Make its configuration count: checked, and loaded if it runs. What has left config.rc is stopped."""
-    with _exclusively(title):
-        service, context = require_service(title), find_context(title)
-        if context is not None:
-            lifecycle.apply(service, context)
-        elif applied.digest(title) or not states.service_state(title).is_stopped:
-            lifecycle.dismiss(title)
-        else:
-            raise missing_block(title)
+    for_each(service_titles.known_titles(title), _apply)
 
 
 def revert(title: str) -> None:
     """Put back the configuration that was applied last."""
-    with _exclusively(title):
-        lifecycle.revert(require_service(title), title)
+    for_each(service_titles.known_titles(title), lambda one: lifecycle.revert(require_service(one), one))
+
+
+def for_each(titles: Iterable[str], act: Callable[[str], object]) -> None:
+    """Do it with each, whatever becomes of the others, and raise what went wrong, the worst of it if several did."""
+    errors: list[Failure] = []
+    for title in titles:
+        try:
+            with _exclusively(title):
+                act(title)
+        except Failure as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        problems = [problem for error in errors if isinstance(error, Invalid) for problem in error.problems]
+        worst = max(errors, key=lambda error: error.status)
+        raise from_status(worst.status, "; ".join(map(str, errors)), worst.hint, problems)
+
+
+def _apply(title: str) -> None:
+    service, context = require_service(title), find_context(title)
+    if context is not None:
+        lifecycle.apply(service, context)
+    elif applied.digest(title) or not states.service_state(title).is_stopped:
+        lifecycle.dismiss(title)
+    else:
+        raise missing_block(title)
 
 
 def boot() -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class ServiceRow:
 @dataclass(frozen=True, slots=True)
 class ServiceStatus:
     """One service with its crashes since it was last started on purpose, and its last words. `row` is None where it runs
-    although config.rc does not have it any more."""
+    although config.rc does not have it any more. `remarks` is what else there is to say."""
 
     title: str
     state: str
@@ -58,11 +58,17 @@ class ServiceStatus:
     crashes: int
     last_words: str
     row: ServiceRow | None
+    remarks: tuple[str, ...] = ()
 
     def json(self) -> dict[str, object]:
         """What `service NAME status --json` prints."""
         known = {"state": self.state, "pid": self.pid, "needs_apply": self.needs_apply}
-        return {**(self.row.json() if self.row else known), "crashes": self.crashes, "words": self.last_words}
+        return {
+            **(self.row.json() if self.row else known),
+            "crashes": self.crashes,
+            "words": self.last_words,
+            "remarks": self.remarks,
+        }
 
 
 def list_services() -> tuple[ServiceRow, ...]:
@@ -91,7 +97,19 @@ def service_status(title: str) -> ServiceStatus:
         state.crashes,
         state.last_words,
         row,
+        _remarks(title, state),
     )
+
+
+def _remarks(title: str, state: ServiceState) -> tuple[str, ...]:
+    """What else there is to say of what runs. That nobody can tell is no reason to hide how the service is."""
+    service = require_service(title)
+    if service.remarks is None or state.is_stopped:
+        return ()
+    try:
+        return tuple(service.remarks(title))
+    except Failure as error:
+        return (str(error),)
 
 
 def state_of(title: str) -> str:

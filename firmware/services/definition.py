@@ -148,6 +148,10 @@ class Service:
     #: in the place of both, for a service without a process: brings the node to what the block wants, and takes away what an
     #: earlier block set up; returns what went wrong, "" if nothing did
     reconcile: Callable[[Context], str] | None = None
+    #: the titles of the blocks that are to be started before it, if config.rc has them
+    needs: Callable[[Block, Document], Sequence[str]] | None = None
+    #: what there is to say of a title besides its state, a line each
+    remarks: Callable[[str], Sequence[str]] | None = None
     #: takes away what was set up by a title, and returns what went wrong
     take_down: Callable[[str], str] | None = None
     #: commands of root whenever its daemon has ended, however it ended: what it leaves behind in the kernel goes

@@ -29,7 +29,7 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
         (("haproxy", "strat"), 2, "service haproxy: unknown verb 'strat'"),
         (("hapoxy", "start"), 2, "service hapoxy start: hapoxy: there is no such service\nhint: did you mean haproxy?"),
         (("hapoxy", "status"), 4, "did you mean haproxy?"),
-        (("network", "start"), 1, "network: it is not in /etc/config.rc\nhint: did you mean network.eth0?"),
+        (("network.eth9", "start"), 1, "network.eth9: it is not in /etc/config.rc\nhint: did you mean network.eth0?"),
         (("network.eth1", "status"), 4, "network.eth1: it is not in /etc/config.rc"),
         (("haproxy", "start", "now"), 2, "'now' is one word too many"),
         (("list", "--jason"), 2, "--jason: unknown option"),

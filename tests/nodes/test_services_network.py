@@ -252,3 +252,37 @@ def test_an_address_is_asked_for_until_a_server_answers_and_stays_when_the_clien
     run_service(lab, "network.eth0", "apply")
     assert "10.32.0.50/24" not in addresses(lab, "eth0") and "default" not in lab.run(1, "ip", "route").stdout
     lab.run(2, "sh", "-c", "kill $(cat /run/udhcpd.pid)")
+
+
+def test_the_name_without_an_instance_stands_for_all_in_the_order_in_which_they_need_each_other(lab: Lab) -> None:
+    """A tap below a bridge that stands before it in config.rc."""
+    append(
+        lab,
+        RC,
+        "\nservice network br0\n\ttype bridge\n\tslave tap7\n\tip address 192.0.2.1/24\nservice network tap7\n\ttype tap\n",
+    )
+    run_service(lab, "network", "apply")
+    run_service(lab, "network", "start")
+    assert "master br0" in lab.run(1, "ip", "link", "show", "tap7").stdout
+    states = json.loads(run_service(lab, "network", "status", "--json").stdout)
+    assert [(one["instance"], one["state"]) for one in states] == [
+        ("eth0", "running"),
+        ("tap7", "running"),
+        ("br0", "running"),
+    ]
+    run_service(lab, "network.br0", "stop")
+    run_service(lab, "network.tap7", "stop")
+    assert lab.run(1, "ip", "link", "show", "tap7", check=False).status != 0
+
+
+def test_what_others_have_added_is_shown(lab: Lab) -> None:
+    append(lab, RC, WHOLE)
+    run_service(lab, "network.spare", "start")
+    lab.run(1, "ip", "address", "add", "192.0.2.50/24", "dev", "spare")
+    lab.run(1, "ip", "route", "add", "203.0.113.0/24", "via", "192.0.2.8", "dev", "spare")
+    said = run_service(lab, "network.spare", "status").stdout
+    assert [line.strip() for line in said.splitlines()[1:]] == [
+        "not from config.rc: address 192.0.2.50/24",
+        "not from config.rc: route 203.0.113.0/24 via 192.0.2.8 table 254",
+    ]
+    lab.run(1, "ip", "address", "del", "192.0.2.50/24", "dev", "spare")

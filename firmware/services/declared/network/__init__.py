@@ -31,6 +31,25 @@ def _problems(block: Block, document: Document) -> list[tuple[int, str]]:
     return problems.problems(block, document)
 
 
+def _needs(block: Block, _: Document) -> list[str]:
+    """An interface comes after those that it is made of."""
+    from firmware.services.declared.network.wanted import wanted_network
+
+    try:
+        link = wanted_network(block).link
+    except (ValueError, IndexError):  # said elsewhere
+        return []
+    below = (*(slave.name for slave in link.slaves), *((link.parent,) if link.parent else ()))
+    return [f"network.{name}" for name in below]
+
+
+def _remarks(title: str) -> list[str]:
+    """What others have added to the interface."""
+    from firmware.services.declared.network import foreign
+
+    return foreign.remarks(title)
+
+
 SERVICE = Service(
     name="network",
     packages=(Package("iproute2", "IPROUTE2"),),
@@ -38,6 +57,8 @@ SERVICE = Service(
     instances="optional",
     node_specific="its addresses belong to this node",
     problems=_problems,
+    needs=_needs,
+    remarks=_remarks,
     reconcile=_set_up,
     take_down=_take_down,
     directives=DIRECTIVES,
