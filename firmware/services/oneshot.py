@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.errors import Failure
+from firmware import log
+from firmware.errors import Damaged, Failure
 from firmware.services import catalog
 from firmware.services.definition import Argv, Context, Service
 
@@ -39,7 +40,7 @@ def read_record(title: str, *, top: Path = SETUP) -> SetupRecord | None:
         data, since = path.read_bytes(), path.stat().st_mtime
     except FileNotFoundError:
         return None
-    hint = f"undo by hand what service {title} has set up, then: rm {path}"
+    hint = f"service {title} start notes it anew; to stop it, undo by hand what it has set up, then: rm {path}"
     body = records.load(data, FORMAT, str(path), hint=hint)
     with records.interpreting(str(path), hint):
         undo = [list(map(str, argv)) for argv in records.typed_value(body, "undo", list)]
@@ -76,7 +77,7 @@ def _reconcile(service: Service, context: Context, top: Path) -> str:
 
 
 def _set_up_by_commands(service: Service, context: Context, top: Path) -> str:
-    before = read_record(context.title, top=top)
+    before = _read_earlier(context.title, top)
     undo = service.teardown(context) if service.teardown else []
     old = before.undo if before else []
     _write_record(context.title, top, "interrupted", [*undo, *(argv for argv in old if argv not in undo)])
@@ -98,13 +99,27 @@ def mark_failed(title: str, problem: str, *, top: Path = SETUP) -> None:
 
 def tear_down(title: str, *, top: Path = SETUP) -> None:
     """Undo what was set up, nothing else; what is gone already is no error."""
-    done = read_record(title, top=top)
+    service = catalog.find(title.partition(".")[0])
+    try:
+        done = read_record(title, top=top)
+    except Damaged:
+        if service is None or service.take_down is None:
+            raise
+        done = SetupRecord(0.0, "", [])  # it finds by itself what there is
     if done is not None:
-        service = catalog.find(title.partition(".")[0])
         if service is not None and service.take_down is not None:
             service.take_down(title)
         _run_all(done.undo)
         (top / f"{title}.json").unlink(missing_ok=True)
+
+
+def _read_earlier(title: str, top: Path) -> SetupRecord | None:
+    """What was set up before. A record that is damaged is begun anew: what it would have undone stays until a reboot."""
+    try:
+        return read_record(title, top=top)
+    except Damaged as error:
+        log.line(f"{error}; it is begun anew, and what earlier lines of the block had set up stays until a reboot")
+        return None
 
 
 def _write_record(title: str, top: Path, problem: str, undo: list[Argv]) -> None:

@@ -89,7 +89,7 @@ def _setup_state(title: str) -> ServiceState:
     try:
         found = oneshot.read_record(title)
     except (Damaged, NewerFormat) as error:
-        return ServiceState("failed", last_words=str(error))
+        return ServiceState("failed", last_words=f"{error} ({error.hint})")
     if found is None:
         return ServiceState("stopped")
     return ServiceState("failed" if found.problem else "running", since=found.since, last_words=found.problem)

@@ -48,6 +48,29 @@ def test_a_damaged_record_is_named_with_its_remedy(text: str, tmp_path: Path, mo
     assert state.has_failed and "damaged" in state.last_words
 
 
+@pytest.mark.parametrize("text", ["", "{", "[1]"])
+def test_a_start_begins_a_damaged_record_anew(text: str, tmp_path: Path) -> None:
+    """What its hint says helps."""
+    (tmp_path / "made.json").write_text(text)
+    with pytest.raises(Damaged) as raised:
+        oneshot.tear_down("made", top=tmp_path)
+    assert "service made start notes it anew" in raised.value.hint
+    set_up(tmp_path)
+    found = oneshot.read_record("made", top=tmp_path)
+    assert found is not None and (found.problem, found.undo) == ("", [["touch", "/tmp/never"]])
+
+
+def test_a_service_that_finds_by_itself_what_it_set_up_is_stopped_without_its_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+    made = Service("made", "", reconcile=lambda _: "", take_down=taken.append)
+    monkeypatch.setattr("firmware.services.catalog.find", lambda name: made)
+    (tmp_path / "made.json").write_text("[1]")
+    oneshot.tear_down("made", top=tmp_path)
+    assert taken == ["made"] and not (tmp_path / "made.json").exists()
+
+
 def test_a_record_of_a_newer_firmware_is_not_taken_for_damaged(tmp_path: Path) -> None:
     (tmp_path / "made.json").write_text('{"format": 2, "problem": "", "undo": []}')
     with pytest.raises(NewerFormat):
