@@ -13,6 +13,7 @@ from firmware.rc import document
 from firmware.rc.check import text_problems
 from firmware.run import run
 from firmware.services import catalog, states
+from firmware.store import generations
 from firmware.sync import ancestor, keys, packets, peer_ports, settings, transaction
 from firmware.sync.link_problems import missing_keys
 from firmware.sync.packets import mtu_problem
@@ -66,11 +67,24 @@ def _items() -> Iterator[ChecklistItem]:
 
 
 def _record_items(found: Settings) -> Iterator[ChecklistItem]:
-    """What this node keeps of its syncs; said only where it cannot be read."""
+    """What this node keeps of its syncs and saves; said only where it cannot be read."""
+    yield from _save_items()
     if problem := ancestor.load(keys.known_peer(found)).problem:
         yield ChecklistItem("it is known what both nodes had last", False, str(problem), problem.hint)
     for error in transaction.problems().values():
         yield ChecklistItem("no open push is unreadable", False, str(error), error.hint)
+
+
+def _save_items() -> Iterator[ChecklistItem]:
+    """Whether a reboot brings back the newest generation; each is read and verified for that."""
+    item = "a reboot brings back what was saved last"
+    try:
+        problem = generations.reboot_problem()
+    except Failure as error:
+        yield ChecklistItem(item, False, str(error), error.hint or "config history")
+        return
+    if problem:
+        yield ChecklistItem(item, False, problem, "config history shows what there is; config save")
 
 
 def _port_items(found: Settings) -> Iterator[ChecklistItem]:

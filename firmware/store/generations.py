@@ -37,6 +37,14 @@ class SaveResult:
         return {**self.generation.json(), "fresh": self.fresh, **self.changes.json(), "notes": self.notes}
 
 
+def reboot_problem(paths: Paths = NODE) -> str:
+    """Why a reboot would not bring back the newest generation, found out by reading them now; "" if it would."""
+    with repository.open_directory(write=False, paths=paths) as directory:
+        state = saved_state.find_newest(directory, paths)
+    saved_state.write(state, paths)
+    return state.problem
+
+
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """A generation, verified now. The `current` one is what a reboot would bring back."""

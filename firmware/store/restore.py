@@ -60,7 +60,8 @@ def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Pat
         except Failure as error:
             problems.append(f"generation {number} could not be restored: {error}")
             continue
-        saved_state.write(SavedState.from_target(generation, target, identity), paths)
+        problem = saved_state.instead_of_newest("".join(problems[:1]), number)
+        saved_state.write(SavedState.from_target(generation, target, identity, problem), paths)
         lines = (f"restored generation {number} of {generation.time}", *problems)
         return RestoreResult(generation, changes, lines, tuple(problems))
     return None
@@ -70,7 +71,8 @@ def _restore_factory(live: bool, problems: list[str], paths: Paths) -> RestoreRe
     with flash.convert_os_errors(paths.factory):
         target = snapshot.compose(None, paths)
         changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
-        saved_state.write(SavedState.from_target(None, target), paths)
+        problem = saved_state.instead_of_newest("".join(problems[:1]), None)
+        saved_state.write(SavedState.from_target(None, target, problem=problem), paths)
     lines = ("restored the factory configuration", *(problems or ["nothing is saved"]))
     return RestoreResult(None, changes, lines, tuple(problems))
 

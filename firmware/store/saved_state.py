@@ -21,23 +21,28 @@ from firmware.store.paths import NODE, Paths
 from firmware.store.repository import Generation
 from firmware.store.snapshot import Target
 
-FORMAT = 1
+#: 2 added the problem
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
     """`generation` is None while nothing is saved and a reboot gives the factory. `config` is config.rc's text; `identity`
-    is the one that the generation's file had before it was read."""
+    is the one that the generation's file had before it was read. `problem` says why a reboot does not bring back the newest
+    one ("" if it does)."""
 
     generation: Generation | None
     config: str
     entries: Mapping[str, Entry]
     identity: tuple[int, ...]
+    problem: str = ""
 
     @classmethod
-    def from_target(cls, generation: Generation | None, target: Target, identity: tuple[int, ...] = ()) -> "SavedState":
+    def from_target(
+        cls, generation: Generation | None, target: Target, identity: tuple[int, ...] = (), problem: str = ""
+    ) -> "SavedState":
         """The state that a generation makes, which gives this target."""
-        return cls(generation, target.config().decode("utf-8", "surrogateescape"), target.entries, identity)
+        return cls(generation, target.config().decode("utf-8", "surrogateescape"), target.entries, identity, problem)
 
     def block(self, title: Title) -> Block | None:
         """The block of a service in it; None if there is none."""
@@ -53,7 +58,7 @@ def write(state: SavedState, paths: Paths = NODE) -> None:
     """Keep the state. It may hold secrets of config.rc, so only root reads it."""
     body = {
         "generation": state.generation and astuple(state.generation), "config": state.config,
-        "entries": [astuple(entry) for entry in state.entries.values()], "seen": state.identity,
+        "entries": [astuple(entry) for entry in state.entries.values()], "seen": state.identity, "problem": state.problem,
     }  # fmt: skip
     try:
         paths.saved_state.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -82,16 +87,28 @@ def refresh(paths: Paths = NODE) -> SavedState:
 
 def find_newest(directory: Path, paths: Paths = NODE) -> SavedState:
     """The state that the newest usable generation makes, or else the factory."""
+    problem = ""
     for number in repository.numbers(directory):
         identity = repository.file_identity(directory, number)
         try:
             saved = repository.load(directory, number)
-        except Failure:
+        except Failure as error:
+            why = str(error).removeprefix(f"generation {number}: ")
+            problem = problem or f"generation {number}, the newest one: {why}"
             continue
         target = snapshot.compose(saved, paths)
         if target.config().strip():
-            return SavedState.from_target(Generation.from_archive(number, saved), target, identity)
-    return SavedState.from_target(None, snapshot.compose(None, paths))
+            return SavedState.from_target(
+                Generation.from_archive(number, saved), target, identity, instead_of_newest(problem, number)
+            )
+        problem = problem or f"generation {number}, the newest one: its config.rc is empty"
+    return SavedState.from_target(None, snapshot.compose(None, paths), problem=instead_of_newest(problem, None))
+
+
+def instead_of_newest(problem: str, number: int | None) -> str:
+    """What is wrong with the newest generation, and what a reboot brings back in its place; "" if nothing is wrong."""
+    instead = "the factory's configuration" if number is None else f"generation {number}"
+    return f"{problem}; a reboot brings back {instead}" if problem else ""
 
 
 def _load_trusted(paths: Paths) -> SavedState | None:
@@ -125,6 +142,7 @@ def _from_body(body: Mapping[str, Any]) -> SavedState:
     return SavedState(
         Generation(*generation) if generation else None,
         records.typed_value(body, "config", str), {entry.path: entry for entry in entries}, identity,
+        records.typed_value({"problem": "", **body}, "problem", str),
     )  # fmt: skip
 
 

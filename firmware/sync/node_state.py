@@ -52,7 +52,8 @@ class WaitingPush:
 class NodeState:
     """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them;
     `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo; `wrong`
-    is why nothing can be pushed from or to it, however good the link is ("" for nothing)."""
+    is why nothing can be pushed from or to it, however good the link is, `unsound_save` why a reboot does not bring back the
+    newest generation ("" for nothing)."""
 
     node: int
     address: str
@@ -65,6 +66,7 @@ class NodeState:
     waiting: WaitingPush | None
     services: Mapping[str, ServiceDigests]
     wrong: str = ""
+    unsound_save: str = ""
 
     def json(self) -> dict[str, Any]:
         """As it travels, to a node of any version."""
@@ -95,6 +97,7 @@ def local_state(settings: Settings, *, config: Path = Path(document.PATH), root:
     return NodeState(
         settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
         changes.unsaved_changes().paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
+        shorten(escape(saved_state.load().problem), MAX_TEXT),
     )  # fmt: skip
 
 
@@ -152,6 +155,7 @@ def parse(message: Message) -> NodeState:
         message.optional("waiting", _parse_waiting_push),
         {title: _parse_digests(one) for title, one in message.table("services", MAX_LISTED)},
         message.name("wrong", 2 * MAX_TEXT, ""),
+        message.name("unsound_save", 2 * MAX_TEXT, ""),
     )
 
 

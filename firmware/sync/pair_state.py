@@ -64,6 +64,7 @@ def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -
     if wrong := [*mismatches(ours, theirs), *broken]:
         return PairState("red", wrong)
     reasons = [_waiting_reason(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
+    reasons += [f"node {one.node}: {one.unsound_save}" for one in (ours, theirs) if one.unsound_save]
     if theirs.down:
         reasons.append(f"node {theirs.node}: does not run: {_list_briefly(theirs.down)}")
     if theirs.unapplied:

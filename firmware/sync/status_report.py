@@ -42,7 +42,7 @@ def describe(
 def _remedy(node: NodeState) -> str:
     """What to do about what is wrong with a node; "" for nothing."""
     if not node.wrong:
-        return ""
+        return f"config history on node {node.node}, then config save there" if node.unsound_save else ""
     return (
         f"config check on node {node.node}"
         if node.wrong.startswith(document.PATH)

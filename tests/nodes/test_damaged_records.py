@@ -49,6 +49,7 @@ def test_an_open_push_that_cannot_be_read_is_left_alone_and_said(agreed: Stage, 
         assert any(f"node 2: {JOURNAL}: {word}" in reason for reason in report["reasons"])
         assert report["remedy"] == "csync check on node 2"
     assert f"rm -r {JOURNAL.rpartition('/')[0]}" in agreed.on(2, "csync", "check", expect=1) or damage == NEWER
+    assert JOURNAL in agreed.on(1, "csync", "confirm", expect=3), "whether something waits is not known"
     agreed.edit(1, page("not pushed"))
     said = agreed.on(1, "csync", "push", "haproxy", expect=1)
     assert JOURNAL in said and word in said
@@ -67,3 +68,21 @@ def test_a_trail_with_a_torn_line_is_shown_without_it(agreed: Stage) -> None:
     done = agreed.lab.run(1, "csync", "log", "--json")
     assert json.loads(done.stdout)[-1]["result"] == "applied"
     assert f"csync log: {TRAIL}: damaged lines left out: 1" in done.stderr
+
+
+def test_a_damaged_newest_generation_is_said_where_one_looks(agreed: Stage) -> None:
+    agreed.on(1, "csync", "save")
+    agreed.on(
+        2,
+        "sh",
+        "-ec",
+        "newest=$(ls /flash/config/*.tar | tail -n 1); printf x | dd of=$newest bs=1 seek=600 conv=notrunc",
+    )
+    agreed.on(2, "service", "csyncd", "restart")
+    for node in (1, 2):
+        report = agreed.shows(node, "orange", within=15)
+        assert any("node 2: generation" in reason and "a reboot brings back" in reason for reason in report["reasons"])
+    assert "FAILED  a reboot brings back what was saved last: generation" in agreed.on(2, "csync", "check", expect=1)
+    agreed.edit(2, page("saved again"))
+    agreed.on(2, "config", "save")
+    assert "a reboot brings back" not in agreed.on(2, "csync", "check") + agreed.on(2, "csync", "status")

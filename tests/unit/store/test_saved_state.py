@@ -34,6 +34,28 @@ def overwritten(path: Path) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def written_by_a_newer_firmware(path: Path) -> None:
+    path.write_bytes(path.read_bytes().replace(b'"format": ', b'"format": 9', 1))
+
+
+@pytest.mark.parametrize("harm", [overwritten, written_by_a_newer_firmware])
+def test_it_is_said_that_a_reboot_does_not_bring_back_the_newest(
+    saved_twice: Paths, harm: Callable[[Path], None]
+) -> None:
+    assert generations.reboot_problem(saved_twice) == saved_state.load(saved_twice).problem == ""
+    harm(repository.path_of(saved_twice.repository, 2))
+    for found in (saved_state.load(saved_twice).problem, generations.reboot_problem(saved_twice)):
+        assert found.startswith("generation 2, the newest one: ") and found.endswith(
+            "; a reboot brings back generation 1"
+        )
+    restore.restore(paths=saved_twice)
+    assert saved_state.load(saved_twice).problem.endswith("; a reboot brings back generation 1")
+    harm(repository.path_of(saved_twice.repository, 1))
+    assert generations.reboot_problem(saved_twice).endswith("; a reboot brings back the factory's configuration")
+    generations.save("", who="tester", paths=saved_twice)
+    assert generations.reboot_problem(saved_twice) == saved_state.load(saved_twice).problem == ""
+
+
 def replaced(path: Path) -> None:
     other = path.with_name("other")
     other.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -165,7 +187,8 @@ def test_a_wrong_state_file_is_worked_out_anew(node: Paths, wrong: bytes) -> Non
 def test_a_state_file_of_another_format_is_worked_out_anew(node: Paths) -> None:
     directory_node.save_config(node, "1")
     right = node.saved_state.read_text()
-    node.saved_state.write_text(right.replace('"format": 1', '"format": 2').replace("# 1", "# wrong"))
+    newer = right.replace(f'"format": {saved_state.FORMAT}', f'"format": {saved_state.FORMAT + 1}')
+    node.saved_state.write_text(newer.replace("# 1", "# wrong"))
     assert saved_state.load(node).config == "service haproxy\n# 1\n"
     assert node.saved_state.read_text() == right
 
