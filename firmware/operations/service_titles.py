@@ -21,7 +21,7 @@ def known_titles(title: str) -> list[str]:
     if not _stands_for_several(title):
         return [title]
     blocks = [block.title for block in _blocks(title)]
-    return [*blocks, *(one for one in _started(title) if one not in blocks)] or [title]
+    return [*blocks, *(one for one in _titles_in_use(title) if one not in blocks)] or [title]
 
 
 def running_titles(title: str) -> list[str]:
@@ -40,5 +40,5 @@ def _blocks(title: str) -> list[Block]:
     return [block for block in ordered if block.name == Title.parse(title).service]
 
 
-def _started(title: str) -> list[str]:
+def _titles_in_use(title: str) -> list[str]:
     return [one for one in states.started_titles() if Title.parse(one).service == Title.parse(title).service]
