@@ -2,7 +2,7 @@
 
 from firmware import addresses, log
 from firmware.errors import Failure, report
-from firmware.sync import peer_ports, settings
+from firmware.sync import keys, peer_ports, settings
 
 
 def main(argv: list[str]) -> int:
@@ -10,6 +10,7 @@ def main(argv: list[str]) -> int:
     try:
         found = settings.read(local_addresses=addresses.local_addresses())
         peer_ports.require_ports(found)
+        keys.require_private_host_key()
     except Failure as error:
         log.line(report("csyncd", error))
         return error.status

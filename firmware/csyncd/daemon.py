@@ -25,7 +25,7 @@ from firmware.http11.quota import Quota
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
 from firmware.sync import peer_ports, peer_sshd, settings
-from firmware.sync.link_problems import missing_keys
+from firmware.sync.link_problems import LinkProblem, missing_keys
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
 from firmware.watch import Watch
@@ -127,12 +127,13 @@ class PeerServers:
                     await self._wait_for_end(sshd)
                 except Failure as error:
                     log.line(f"csyncd: {error}")
-                    self._note_trouble(f"no peer can come in: {'; '.join(str(error).splitlines())}")
+                    words = "; ".join(str(error).splitlines())
+                    self._note_trouble(LinkProblem(f"no peer can come in: {words}", error.hint))
             self.attempted.set()
             self._pair.link.reconnect_now()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(
-                    self._reopen.wait(), ERROR_INTERVAL if self._pair.sshd_error else RESTART_INTERVAL
+                    self._reopen.wait(), ERROR_INTERVAL if self._pair.sshd_problem.text else RESTART_INTERVAL
                 )
 
     async def _serve(self, remote: RemotePeer) -> asyncio.Server:
@@ -183,12 +184,13 @@ class PeerServers:
         await run.wait_for_end(sshd)
 
     async def _note_ports(self, missing: list[int]) -> None:
-        self._note_trouble(await asyncio.to_thread(peer_ports.describe_trouble, self._pair.settings, missing))
+        words = await asyncio.to_thread(peer_ports.describe_trouble, self._pair.settings, missing)
+        self._note_trouble(LinkProblem(words, peer_ports.REMEDY.format(self._pair.settings.local_node)))
 
-    def _note_trouble(self, trouble: str) -> None:
-        """Nobody, or not everybody, can come in (""): the peer is told, too."""
-        if trouble != self._pair.sshd_error:
-            self._pair.sshd_error = trouble
+    def _note_trouble(self, trouble: LinkProblem) -> None:
+        """Peers cannot come in, or they can again: the peer is told, too."""
+        if trouble.text != self._pair.sshd_problem.text:
+            self._pair.sshd_problem = trouble
             _start_task(self._pair.tell_peer())
 
     async def _log_sshd_output(self, sshd: asyncio.subprocess.Process) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 from firmware import log
 from firmware.errors import Failure, Lost, Refused
-from firmware.sync import audit, node_state, peer_ports, status_report, unconfirmed_push
+from firmware.printable import shorten
+from firmware.sync import audit, node_state, status_report, unconfirmed_push
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
+from firmware.sync.link_problems import LinkProblem
 from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.pair_state import PairState, mismatches, pair_state
@@ -30,8 +32,8 @@ class Pair:
         self.theirs: NodeState | None = None
         #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
         self.shown_states: dict[str, str] = {}
-        #: why peers cannot come in here, at one of the ports at least; "" if they can
-        self.sshd_error = ""
+        #: why peers cannot come in here, at one of the ports at least
+        self.sshd_problem = LinkProblem("")
         #: an operator confirms a push at this moment
         self.confirming = False
         #: the push of ours that the peer said to wait there
@@ -45,7 +47,7 @@ class Pair:
     async def local_state(self) -> NodeState:
         """This node's state now."""
         state = await asyncio.to_thread(node_state.local_state, self.settings)
-        return replace(state, wrong=state.wrong or self.sshd_error[: node_state.MAX_TEXT])
+        return replace(state, wrong=state.wrong or shorten(self.sshd_problem.text, node_state.MAX_TEXT))
 
     async def exchange_states(self) -> NodeState:
         """Tell the peer our state and get its own; Failure if it does not answer."""
@@ -105,8 +107,8 @@ class Pair:
             there = f"node {self.settings.remote_node}"
             why_not, remedy = f"{why_not}; {there} itself said last: {self._told_wrong}", f"csync check on {there}"
         report = status_report.describe(self.settings, ours, self.theirs, why_not, remedy)
-        if self.sshd_error and ours.wrong == self.sshd_error:
-            report["remedy"] = peer_ports.REMEDY.format(self.settings.local_node)
+        if ours.wrong and ours.wrong == self.sshd_problem.text:
+            report["remedy"] = self.sshd_problem.remedy
         return report
 
     def _note_states(self, ours: NodeState, theirs: NodeState) -> None:

@@ -6,7 +6,7 @@ from functools import cache, partial
 from typing import Any
 
 from firmware import addresses
-from firmware.errors import Failure
+from firmware.errors import Failure, Invalid
 from firmware.operations.csyncd_client import ask_csyncd
 from firmware.operations.peer_web_ui import WebUiAnswer, ask_peer_web_ui, peer_keys
 from firmware.rc import document
@@ -92,6 +92,10 @@ def _port_items(found: Settings) -> Iterator[ChecklistItem]:
     for port, owner in peer_ports.taken_ports(found).items():
         why = f"port {port} of {found.local_ip} is taken by {owner}"
         yield ChecklistItem("peers can come in here", False, why, peer_ports.REMEDY.format(found.local_node))
+    try:
+        keys.require_private_host_key()
+    except Invalid as error:
+        yield ChecklistItem("peers can come in here", False, str(error), error.hint)
 
 
 def _key_items(found: Settings) -> Iterator[ChecklistItem]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import files
-from firmware.errors import Failure
+from firmware.errors import Failure, Invalid
 from firmware.run import run
 from firmware.sync.settings import Settings, node_name
 
@@ -122,6 +122,17 @@ def load(node: int, directory: Path = DIRECTORY) -> PublicKeys:
 def missing_files(directory: Path = DIRECTORY) -> list[Path]:
     """Which of OWN are not there: none if this node has keys, all if it never had."""
     return [directory / name for name in KEY_FILES if not (directory / name).exists()]
+
+
+def require_private_host_key(directory: Path = DIRECTORY) -> None:
+    """Invalid if others may read the private host key: sshd does not use it then, and says so with a banner."""
+    host = directory / HOST
+    mode = host.stat().st_mode & 0o777 if host.exists() else 0
+    if mode & 0o077:
+        raise Invalid(
+            f"others may read this node's host key (mode {mode:04o}), so sshd does not use it",
+            f"chmod 600 {host}; if anybody else has read it: csync genkey, then csync getkey on both nodes",
+        )
 
 
 def parse_public_keys(content: Mapping[str, Any], node: int) -> PublicKeys:

@@ -115,6 +115,7 @@ def authorized_keys(peers: list[RemotePeer]) -> str:
 async def start(settings: Settings, peers: list[RemotePeer], where: Path = RUN) -> asyncio.subprocess.Process:
     """Start the sshd for these peers; whatever an earlier one left behind is ended first."""
     end_leftovers(where)
+    keys.require_private_host_key()
     (where / "sshd.pid").unlink(missing_ok=True)
     os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     files.write(where / "sshd_config", sshd_config(settings, peers, where=where).encode(), mode=0o600)

@@ -165,6 +165,21 @@ def test_a_user_key_that_is_damaged_or_open_to_others_is_not_taken_for_one_that_
         stage.shows(1, "green", within=15)
 
 
+@pytest.mark.all
+def test_a_host_key_that_others_may_read_is_said_without_a_banner_and_with_the_remedy(stage: Stage) -> None:
+    key = "/etc/csyncd/ssh_host_ed25519_key"
+    stage.on(1, "chmod", "644", key)
+    refused = stage.on(1, "service", "csyncd", "restart", expect=4)
+    assert "others may read this node's host key (mode 0644)" in refused and f"hint: chmod 600 {key}" in refused
+    stage.on(1, "pkill", "-KILL", "-f", "firmware csyncd")
+    says(stage, "node 1: no peer can come in: others may read this node's host key", within=20)
+    told = stage.json(1, "csync", "status")
+    assert told["remedy"].startswith(f"chmod 600 {key}") and "@@@" not in str(told)
+    assert failures(stage)[0]["remedy"].startswith(f"chmod 600 {key}")
+    stage.on(1, "chmod", "600", key)
+    stage.shows(1, "green", within=20)
+
+
 def test_a_lost_host_key_is_not_taken_for_one_that_was_never_made(stage: Stage) -> None:
     key = "/etc/csyncd/ssh_host_ed25519_key"
     stage.on(1, "rm", key)

@@ -72,6 +72,17 @@ def test_an_invalid_configuration_does_not_lock_the_operator_out(lab: Lab) -> No
     assert service_pid(lab, "sshd") == before
 
 
+def test_a_host_key_that_others_may_read_is_said_with_the_remedy(lab: Lab) -> None:
+    key = "/etc/ssh/ssh_host_ed25519_key"
+    lab.run(1, "chmod", "644", key)
+    try:
+        said = run_service(lab, "sshd", "check", status=4).stderr
+        assert f"others may read {key}, so sshd does not use it: chmod 600 {key}" in said
+    finally:
+        lab.run(1, "chmod", "600", key)
+    assert run_service(lab, "sshd", "check").stderr == "", "the control"
+
+
 def test_port_and_address_of_the_block(lab: Lab) -> None:
     lab.run(1, "config", "add", "sshd", "port", "2022")
     lab.run(1, "config", "add", "sshd", "listen", "127.0.0.1")

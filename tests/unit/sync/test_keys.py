@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.errors import Failure
+from firmware.errors import Failure, Invalid
 from firmware.sync import keys
 from firmware.sync.settings import Settings
 
@@ -102,3 +102,16 @@ def test_options_before_a_key_in_csyncd_authorized(tmp_path: Path) -> None:
     pair = keys.generate(2, tmp_path)
     (tmp_path / keys.AUTHORIZED).write_text(f'# by hand\nno-pty,command="/bin/sh" {pair.user.line}\nrubbish\n')
     assert keys.authorized_keys(tmp_path, 2) == [keys.AuthorizedKey(pair.user, "node-2")]
+
+
+def test_a_host_key_that_others_may_read_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    keys.require_private_host_key(tmp_path)
+    key = tmp_path / keys.HOST
+    key.write_text("secret")
+    for mode in (0o644, 0o640, 0o604, 0o660):
+        key.chmod(mode)
+        with pytest.raises(Invalid, match=f"others may read this node's host key .mode {mode:04o}.") as caught:
+            keys.require_private_host_key(tmp_path)
+        assert caught.value.hint.startswith(f"chmod 600 {key}; ")
+    key.chmod(0o600)
+    keys.require_private_host_key(tmp_path)
