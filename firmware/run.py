@@ -13,10 +13,11 @@ import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from errno import ENOSPC
 from typing import TYPE_CHECKING, BinaryIO
 
 from firmware import log
-from firmware.errors import Failure
+from firmware.errors import Failure, system_hint
 
 if TYPE_CHECKING:
     from asyncio import StreamReader
@@ -84,8 +85,14 @@ def run(
             raise Failure(f"{argv[0]}: no end after {timeout:g} s") from None
         result = Result(process.returncode, _read_text(out), _read_text(errors))
     if check and result.status:
-        raise Failure(f"{argv[0]}: {result.output.removeprefix(f'{argv[0]}: ') or f'exit status {result.status}'}")
+        said = result.output.removeprefix(f"{argv[0]}: ")
+        raise Failure(f"{argv[0]}: {said or f'exit status {result.status}'}", _system_hint(said))
     return result
+
+
+def _system_hint(said: str) -> str:
+    """What to do where a program found no room; "" for whatever else it says."""
+    return system_hint(OSError(ENOSPC, "")) if os.strerror(ENOSPC) in said else ""
 
 
 async def start_helper(argv: Sequence[str]) -> "Process":

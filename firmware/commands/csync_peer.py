@@ -51,6 +51,8 @@ def confirm(argv: list[str]) -> int:
         print(json.dumps(kept.json(), indent=2))
     else:
         print(f"service {kept.service}: confirmed on node {kept.node}; it lasts after `csync save`")
+    if note := kept.answer.get("message"):
+        print(f"note: {note}", file=sys.stderr)
     return 0
 
 
@@ -131,6 +133,8 @@ def _say(line: str) -> None:
 
 def _print_success(report: PushReport) -> None:
     about = f"service {report.service}:"
+    if report.message and report.result in ("applied", "unchanged"):
+        print(f"note: {report.message}" + (f"; {report.hint}" if report.hint else ""), file=sys.stderr)
     if report.result == "unchanged":
         print(f"{about} unchanged: node {report.node} has it already")
     if report.result != "applied":

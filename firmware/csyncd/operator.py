@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Invalid, full_text, outcome
+from firmware.errors import Failure, Invalid, from_system, full_text, outcome
 from firmware.flows import push as flow
 from firmware.flows.confirm import confirm
 from firmware.http11.server import Request
@@ -35,7 +35,8 @@ async def answer(pair: Pair, request: Request) -> Response:
         except asyncio.CancelledError:
             _note_unknown_outcome(pair, verb, body, who)
             raise
-    except Failure as error:
+    except (Failure, OSError) as raised:
+        error = from_system(raised) if isinstance(raised, OSError) else raised
         problems = list(error.problems) if isinstance(error, Invalid) else []
         return Response(409, {"error": str(error), "hint": error.hint, "exit": error.status, "problems": problems})
 

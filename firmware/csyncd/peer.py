@@ -11,7 +11,7 @@ from typing import Any
 from firmware.csyncd import recovery_timer
 from firmware.csyncd.pair import Pair
 from firmware.csyncd.turns import Turns
-from firmware.errors import Failure, Refused, full_text, outcome
+from firmware.errors import Failure, Refused, from_system, full_text, outcome
 from firmware.flows import receive
 from firmware.flows.confirm import receive_confirm
 from firmware.flows.save import save
@@ -52,7 +52,8 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
         if verb is not _exchange_states:
             remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.has_gone)
         return Response(200, await verb(pair, remote, body))
-    except Failure as error:
+    except (Failure, OSError) as raised:
+        error = from_system(raised) if isinstance(raised, OSError) else raised
         return Response(409, {"error": shorten(full_text(error)), "hint": shorten(error.hint), "exit": error.status})
 
 

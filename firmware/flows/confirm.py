@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from firmware.errors import Refused
+from firmware.errors import Refused, from_system
 from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, service_lock
@@ -70,7 +70,7 @@ def _note_confirmed(waiting: WaitingPush, state: str, settings: Settings) -> str
             ancestor.record(peer, waiting.service, ours.state, ours.files, pushed_by=settings.local_node)
         unconfirmed_push.forget(waiting.push)
     except OSError as error:
-        return f"that could not be noted here: {error.filename}: {error.strerror} (df /etc /run)"
+        return f"that could not be noted here: {from_system(error)} (make room: df /etc /run)"
     return ""
 
 

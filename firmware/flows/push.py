@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware import __version__
-from firmware.errors import Busy, Failure, Lost, Refused, Usage, full_text, outcome, system_hint
+from firmware.errors import Busy, Failure, Lost, Refused, Usage, from_system, full_text, outcome, system_hint
 from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import hold, push_lock
@@ -85,9 +85,10 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
             fault_point("push.proposed")
             delivery = await _deliver(proposed, protocol, link, settings)
             fault_point("push.answered")
-    except Failure as error:
+    except (Failure, OSError) as raised:
+        error = from_system(raised) if isinstance(raised, OSError) else raised
         _note(request, settings, outcome(error), message=full_text(error))
-        raise
+        raise error from None
     answer = await asyncio.to_thread(_note_outcome, proposed, delivery.answer, settings)
     fault_point("push.agreed")
     details = push_report.trail_details(answer.json())
@@ -255,9 +256,7 @@ def _note_outcome(proposed: Proposal, answer: Report, settings: Settings) -> Rep
             peer = keys.known_peer(settings)
             ancestor.record(peer, proposed.title, state, digests, pushed_by=settings.local_node)
     except OSError as error:
-        why = (
-            f"{settings.peer} has what was pushed, but that could not be noted here: {error.filename}: {error.strerror}"
-        )
+        why = f"{settings.peer} has what was pushed, but that could not be noted here: {from_system(error)}"
         return replace(answer, message="; ".join(filter(None, (answer.message, why))), hint=system_hint(error))
     return answer
 
