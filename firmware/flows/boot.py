@@ -72,6 +72,8 @@ def start_all() -> list[str]:
     process waits until all before it stands, and what binds ports of its own choice until the node has its own.
     """
     config = document.read_tolerant()
+    if not config.blocks:
+        raise Failure(f"{config.path}: it names no service: nothing is started", "config restore")
     repeated = repeated_blocks(config)
     _log_lines(repeated)
     progress = _Progress()
@@ -215,7 +217,7 @@ def _attempt(what: str, act: Callable[[], object]) -> list[str]:
     except Failure as error:
         details = error.problems if isinstance(error, Invalid) else ()
         text = str(error) if str(error).startswith(what) else f"{what}: {error}"
-        return ["\n".join((text, *details))]
+        return ["\n".join((text, *details, *([f"hint: {error.hint}"] if error.hint else [])))]
     except OSError as error:
         failure = from_system(error)
         return [f"{what}: {failure}" + (f"\nhint: {failure.hint}" if failure.hint else "")]

@@ -69,6 +69,8 @@ def text_problems(text: str, path: str, find_service: FindService, names: Sequen
         problem for problem in _document_problems(document, find_service, names) if problem.number not in broken
     ]
     problems = [*(Problem(error.number, error.text) for error in form_errors), *directives]
+    if not document.blocks:
+        problems.append(Problem(1, "it names no service: a node starts nothing with it"))
     return _format_problems(path, sorted(problems, key=lambda problem: problem.number))
 
 

@@ -132,13 +132,19 @@ def read_text(path: str | os.PathLike[str] = PATH) -> str:
     name = os.fspath(path)
     try:
         if os.path.exists(name) and not os.path.isfile(name):
-            raise Failure(f"{name}: not read: it is {'a directory' if os.path.isdir(name) else 'not a regular file'}")
+            what = "a directory" if os.path.isdir(name) else "not a regular file"
+            raise Failure(f"{name}: not read: it is {what}", _remedy(name))
         with open(name, "rb") as file:
             return file.read().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise Failure(f"{name}: not read: {error.strerror}", "config restore" if name == PATH else "") from None
+        raise Failure(f"{name}: not read: {error.strerror}", _remedy(name)) from None
     except ValueError as error:
         raise Failure(f"{name!r}: not read: {error}") from None
+
+
+def _remedy(name: str) -> str:
+    """What to do about a config.rc that cannot be read, if it is the node's own: a restore puts a file in its place."""
+    return "config restore" if name == PATH else ""
 
 
 def invalid_document(path: str, problems: list[str], hint: str = "") -> Invalid:

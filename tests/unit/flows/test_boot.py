@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.errors import Failure
 from firmware.flows import boot
 from firmware.flows.boot import start_order
 from firmware.rc import document
@@ -75,3 +76,9 @@ def test_a_service_that_stands_in_config_rc_again_is_said_once() -> None:
     config = document.parse("service haproxy\nservice sshd\nno service haproxy\n", "F")
     assert boot.repeated_blocks(config) == ["service haproxy: it stands in config.rc again, line 3: only line 1 counts"]
     assert [block.title for block in start_order(config.first_blocks)] == ["sshd", "haproxy"]
+
+
+def test_a_config_rc_that_names_no_service_is_no_silent_boot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document, "read_tolerant", lambda: document.parse("# nothing\n"))
+    with pytest.raises(Failure, match=r"/etc/config\.rc: it names no service: nothing is started"):
+        boot.start_all()

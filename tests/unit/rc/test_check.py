@@ -447,3 +447,8 @@ def test_a_file_of_junk_is_checked_in_linear_time() -> None:
         return end - start
 
     assert seconds(16_000) < 24 * seconds(2_000)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# nothing\n"])
+def test_a_file_that_names_no_service_is_not_right(text: str) -> None:
+    assert check.text_problems(text, "F", catalog.find) == ["F:1: it names no service: a node starts nothing with it"]
