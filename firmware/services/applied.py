@@ -138,6 +138,13 @@ def promote_snapshot_of(block: Block, *, top: Path = APPLIED) -> None:
         promote_snapshot(block.title, top=top)
 
 
+def drop_snapshot(title: str, *, top: Path = APPLIED) -> None:
+    """The last snapshot was not loaded."""
+    from firmware.services import directories
+
+    directories.remove(_snapshot_of(title, top))
+
+
 def set_aside(title: str, *, top: Path = APPLIED) -> None:
     """Keep what is applied now for `restore_set_aside`, which may have to bring it back."""
     from firmware.services import directories
@@ -193,7 +200,7 @@ def restore_files(
     elif os.path.lexists(place):
         os.rename(place, new)
         directories.remove(new)
-    _remove_if_empty(new.parent, staging)
+    remove_if_empty(new.parent, staging)
 
 
 def _snapshot_of(title: str, top: Path) -> Path:
@@ -204,7 +211,8 @@ def _set_aside_of(title: str, top: Path) -> Path:
     return top / f".{title}.old"
 
 
-def _remove_if_empty(*places: Path) -> None:
+def remove_if_empty(*places: Path) -> None:
+    """Remove each of these directories that is empty."""
     for place in places:
         try:
             os.rmdir(place)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from firmware.errors import Failure, Invalid, Refused
+from firmware.errors import Failure, Invalid, Refused, from_system
 from firmware.locks import CONFIG, hold
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
@@ -15,6 +15,7 @@ from firmware.rc.title import Title
 from firmware.services import (
     applied,
     checker,
+    fallback,
     generated,
     logs,
     node_ports,
@@ -52,12 +53,18 @@ def stop(title: str) -> None:
 
 
 def restart(service: Service, context: Context) -> None:
-    """Stop and start it. What runs is not touched if the new configuration is invalid."""
+    """Stop and start it. What runs is not touched if the new configuration is invalid, or if there is no room for it; what ran
+    comes back if the new one does not start."""
     _require_startable(service, context)
     require_valid(service, context)
-    if service.daemon is not None:
-        supervisor.stop(context.title)
-    _start_and_record(service, context)
+    ran = states.service_state(context.title).is_running
+    applied.take_snapshot(service, context)
+    try:
+        _start_again(service, context)
+    except Failure as error:
+        how = fallback.bring_back(service, context, str(error), ran=ran)
+        raise Failure(f"{error}{how}", error.hint) from None
+    applied.promote_snapshot(context.title)
 
 
 def reload(service: Service, context: Context) -> Outcome:
@@ -155,12 +162,25 @@ def load_from_disk(service: Service, context: Context) -> Outcome:
         if state.pid and service.reload is not None and supervisor.runs_as_wanted(service, context):
             generated.write(service, context)
             return _reload_in_place(service, context, state.pid)
-        if service.daemon is not None:
-            supervisor.stop(context.title)
-        supervisor.start(service, context)
+        _start_again(service, context)
+    except OSError as error:
+        return Outcome(1, str(from_system(error)))
     except Failure as error:
         return Outcome(1, str(error))
     return Outcome(0, "it was started again")
+
+
+def _start_again(service: Service, context: Context) -> None:
+    """Stop and start its daemon. What cannot be started has failed then, and is not just stopped."""
+    if service.daemon is not None:
+        supervisor.stop(context.title)
+    try:
+        supervisor.start(service, context)
+    except (Failure, OSError) as error:
+        why = from_system(error) if isinstance(error, OSError) else error
+        if service.daemon is not None and states.service_state(context.title).is_stopped:
+            supervisor.mark_failed(context.title, str(why))
+        raise why from None
 
 
 def _require_startable(service: Service, context: Context) -> None:
@@ -185,11 +205,13 @@ def _start_and_record(
 
 
 def _load_and_record(service: Service, context: Context, *, remedy: str = "") -> Outcome:
+    ran = states.service_state(context.title).is_running
     applied.take_snapshot(service, context)
     done = load_from_disk(service, context)
     if done.status:
+        how = fallback.bring_back(service, context, done.output, ran=ran)
         raise Failure(
-            f"service {context.title}: not loaded: {done.output}", remedy or f"service {context.title} revert"
+            f"service {context.title}: not loaded: {done.output}{how}", remedy or f"service {context.title} revert"
         )
     applied.promote_snapshot(context.title)
     return done

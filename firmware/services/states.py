@@ -50,8 +50,9 @@ def service_state(title: str, *, details: bool = False, scan: Path = SCAN) -> Se
     directory = scan / title
     if not directory.is_dir():
         return _setup_state(title)
-    if failed := _read_text(directory / "failed"):
-        return ServiceState("failed", since=_modified_at(directory / "failed"), last_words=failed)
+    if (directory / "failed").exists():
+        words = _read_text(directory / "failed") or "there was no room to note why"
+        return ServiceState("failed", since=_modified_at(directory / "failed"), last_words=words)
     if (directory / "down").exists():
         return ServiceState("stopped", since=_modified_at(directory / "down"))
     pid = daemon_pid(directory)

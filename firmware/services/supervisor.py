@@ -11,6 +11,7 @@ All who start or stop a service hold its lock. How it is then, `states` says.
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from firmware.errors import Failure
@@ -79,8 +80,10 @@ def mark_failed(title: str, reason: str, *, scan: Path = SCAN) -> None:
     """Stop it because it failed, and keep the reason for who asks; also if it was never started."""
     if not (scan / title).is_dir():
         _create_directory(scan / title, {}, logger=False)
-    (scan / title / "failed").write_text(reason or "it failed")
+    (scan / title / "failed").touch()
     _order_down(scan / title)
+    with suppress(OSError):  # /run may be full
+        (scan / title / "failed").write_text(reason or "it failed")
 
 
 def daemon_pid(title: str, *, scan: Path = SCAN) -> int:

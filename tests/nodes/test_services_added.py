@@ -74,6 +74,7 @@ def add(lab: Lab, node: int) -> None:
     """What adding a service takes: its declaration, and its account, for it has one of its own."""
     lab.write(node, f"{DECLARED}/made.py", DECLARATION)
     append(lab, "/etc/passwd", "made:x:450:450:made:/run/made:/bin/false\n", node)
+    append(lab, "/etc/passwd", "made-check:x:460:450:made:/run/made:/bin/false\n", node)
     append(lab, "/etc/group", "made:x:450:\n", node)
     lab.run(node, "mkdir", "-p", "/etc/made")
 

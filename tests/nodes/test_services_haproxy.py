@@ -360,7 +360,7 @@ def test_what_a_configuration_executes_while_it_is_checked_has_no_rights(lab: La
     lab.write(1, CONFIG, page("lua", more="    lua-load /etc/haproxy/probe.lua"))
     words = run_service(lab, "haproxy", "check", status=4).stderr
     assert "NoNewPrivs:\t1" in words and "CapEff:\t0000000000000000" in words and "CapBnd:\t0000000000000000" in words
-    assert f"Uid:\t{lab.run(1, 'id', '-u', 'haproxy').stdout.strip()}\t" in words
+    assert f"Uid:\t{lab.run(1, 'id', '-u', 'haproxy-check').stdout.strip()}\t" in words
     assert "secret" not in words
     for path in ("/etc/firmware/key", "/run/haproxy/master.sock", "/proc/1/environ of init"):
         assert f"cannot read {path}" in words

@@ -98,7 +98,8 @@ def test_a_taken_port_is_said_with_sshds_words(lab: Lab) -> None:
     lab.run(1, "config", "add", "sshd", "listen", "127.0.0.1")
     holder = lab.start(1, PYTHON, "-c", HOLD, "8022")
     assert holder.stdout and holder.stdout.readline()
-    error = run_service(lab, "sshd", "restart", status=1).stderr
+    run_service(lab, "sshd", "stop")
+    error = run_service(lab, "sshd", "start", status=1).stderr
     holder.kill()
     assert "Bind to port 8022 on 127.0.0.1 failed: Address already in use" in error
     assert service_row(lab, "sshd")["state"] == "failed"
