@@ -24,6 +24,12 @@ LATER: Verbs = {
     "reload": (f"{_ONE}:reload", "", "have it load its configuration, without an interruption where it can"),
     "status": (f"{_ONE}:status", "[--json]", "how it is; exit status 0 running, 1 dead, 3 not running, 4 unknown"),
     "check": (f"{_ONE}:check", "", "check its configuration as it lies on disk"),
-    "apply": (f"{_ONE}:apply", "", "make its configuration count: checked, and loaded if it runs"),
+    "apply": (
+        f"{_ONE}:apply",
+        "[--confirm [SECONDS]]",
+        "make its configuration count: checked, and loaded if it runs; with --confirm (network) the old one comes back",
+    ),
+    "confirm": (f"{_ONE}:confirm", "", "keep a network that was applied with --confirm"),
+    "undo": (f"{_ONE}:undo", "", "put back now the network of before an apply with --confirm"),
     "revert": (f"{_ONE}:revert", "", "put back the configuration that was applied last"),
 }

@@ -48,8 +48,35 @@ def check(argv: list[str]) -> int:
 
 
 def apply(argv: list[str]) -> int:
-    """Make what lies on disk count."""
-    _run(service_actions.apply, argv)
+    """Make what lies on disk count; with `--confirm` only for so long, unless it is confirmed."""
+    (title,), options = parse_arguments(_with_number(argv), "NAME", values=("--confirm",))
+    if "--confirm" not in options:
+        _run(service_actions.apply, argv)
+        return 0
+    seconds = service_actions.apply_on_trial(title, options["--confirm"])
+    print(f"service {title}: the old one comes back in {seconds} s, unless: service {title} confirm", file=sys.stderr)
+    return 0
+
+
+def _with_number(argv: list[str]) -> list[str]:
+    """A number after `--confirm` may be left out: it is an empty word then."""
+    if "--confirm" not in argv:
+        return argv
+    place = argv.index("--confirm") + 1
+    return [*argv[:place], "", *argv[place:]] if not argv[place : place + 1] or not argv[place][:1].isdigit() else argv
+
+
+def confirm(argv: list[str]) -> int:
+    """Keep what was applied with `--confirm`."""
+    (title,), _ = parse_arguments(argv, "NAME")
+    service_actions.confirm(title)
+    return 0
+
+
+def undo(argv: list[str]) -> int:
+    """Put back now what would come back without a confirmation."""
+    (title,), _ = parse_arguments(argv, "NAME")
+    service_actions.undo(title)
     return 0
 
 

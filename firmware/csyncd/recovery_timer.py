@@ -6,11 +6,10 @@ its time is over, even if csyncd is stopped, or stuck, by then.
 """
 
 import asyncio
-import math
 import sys
 from pathlib import Path
 
-from firmware import files, log, processes, run
+from firmware import log, sleeper
 from firmware.errors import Failure
 from firmware.flows.recovery import recover, recoverable_transactions
 from firmware.sync import transaction
@@ -48,27 +47,11 @@ def keep_one_sleeper() -> None:
 
 def _replace_sleeper() -> None:
     waiting = transaction.find_waiting()
-    wanted = waiting.push if waiting else ""
-    push, pid, started = _read_sleeper()
-    known = processes.identity(pid) if pid else None
-    is_there = known is not None and str(known.started) == started
-    if is_there and push != wanted:
-        processes.end_group(pid)
-        SLEEPER.unlink(missing_ok=True)
-    if waiting and not (is_there and push == wanted):
-        seconds = str(math.ceil(waiting.seconds_left) + 1)
-        argv = (sys.executable, "-m", "firmware", "csyncd", "recover")
-        new = processes.identity(run.start_detached("foreground { sleep $1 } $@", seconds, *argv))
-        files.write(SLEEPER, f"{wanted} {new.pid} {new.started}".encode() if new else b"", mode=0o600)
-
-
-def _read_sleeper() -> tuple[str, int, str]:
-    """Push, pid and start of the sleeper; "", 0 and "" if there is none."""
-    try:
-        push, pid, started = SLEEPER.read_text().split()
-        return push, int(pid), started
-    except (FileNotFoundError, ValueError):
-        return "", 0, ""
+    if waiting is None:
+        sleeper.end(SLEEPER)
+    else:
+        seconds = waiting.seconds_left + 1
+        sleeper.keep_one(SLEEPER, waiting.push, seconds, sys.executable, "-m", "firmware", "csyncd", "recover")
 
 
 def _cancel_timers() -> None:

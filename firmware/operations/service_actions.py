@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from firmware import log
-from firmware.errors import Failure, Invalid, from_status
+from firmware.errors import Failure, Invalid, Usage, from_status
 from firmware.locks import hold, service_lock
 from firmware.operations import service_titles
 from firmware.operations.service_list import find_context, missing_block, require_context, require_service
@@ -59,6 +59,46 @@ def apply(title: str) -> None:
     for_each(service_titles.known_titles(title), _apply)
 
 
+def apply_on_trial(title: str, word: str) -> int:
+    """Apply the network, so that the old one comes back unless it is confirmed within so many seconds; returns them. What is
+    invalid begins no trial; what fails then does not end it. Usage for another service."""
+    from firmware.operations.peer import parse_confirm_seconds
+    from firmware.services.declared.network import trial
+
+    _require_network(title)
+    seconds = parse_confirm_seconds(word or str(trial.SECONDS))
+    check(title)
+    trial.begin(seconds)
+    try:
+        for_each(service_titles.known_titles(title), _load)
+    except Failure as error:
+        hint = f"the old one comes back in {seconds} s, unless: service network confirm"
+        raise from_status(error.status, str(error), hint) from None
+    return seconds
+
+
+def confirm(title: str) -> None:
+    """Keep a network that was applied on trial. Refused if none was."""
+    from firmware.services.declared.network import trial
+
+    _require_network(title)
+    trial.confirm()
+
+
+def undo(title: str) -> None:
+    """Put the network back that was there before the one on trial. Refused if none is; Failure with what went wrong."""
+    from firmware.services.declared.network import trial
+
+    _require_network(title)
+    if problems := trial.put_back():
+        raise Failure(f"service network: not all of it is back: {'; '.join(problems)}")
+
+
+def _require_network(title: str) -> None:
+    if title != "network":
+        raise Usage(f"{title}: only service network is applied on trial", "service network apply --confirm SECONDS")
+
+
 def revert(title: str) -> None:
     """Put back the configuration that was applied last."""
     for_each(service_titles.known_titles(title), lambda one: lifecycle.revert(require_service(one), one))
@@ -82,6 +122,14 @@ def for_each(titles: Iterable[str], act: Callable[[str], object]) -> None:
 
 
 def _apply(title: str) -> None:
+    if title.partition(".")[0] == "network":
+        from firmware.services.declared.network import trial
+
+        trial.refuse_while_waiting()
+    _load(title)
+
+
+def _load(title: str) -> None:
     service, context = require_service(title), find_context(title)
     if context is not None:
         lifecycle.apply(service, context)

@@ -23,6 +23,7 @@ FLOORS = (
         "firmware.directory",
         "firmware.patterns",
         "firmware.processes",
+        "firmware.sleeper",
         "firmware.addresses",
         "firmware.watch",
         "firmware.http11",
