@@ -1,4 +1,6 @@
-"""The C part as Python: digests of files (XXH3-128 through libxxhash) and the exchange of two names."""
+"""The C part as Python: digests of files (XXH3-128 through libxxhash), the exchange of two names, and free memory that goes
+back to the system.
+"""
 
 import os
 from pathlib import Path
@@ -30,3 +32,8 @@ def exchange(one: Path | str, other: Path | str, *, one_dir: int = -1, other_dir
     error = lib.native_exchange(one_dir, os.fsencode(one), other_dir, os.fsencode(other))
     if error:
         raise OSError(error, os.strerror(error), str(one), None, str(other))
+
+
+def trim_heap() -> None:
+    """Give memory that nothing is in any more back to the system. It takes some milliseconds."""
+    lib.native_trim_heap()

@@ -11,6 +11,7 @@ ffi.cdef("""
     int native_hash_fd(int fd, unsigned char digest[16], uint64_t *size);
     void native_hash_bytes(const void *data, uint64_t size, unsigned char digest[16]);
     int native_exchange(int one_dir, const char *one, int other_dir, const char *other);
+    void native_trim_heap(void);
 """)
 ffi.set_source(
     "firmware._native",

@@ -7,6 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 int native_hash_fd(int fd, unsigned char digest[16], uint64_t *size)
 {
@@ -45,4 +48,11 @@ int native_exchange(int one_dir, const char *one, int other_dir, const char *oth
 	one_dir = one_dir < 0 ? AT_FDCWD : one_dir;
 	other_dir = other_dir < 0 ? AT_FDCWD : other_dir;
 	return renameat2(one_dir, one, other_dir, other, RENAME_EXCHANGE) ? errno : 0;
+}
+
+void native_trim_heap(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }

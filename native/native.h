@@ -15,4 +15,7 @@ void native_hash_bytes(const void *data, uint64_t size, unsigned char digest[16]
  * descriptor; a negative one stands for the working directory. Returns 0, or an errno value. */
 int native_exchange(int one_dir, const char *one, int other_dir, const char *other);
 
+/* Give free memory of the heap back to the system, where the C library can. */
+void native_trim_heap(void);
+
 #endif

@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from firmware import addresses, log, processes, run
-from firmware.csyncd import CONTROL, operator, peer, recovery_timer
+from firmware.csyncd import CONTROL, heap, operator, peer, recovery_timer
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, report
 from firmware.flows.recovery import recover
@@ -112,6 +112,7 @@ class PeerServers:
             self._pair.link.close()
         recovery_timer.keep_one_sleeper()  # what waited may have been put back by a command
         await self._pair.tell_peer()
+        heap.trim_when_idle()
 
     async def keep_serving(self) -> None:
         """Serve the peers; anew when their keys change or the sshd ends; until cancelled."""
@@ -231,6 +232,7 @@ async def _listen(
         connected(pid)
         origin = cache(lambda: processes.remote_address(pid))
         await serve(reader, writer, lambda request: answer(request, origin), quota=quota, program="csyncd")
+        heap.trim_when_idle()
 
     path.unlink(missing_ok=True)
     server = await asyncio.start_unix_server(serve_connection, str(path))

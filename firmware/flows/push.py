@@ -210,13 +210,16 @@ async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Sett
 
 async def _send(proposed: Proposal, protocol: int, link: Link, seconds: float) -> Delivery:
     """Send a proposal, and once more with the contents that the peer says it lacks."""
-    answer = await link.request("/v1/push", proposed.json(protocol), push_report.parse, lane="push", timeout=seconds)
+    message = await asyncio.to_thread(proposed.encode, protocol)
+    answer = await link.request("/v1/push", message, push_report.parse, lane="push", timeout=seconds)
     if answer.result != "lacking":
         return Delivery(answer, 1)
+    del message  # as large as the next one, which would lie beside it
     lacking = set(answer.lacking)
     more = await asyncio.to_thread(_read_contents, proposed.service, proposed.entries, proposed.title, lacking)
     completed = replace(proposed, contents={**proposed.contents, **more})
-    answer = await link.request("/v1/push", completed.json(protocol), push_report.parse, lane="push", timeout=seconds)
+    message = await asyncio.to_thread(completed.encode, protocol)
+    answer = await link.request("/v1/push", message, push_report.parse, lane="push", timeout=seconds)
     if answer.result == "lacking":
         raise Failure(f"service {proposed.title}: the peer changes while it is being pushed to", "push again")
     return Delivery(answer, 2)

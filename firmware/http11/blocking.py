@@ -32,7 +32,8 @@ def request(
     answer = wire.ResponseReader(protocol)
     try:
         connection.settimeout(timeout)
-        connection.sendall(wire.encode_request(protocol, method, path, content))
+        for piece in wire.encode_request(protocol, method, path, content):
+            connection.sendall(piece)
         if on_slow and not select.select([connection], [], [], SLOW_SECONDS)[0]:
             on_slow()
         connection.settimeout(max(0.001, end - time.monotonic()))

@@ -1,10 +1,8 @@
 """A client over asyncio streams: one connection that stays open, for requests that go one after the other."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h11
 
@@ -12,7 +10,7 @@ from firmware.errors import Lost
 from firmware.http11 import wire
 from firmware.http11.json_body import Json, parse_body
 from firmware.http11.quota import LARGE_BODY
-from firmware.http11.wire import READ_SIZE, Response
+from firmware.http11.wire import READ_SIZE, Content, Response
 
 
 @dataclass(slots=True)
@@ -24,9 +22,7 @@ class Client:
     protocol: h11.Connection
     lock: asyncio.Lock
 
-    async def request(
-        self, method: str, path: str, content: Mapping[str, Any] | None = None, *, timeout: float = 30.0
-    ) -> Response:
+    async def request(self, method: str, path: str, content: Content = None, *, timeout: float = 30.0) -> Response:
         """Send a request and wait for its answer. Failure if the connection breaks or `timeout` (seconds) passes."""
         async with self.lock:
             try:
@@ -42,9 +38,10 @@ class Client:
                 self.close()
                 raise
 
-    async def _exchange(self, method: str, path: str, content: Mapping[str, Any] | None) -> Response:
-        self.writer.write(wire.encode_request(self.protocol, method, path, content))
-        await self.writer.drain()
+    async def _exchange(self, method: str, path: str, content: Content) -> Response:
+        for piece in wire.encode_request(self.protocol, method, path, content):
+            self.writer.write(piece)
+            await self.writer.drain()
         answer = wire.ResponseReader(self.protocol)
         while not answer.feed(await self.reader.read(READ_SIZE)):
             pass

@@ -1,7 +1,7 @@
 """HTTP/1.1 as bytes: requests encoded, responses decoded. How the bytes are read and written is the caller's business."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +12,14 @@ from firmware.errors import Failure
 READ_SIZE = 65536
 #: bytes of a body that are taken; a service of 16 MiB in base64 fits
 BODY_LIMIT = 24 << 20
+#: bytes of an answer that are taken: what a push changes in all the files that a service may have, with the differences
+ANSWER_LIMIT = 8 << 20
 #: what breaks a connection, as who reads and writes sees it
 CONNECTION_ERRORS = (OSError, h11.ProtocolError, EOFError)
+
+
+#: the body of a request: a JSON object, or one that is encoded already; None for none
+Content = Mapping[str, Any] | bytearray | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +35,16 @@ def client_protocol() -> h11.Connection:
     return h11.Connection(h11.CLIENT, max_incomplete_event_size=READ_SIZE)
 
 
-def encode_request(protocol: h11.Connection, method: str, path: str, content: Mapping[str, Any] | None) -> bytes:
-    """A request, with a JSON object as its body unless that is None."""
-    body = b"" if content is None else json.dumps(content).encode()
+def encode_request(protocol: h11.Connection, method: str, path: str, content: Content) -> Iterator[bytes]:
+    """A request as pieces of READ_SIZE bytes or a few more, one after the other: a large body is in memory once."""
+    body = content if isinstance(content, bytearray) else b"" if content is None else json.dumps(content).encode()
     headers = [("Host", "csyncd"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    head = h11.Request(method=method, target=path, headers=headers)
-    return b"".join(protocol.send(event) or b"" for event in (head, h11.Data(data=body), h11.EndOfMessage()))
+    piece = protocol.send(h11.Request(method=method, target=path, headers=headers)) or b""
+    for start in range(0, len(body), READ_SIZE):
+        piece += protocol.send(h11.Data(data=bytes(body[start : start + READ_SIZE]))) or b""
+        yield piece
+        piece = b""
+    yield piece + (protocol.send(h11.EndOfMessage()) or b"")
 
 
 @dataclass(slots=True)
@@ -54,8 +64,8 @@ class ResponseReader:
                 self.status = event.status_code
             elif isinstance(event, h11.Data):
                 self.body += event.data
-                if len(self.body) > BODY_LIMIT:
-                    raise Failure(f"the answer: larger than {BODY_LIMIT} bytes")
+                if len(self.body) > ANSWER_LIMIT:
+                    raise Failure(f"the answer: larger than {ANSWER_LIMIT} bytes")
             elif isinstance(event, h11.EndOfMessage):
                 return True
             elif isinstance(event, h11.ConnectionClosed):

@@ -5,6 +5,7 @@ what is compared and how alike it is. What it would take more for is too differe
 """
 
 import codecs
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from firmware.store.confidential import hide_secrets, secret_kind
 
 #: characters of a difference that are shown
 LIMIT = 100_000
-#: of all differences in one answer: characters, and seconds in which they are worked out
-ALL_CHARACTERS, ALL_SECONDS = 1_000_000, 20.0
+#: of all differences in one answer: characters as JSON has them, and seconds in which they are worked out
+ALL_CHARACTERS, ALL_SECONDS = 1_000_000, 10.0
 #: what diff may take: two versions of 8 MiB with lines of 20 bytes and more fit
 LIMITS, SECONDS = Limits(memory=40 << 20, seconds=5, output=1 << 20), 10.0
 TOO_DIFFERENT = "... not shown: too different\n"
@@ -44,7 +45,7 @@ class Differences:
         began = time.monotonic()
         found = unified_diff(path, read_old(), read_new())
         self.seconds -= time.monotonic() - began
-        self.characters -= len(found or "")
+        self.characters -= len(json.dumps(found))
         return found
 
 

@@ -110,7 +110,13 @@ class Link:
                 await asyncio.wait_for(self._attempted.wait(), timeout)
 
     async def request(
-        self, path: str, content: dict[str, Any], parse: Callable[[Message], Answer], *, lane: str, timeout: float
+        self,
+        path: str,
+        content: dict[str, Any] | bytearray,
+        parse: Callable[[Message], Answer],
+        *,
+        lane: str,
+        timeout: float,
     ) -> Answer:
         """POST to the peer over the connection of that lane, which stays open; opening one costs more round trips. `parse`
         makes of its answer what is returned: as it came, nobody gets it.

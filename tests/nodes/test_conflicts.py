@@ -100,7 +100,7 @@ def test_the_same_request_twice_gets_the_same_answer_and_is_done_once(agreed: St
         "import asyncio, json, secrets\n"
         "from dataclasses import replace\n"
         "from firmware.http11.client import connect_unix; from firmware.flows import push; from firmware.sync import keys, link, settings\n"
-        "offer = replace(push.make_proposal('haproxy', keys.known_peer(settings.read())), push=secrets.token_hex(16)).json()\n"
+        "offer = replace(push.make_proposal('haproxy', keys.known_peer(settings.read())), push=secrets.token_hex(16)).encode()\n"
         "async def main():\n"
         "    client = await connect_unix(link.RUN / 'link.sock')\n"
         "    return [(await client.request('POST', '/v1/push', offer)).content for _ in range(2)]\n"

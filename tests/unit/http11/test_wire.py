@@ -15,7 +15,7 @@ RESPONSE = b'HTTP/1.1 404 Not Found\r\nContent-Length: 8\r\n\r\n{"a": 1}'
 @pytest.mark.parametrize("content", [None, {}, {"a": "ü"}])
 def test_a_request_is_what_a_server_reads(content: dict[str, str] | None) -> None:
     server = h11.Connection(h11.SERVER)
-    server.receive_data(wire.encode_request(wire.client_protocol(), "POST", "/v1/x", content))
+    server.receive_data(b"".join(wire.encode_request(wire.client_protocol(), "POST", "/v1/x", content)))
     head, body = server.next_event(), b""
     assert isinstance(head, h11.Request) and (head.method, head.target) == (b"POST", b"/v1/x")
     while isinstance(event := server.next_event(), h11.Data):
@@ -26,7 +26,7 @@ def test_a_request_is_what_a_server_reads(content: dict[str, str] | None) -> Non
 
 def reader() -> ResponseReader:
     protocol = wire.client_protocol()
-    wire.encode_request(protocol, "GET", "/", None)
+    list(wire.encode_request(protocol, "GET", "/", None))
     return ResponseReader(protocol)
 
 
@@ -54,6 +54,6 @@ def test_the_system_says_why_a_connection_broke() -> None:
 
 
 def test_a_response_that_is_too_large_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire, "BODY_LIMIT", 7)
+    monkeypatch.setattr(wire, "ANSWER_LIMIT", 7)
     with pytest.raises(Failure, match="the answer: larger than 7 bytes"):
         reader().feed(RESPONSE)

@@ -4,6 +4,8 @@ import base64
 import copy
 import json
 import os
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from firmware import manifest, native
 from firmware.errors import Failure, Refused
+from firmware.http11 import wire
 from firmware.manifest import Comparison, Entry
 from firmware.rc import document
 from firmware.rc.title import Title
@@ -89,7 +92,7 @@ def test_what_is_sent_arrives() -> None:
     found = proposal.parse(told)
     assert found.contents == {digest: CONTENT}
     assert set(found.entries) == {f"{TOP}/haproxy.cfg", f"{TOP}/maps", f"{TOP}/maps/a"}
-    assert proposal.parse(json.loads(json.dumps(found.json()))) == found
+    assert proposal.parse(json.loads(found.encode())) == found
 
 
 @pytest.mark.parametrize(
@@ -198,7 +201,7 @@ def test_any_tree_survives_the_wire(files: dict[str, bytes], mode: int) -> None:
     }
     contents = {native.bytes_digest(data): data for data in files.values()}
     offer = Proposal(service, block, dict(sorted(entries.items())), contents)
-    assert proposal.parse(json.loads(json.dumps(offer.json()))) == offer
+    assert proposal.parse(json.loads(offer.encode())) == offer
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=50), max_size=8))
@@ -225,3 +228,19 @@ def test_what_is_too_large_is_refused_with_a_remedy() -> None:
     with pytest.raises(Refused) as caught:
         proposal.parse(sent(entry("haproxy.cfg", size=9 << 20)))
     assert caught.value.hint == proposal.SMALLER
+
+
+def test_a_large_proposal_is_encoded_once_and_sent_in_pieces() -> None:
+    """Neither takes more memory than the message itself and a little."""
+    data = {f"xxh3-128:{number:032x}": bytes([number]) * (4 << 20) for number in range(2)}
+    made = replace(proposal.parse(sent()), contents=data)
+    tracemalloc.start()
+    try:
+        encoded = made.encode()
+        assert tracemalloc.get_traced_memory()[1] < len(encoded) * 1.3 + (1 << 20)
+        size = sum(map(len, wire.encode_request(wire.client_protocol(), "POST", "/v1/push", encoded)))
+        assert tracemalloc.get_traced_memory()[1] < len(encoded) * 1.3 + (1 << 20)
+    finally:
+        tracemalloc.stop()
+    assert size > len(encoded)
+    assert {key: base64.b64decode(text) for key, text in json.loads(encoded)["contents"].items()} == data

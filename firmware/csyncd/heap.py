@@ -1,0 +1,27 @@
+"""csyncd's heap: what was needed for a large service goes back to the system, once there is nothing to do for a moment.
+
+The C library keeps what it has until the top of its heap is free, and after a push of thousands of files something small lies
+there.
+"""
+
+import asyncio
+import gc
+
+from firmware import native
+
+#: seconds without work after which the heap is trimmed
+QUIET_SECONDS = 1.0
+_timer: asyncio.TimerHandle | None = None
+
+
+def trim_when_idle() -> None:
+    """Trim the heap QUIET_SECONDS after the last call of this."""
+    global _timer
+    if _timer:
+        _timer.cancel()
+    _timer = asyncio.get_running_loop().call_later(QUIET_SECONDS, _trim)
+
+
+def _trim() -> None:
+    gc.collect()
+    native.trim_heap()
