@@ -1,7 +1,7 @@
 """What the peer's web UI answers for `GET /csyncd/keys`: how its public keys get here before there is any trust.
 
 Whoever answers at the peer's address has proved nothing. So the keys are all that is taken from the answer, for people to
-compare; what is wrong there is said in our own words, by the status of the answer.
+compare; what is wrong there is said in our own words, of which the answer chooses one.
 """
 
 import socket
@@ -22,8 +22,8 @@ from firmware.sync.settings import FILE, Settings
 
 #: seconds that the peer's web UI may take to be there, and again to answer
 ANSWER_SECONDS = 10.0
-#: the status that says that the csyncd.cfg there cannot be used; 404: there are no keys
-SETTINGS_INVALID = 409
+#: the word (`problem`) by which it says why there are no keys: the csyncd.cfg there cannot be used
+SETTINGS_INVALID = "settings"
 _REMEDY = (
     "both web UIs have to run, on the same port and with the same scheme: service wui status, here and on PEER; "
     "one that does not answer: service wui restart"
@@ -56,7 +56,7 @@ def ask_peer_web_ui(settings: Settings) -> WebUiAnswer:
 
 def peer_keys(answer: WebUiAnswer, node: int) -> PublicKeys:
     """The public keys of that node, as its web UI answered; Failure with what to do if there are none."""
-    if answer.status == SETTINGS_INVALID:
+    if answer.status == 404 and answer.content.get("problem") == SETTINGS_INVALID:
         raise Failure(
             f"{answer.url}: csyncd.cfg of the peer cannot be used", f"on the peer: edit {FILE}, then csync genkey"
         )

@@ -67,5 +67,5 @@ async def _answer(request: Request) -> Response:
     try:
         return Response(200, pairing.public_keys().json())
     except Failure as error:
-        status = SETTINGS_INVALID if isinstance(error, Invalid) else 404
-        return Response(status, {"error": str(error), "hint": error.hint})
+        problem = {"problem": SETTINGS_INVALID} if isinstance(error, Invalid) else {}
+        return Response(404, {"error": str(error), "hint": error.hint, **problem})

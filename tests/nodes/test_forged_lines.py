@@ -43,7 +43,7 @@ class Gate(socketserver.BaseRequestHandler):
 
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = b'{"error": "call 0800 12345", "hint": "call 0800 12345"}'
+        body = b'{"error": "call 0800 12345", "hint": "call 0800 12345", "problem": "0800"}'
         self.send_response(int(sys.argv[1]), "0800")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -163,7 +163,7 @@ def impostor(stage: Stage, request: pytest.FixtureRequest) -> Iterator[None]:
         stage.on(2, "service", service, "start")
 
 
-@pytest.mark.parametrize("impostor", [404, 409, 503], indirect=True)
+@pytest.mark.parametrize("impostor", [404, 503], indirect=True)
 def test_who_answers_without_a_key_chooses_neither_words_nor_remedy(stage: Stage, impostor: None) -> None:
     assert eventually(lambda: "disconnect from" in stage.on(1, "csync", "status"), 10), stage.on(1, "csync", "status")
     getkey = stage.lab.run(1, "csync", "getkey", check=False)
