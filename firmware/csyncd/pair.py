@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from firmware import log
+from firmware.csyncd.visitors import SAME_KEY_REMEDY, SAME_NUMBER_REMEDY, Visitors, is_elsewhere
 from firmware.errors import Failure, Lost, Refused
 from firmware.printable import shorten
 from firmware.sync import audit, node_state, status_report, unconfirmed_push
@@ -17,6 +18,7 @@ from firmware.sync.link_problems import LinkProblem
 from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.pair_state import PairState, mismatches, pair_state
+from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
 
 #: seconds that the peer may take to answer a question about its state
@@ -40,6 +42,9 @@ class Pair:
         self._seen_waiting = ""
         #: what was wrong there, by what the peer said last when it came to us
         self._told_wrong = ""
+        #: who came in, and what the peer says at the end of our link, None while that is down
+        self.visitors = Visitors()
+        self._linked: NodeState | None = None
         self._last_told: NodeState | None = None
         self._last_logged = ""
         self._tell_lock = asyncio.Lock()
@@ -60,6 +65,7 @@ class Pair:
             raise Failure(
                 f"{self.settings.peer} does not say how it stands: {lost}", "csync check, here and there"
             ) from None
+        self._linked = theirs
         self._note_states(ours, theirs)
         return theirs
 
@@ -72,10 +78,13 @@ class Pair:
             except Failure as error:
                 log.line(f"csyncd: the peer could not be told of a change: {error}")
 
-    async def receive_state(self, message: Message, node: int) -> NodeState:
-        """A node told its state; the answer is ours. What another than our peer says of itself changes nothing here."""
+    async def receive_state(self, message: Message, remote: RemotePeer) -> NodeState:
+        """A node told its state; the answer is ours. What another than our peer says of itself changes nothing here, not even
+        if it has the peer's key."""
         theirs, ours = node_state.parse(message), await self.local_state()
-        if node == self.settings.remote_node:
+        self.visitors.note(remote, theirs)
+        twin = self._linked is not None and not self.link.reason and is_elsewhere(theirs, self._linked)
+        if remote.node == self.settings.remote_node and not twin:
             self._told_wrong = theirs.wrong
             self._note_states(ours, theirs)
             self.link.reconnect_now()
@@ -107,9 +116,29 @@ class Pair:
             there = f"node {self.settings.remote_node}"
             why_not, remedy = f"{why_not}; {there} itself said last: {self._told_wrong}", f"csync check on {there}"
         report = status_report.describe(self.settings, ours, self.theirs, why_not, remedy)
+        if found := self._visitor_problem():
+            report |= {"state": "red", "reasons": [found[0], *report["reasons"]], "remedy": found[1]}
         if ours.wrong and ours.wrong == self.sshd_problem.text:
             report["remedy"] = self.sshd_problem.remedy
         return report
+
+    def refuse_twin(self, remote: RemotePeer) -> None:
+        """Refused for another machine with the peer's key, where that can be told by its address."""
+        twin = self.visitors.with_key_of(remote.name, self._linked)
+        if twin and remote.address and twin.origin == remote.address:
+            raise Refused(
+                f"two machines use the key of {remote.name}: this is the one at {twin.place}", SAME_KEY_REMEDY
+            )
+
+    def _visitor_problem(self) -> tuple[str, str] | None:
+        """What is wrong with who comes in, and what to do about it; None for nothing."""
+        own, peer = self.settings.local_node, self.settings.peer
+        if same := self.visitors.with_number(own):
+            return f"another node calls itself node {own}, as this one does: it is at {same.place}", SAME_NUMBER_REMEDY
+        if (twin := self.visitors.with_key_of(peer, self._linked)) and self._linked:
+            there = f"the peer at {self._linked.address}, and another one at {twin.place}"
+            return f"two machines use the key of {peer}: {there}", SAME_KEY_REMEDY
+        return None
 
     def _note_states(self, ours: NodeState, theirs: NodeState) -> None:
         self._note_rolled_back(theirs.waiting)
@@ -131,7 +160,7 @@ class Pair:
             audit.note("push", who=Who(self.settings.peer), result="rolled-back", message=message, **about)
 
     def _note_link_down(self, why: str) -> None:
-        self.theirs = self._last_told = None
+        self.theirs = self._last_told = self._linked = None
         self._log_state(PairState("red", [why]))
 
     def _log_state(self, state: PairState) -> None:

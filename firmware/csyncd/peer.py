@@ -39,8 +39,8 @@ Verb = Callable[[Pair, RemotePeer, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
 async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Callable[[], str]) -> Response:
-    """Answer one request of that peer; what it may not do is refused with the reason. `origin` finds out its address, which
-    takes as long as there are many connections on the node."""
+    """Answer one request of that peer; what it may not do is refused with the reason. `origin` finds out its address, once
+    for a connection, which takes as long as there are many connections on the node."""
     verb = VERBS.get(request.path)
     if verb is None:
         return Response(404, {"error": f"{request.path[:100]}: the peer API has no such verb"})
@@ -49,8 +49,7 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
     try:
         body = await request.json()
         await TURNS[request.path].wait(remote.name)
-        if verb is not _exchange_states:
-            remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.has_gone)
+        remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.has_gone)
         return Response(200, await verb(pair, remote, body))
     except (Failure, OSError) as raised:
         error = from_system(raised) if isinstance(raised, OSError) else raised
@@ -59,11 +58,12 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
 
 async def _exchange_states(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     message = Message(body, f"the standing of {remote.name}: it is malformed")
-    return (await pair.receive_state(message, remote.node)).json()
+    return (await pair.receive_state(message, remote)).json()
 
 
 async def _receive_push(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
+    pair.refuse_twin(remote)
     try:
         offer = await asyncio.to_thread(proposal.parse, body)
     except Failure as error:
@@ -94,6 +94,7 @@ async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any])
 
 async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
+    pair.refuse_twin(remote)
     try:
         saved = await asyncio.to_thread(save, f"saved by {remote.name}", who=remote.name)
     except Failure as error:

@@ -31,6 +31,8 @@ def mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
 def identity_mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
     """How the two csyncd.cfg do not mirror each other: numbers first, for addresses say little where these are wrong."""
     reasons = []
+    if theirs.node == ours.node:
+        return [f"both nodes call themselves node {ours.node}: LOCAL_NODE has to differ"]
     if theirs.node != ours.remote_node:
         reasons.append(
             f"identities are mixed up: the peer calls itself node {theirs.node}, REMOTE_NODE here is {ours.remote_node}"
