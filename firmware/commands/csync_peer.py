@@ -167,6 +167,8 @@ def _status_lines(found: PairStatus) -> Iterator[str]:
         yield f"  do: {escape(found.remedy)}"
     for who, node in (("local", found.local), ("peer", found.peer)):
         yield from _node_lines(who, node)
+    if found.path:
+        yield f"path  {escape(found.path)}"
     for title, service in found.services.items():
         same = {True: "in sync", False: "differs", None: "unknown"}[service["in_sync"]]
         last = service["last_push"]

@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 def start(argv: list[str]) -> int:
     """Start it; nothing if it runs."""
+    _print_notes(argv)
     _run(service_actions.start, argv)
     return 0
 
@@ -30,6 +31,7 @@ def stop(argv: list[str]) -> int:
 
 def restart(argv: list[str]) -> int:
     """Stop and start it."""
+    _print_notes(argv)
     _run(service_actions.restart, argv)
     return 0
 
@@ -43,6 +45,7 @@ def reload(argv: list[str]) -> int:
 
 def check(argv: list[str]) -> int:
     """Check what lies on disk; exit status 4 if it is invalid."""
+    _print_notes(argv)
     _run(service_actions.check, argv)
     return 0
 
@@ -50,6 +53,7 @@ def check(argv: list[str]) -> int:
 def apply(argv: list[str]) -> int:
     """Make what lies on disk count; with `--confirm` only for so long, unless it is confirmed."""
     (title,), options = parse_arguments(_with_number(argv), "NAME", values=("--confirm",))
+    _print_notes([title])
     if "--confirm" not in options:
         _run(service_actions.apply, argv)
         return 0
@@ -119,6 +123,13 @@ def _print_status(found: ServiceStatus) -> None:
         print(f"it ended by itself {found.crashes} {'time' if found.crashes == 1 else 'times'} since it was started")
     for line in (*found.last_words.splitlines(), *found.remarks):
         print(f"    {line}")
+
+
+def _print_notes(argv: list[str]) -> None:
+    """What its block says that does not do what its author expects; it is carried out all the same."""
+    (title,), _ = parse_arguments(argv, "NAME")
+    for note in service_actions.block_notes(title):
+        print(note, file=sys.stderr)
 
 
 def _run(action: Callable[[str], T], argv: list[str]) -> T:

@@ -11,7 +11,7 @@ from firmware import log
 from firmware.csyncd.visitors import SAME_KEY_REMEDY, SAME_NUMBER_REMEDY, Visitors, is_elsewhere
 from firmware.errors import Failure, Lost, Refused
 from firmware.printable import shorten
-from firmware.sync import audit, node_state, status_report, unconfirmed_push
+from firmware.sync import audit, node_state, peer_path, status_report, unconfirmed_push
 from firmware.sync.audit import Who
 from firmware.sync.link import Link
 from firmware.sync.link_problems import LinkProblem
@@ -120,6 +120,12 @@ class Pair:
             report |= {"state": "red", "reasons": [found[0], *report["reasons"]], "remedy": found[1]}
         if ours.wrong and ours.wrong == self.sshd_problem.text:
             report["remedy"] = self.sshd_problem.remedy
+        path = await asyncio.to_thread(peer_path.peer_path, self.settings)
+        report["path"] = path.way
+        if path.problem:
+            past = f"node {self.settings.local_node}: {path.problem}"
+            colour = "red" if report["state"] == "red" else "orange"
+            report |= {"state": colour, "reasons": [past, *report["reasons"]], "remedy": path.remedy}
         return report
 
     def refuse_twin(self, remote: RemotePeer) -> None:

@@ -14,7 +14,7 @@ from firmware.rc.check import text_problems
 from firmware.run import run
 from firmware.services import catalog, states
 from firmware.store import generations
-from firmware.sync import ancestor, keys, packets, peer_ports, settings, transaction
+from firmware.sync import ancestor, keys, packets, peer_path, peer_ports, settings, transaction
 from firmware.sync.link_problems import missing_keys
 from firmware.sync.packets import mtu_problem
 from firmware.sync.settings import Settings
@@ -57,6 +57,9 @@ def _items() -> Iterator[ChecklistItem]:
     yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     if large := mtu_problem(found.remote_ip):
         yield ChecklistItem("large packets reach the peer", False, large, packets.REMEDY)
+    if (path := peer_path.peer_path(found)).way:
+        item = "csyncd's packets take the way that is meant"
+        yield ChecklistItem(item, not path.problem, path.problem or path.way, path.remedy)
     yield from _key_items(found)
     report = cache(partial(ask_csyncd, "status", {}))
     yield (runs := _try("csyncd runs on this node", lambda: str(report() and "")))

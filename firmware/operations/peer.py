@@ -93,13 +93,15 @@ class PeerSave:
 
 @dataclass(frozen=True, slots=True)
 class PairStatus:
-    """red, orange or green, and why; both nodes and their services as `csync status --json` has them."""
+    """red, orange or green, and why; both nodes and their services as `csync status --json` has them. `path` says whether
+    csyncd's packets go through a WireGuard tunnel, "" on a node that has none."""
 
     state: str
     reasons: tuple[str, ...]
     remedy: str
     local: Mapping[str, Any]
     peer: Mapping[str, Any]
+    path: str
     services: Mapping[str, Mapping[str, Any]]
 
     def json(self) -> dict[str, Any]:
@@ -221,6 +223,7 @@ def _status_without_csyncd(why: Failure) -> dict[str, Any]:
             "remedy": f"edit {settings.FILE}",
             "local": {**unknown, "reachable": True},
             "peer": unknown,
+            "path": "",
             "services": {},
         }
     return describe(found, node_state.local_state(found), None, str(why), why.hint)

@@ -18,6 +18,16 @@ from firmware.services.definition import Outcome
 from firmware.sync import transaction
 
 
+def block_notes(title: str) -> list[str]:
+    """What its block says that does not do what its author expects, as FILE:LINE: …; none if the block is invalid."""
+    from firmware.rc import check as rc_check
+
+    service, context = require_service(title), find_context(title)
+    if context is None or rc_check.block_problems(context.block, service, document=context.document):
+        return []
+    return rc_check.block_notes(context.block, context.document, service)
+
+
 def start(title: str) -> None:
     """Check its configuration and start it; nothing if it runs. Invalid if its configuration is."""
     for_each(

@@ -42,6 +42,8 @@ class DeclaredService(Protocol):
     @property
     def problems(self) -> Callable[[Block, Document], Sequence[tuple[int, str]]] | None: ...
     @property
+    def warnings(self) -> Callable[[Block, Document], Sequence[tuple[int, str]]] | None: ...
+    @property
     def is_runnable(self) -> bool: ...
 
 
@@ -96,6 +98,12 @@ def text_notes(text: str, path: str, find_service: FindService) -> list[str]:
     return [f"{path}:{number}: {note}" for number, note in sorted(set(_notes(document, find_service)))]
 
 
+def block_notes(block: Block, document: Document, service: DeclaredService) -> list[str]:
+    """What in one block is no error, but does not do what its author expects. Its directives are valid."""
+    found = service.warnings(block, document) if service.warnings else []
+    return [f"{document.path}:{number}: {note}" for number, note in found]
+
+
 def _notes(document: Document, find_service: FindService) -> Iterator[tuple[int, str]]:
     known = {block.name: find_service(block.name) for block in document.blocks if block.enabled}
     running = {name for name, service in known.items() if service is not None and service.is_runnable}
@@ -106,6 +114,8 @@ def _notes(document: Document, find_service: FindService) -> Iterator[tuple[int,
         if not service.is_runnable:
             yield block.lines[0].number, f"service {block.title}: this firmware has nothing to run for it"
         index = directive_index(service)
+        if service.warnings and not any(_directive_problems(block, index)):
+            yield from service.warnings(block, document)
         for line in block.directives:
             directive = find_directive(index, without_no(line.words))
             if directive is not None and directive.read_by and directive.read_by not in running:

@@ -131,6 +131,8 @@ class Service:
     packages: tuple[Package, ...] = ()
     #: what is wrong with a block whose directives are valid each by itself, in this document: lines and texts
     problems: Callable[[Block, Document], Sequence[tuple[int, str]]] | None = None
+    #: what such a block says that does not do what its author expects: lines and texts
+    warnings: Callable[[Block, Document], Sequence[tuple[int, str]]] | None = None
     #: the checker's argv, on the final paths; it runs as `account` too
     check: Callable[[Context], Argv] | None = None
     #: does the daemon itself refuse to start for whatever its checker would say? Then a boot asks only once

@@ -35,6 +35,7 @@ def describe(
         "remedy": next(filter(None, remedies), ""),
         "local": {**_node_json(ours), "reachable": True},
         "peer": peer,
+        "path": "",
         "services": {title: _service_json(title, ours, theirs, last_syncs.by_title.get(title)) for title in titles},
     }
 

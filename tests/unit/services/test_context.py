@@ -204,7 +204,7 @@ def test_declared_services_read_services_that_there_are() -> None:
             name, _, key = words.partition(" ")
             other = catalog.find(name)
             assert other is not None, service.name
-            assert not key or any(one.key.split()[0] == key for one in other.directives), service.name
+            assert not key or any(f"{one.key} ".startswith(f"{key} ") for one in other.directives), service.name
 
 
 @pytest.mark.root

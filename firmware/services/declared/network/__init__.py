@@ -50,6 +50,13 @@ def _remarks(title: str) -> list[str]:
     return foreign.remarks(title)
 
 
+def _warnings(block: Block, document: Document) -> list[tuple[int, str]]:
+    """What of its WireGuard does not do what its author expects."""
+    from firmware.services.declared.network import wireguard_warnings
+
+    return wireguard_warnings.warnings(block, document)
+
+
 SERVICE = Service(
     name="network",
     packages=(Package("iproute2", "IPROUTE2"),),
@@ -61,5 +68,6 @@ SERVICE = Service(
     remarks=_remarks,
     reconcile=_set_up,
     take_down=_take_down,
+    warnings=_warnings,
     directives=DIRECTIVES,
 )

@@ -16,6 +16,7 @@ from firmware.services.declared.network.kernel import Change
 from firmware.services.declared.network.record import Owned
 from firmware.services.declared.network.state import KernelNetwork, Rule
 from firmware.services.declared.network.wanted import Wanted, wanted_network
+from firmware.services.wireguard import restore_peers
 
 #: how often the kernel is looked at anew: what is taken away may take along what is to stay
 _ROUNDS = 4
@@ -35,7 +36,7 @@ def set_up(block: Block) -> str:
     actual, said = _make_link(block.title, want, ours, actual)
     problems += said
     if want.wireguard and want.name in actual.links:
-        problems += wireguard.configure(want.name, want.wireguard)
+        problems += [*wireguard.configure(want.name, want.wireguard), *restore_peers(want.name)]
     ours = replace(ours, settings=settings.values_before(_reachable_settings(want, actual), ours.settings))
     record.write(block.title, ours)
     problems += settings.apply(_reachable_settings(want, actual), ours.settings)
