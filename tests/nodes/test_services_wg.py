@@ -109,6 +109,7 @@ def test_csyncd_moves_into_the_tunnel_and_nothing_goes_past_it(stage: Stage) -> 
     assert stage.shows(1, "orange", within=15)["path"] == "over eth0, in plain"
 
 
+@pytest.mark.all
 def test_past_the_tunnel_is_said_with_the_cause(stage: Stage) -> None:
     """The other node answers for its tunnel's address on eth0, too: it works, in plain."""
     for node in (1, 2):
@@ -153,6 +154,7 @@ def test_a_route_is_made_for_each_network_and_goes_with_it(stage: Stage) -> None
     assert TUNNEL[2] in routes(stage)
 
 
+@pytest.mark.all
 def test_an_unchanged_apply_disturbs_neither_the_session_nor_the_packets(stage: Stage) -> None:
     handshake = stage.on(1, "wg", "show", "wg0", "latest-handshakes")
     with ThreadPoolExecutor() as pool:
@@ -170,6 +172,7 @@ def test_peers_come_back_with_their_interface(stage: Stage) -> None:
     assert eventually(lambda: stage.lab.run(1, "ping", "-c", "1", "-W", "1", TUNNEL[2], check=False).status == 0, 10)
 
 
+@pytest.mark.all
 def test_several_peers_stand_beside_each_other(stage: Stage) -> None:
     key = stage.on(1, "sh", "-c", "wg genkey | wg pubkey").strip()
     append(
