@@ -14,6 +14,7 @@ from firmware.errors import Failure
 from firmware.printable import quote_path
 from firmware.run import Limits, run
 from firmware.store.confidential import hide_secrets, secret_kind
+from firmware.store.paths import CONFIG
 
 #: characters of a difference that are shown
 LIMIT = 100_000
@@ -56,6 +57,8 @@ def unified_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
     None if either is binary, or holds a secret (`secret_kind`). Secrets that stand in one line are shown as a hash, so that
     one still sees that they changed. What goes beyond LIMIT is left out; the last line then says how much that is.
     """
+    if path == CONFIG:
+        old, new = _readable(old), _readable(new)
     if secret_kind(path, old, new) or not (_is_text(old or b"") and _is_text(new or b"")):
         return None
     body = _compare(old, new) if old and new else _list_lines(old, new)
@@ -63,6 +66,11 @@ def unified_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
         return body
     names = [quote_path("/dev/null" if data is None else prefix + path) for prefix, data in (("a", old), ("b", new))]
     return f"--- {names[0]}\n+++ {names[1]}\n{body}"
+
+
+def _readable(data: bytes | None) -> bytes | None:
+    """config.rc with the bytes that are no UTF-8, which comments may hold, written out: it is text all the same."""
+    return None if data is None else data.decode("utf-8", "backslashreplace").encode()
 
 
 def _is_text(data: bytes) -> bool:

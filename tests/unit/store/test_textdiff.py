@@ -237,3 +237,11 @@ def test_the_patterns_are_linear(run: bytes) -> None:
         start = time.process_time()
         unified_diff("/etc/x", data, None)
         assert time.process_time() - start < 1
+
+
+def test_config_rc_is_text_whatever_its_comments_hold() -> None:
+    old, new = b"# L\xfcbeck\nservice a\n", b"# L\xfcbeck\nservice b\n"
+    assert unified_diff("/etc/config.rc", old, new) == (
+        "--- a/etc/config.rc\n+++ b/etc/config.rc\n@@ -1,2 +1,2 @@\n # L\\xfcbeck\n-service a\n+service b\n"
+    )
+    assert unified_diff("/etc/other", old, new) is None
