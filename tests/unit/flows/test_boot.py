@@ -57,6 +57,19 @@ def test_a_boot_by_hand_restores_nothing_again_whatever_went_wrong_before(restor
     assert restored == ["restored"]
 
 
+def test_a_boot_that_is_ended_while_services_start_has_restored(
+    restored: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(boot, "start_all", end)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            boot.boot(run=tmp_path)
+    assert restored == ["restored"]
+
+
 def test_without_its_marks_what_was_started_says_that_a_node_has_booted(restored: list[str], tmp_path: Path) -> None:
     (tmp_path / "scan/haproxy").mkdir(parents=True)
     boot.boot(run=tmp_path)
