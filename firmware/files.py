@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from firmware.errors import Refused
+from firmware.printable import quote_word
 
 #: how the names of files begin that are being written (8 random characters follow); nobody else may look at them
 TEMPORARY_PREFIX = ".firmware-"
@@ -51,11 +52,14 @@ def safe_join(top: Path, name: str) -> Path:
     """`top`/`name`, if that is really below `top`; for every path that came from elsewhere. Links are not followed."""
     parts = name.split("/")
     if name.startswith("/") or "\0" in name or any(part in ("", ".", "..") for part in parts):
-        raise Refused(f"{name!r}: not a path below {top}")
+        raise Refused(f"{quote_word(name)}: not a path below {top}")
     try:
         sizes = [len(os.fsencode(part)) for part in parts]
     except UnicodeEncodeError:
-        raise Refused(f"{name!r}: no file can have this name") from None
+        raise Refused(f"{quote_word(name)}: no file can have this name") from None
     if sum(sizes) + len(sizes) > 3500 or max(sizes) > 255:
-        raise Refused(f"{name[:40]!r}…{name[-40:]!r}: the path is too long", "give its directories shorter names")
+        raise Refused(
+            f"{quote_word(name[:40])}…{quote_word(name[-40:])}: the path is too long",
+            "give its directories shorter names",
+        )
     return top.joinpath(*parts)

@@ -8,6 +8,7 @@ import re
 
 #: a byte that is no UTF-8, as `repr` writes it
 _BYTE = re.compile(r"(?<!\\)((?:\\\\)*)\\u(dc[89a-f][0-9a-f])")
+_SURROGATE = re.compile("[\udc80-\udcff]")
 
 
 def escape(text: str, keep: str = "") -> str:
@@ -24,6 +25,12 @@ def _escape_letter(letter: str) -> str:
     if "\udc80" <= letter <= "\udcff":  # a byte, as the system's names and our own files have them
         return f"\\{ord(letter) - 0xDC00:03o}"
     return letter.encode("unicode_escape").decode()
+
+
+def spell_bytes(data: bytes) -> str:
+    """What a program wrote, as text; bytes that are not UTF-8 as `escape` spells them."""
+    text = data.decode("utf-8", "surrogateescape")
+    return text if text.isascii() else _SURROGATE.sub(lambda byte: _escape_letter(byte[0]), text)
 
 
 def shorten(text: str, limit: int = 2000) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from firmware import log
 from firmware.errors import Failure, system_hint
+from firmware.printable import spell_bytes
 
 if TYPE_CHECKING:
     from asyncio import StreamReader
@@ -185,4 +186,4 @@ def _file_in_memory(data: bytes = b"") -> BinaryIO:
 
 
 def _read_text(file: BinaryIO) -> str:
-    return os.pread(file.fileno(), MAX_OUTPUT, 0).decode("utf-8", "backslashreplace")
+    return spell_bytes(os.pread(file.fileno(), MAX_OUTPUT, 0))

@@ -21,7 +21,7 @@ def main(path: str, *node_ports: str) -> int:
 
 def _run_haproxy_check(path: str) -> int:
     """Run `haproxy -c`, pass on what it says, and return its exit status."""
-    with open(os.memfd_create("words"), "r+", encoding="utf-8", errors="backslashreplace") as words:
+    with open(os.memfd_create("words"), "r+", encoding="utf-8", errors="surrogateescape") as words:
         to_words = [(os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
         try:
             pid = os.posix_spawnp("haproxy", ["haproxy", "-W", "-c", "-f", path], os.environ, file_actions=to_words)
@@ -31,6 +31,7 @@ def _run_haproxy_check(path: str) -> int:
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         words.seek(0)
         said = with_places(words.read(), failed=status != 0)
-    if said:
-        print(said, file=sys.stderr)
+    if said:  # a name that is no UTF-8 leaves as it came: whoever reads it spells it
+        sys.stderr.buffer.write(f"{said}\n".encode("utf-8", "surrogateescape"))
+        sys.stderr.buffer.flush()
     return status if status >= 0 else 128 - status

@@ -8,6 +8,7 @@ from typing import Any
 
 from firmware import __version__
 from firmware.errors import Failure, NewerFormat, Refused
+from firmware.printable import escape
 from firmware.store import archive, flash, repository, rules, saved_state, snapshot
 from firmware.store.archive import Archive, Draft, Label
 from firmware.store.changes import Changes
@@ -184,5 +185,5 @@ def _refuse_set_id(foreign: Archive) -> None:
     for path, item in foreign.items.items():
         if item.entry.mode & (0o4000 if item.entry.kind == "dir" else 0o7000) and item.entry.kind != "link":
             raise Refused(
-                f"{path!r}: mode {item.entry.mode:04o}: set-uid, set-gid and sticky bits are not taken from elsewhere"
+                f"{escape(path)}: mode {item.entry.mode:04o}: set-uid, set-gid and sticky bits are not taken from elsewhere"
             )

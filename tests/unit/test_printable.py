@@ -2,7 +2,7 @@
 
 import pytest
 
-from firmware.printable import escape, quote_path, quote_word, shorten
+from firmware.printable import escape, quote_path, quote_word, shorten, spell_bytes
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ def test_a_file_name_that_is_latin_1_is_spelt_one_way() -> None:
     name = "caf\udce9"
     for spelt in (escape(name), quote_word(name)[1:-1], quote_path(name)[1:-1]):
         assert spelt == "caf\\351"
+    assert spell_bytes(b"caf\xe9 caf\xc3\xa9\n") == "caf\\351 caf\u00e9\n", "what a program says of it, too"
     assert quote_word("\\udce9") == "'\\\\udce9'", "a backslash is none"
     assert quote_word("\\\udce9") == "'\\\\\\351'"
 
