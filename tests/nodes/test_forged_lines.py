@@ -171,3 +171,22 @@ def test_who_answers_without_a_key_chooses_neither_words_nor_remedy(stage: Stage
     said = stage.on(1, "csync", "status") + stage.lab.run(1, "csync", "check", check=False).stdout + getkey.stderr
     assert "node 2 ended the connection before it let us in" in said
     assert "0800" not in said and "config restore" not in said, said
+
+
+#: a line in sshd's name, with all that a terminal obeys, from the account of haproxy
+LINE = """
+import os, socket
+os.setgid(401), os.setuid(401)
+said = b"<38>Nov 28 01:00:00 sshd[1]: Accepted publickey for root \\x1b[2J \\x7f \\xc2\\x9b31m \\x9b2J \\r over"
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(said, "/dev/log")
+"""
+
+
+def test_a_line_in_another_programs_name_is_shown_printable_and_is_not_where_that_programs_own_words_are(
+    lab: Lab,
+) -> None:
+    lab.run(1, PYTHON, "-c", LINE)
+    assert eventually(lambda: "Accepted publickey for root" in lab.run(1, "logread").stdout)
+    shown = lab.run(1, "sh", "-c", "logread | tail -n 5 | od -An -v -t u1").stdout.split()
+    assert all(byte == "10" or 32 <= int(byte) < 127 for byte in shown)
+    assert "Accepted publickey" not in lab.read(1, "/run/firmware/log/sshd/current")
