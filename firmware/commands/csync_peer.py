@@ -38,6 +38,7 @@ def push(argv: list[str]) -> int:
     else:
         _print_changes(report, diff=report.result == "refused")
         _print_success(report)
+        _print_warnings(report)
     peer.require_applied(report)
     return 0
 
@@ -146,6 +147,13 @@ def _print_success(report: PushReport) -> None:
     print(f"{about} applied on node {report.node} in {report.seconds:.2f} s ({trips}); {lasts}")
     if report.reload and "not run" in report.reload.output:
         print(f"{about} it does not run on node {report.node}, and takes effect when it is started there")
+
+
+def _print_warnings(report: PushReport) -> None:
+    """The name of its own node in haproxy.cfg fits one node, and another the other one: each says what it misses."""
+    for node, lines in report.warnings.items():
+        for line in lines:
+            _say(f"node {node}: {escape(line)}")
 
 
 def _print_changes(report: PushReport, *, diff: bool) -> None:

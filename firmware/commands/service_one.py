@@ -8,6 +8,7 @@ from firmware.commands.cli import complain, local_time, parse_arguments
 from firmware.errors import Failure
 from firmware.operations import service_actions, service_list, service_titles
 from firmware.operations.service_list import ServiceStatus
+from firmware.printable import escape
 
 #: LSB: dead although it should run, not running, unknown
 _LSB = {"running": 0, "failed": 1, "stopped": 3, "disabled": 3}
@@ -19,7 +20,7 @@ T = TypeVar("T")
 def start(argv: list[str]) -> int:
     """Start it; nothing if it runs."""
     _print_notes(argv)
-    _run(service_actions.start, argv)
+    _say(*_run(service_actions.start, argv))
     return 0
 
 
@@ -32,21 +33,21 @@ def stop(argv: list[str]) -> int:
 def restart(argv: list[str]) -> int:
     """Stop and start it."""
     _print_notes(argv)
-    _run(service_actions.restart, argv)
+    _say(*_run(service_actions.restart, argv))
     return 0
 
 
 def reload(argv: list[str]) -> int:
     """Have it load its configuration, and say how that went."""
     for outcome in _run(service_actions.reload, argv):
-        print(outcome.output, file=sys.stderr)
+        _say(outcome.output)
     return 0
 
 
 def check(argv: list[str]) -> int:
     """Check what lies on disk; exit status 4 if it is invalid."""
     _print_notes(argv)
-    _run(service_actions.check, argv)
+    _say(*_run(service_actions.check, argv))
     return 0
 
 
@@ -55,7 +56,7 @@ def apply(argv: list[str]) -> int:
     (title,), options = parse_arguments(_with_number(argv), "NAME", values=("--confirm",))
     _print_notes([title])
     if "--confirm" not in options:
-        _run(service_actions.apply, argv)
+        _say(*_run(service_actions.apply, argv))
         return 0
     seconds = service_actions.apply_on_trial(title, options["--confirm"])
     print(f"service {title}: the old one comes back in {seconds} s, unless: service {title} confirm", file=sys.stderr)
@@ -130,6 +131,12 @@ def _print_notes(argv: list[str]) -> None:
     (title,), _ = parse_arguments(argv, "NAME")
     for note in service_actions.block_notes(title):
         print(note, file=sys.stderr)
+
+
+def _say(*words: str) -> None:
+    """What a checker or a daemon says has passed through files that others wrote."""
+    for text in filter(None, words):
+        print(escape(text, keep="\n\t"), file=sys.stderr)
 
 
 def _run(action: Callable[[str], T], argv: list[str]) -> T:

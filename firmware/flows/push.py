@@ -102,7 +102,8 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
         **details,
     )
     cost = {"round_trips": delivery.round_trips, "seconds": round(time.monotonic() - began, 3)}
-    return {"service": request.title, "node": settings.remote_node, **answer.json(), **cost}
+    warnings = await asyncio.to_thread(_warnings, request.title, answer, settings)
+    return {"service": request.title, "node": settings.remote_node, **answer.json(), "warnings": warnings, **cost}
 
 
 async def preview(title: str, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
@@ -113,6 +114,13 @@ async def preview(title: str, link: Link, settings: Settings, theirs: NodeState)
     if delivery.answer.result not in DRY_RESULTS:
         raise _unasked_answer(title, settings)
     return {"service": title, "node": settings.remote_node, **delivery.answer.json()}
+
+
+def _warnings(title: str, answer: Report, settings: Settings) -> dict[str, list[str]]:
+    """What the checkers of both nodes warn of, by the numbers of the nodes: here when it was applied, there just now."""
+    there = answer.check.output if answer.check and not answer.check.status else ""
+    words = {settings.local_node: applied.warnings(title), settings.remote_node: there}
+    return {str(node): text.splitlines() for node, text in words.items()}
 
 
 @asynccontextmanager

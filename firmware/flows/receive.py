@@ -86,7 +86,7 @@ def _apply(
         _refuse_if_pusher_left(remote)
         armed = staging.arm(stage, old, push=proposal.push, peer=remote.node, who=remote.who, confirm=proposal.confirm)
         try:
-            reloaded = _swap_and_reload(proposal, context, stage, old)
+            reloaded = _swap_and_reload(proposal, context, stage, old, warnings=checked.output)
             committed = None if reloaded.status else _commit(stage, armed, replace(outcome, reload=reloaded))
         except BaseException as error:
             if not isinstance(error, Failure) or isinstance(error, Refused):
@@ -155,13 +155,13 @@ def _refuse_if_pusher_left(remote: RemotePeer) -> None:
         raise Refused("the pushing node went away while its push was waiting")
 
 
-def _swap_and_reload(proposal: Proposal, context: Context, stage: Stage, old: Content) -> Outcome:
+def _swap_and_reload(proposal: Proposal, context: Context, stage: Stage, old: Content, *, warnings: str) -> Outcome:
     """Put the staged state in place and have the service load it. Refused if somebody wrote there since it was compared."""
     fault_point("receive.armed")
     staging.swap(stage, proposal.block.text)
     fault_point("receive.swapped")
     staging.require_unchanged(stage, old)
-    applied.take_snapshot(proposal.service, context)
+    applied.take_snapshot(proposal.service, context, warnings=warnings)
     reloaded = lifecycle.load_from_disk(proposal.service, context)
     fault_point("receive.reloaded")
     return reloaded

@@ -1,37 +1,99 @@
-"""haproxy's checker, as a program of its own: first what `haproxy -c` does not see, then `haproxy -c`.
+"""haproxy's checker, as a program of its own. It says what is wrong as FILE:LINE: …, on standard error.
 
-It runs with few modules and none of ours but those of this package, for each start of it is waited for.
+`start` starts it for a moment (see `trial`), and looks for what haproxy does not know or does not mind; `check` runs
+`haproxy -c` in the node's own network. Both start haproxy first, and load what they need to look at it meanwhile: that
+takes about as long, and a push waits for it.
 """
 
 import os
 import sys
+from io import TextIOWrapper
 
-from firmware.haproxy.addresses import node_port_problems
-from firmware.haproxy.configuration import account_problems
-from firmware.haproxy.words import with_places
-
-
-def main(path: str, *node_ports: str) -> int:
-    """Check the file; further words, SERVICE=ADDRESS:PORT, are the node's own ports. Returns the exit status."""
-    if wrong := [*account_problems(path), *node_port_problems(path, list(node_ports))]:
-        print("\n".join(wrong), file=sys.stderr)
-        return 1
-    return _run_haproxy_check(path)
+#: exit statuses of `start`: it does not start, perhaps for want of names; something else is wrong; it lacks names alone
+FAILED, WRONG, NEEDS_NAMES = 1, 2, 75
+_OF_ITS_OWN = ("-p", "/run/haproxy/haproxy.pid", "-S", "/run/haproxy/master.sock,mode,600")
 
 
-def _run_haproxy_check(path: str) -> int:
-    """Run `haproxy -c`, pass on what it says, and return its exit status."""
-    with open(os.memfd_create("words"), "r+", encoding="utf-8", errors="surrogateescape") as words:
-        to_words = [(os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
-        try:
-            pid = os.posix_spawnp("haproxy", ["haproxy", "-W", "-c", "-f", path], os.environ, file_actions=to_words)
-        except OSError as error:
-            print(f"haproxy could not be started to check the file: {error.strerror}", file=sys.stderr)
-            return 1
+def main(verb: str, *words: str) -> int:
+    """Do what `verb` says, and return the exit status."""
+    try:
+        return {"start": start, "check": check}[verb](*words)
+    except OSError as error:
+        print(f"haproxy could not be started to check the file: {error.strerror}", file=sys.stderr)
+        return FAILED
+
+
+def start(base: str, path: str, *node_ports: str) -> int:
+    """Start it in the private network that we are in; `base` is read before the file. Further words, SERVICE=ADDRESS:PORT, are
+    the node's own ports. Names that have no address there are written to standard output, a line each."""
+    with _words_file() as words:
+        pid = _spawn(words, "-W", "-db", "-dr", *_OF_ITS_OWN, "-f", base, "-f", path)
+        from firmware.haproxy import trial
+        from firmware.haproxy.words import messages
+
+        tried = trial.observe(pid, words)
+    wrong = _problems(path, node_ports, tried.ports)
+    if not tried.listens:
+        wrong.append(f"{path}:1: it listens nowhere: no section has a line `bind` that counts")
+    said = messages(tried.words, path, failed=not tried.has_started)
+    _tell(*wrong, *said.errors, *said.warnings)
+    _write(sys.stdout.fileno(), *tried.unresolved)
+    if not tried.has_started:
+        return FAILED
+    return WRONG if wrong or said.is_fatal else NEEDS_NAMES if tried.unresolved else 0
+
+
+def check(base: str, path: str, *words: str) -> int:
+    """Run `haproxy -c`. Words as for `start`; after the word --resolve come names whose addresses are written to standard
+    output, as in /etc/hosts, if nothing is wrong."""
+    at = words.index("--resolve") if "--resolve" in words else len(words)
+    with _words_file() as said:
+        pid = _spawn(said, "-W", "-c", "-f", base, "-f", path)
+        from firmware.haproxy.words import messages
+
+        wrong = _problems(path, words[:at])
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        words.seek(0)
-        said = with_places(words.read(), failed=status != 0)
-    if said:  # a name that is no UTF-8 leaves as it came: whoever reads it spells it
-        sys.stderr.buffer.write(f"{said}\n".encode("utf-8", "surrogateescape"))
-        sys.stderr.buffer.flush()
-    return status if status >= 0 else 128 - status
+        said.seek(0)
+        found = messages(said.read(), path, failed=status != 0)
+    _tell(*wrong, *found.errors, *found.warnings)
+    if status or wrong:
+        return 128 - status if status < 0 else status or FAILED
+    _write(sys.stdout.fileno(), *(f"{address} {name}" for name in words[at + 1 :] for address in _addresses(name)))
+    return 0
+
+
+def _problems(path: str, node_ports: tuple[str, ...], listening: tuple[tuple[str, int], ...] = ()) -> list[str]:
+    """What haproxy does not find wrong."""
+    from firmware.haproxy.addresses import node_port_problems
+    from firmware.haproxy.configuration import account_problems
+
+    return [*account_problems(path), *node_port_problems(path, node_ports, listening)]
+
+
+def _words_file() -> TextIOWrapper:
+    return open(os.memfd_create("words"), "r+", encoding="utf-8", errors="surrogateescape")
+
+
+def _spawn(words: TextIOWrapper, *argv: str) -> int:
+    to_words = [(os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
+    return os.posix_spawnp("haproxy", ["haproxy", *argv], os.environ, file_actions=to_words)
+
+
+def _addresses(name: str) -> list[str]:
+    """The addresses of a name; none if nobody knows it."""
+    import socket
+
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(place[0]) for *_, place in found]
+
+
+def _tell(*lines: str) -> None:
+    _write(sys.stderr.fileno(), *lines)
+
+
+def _write(handle: int, *lines: str) -> None:
+    """A name that is no UTF-8 leaves as it came: whoever reads it spells it."""
+    os.write(handle, "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape"))

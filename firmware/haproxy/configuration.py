@@ -6,8 +6,10 @@ account or the root directory, `haproxy -c` finds nothing wrong, but every worke
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 SECTIONS = frozenset(
     (
@@ -19,28 +21,98 @@ SECTIONS = frozenset(
 #: global keyword → the only values with which a worker starts
 ACCOUNT = {"user": ("haproxy",), "group": ("haproxy",), "uid": (), "gid": (), "chroot": ()}
 
+#: a piece of a line: an escape, a quoted part, the rest of the line as a comment, blanks, or a letter
+_PIECE = re.compile(r"""\\x[0-9a-fA-F]{2}|\\.|'[^']*'?|"(?:\\.|[^"\\])*"?|#.*|\s+|[^\\'"#\s]+|\\$""", re.S)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that holds words, as haproxy reads them: without quotes, escapes and comments. Variables stay as they are."""
+
+    file: str
+    number: int
+    section: str
+    words: tuple[str, ...]
+
+    @property
+    def place(self) -> str:
+        """FILE:LINE, as errors begin."""
+        return f"{self.file}:{self.number}"
+
 
 def account_problems(path: str) -> list[str]:
     """The lines of the global section that would stop every worker, as FILE:LINE: …"""
     return [
-        f"{path}:{number}: '{words[0]}': haproxy runs as an account of its own; leave it out"
-        for number, section, words in lines_with_words(path)
-        if section == "global" and words[0] in ACCOUNT and not _is_startable(words)
+        f"{line.place}: '{line.words[0]}': haproxy runs as an account of its own; leave it out"
+        for line in read_lines(path)
+        if line.section == "global" and line.words[0] in ACCOUNT and not _is_startable(line.words)
     ]
 
 
-def lines_with_words(path: str) -> Iterator[tuple[int, str, list[str]]]:
-    """The lines that hold words: number, section, words."""
-    section = ""
+def read_lines(path: str) -> Iterator[Line]:
+    """The lines that hold words: of the file, or of the files *.cfg in a directory, in their order."""
+    for file in _files(path):
+        section = ""
+        for number, text in _logical_lines(file):
+            words = split_words(text)
+            if words:
+                section = words[0] if words[0] in SECTIONS else section
+                yield Line(file, number, section, words)
+
+
+def split_words(text: str) -> tuple[str, ...]:
+    """The words of a line, as haproxy splits it."""
+    words: list[str] = []
+    within = False
+    for piece in _PIECE.findall(text):
+        if piece[0] == "#":
+            break
+        if piece.isspace():
+            within = False
+            continue
+        if not within:
+            words.append("")
+            within = True
+        words[-1] += _unquote(piece)
+    return tuple(words)
+
+
+def _unquote(piece: str) -> str:
+    if piece[0] == "'":
+        return piece.strip("'")
+    if piece[0] == '"':
+        return re.sub(r'\\(["\\$])', r"\1", piece[1:].removesuffix('"'))
+    if piece[:2] == "\\x" and len(piece) == 4:
+        return chr(int(piece[2:], 16))
+    return _ESCAPES.get(piece[1], piece[1]) if piece[0] == "\\" and piece[1:] else piece
+
+
+def _files(path: str) -> list[str]:
+    """haproxy takes those of a directory that end in .cfg and are not hidden, in the order of their bytes."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape", opener=_open_without_waiting) as file:
-            lines = [line.split() for line in file]
+        names = sorted(os.listdir(path), key=os.fsencode)
+    except OSError:
+        return [path]
+    return [os.path.join(path, name) for name in names if name.endswith(".cfg") and name[0] != "."]
+
+
+def _logical_lines(file: str) -> Iterator[tuple[int, str]]:
+    """Lines with the numbers on which they begin; one that ends in a backslash goes on."""
+    try:
+        with open(file, encoding="utf-8", errors="surrogateescape", opener=_open_without_waiting) as lines:
+            begun, text = 0, ""
+            for number, line in enumerate(lines, 1):
+                begun, text = begun or number, text + line.rstrip("\n")
+                if re.search(r"(?<!\\)(?:\\\\)*\\$", text):
+                    text = text[:-1]
+                    continue
+                yield begun, text
+                begun, text = 0, ""
     except OSError:
         return  # haproxy itself says so
-    for number, words in enumerate(lines, 1):
-        if words and not words[0].startswith("#"):
-            section = words[0] if words[0] in SECTIONS else section
-            yield number, section, words
+    if text:
+        yield begun, text
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
@@ -52,5 +124,5 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return handle
 
 
-def _is_startable(words: list[str]) -> bool:
-    return len(words) > 1 and words[1].strip("\"'") in ACCOUNT[words[0]]
+def _is_startable(words: tuple[str, ...]) -> bool:
+    return len(words) > 1 and words[1] in ACCOUNT[words[0]]

@@ -44,6 +44,21 @@ def processes(path: str, master: int) -> tuple[set[int], set[int]] | None:
     return (current, others) if master in others else None
 
 
+def old_workers(path: str, master: int) -> list[int]:
+    """The pids of workers that were replaced by a reload and still serve their last connections."""
+    import re
+
+    shown = _query_master(path, master, "show proc").partition("# old workers")[2].partition("\n#")[0]
+    return [int(pid) for pid in re.findall(r"(?m)^(\d+)\s+worker\s", shown)]
+
+
+def administration_sockets(path: str, master: int) -> set[str]:
+    """The sockets at which the current worker takes orders (`stats socket`), as paths and addresses."""
+    import re
+
+    return set(re.findall(r"(?m)^(?:unix@)?(\S+) ", _query_master(path, master, "@1 show cli sockets")))
+
+
 def _query_master(path: str, master: int, command: str) -> str:
     """The master's answer; "" while it does not give one, as in the middle of a reload, or if another process listens there."""
     import socket

@@ -4,7 +4,7 @@
 What csyncd answers is kept whole beside the fields that are read here, for `--json` prints it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ class PushReport:
     """What came of a push, or what would: `result` is applied, unchanged, differs, refused, rolled-back or failed.
 
     `confirm` are the seconds within which it has to be confirmed (0: it has not to be), `seconds` is how long it took.
+    `warnings` has what the checkers of both nodes warn of, by the numbers of the nodes.
     """
 
     service: str
@@ -52,6 +53,7 @@ class PushReport:
     confirm: int
     round_trips: int
     seconds: float
+    warnings: Mapping[str, Sequence[str]]
     answer: Mapping[str, Any]
 
     def json(self) -> dict[str, Any]:
@@ -243,6 +245,7 @@ def _push_report(answer: dict[str, Any]) -> PushReport:
             answer.get("confirm", 0),
             answer.get("round_trips", 0),
             answer.get("seconds", 0.0),
+            answer.get("warnings", {}),
             answer,
         )
 

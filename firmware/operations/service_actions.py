@@ -7,6 +7,7 @@ Failure if it is not in config.rc.
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from firmware import log
 from firmware.errors import Failure, Invalid, Usage, from_status
@@ -16,6 +17,8 @@ from firmware.operations.service_list import find_context, missing_block, requir
 from firmware.services import applied, lifecycle, states
 from firmware.services.definition import Outcome
 from firmware.sync import transaction
+
+T = TypeVar("T")
 
 
 def block_notes(title: str) -> list[str]:
@@ -28,9 +31,10 @@ def block_notes(title: str) -> list[str]:
     return rc_check.block_notes(context.block, context.document, service)
 
 
-def start(title: str) -> None:
-    """Check its configuration and start it; nothing if it runs. Invalid if its configuration is."""
-    for_each(
+def start(title: str) -> list[str]:
+    """Check its configuration and start it; nothing if it runs. Invalid if its configuration is. Returns what its checker
+    warns of, as the functions below do."""
+    return for_each(
         service_titles.startable_titles(title), lambda one: lifecycle.start(require_service(one), require_context(one))
     )
 
@@ -40,9 +44,9 @@ def stop(title: str) -> None:
     for_each(reversed(service_titles.known_titles(title)), lifecycle.stop)
 
 
-def restart(title: str) -> None:
+def restart(title: str) -> list[str]:
     """Check its configuration, then stop and start it."""
-    for_each(
+    return for_each(
         service_titles.startable_titles(title),
         lambda one: lifecycle.restart(require_service(one), require_context(one)),
     )
@@ -50,23 +54,21 @@ def restart(title: str) -> None:
 
 def reload(title: str) -> list[Outcome]:
     """Have it load its configuration; the outcomes say how that went."""
-    done: list[Outcome] = []
     titles = service_titles.running_titles(title)
-    for_each(titles, lambda one: done.append(lifecycle.reload(require_service(one), require_context(one))))
-    return done
+    return for_each(titles, lambda one: lifecycle.reload(require_service(one), require_context(one)))
 
 
-def check(title: str) -> None:
+def check(title: str) -> list[str]:
     """Check its configuration as it lies on disk; Invalid with every problem if it is."""
-    for_each(
+    return for_each(
         service_titles.startable_titles(title),
         lambda one: lifecycle.require_valid(require_service(one), require_context(one)),
     )
 
 
-def apply(title: str) -> None:
+def apply(title: str) -> list[str]:
     """Make its configuration count: checked, and loaded if it runs. What has left config.rc is stopped."""
-    for_each(service_titles.known_titles(title), _apply)
+    return for_each(service_titles.known_titles(title), _apply)
 
 
 def apply_on_trial(title: str, word: str) -> int:
@@ -114,13 +116,15 @@ def revert(title: str) -> None:
     for_each(service_titles.known_titles(title), lambda one: lifecycle.revert(require_service(one), one))
 
 
-def for_each(titles: Iterable[str], act: Callable[[str], object]) -> None:
-    """Do it with each, whatever becomes of the others, and raise what went wrong, the worst of it if several did."""
+def for_each(titles: Iterable[str], act: Callable[[str], T]) -> list[T]:
+    """Do it with each, whatever becomes of the others, and raise what went wrong, the worst of it if several did. Returns what
+    came of each."""
+    done: list[T] = []
     errors: list[Failure] = []
     for title in titles:
         try:
             with _exclusively(title):
-                act(title)
+                done.append(act(title))
         except Failure as error:
             errors.append(error)
     if len(errors) == 1:
@@ -129,24 +133,25 @@ def for_each(titles: Iterable[str], act: Callable[[str], object]) -> None:
         problems = [problem for error in errors if isinstance(error, Invalid) for problem in error.problems]
         worst = max(errors, key=lambda error: error.status)
         raise from_status(worst.status, "; ".join(map(str, errors)), worst.hint, problems)
+    return done
 
 
-def _apply(title: str) -> None:
+def _apply(title: str) -> str:
     if title.partition(".")[0] == "network":
         from firmware.services.declared.network import trial
 
         trial.refuse_while_waiting()
-    _load(title)
+    return _load(title)
 
 
-def _load(title: str) -> None:
+def _load(title: str) -> str:
     service, context = require_service(title), find_context(title)
     if context is not None:
-        lifecycle.apply(service, context)
-    elif applied.digest(title) or not states.service_state(title).is_stopped:
-        lifecycle.dismiss(title)
-    else:
+        return lifecycle.apply(service, context)
+    if not applied.digest(title) and states.service_state(title).is_stopped:
         raise missing_block(title)
+    lifecycle.dismiss(title)
+    return ""
 
 
 def boot() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Applied: the content that a service's live process last loaded successfully, kept whole in /run/firmware/applied.
 
-/run/firmware/applied/TITLE holds `block` (its text), `digest` and `files` (a copy of the owned directory). For a service that
+/run/firmware/applied/TITLE holds `block` (its text), `digest` and `files` (a copy of the owned directory), and
+`warnings`, if its checker had any. For a service that
 reads other blocks or generates files there are `context` (the whole config.rc) and `context-digest`, too: what is applied
 covers those, though they are no part of the content. A snapshot is taken before the process loads it and kept once it has: an
 edit in between is then seen as not applied, never the other way round. All who change it hold the service's lock.
@@ -85,14 +86,26 @@ def files_directory(title: str, *, top: Path = APPLIED) -> Path:
     return top / title / "files"
 
 
-def mark_applied(service: Service, context: Context, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
+def mark_applied(
+    service: Service, context: Context, *, warnings: str = "", top: Path = APPLIED, root: Path = Path("/")
+) -> None:
     """Note that what lies on disk now is applied; for who knows that nothing can have changed since it was loaded."""
-    take_snapshot(service, context, top=top, root=root)
+    take_snapshot(service, context, warnings=warnings, top=top, root=root)
     promote_snapshot(context.title, top=top)
 
 
-def take_snapshot(service: Service, context: Context, *, top: Path = APPLIED, root: Path = Path("/")) -> None:
-    """Copy what lies on disk now, without calling it applied yet."""
+def warnings(title: str, *, top: Path = APPLIED) -> str:
+    """What the checker warned of when what is applied was checked; "" if nothing is known."""
+    try:
+        return (top / title / "warnings").read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+def take_snapshot(
+    service: Service, context: Context, *, warnings: str = "", top: Path = APPLIED, root: Path = Path("/")
+) -> None:
+    """Copy what lies on disk now, without calling it applied yet. `warnings`: what its checker warned of."""
     from firmware.services import directories
 
     new = _snapshot_of(context.title, top)
@@ -101,6 +114,8 @@ def take_snapshot(service: Service, context: Context, *, top: Path = APPLIED, ro
     new.mkdir(mode=0o700)
     try:
         _write_snapshot(service, context, new, root)
+        if warnings:
+            (new / "warnings").write_text(warnings, errors="surrogateescape")
     except BaseException as error:
         directories.remove(new)
         if isinstance(error, OSError) and error.filename is None:  # the kernel does not say where there was no room

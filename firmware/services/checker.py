@@ -1,8 +1,8 @@
 """A service's own checker, run where it can do no harm: what it reads may have been written by a peer, and haproxy's
 checker executes what its configuration says.
 
-It is an account of its own in the daemon's group, without any capability, confined (see `confinement`): it sees no process
-but its own, the directories of the daemon's sockets are empty, and a staged directory lies where the service's own is.
+It is the service's account without any capability, confined (see `confinement`): it sees no process but its own, the
+directories of the daemon's sockets are empty, and a staged directory lies where the service's own is.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from pathlib import Path
 from signal import valid_signals
 
 from firmware.errors import Failure
-from firmware.run import run
+from firmware.run import Result, run
 from firmware.services import confinement, run_scripts
 from firmware.services.definition import Argv, Outcome, Service
 
@@ -26,12 +26,22 @@ def run_checker(
 ) -> Outcome:
     """The checker's exit status and words. `overlays`: the directories that it sees in the place of others (target → source).
     Failure if it cannot be run, or has not ended after so many seconds."""
+    done = run_confined(service, argv, overlays or {}, seconds=seconds)
+    return Outcome(done.status, done.output[:LONGEST])
+
+
+def run_confined(
+    service: Service, argv: Argv, overlays: Mapping[Path, Path], *, seconds: float, alone: bool = False
+) -> Result:
+    """The same, with both its streams. If it is to be `alone`, it has a network of its own in which nothing is taken."""
     command = run_scripts.command_as_checker(service.account, argv)
     confined = bool(overlays) or service.account.user != "root"
     try:
-        with _mount_points(*(overlays or ())):
+        with _mount_points(*overlays):
             if confined:
-                command = confinement.checker_command(command, overlays or {}, service.runtime_directories, seconds)
+                command = confinement.checker_command(
+                    command, overlays, service.runtime_directories, seconds, alone=alone
+                )
             done = run(command, timeout=seconds, check=False)
     except Failure as error:
         raise Failure(f"service {service.name}: its checker: {error}") from None
@@ -40,7 +50,7 @@ def run_checker(
         raise Failure(
             f"service {service.name}: its checker was ended by signal {number}; {done.output[:200]}", "try again"
         )
-    return Outcome(done.status, done.output[:LONGEST])
+    return done
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from firmware.services import private_network
 from firmware.services.definition import Argv
 
 #: where everybody may write; those that a node has
@@ -20,6 +21,10 @@ _READ_ONLY = "mount -o bind,ro /etc /etc"
 _OVERLAY = 'mount -o bind,ro "$1" "$2"; shift 2'
 _NO_FLASH = "umount -l /flash 2>/dev/null || :"
 _FIRST_TO_GO = "echo 1000 >/proc/self/oom_score_adj"
+
+#: how many files a daemon and its checker may open if they ask for them; haproxy derives from it how many connections it
+#: takes. Where the kernel allows fewer, it is what was allowed before
+OPEN_FILES_LIMIT = "ulimit -H -n 131072 2>/dev/null || :"
 
 #: for every process of a checker, which has no more processor time than it has time; the real ones take a tenth
 _LIMITS = ("--as=4294967296", "--fsize=16777216", "--nproc=1024", "--core=0")
@@ -37,17 +42,29 @@ def daemon_command(argv: Argv) -> Argv:
     ]
 
 
-def checker_command(argv: Argv, overlays: Mapping[Path, Path], empty: Sequence[str], seconds: float) -> Argv:
+def checker_command(
+    argv: Argv, overlays: Mapping[Path, Path], empty: Sequence[str], seconds: float, *, alone: bool = False
+) -> Argv:
     """`argv` with namespaces of its own for mounts, processes and IPC, limits, and no terminal to type into.
 
     It sees the directories `empty` empty, and those in `overlays` in the place of others (target → source). The first process
     is the shell: when the checker ends, or we do, all that it started is killed. Where memory runs out, it is the first to go.
+    If it is to be `alone`, it has a network of its own, too (see `private_network`).
     """
-    steps = [_FIRST_TO_GO, _READ_ONLY, *_private_mounts(*empty), _NO_FLASH, *([_OVERLAY] * len(overlays))]
+    network = private_network.setup_steps() if alone else []
+    steps = [
+        OPEN_FILES_LIMIT,
+        _FIRST_TO_GO,
+        *network,
+        _READ_ONLY,
+        *_private_mounts(*empty),
+        _NO_FLASH,
+        *([_OVERLAY] * len(overlays)),
+    ]
     mounts = [str(path) for target, source in overlays.items() for path in (source, target)]
     return [
         "setpriv", "--pdeathsig", "KILL", "--",
-        *_unshare_command("--pid", "--fork", "--kill-child", "--mount-proc", "--ipc"), "setsid",
+        *_unshare_command("--pid", "--fork", "--kill-child", "--mount-proc", "--ipc", *(["--net"] * alone)), "setsid",
         *_shell_command(steps, '"$@" || exit $?'), *mounts,
         "prlimit", *_LIMITS, f"--cpu={int(seconds)}", "--", *argv,
     ]  # fmt: skip

@@ -135,6 +135,12 @@ class Service:
     warnings: Callable[[Block, Document], Sequence[tuple[int, str]]] | None = None
     #: the checker's argv, on the final paths; it runs as `account` too
     check: Callable[[Context], Argv] | None = None
+    #: a program that starts it for a moment, and ends it, in a network of its own; it runs as the checker does. Exit status 75:
+    #: it starts, but not with all names, which have no address there. They are its standard output. The checker is asked then,
+    #: and if the status is 1; after the word --resolve it is told the names, and its standard output are lines of /etc/hosts
+    trial: Callable[[Context], Argv] | None = None
+    #: the addresses that its files bind now and that somebody else has, as FILE:LINE: …
+    conflicts: Callable[[Context], Sequence[str]] | None = None
     #: does the daemon itself refuse to start for whatever its checker would say? Then a boot asks only once
     checks_itself: bool = False
     #: the daemon's argv, in the foreground, words to stderr; None for a service without a process
@@ -143,6 +149,8 @@ class Service:
     procname: str = ""
     #: directories below /run that are made for it before it starts, owned by its account
     runtime_directories: tuple[str, ...] = ()
+    #: links to one of them, for files that name another place where it has its sockets elsewhere
+    runtime_links: tuple[str, ...] = ()
     #: commands that set it up, or take it down, for a service without a process or before its daemon starts and its
     #: check; they may be run again and again, and one after the word `-` may fail
     setup: Callable[[Context], list[Argv]] | None = None

@@ -24,6 +24,7 @@ from firmware.services import (
     states,
     strays,
     supervisor,
+    trial,
 )
 from firmware.services.definition import Context, Outcome, Running, Service
 
@@ -35,16 +36,19 @@ def start(
     *,
     checked: bool = True,
     wait: float = supervisor.UP_SECONDS,
-) -> None:
-    """Start it, unless it runs. Invalid if its configuration is, Refused if it is switched off, Failure if it dies.
+) -> str:
+    """Start it, unless it runs. Invalid if its configuration is, Refused if it is switched off, Failure if it dies. Returns
+    what its checker warns of.
 
     `launched` is called when the daemon has been started and only its answer is waited for, `wait` seconds at most. Without
     `checked`, its own checker is left out.
     """
-    if not states.service_state(context.title).is_running:
-        _require_startable(service, context)
-        require_valid(service, context, checked=checked)
-        _start_and_record(service, context, launched, wait)
+    if states.service_state(context.title).is_running:
+        return ""
+    _require_startable(service, context)
+    warnings = require_valid(service, context, checked=checked)
+    _start_and_record(service, context, launched, wait, warnings=warnings)
+    return warnings
 
 
 def stop(title: str) -> None:
@@ -52,41 +56,45 @@ def stop(title: str) -> None:
     supervisor.stop(title)
 
 
-def restart(service: Service, context: Context) -> None:
-    """Stop and start it. What runs is not touched if the new configuration is invalid, or if there is no room for it; what ran
-    comes back if the new one does not start."""
+def restart(service: Service, context: Context) -> str:
+    """Stop and start it; returns what its checker warns of. What runs is not touched if the new configuration is invalid, or if
+    there is no room for it; what ran comes back if the new one does not start."""
     _require_startable(service, context)
-    require_valid(service, context)
+    warnings = require_valid(service, context)
     ran = states.service_state(context.title).is_running
-    applied.take_snapshot(service, context)
+    applied.take_snapshot(service, context, warnings=warnings)
     try:
         _start_again(service, context)
     except Failure as error:
         how = fallback.bring_back(service, context, str(error), ran=ran)
         raise Failure(f"{error}{how}", error.hint) from None
     applied.promote_snapshot(context.title)
+    return warnings
 
 
 def reload(service: Service, context: Context) -> Outcome:
     """Have the running daemon load what lies on disk. Refused if it does not run, Invalid, or Failure with its words."""
     if states.service_state(context.title).is_stopped:
         raise Refused(f"service {context.title} does not run", f"service {context.title} start")
-    require_valid(service, context)
-    return _load_and_record(service, context)
+    warnings = require_valid(service, context)
+    done = _load_and_record(service, context, warnings=warnings)
+    return replace(done, output=f"{warnings}\n{done.output}") if warnings else done
 
 
-def apply(service: Service, context: Context) -> None:
-    """Make what lies on disk count: checked, loaded by the daemon if it runs, and noted as applied.
+def apply(service: Service, context: Context) -> str:
+    """Make what lies on disk count: checked, loaded by the daemon if it runs, and noted as applied. Returns what its checker
+    warns of.
 
     What is switched off in config.rc is stopped.
     """
-    require_valid(service, context)
+    warnings = require_valid(service, context)
     if not context.block.enabled:
         supervisor.stop(context.title)
     if states.service_state(context.title).is_stopped:
-        applied.mark_applied(service, context)
+        applied.mark_applied(service, context, warnings=warnings)
     else:
-        _load_and_record(service, context)
+        _load_and_record(service, context, warnings=warnings)
+    return warnings
 
 
 def dismiss(title: str) -> None:
@@ -117,16 +125,21 @@ def mark_failed(service: Service, context: Context, reason: str) -> None:
     (oneshot if service.daemon is None else supervisor).mark_failed(context.title, reason)
 
 
-def require_valid(service: Service, context: Context, *, checked: bool = True) -> None:
-    """Check what lies on disk; Invalid, with the checker's words, if it is. Without `checked` only the block in config.rc is
-    looked at."""
+def require_valid(service: Service, context: Context, *, checked: bool = True) -> str:
+    """Check what lies on disk, and return what its checker warns of; Invalid, with the checker's words, if it is, or if
+    addresses that it binds are taken. Without `checked` only the block in config.rc is looked at."""
     found = check(service if checked else replace(service, check=None), context)
+    taken = service.conflicts(context) if checked and service.conflicts is not None and not found.status else ()
+    if taken:
+        found = Outcome(1, "\n".join(taken))
     if found.status:
         raise Invalid(f"service {context.title}: its configuration is invalid", problems=found.output.splitlines())
+    return found.output
 
 
 def check(service: Service, context: Context, *, staged: Path | None = None, path: str = document.PATH) -> Outcome:
-    """What is wrong with a service: its block's directives first, then its own checker; status 0 if nothing is.
+    """What is wrong with a service: its block's directives first, then its own checker; status 0 if nothing is, with what the
+    checker warns of.
 
     What is there is made ready before, and readable for its account. With `staged`, the checker sees that directory in the
     place of the one that the service owns. It sees the files that are generated of this context in any case.
@@ -146,6 +159,8 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
         if service.check is None:
             return Outcome(0, "")
         taken = node_ports.words(context.document) if service.binds else []
+        if service.trial is not None:
+            return trial.check_by_start(service, context, taken, overlays)
         return checker.run_checker(service, [*service.check(context), *taken], overlays)
 
 
@@ -198,15 +213,17 @@ def _start_and_record(
     context: Context,
     launched: Callable[[], None] = supervisor.do_nothing,
     wait: float = supervisor.UP_SECONDS,
+    *,
+    warnings: str = "",
 ) -> None:
-    applied.take_snapshot(service, context)
+    applied.take_snapshot(service, context, warnings=warnings)
     supervisor.start(service, context, launched=launched, wait=wait)
     applied.promote_snapshot(context.title)
 
 
-def _load_and_record(service: Service, context: Context, *, remedy: str = "") -> Outcome:
+def _load_and_record(service: Service, context: Context, *, remedy: str = "", warnings: str = "") -> Outcome:
     ran = states.service_state(context.title).is_running
-    applied.take_snapshot(service, context)
+    applied.take_snapshot(service, context, warnings=warnings)
     done = load_from_disk(service, context)
     if done.status:
         how = fallback.bring_back(service, context, done.output, ran=ran)

@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from firmware import directory
@@ -22,6 +23,17 @@ def make_runtime_directories(service: Service) -> None:
         if uid and not os.path.ismount(name):
             bounds = f"size=16m,nr_inodes=4096,mode=755,uid={uid},gid={gid},nosuid,nodev,noexec"
             run(["mount", "-t", "tmpfs", "-o", bounds, "none", name])
+    for name in service.runtime_links:
+        _link(name, service.runtime_directories[0])
+
+
+def _link(name: str, target: str) -> None:
+    """Have the name lead there, unless something is in its place that is more than an empty directory."""
+    with suppress(OSError):
+        os.rmdir(name)
+    if not os.path.lexists(name):
+        os.makedirs(os.path.dirname(name), mode=0o755, exist_ok=True)
+        os.symlink(target, name)
 
 
 def grant_read_access(service: Service, *, root: Path = Path("/")) -> None:

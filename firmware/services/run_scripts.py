@@ -13,8 +13,6 @@ from firmware.run import PATH
 from firmware.services import confinement, permissions
 from firmware.services.definition import Account, Argv, Context, Service
 
-#: how many files a daemon may open if it asks for them; haproxy derives from it how many connections it takes
-OPEN_FILES = 131072
 #: how many processes and threads its account may have on the whole node, where the kernel cannot count those of one daemon
 PROCESSES = 4096
 #: the kernel's oom_score_adj: who goes first where memory runs out, and who last
@@ -117,7 +115,7 @@ def _run_script(service: Service, context: Context, fifo: str) -> str:
         # Who we are: the pid, which exec keeps, and when this process started (see proc(5)).
         "read -r line </proc/self/stat && set -- $line && echo $$ ${22} >pid.new && mv pid.new pid",
         *([pid_command(pidfile)] if pidfile else []),
-        f"ulimit -H -n {OPEN_FILES} 2>/dev/null",
+        confinement.OPEN_FILES_LIMIT,
         *_bounds(service.account, context.title),
         "cd /",
         f"exec {shlex.join(command)}",

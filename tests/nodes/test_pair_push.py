@@ -54,6 +54,21 @@ def test_new_files_with_modes_and_owners_travel_and_removed_ones_go(agreed: Stag
     assert digest(agreed, 1) == digest(agreed, 2)
 
 
+def test_what_the_checkers_of_both_nodes_warn_of_is_told(agreed: Stage) -> None:
+    """A name in the file fits one node only: there the section is dropped, and the other one has to hear of it."""
+    for own, other in ((1, 2), (2, 1)):
+        agreed.edit(
+            1, page(f"peers {own}") + f"peers all\n    peer node{own} 127.0.0.1:1024\n    peer x 127.0.0.1:1025\n"
+        )
+        status, report, _ = push(agreed)
+        assert (status, report["warnings"][str(own)]) == (0, [])
+        (line,) = report["warnings"][str(other)]
+        assert line.startswith(f"{CONFIG}:") and ": warning: Removing incomplete section 'peers all'" in line
+    agreed.edit(1, page("told") + "peers all\n    peer node1 127.0.0.1:1024\n    peer x 127.0.0.1:1025\n")
+    said = agreed.lab.run(1, "csync", "push", "haproxy").stderr
+    assert f"node 2: {CONFIG}:" in said and "node 1:" not in said
+
+
 def test_unapplied_changes_are_refused_with_the_remedy(agreed: Stage) -> None:
     before = digest(agreed, 2)
     agreed.lab.write(1, CONFIG, page("untested"))

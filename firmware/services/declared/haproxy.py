@@ -4,17 +4,24 @@ A reload is asked for by signal; whether it worked, only the master knows. It is
 answers through it has taken over; `failed` counts the reloads since the last good one, and the old worker serves on.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from firmware import haproxy
-from firmware.haproxy import addresses, master
-from firmware.haproxy.words import with_places
+from firmware.haproxy import addresses, master, words
 from firmware.rc.block import Block
-from firmware.rc.values import path_below
+from firmware.rc.values import number, path_below
 from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Package, Running, Service
+from firmware.services.permissions import account_ids
+from firmware.services.states import service_state
 from firmware.services.strays import Family
 
 FILE = "/etc/haproxy/haproxy.cfg"
+PID_FILE = "/run/haproxy/haproxy.pid"
+#: its name among the generated files
+BASE = "base.cfg"
+#: workers that may go on with their last connections after reloads
+OLD_WORKERS = "4"
 
 #: seconds that a new worker has to take over: much for maps and certificates by the thousand
 RELOAD_SECONDS = 60.0
@@ -32,13 +39,41 @@ _PATIENCE = 2.0
 
 
 def daemon(context: Context) -> Argv:
-    """Master and workers in the foreground, whatever the file says about that."""
-    return ["haproxy", "-W", "-db", "-f", _configuration_file(context.block), "-S", f"{master.SOCKET},mode,600"]
+    """Master and workers in the foreground, with a pid file where they may write, whatever the file says about that."""
+    files = ["-f", str(context.generated / BASE), "-f", _configuration_file(context.block)]
+    return ["haproxy", "-W", "-db", "-p", PID_FILE, *files, "-S", f"{master.SOCKET},mode,600"]
 
 
 def check(context: Context) -> Argv:
-    """`haproxy -c`, and what it does not see."""
-    return ["/usr/bin/python3", "-ISc", _CHECKER, str(_PACKAGES), _configuration_file(context.block)]
+    """`haproxy -c`, in the node's network."""
+    return _checker_command("check", context)
+
+
+def trial(context: Context) -> Argv:
+    """Started for a moment, and what a start does not see."""
+    return _checker_command("start", context)
+
+
+def generates(context: Context) -> Mapping[str, str]:
+    """What is read before its own file, which may say otherwise."""
+    return {BASE: f"global\n    mworker-max-reloads {context.block.value('old_workers') or OLD_WORKERS}\n"}
+
+
+def conflicts(context: Context) -> list[str]:
+    """The addresses that its file binds and somebody else has."""
+    return addresses.occupied_addresses(_configuration_file(context.block), _own_ports())
+
+
+def remarks(title: str) -> list[str]:
+    """How many workers go on with their last connections after reloads."""
+    pid = service_state(title).pid
+    old = master.old_workers(master.SOCKET, pid) if pid else []
+    return [f"old workers: {len(old)} (pid {', '.join(map(str, old))})" if old else "old workers: none"]
+
+
+def _checker_command(verb: str, context: Context) -> Argv:
+    files = [str(context.generated / BASE), _configuration_file(context.block)]
+    return ["/usr/bin/python3", "-ISc", _CHECKER, str(_PACKAGES), verb, *files]
 
 
 def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELOAD_SECONDS) -> Outcome:
@@ -53,18 +88,17 @@ def reload(running: Running, *, path: str = master.SOCKET, seconds: float = RELO
         time.sleep(_POLL)
         before, worker = master.reload_counts(path, pid), master.worker_pid(path, pid)
     file = _configuration_file(running.context.block)
-    loaded = f"{running.context.applied}{file.removeprefix(SERVICE.owns)}"
-    if occupied := addresses.occupied_addresses(file, loaded):
-        return Outcome(1, "\n".join(occupied))
+    if taken := conflicts(running.context):
+        return Outcome(1, "\n".join(taken))
     if not running.has_ended():
         running.signal("USR2")
     while time.monotonic() < deadline:
         time.sleep(_POLL)
         now = master.reload_counts(path, pid)
         if running.has_ended():
-            return Outcome(1, _logged_alerts(running) or "haproxy: its master ended")
+            return Outcome(1, _logged_alerts(running, file) or "haproxy: its master ended")
         if now is not None and now != before and now[1]:
-            return Outcome(1, _logged_alerts(running) or "haproxy: the reload failed")
+            return Outcome(1, _logged_alerts(running, file) or "haproxy: the reload failed")
         if (serving := master.worker_pid(path, pid)) and serving != worker:
             return Outcome(0, f"a new worker serves (pid {serving})")
     return Outcome(1, f"haproxy: no new worker serves after {seconds:g} s")
@@ -80,8 +114,15 @@ def _configuration_file(block: Block) -> str:
     return block.value("config") or FILE
 
 
-def _logged_alerts(running: Running) -> str:
-    """Why it failed, in its own words. They take another way than the answers, through the log, and may come after them."""
+def _own_ports() -> set[int]:
+    """The ports at which processes of its account listen now."""
+    uid, _ = account_ids(SERVICE.account.user)
+    return {port for _, port, owner in addresses.listening_sockets() if owner == uid}
+
+
+def _logged_alerts(running: Running, file: str) -> str:
+    """Why it failed, in its own words with their places. They take another way than the answers, through the log, and may come
+    after them."""
     import time
 
     deadline = time.monotonic() + _PATIENCE
@@ -89,7 +130,7 @@ def _logged_alerts(running: Running) -> str:
         if time.monotonic() > deadline:
             break
         time.sleep(_POLL)
-    return with_places("\n".join(found), failed=True)
+    return "\n".join(words.messages("\n".join(found), file).errors)
 
 
 SERVICE = Service(
@@ -99,9 +140,14 @@ SERVICE = Service(
     account=Account("haproxy", ("net_bind_service",)),
     packages=(Package("haproxy", "HAPROXY"),),
     check=check,
+    trial=trial,
+    generates=generates,
+    conflicts=conflicts,
+    remarks=remarks,
     daemon=daemon,
     procname="haproxy",
     runtime_directories=("/run/haproxy",),
+    runtime_links=("/var/lib/haproxy",),
     ready=lambda _, pid: "" if master.worker_pid(master.SOCKET, pid) else f"no worker answers at {master.SOCKET}",
     reload=reload,
     family=family,
@@ -113,6 +159,13 @@ SERVICE = Service(
             "its configuration file",
             default=FILE,
             example="config /etc/haproxy/other.cfg",
+        ),
+        Directive(
+            "old_workers",
+            number(1, 1000, "workers"),
+            "how many workers may go on with their last connections once they are replaced",
+            default=OLD_WORKERS,
+            example="old_workers 10",
         ),
     ),
 )
