@@ -7,6 +7,7 @@ from typing import TypeVar
 from firmware.commands.cli import complain, local_time, parse_arguments
 from firmware.errors import Failure
 from firmware.operations import service_actions, service_list, service_titles
+from firmware.operations.push_problems import push_problems
 from firmware.operations.service_list import ServiceStatus
 from firmware.printable import escape
 
@@ -48,6 +49,7 @@ def check(argv: list[str]) -> int:
     """Check what lies on disk; exit status 4 if it is invalid."""
     _print_notes(argv)
     _say(*_run(service_actions.check, argv))
+    _print_push_problems(argv[0])
     return 0
 
 
@@ -57,6 +59,7 @@ def apply(argv: list[str]) -> int:
     _print_notes([title])
     if "--confirm" not in options:
         _say(*_run(service_actions.apply, argv))
+        _print_push_problems(argv[0])
         return 0
     seconds = service_actions.apply_on_trial(title, options["--confirm"])
     print(f"service {title}: the old one comes back in {seconds} s, unless: service {title} confirm", file=sys.stderr)
@@ -107,6 +110,7 @@ def status(argv: list[str]) -> int:
     else:
         for found in statuses:
             _print_status(found)
+        _print_push_problems(title)
     return _worst_status([found.state for found in statuses])
 
 
@@ -137,6 +141,12 @@ def _say(*words: str) -> None:
     """What a checker or a daemon says has passed through files that others wrote."""
     for text in filter(None, words):
         print(escape(text, keep="\n\t"), file=sys.stderr)
+
+
+def _print_push_problems(title: str) -> None:
+    """It is right, and runs; only it could not be pushed."""
+    for problem in push_problems(title):
+        print(f"note: {problem}\nhint: {problem.hint}", file=sys.stderr)
 
 
 def _run(action: Callable[[str], T], argv: list[str]) -> T:

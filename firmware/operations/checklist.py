@@ -9,6 +9,7 @@ from firmware import addresses
 from firmware.errors import Failure, Invalid
 from firmware.operations.csyncd_client import ask_csyncd
 from firmware.operations.peer_web_ui import WebUiAnswer, ask_peer_web_ui, peer_keys
+from firmware.operations.push_problems import push_problems
 from firmware.rc import document
 from firmware.rc.check import text_problems
 from firmware.run import run
@@ -72,6 +73,10 @@ def _items() -> Iterator[ChecklistItem]:
 def _record_items(found: Settings) -> Iterator[ChecklistItem]:
     """What this node keeps of its syncs and saves; said only where it cannot be read."""
     yield from _save_items()
+    for block in document.read_tolerant().first_blocks:
+        if block.enabled and catalog.find(block.name):
+            for unsendable in push_problems(block.title):
+                yield ChecklistItem("every service can be pushed", False, str(unsendable), unsendable.hint)
     if problem := ancestor.load(keys.known_peer(found)).problem:
         yield ChecklistItem("it is known what both nodes had last", False, str(problem), problem.hint)
     for error in transaction.problems().values():

@@ -15,7 +15,7 @@ from typing import Any
 from firmware import __version__, files, manifest, native
 from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
-from firmware.printable import quote_word, shorten
+from firmware.printable import escape, quote_word, shorten
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.title import Title
@@ -217,10 +217,29 @@ def _require_within_limits(service: Service, entries: Mapping[str, Entry]) -> No
     if entries and not service.owns:
         raise Refused(f"service {service.name}: it owns no files")
     if len(entries) > MAX_FILES:
-        raise Refused(f"service {service.name}: {len(entries)} files; at most {MAX_FILES} are synced", SMALLER)
+        raise Refused(
+            f"service {service.name}: {len(entries)} files; at most {MAX_FILES} are synced; "
+            f"the most are in {_fullest_directory(entries)}",
+            SMALLER,
+        )
     total = sum(entry.size for entry in entries.values())
     if total > MAX_BYTES:
-        raise Refused(f"service {service.name}: {total} bytes; at most {MAX_BYTES} are synced", SMALLER)
+        largest = max(entries.values(), key=lambda entry: entry.size)
+        raise Refused(
+            f"service {service.name}: {total} bytes; at most {MAX_BYTES} are synced; "
+            f"the largest file is {escape(largest.path)}, {largest.size} bytes",
+            SMALLER,
+        )
+
+
+def _fullest_directory(entries: Mapping[str, Entry]) -> str:
+    """The directory in which the most files are, and how many."""
+    counts: dict[str, int] = {}
+    for path in entries:
+        place = path.rpartition("/")[0]
+        counts[place] = counts.get(place, 0) + 1
+    place = max(counts, key=lambda name: counts[name])
+    return f"{escape(place)}, {counts[place]}"
 
 
 def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:

@@ -1,6 +1,7 @@
 """csyncd at the limits of what may be pushed: on both nodes its memory stays below what docs/measured.md promises, at its highest and with
 the processes that compare files for it; it goes back afterwards; and csyncd answers all the while."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -164,10 +165,28 @@ def resident(stage: Stage, node: int) -> int:
     return int(stage.on(node, "sh", "-c", f"grep VmRSS /proc/{csyncd(stage, node)}/status").split()[1]) << 10
 
 
+def test_a_service_that_cannot_be_pushed_any_more_says_so_at_once_and_with_the_largest_file(stage: Stage) -> None:
+    """The check and the apply of such a service are done all the same."""
+    make_files = "cd /etc/haproxy; for name in a b c; do head -c 8000000 /dev/zero >$name.map; done; echo more >>b.map"
+    stage.on(1, "sh", "-ec", make_files)
+    try:
+        for verb in ("check", "apply", "status"):
+            said = stage.on(1, "service", "haproxy", verb)
+            assert re.search("^note: service haproxy cannot be pushed: [0-9]+ bytes; at most 16777216 are synced", said)
+            assert "the largest file is /etc/haproxy/b.map, 8000005 bytes\n" in said
+            assert "hint: keep what is large elsewhere" in said
+        assert "every service can be pushed" in stage.on(1, "csync", "check", expect=1)
+        stage.on(1, "csync", "push", "haproxy", expect=3)
+    finally:
+        stage.on(1, "sh", "-c", "rm /etc/haproxy/[abc].map; rm -rf /etc/haproxy/large; service haproxy apply")
+    for verb in ("check", "apply", "status"):
+        assert "cannot be pushed" not in stage.on(1, "service", "haproxy", verb)
+
+
 def test_csyncd_answers_while_it_compares_what_takes_longest(stage: Stage) -> None:
     """The operator of the receiving node is told the state of the pair while a peer's dry push is worked on."""
     make(stage, "blanks", "long")
-    asking = stage.lab.start(1, "csync", "diff", "haproxy")
+    asking = stage.lab.start(1, "sh", "-c", "csync diff haproxy >/dev/null")
     longest = 0.0
     while asking.poll() is None:
         began = time.monotonic()

@@ -244,3 +244,21 @@ def test_a_large_proposal_is_encoded_once_and_sent_in_pieces() -> None:
         tracemalloc.stop()
     assert size > len(encoded)
     assert {key: base64.b64decode(text) for key, text in json.loads(encoded)["contents"].items()} == data
+
+
+def test_what_is_too_much_to_be_pushed_names_where_the_most_is() -> None:
+    haproxy = catalog.find("haproxy")
+    assert haproxy
+    sizes = {f"{TOP}/maps/{name}": size << 20 for name, size in (("a", 8), ("b", 5), ("c", 7))}
+    found = {
+        path: Entry(path, "file", 0o640, "root", "root", size, "xxh3-128:" + "0" * 32) for path, size in sizes.items()
+    }
+    with pytest.raises(Refused) as caught:
+        proposal.require_sendable(haproxy, found)
+    assert str(caught.value) == (
+        "service haproxy: 20971520 bytes; at most 16777216 are synced; the largest file is /etc/haproxy/maps/a, 8388608 bytes"
+    )
+    names = [f"{TOP}/{'many' if number else 'one'}/{number}" for number in range(4097)]
+    many = {name: Entry(name, "file", 0o640, "root", "root", 0, "xxh3-128:" + "0" * 32) for name in names}
+    with pytest.raises(Refused, match=r"4097 files; at most 4096 are synced; the most are in /etc/haproxy/many, 4096$"):
+        proposal.require_sendable(haproxy, many)
