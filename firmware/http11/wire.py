@@ -44,7 +44,8 @@ def encode_request(protocol: h11.Connection, method: str, path: str, content: Co
         piece += protocol.send(h11.Data(data=bytes(body[start : start + READ_SIZE]))) or b""
         yield piece
         piece = b""
-    yield piece + (protocol.send(h11.EndOfMessage()) or b"")
+    if piece := piece + (protocol.send(h11.EndOfMessage()) or b""):
+        yield piece
 
 
 @dataclass(slots=True)

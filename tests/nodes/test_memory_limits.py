@@ -172,7 +172,9 @@ def test_a_service_that_cannot_be_pushed_any_more_says_so_at_once_and_with_the_l
     try:
         for verb in ("check", "apply", "status"):
             said = stage.on(1, "service", "haproxy", verb)
-            assert re.search("^note: service haproxy cannot be pushed: [0-9]+ bytes; at most 16777216 are synced", said)
+            assert re.search(
+                "(?m)^note: service haproxy cannot be pushed: [0-9]+ bytes; at most 16777216 are synced", said
+            )
             assert "the largest file is /etc/haproxy/b.map, 8000005 bytes\n" in said
             assert "hint: keep what is large elsewhere" in said
         assert "every service can be pushed" in stage.on(1, "csync", "check", expect=1)
