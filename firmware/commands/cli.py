@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from errno import ENOSPC
 from importlib import import_module
 
 from firmware.commands.output import make_printable
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Verbs = Mapping[str, tuple[str, str, str]]
 
 
+#: what errors call the standard output
+STDOUT = "stdout"
 _VERBOSE = "-v before the verb shows each external command as it is run."
 _STATUSES = "Exit status: 0 done, 1 it failed, 2 wrong usage, 3 refused and nothing changed, 4 invalid configuration."
 
@@ -99,9 +102,11 @@ def _report_system_error(command: str, error: OSError) -> int:
         sys.stdout = _open_nowhere()
     if not isinstance(error, BrokenPipeError):
         why = error.strerror or str(error) or type(error).__name__
-        where = error.filename or ("stdout" if lost else "")
+        where = error.filename or (STDOUT if lost else "")
+        room = "make room where the output goes" if error.errno == ENOSPC else ""
         with suppress(OSError):
-            complain(command, Failure(f"{where}: {why}" if where else why, "" if lost else system_hint(error)))
+            hint = room if where == STDOUT else system_hint(error)
+            complain(command, Failure(f"{where}: {why}" if where else why, hint))
     if _is_lost(sys.stderr):
         sys.stderr = _open_nowhere()
     return 1

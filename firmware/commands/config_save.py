@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from firmware.commands import operator_identity
-from firmware.commands.cli import parse_arguments
+from firmware.commands.cli import STDOUT, parse_arguments
 from firmware.errors import Refused, Usage
 from firmware.operations import saved_config
 from firmware.printable import escape
@@ -104,8 +104,12 @@ def export(argv: list[str]) -> int:
     elif sys.stdout.isatty():
         raise Refused("an archive is not for a terminal", "config export FILE, or redirect it")
     else:
-        sys.stdout.buffer.write(exported.data)
-        sys.stdout.buffer.flush()
+        try:
+            sys.stdout.buffer.write(exported.data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            error.filename = STDOUT
+            raise
     _say(f"generation {exported.generation} exported: {exported.digest}")
     if exported.unsaved:
         _say(f"note: not in it: {exported.unsaved} unsaved {_paths(exported.unsaved)} below /etc (config changes)")
@@ -116,7 +120,8 @@ def import_(argv: list[str]) -> int:
     """Make an exported archive a new generation. /etc is left alone until a restore or a reboot."""
     (name,), options = parse_arguments(argv, "FILE|-", flags=("--json", "--force"))
     data = saved_config.read_archive(Path(name), sys.stdin.buffer if name == "-" else None)
-    done = saved_config.import_archive(data, who=operator_identity.identify(), force="--force" in options)
+    shown, who = "stdin" if name == "-" else name, operator_identity.identify()
+    done = saved_config.import_archive(data, who=who, name=shown, force="--force" in options)
     _print_save(done, "--json" in options)
     _say("/etc is as it was; `config restore` or a reboot brings it into /etc")
     return 0

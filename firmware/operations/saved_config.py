@@ -5,11 +5,12 @@ Whatever deals with all of /etc keeps pushes out meanwhile, and is refused while
 
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from errno import ENOSPC
 from pathlib import Path
 from typing import BinaryIO
 
 from firmware import files
-from firmware.errors import Damaged, Failure, NewerFormat, Refused, Usage
+from firmware.errors import Damaged, Failure, NewerFormat, Refused, Usage, system_hint
 from firmware.store import archive, flash, generations, restore, saved_state, snapshot
 from firmware.store.archive import Archive
 from firmware.store.changes import Changes, Difference, differences, unsaved_changes
@@ -105,8 +106,14 @@ def write_archive(exported: ExportedConfig, path: Path) -> None:
     """Write an archive to a file that nobody but its owner can read."""
     if path.is_dir():
         raise Failure(f"{path}: it is a directory", "config export FILE")
-    with flash.convert_os_errors(path):
+    if path.exists() and not path.is_file():
+        raise Failure(f"{path}: it is not a file", f"config export - >{path}")
+    try:
         files.write(path.absolute(), exported.data, mode=0o600)
+    except OSError as error:
+        full = f"{len(exported.data)} bytes are needed there: df {path.absolute().parent}"
+        hint = full if error.errno == ENOSPC else system_hint(error)
+        raise Failure(f"{path}: {error.strerror or error}", hint) from None
 
 
 def read_archive(path: Path, stream: BinaryIO | None = None) -> bytes:
@@ -115,8 +122,8 @@ def read_archive(path: Path, stream: BinaryIO | None = None) -> bytes:
         return file.read(ARCHIVE_LIMIT + 1)
 
 
-def import_archive(data: bytes, *, who: Who, force: bool = False) -> SaveResult:
-    """Make an exported archive a new generation. /etc is left alone until a restore or a reboot. Refused if it is another
+def import_archive(data: bytes, *, who: Who, name: str = "the archive", force: bool = False) -> SaveResult:
+    """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot. Refused if it is another
     node's, unless forced. Its notes name what it brings of accounts, keys and commands."""
     from firmware.operations import import_review
 
@@ -126,7 +133,7 @@ def import_archive(data: bytes, *, who: Who, force: bool = False) -> SaveResult:
         if not force and (whose := import_review.foreign_node(new)):
             raise Refused(whose, "config import FILE --force takes it in spite of that")
         notes = import_review.notable_changes(snapshot.compose(generations.load_current()), new)
-    result = generations.import_archive(data, who=_name_in_history(who))
+    result = generations.import_archive(data, who=_name_in_history(who), name=name)
     return replace(result, notes=(*notes, *result.notes))
 
 

@@ -77,13 +77,15 @@ def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
         return _add("save", ready, target, changes, directory, paths)
 
 
-def import_archive(data: bytes, *, who: str, paths: Paths = NODE) -> SaveResult:
-    """Make an exported archive a generation of this node. Refused, whole, if there is anything wrong with it."""
+def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: Paths = NODE) -> SaveResult:
+    """Make an exported archive a generation of this node. Refused, whole, if there is anything wrong with it; `name` is what
+    the refusal calls it."""
     try:
         foreign = archive.parse(data)
         _refuse_set_id(foreign)
     except Failure as error:
-        raise Refused(f"not a configuration that can be taken: {error}", error.hint) from None
+        remedy = error.hint or "config export on the node that saved it writes one"
+        raise Refused(f"{name}: not a configuration that can be taken: {error}", remedy) from None
     contents = {path: foreign.content(path) for path in foreign.offsets}
     draft = Draft(foreign.items, contents, foreign.removed)
     origin = f"imported: generation {foreign.label.generation} of {foreign.label.time}"

@@ -64,7 +64,9 @@ def test_a_name_that_is_a_path_leaves_no_file_behind(lab: Lab, verb: str) -> Non
 @pytest.mark.parametrize("command", ["service list", "service --help", "service haproxy status --help", "config show"])
 def test_what_cannot_be_printed_is_an_error_and_never_python_s_own(lab: Lab, command: str) -> None:
     said = lab.run(1, "sh", "-c", f"{command} >/dev/full", check=False)
-    assert said.status == 1 and said.stderr.endswith(": stdout: No space left on device\n"), said
+    assert said.status == 1 and said.stderr.endswith(
+        ": stdout: No space left on device\nhint: make room where the output goes\n"
+    ), said
     assert said.stderr.count("\n") == 1
     gone = lab.run(1, "sh", "-c", f"( sleep 0.2; {command}; echo $? >/tmp/ended ) | true", check=False)
     assert gone.stderr == "" and lab.read(1, "/tmp/ended") == "1\n"

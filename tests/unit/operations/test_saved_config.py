@@ -1,11 +1,13 @@
 """What is saved: the words that name a generation, files of archives, who the history names."""
 
+import errno
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from firmware.errors import Failure, Usage
+from firmware import files
+from firmware.errors import Failure, Refused, Usage
 from firmware.operations import saved_config
 from firmware.operations.saved_config import ExportedConfig
 from firmware.sync.audit import Who
@@ -32,6 +34,28 @@ def test_files_that_are_none_are_failures_with_their_names(tmp_path: Path) -> No
         saved_config.read_archive(tmp_path / "none")
     with pytest.raises(Failure, match=f"{tmp_path}/no/file: No such file or directory"):
         saved_config.write_archive(EXPORTED, tmp_path / "no/file")
+
+
+def test_a_full_directory_is_named_and_a_device_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere/else")
+
+    monkeypatch.setattr(files, "write", fail)
+    with pytest.raises(Failure, match=f"^{tmp_path}/a: No space left on device$") as caught:
+        saved_config.write_archive(EXPORTED, tmp_path / "a")
+    assert caught.value.hint == f"4 bytes are needed there: df {tmp_path}"
+    with pytest.raises(Failure, match=r"^/dev/full: it is not a file$") as caught:
+        saved_config.write_archive(EXPORTED, Path("/dev/full"))
+    assert caught.value.hint == "config export - >/dev/full"
+
+
+@pytest.mark.parametrize("data", [b"", b"junk" * 5000])
+def test_what_is_no_archive_is_refused_by_its_name(data: bytes) -> None:
+    with pytest.raises(Refused, match=r"^/tmp/junk: not a configuration that can be taken: ") as caught:
+        saved_config.import_archive(data, who=Who("root"), name="/tmp/junk")
+    assert caught.value.hint
 
 
 def test_no_more_is_read_than_an_archive_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
