@@ -6,9 +6,11 @@ import story
 from lab_driver import Lab
 from story import Stage, page
 
-#: takes ports whenever they are free, as an account without any right
+#: takes ports whenever they are free, as an account without any right; where haproxy is only tried, it does not show that
 TAKER = """\
 import socket, time
+while open("/proc/1/comm").read() == "sh\\n":
+    time.sleep(0.02)
 held = []
 wanted = [4444, 30022, 4445]
 while True:
