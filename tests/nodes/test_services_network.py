@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab, eventually
-from service_helpers import append, run_service, service_row
+from service_helpers import PYTHON, append, run_service, service_row
 
 RC = "/etc/config.rc"
 
@@ -124,15 +124,14 @@ def test_a_reload_of_what_has_not_changed_makes_no_event_and_loses_no_ping(lab: 
     append(lab, RC, WHOLE)
     run_service(lab, "network.spare", "start")
     watch = """
-    ip monitor all >/tmp/events & monitor=$!
+    : >/tmp/events; ip monitor all >>/tmp/events & monitor=$!
     ping -q -i 0.005 -c 400 192.0.2.1 >/tmp/pings & ping=$!
-    ip link add marker1 type veth peer name marker2
-    until grep -q marker2 /tmp/events; do :; done
-    : >/tmp/events
+    until grep -q marker /tmp/events; do ip tuntap add dev marker mode tap; ip tuntap del dev marker mode tap; done
+    before=$(wc -l </tmp/events)
     service network.spare reload 2>/dev/null && service network.spare apply && service network.spare restart; echo status $?
     wait $ping
-    kill $monitor; ip link del marker1
-    cat /tmp/events /tmp/pings
+    kill $monitor
+    tail -n +$((before + 1)) /tmp/events; cat /tmp/pings
     """
     said = lab.run(1, "sh", "-c", watch).stdout
     assert "status 0" in said and "400 packets transmitted, 400 " in said and " 0% packet loss" in said
@@ -286,3 +285,32 @@ def test_what_others_have_added_is_shown(lab: Lab) -> None:
         "not from config.rc: route 203.0.113.0/24 via 192.0.2.8 table 254",
     ]
     lab.run(1, "ip", "address", "del", "192.0.2.50/24", "dev", "spare")
+
+
+def test_ipv6_that_is_off_is_the_reason_at_its_line_and_the_rest_is_set_up(lab: Lab) -> None:
+    append(
+        lab,
+        RC,
+        "\nservice network spare\n\tsysctl6 disable_ipv6=1\n\tip address 192.0.2.1/24\n\tip6 address 2001:db8::1/64\n",
+    )
+    said = run_service(lab, "network.spare", "start", status=1).stderr
+    assert f"{RC}:22: ip address add 2001:db8::1/64 dev spare: " in said
+    assert "(IPv6 is off: net.ipv6.conf.spare.disable_ipv6 is 1)" in said
+    assert addresses(lab, "spare") == {"192.0.2.1/24"}
+
+
+def test_after_a_start_an_address_of_ipv6_can_be_bound(lab: Lab) -> None:
+    lab.run(1, "ip", "link", "set", "other", "up")
+    append(lab, RC, "\nservice network spare\n\tip6 address 2001:db8::1/64\n")
+    run_service(lab, "network.spare", "start")
+    bind = "import socket; socket.create_server(('2001:db8::1', 8099), family=socket.AF_INET6)"
+    assert lab.run(1, PYTHON, "-c", bind, check=False).status == 0
+
+
+def test_speed_and_duplex_are_set_where_the_card_can_be_told(lab: Lab) -> None:
+    append(lab, RC, "\nservice network tap7\n\ttype tap\n\tspeed 1000\n\tduplex full\n")
+    run_service(lab, "network.tap7", "start")
+    assert "Speed: 1000Mb/s" in lab.run(1, "ethtool", "tap7").stdout
+    append(lab, RC, "\nservice network spare\n\tauto off\n\tspeed 100\n")
+    assert f"{RC}:26: spare: ethtool: " in run_service(lab, "network.spare", "start", status=1).stderr
+    run_service(lab, "network.tap7", "stop")

@@ -59,7 +59,7 @@ def _warnings(block: Block, document: Document) -> list[tuple[int, str]]:
 
 SERVICE = Service(
     name="network",
-    packages=(Package("iproute2", "IPROUTE2"),),
+    packages=(Package("iproute2", "IPROUTE2"), Package("ethtool", "ETHTOOL")),
     summary="a network interface and its addresses",
     instances="optional",
     node_specific="its addresses belong to this node",

@@ -22,7 +22,7 @@ from firmware.services.definition import Directive
 
 #: further options of the bonding driver, as the kernel names them, with an example
 _BONDING = {
-    "active_slave": "eth1", "ad_actor_sys_prio": "65535", "ad_actor_system": "02:00:5e:10:00:01", "ad_select": "bandwidth",
+    "ad_actor_sys_prio": "65535", "ad_actor_system": "02:00:5e:10:00:01", "ad_select": "bandwidth",
     "ad_user_port_key": "1", "all_slaves_active": "1", "arp_all_targets": "any", "arp_interval": "1000",
     "arp_ip_target": "192.0.2.254", "arp_validate": "active", "downdelay": "200", "fail_over_mac": "active",
     "lacp_active": "on", "lacp_rate": "fast", "lp_interval": "1", "miimon": "100", "min_links": "1", "num_grat_arp": "2",
@@ -206,6 +206,13 @@ _KINDS = (
         example="bonding mode active-backup",
     ),
     Directive("bonding primary", INTERFACE, "the slave that is used when it can be", example="bonding primary eth1"),
+    Directive(
+        "bonding active_slave",
+        INTERFACE,
+        "the slave that is used now",
+        example="bonding active_slave eth1",
+        not_supported="it says what is so at one moment; 'bonding primary' says which slave is to be used",
+    ),
     *(
         Directive(
             f"bonding {option}",

@@ -12,8 +12,9 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from firmware import files, records
+from firmware import files, log, records
 from firmware.errors import Damaged, NewerFormat
+from firmware.printable import quote_word
 from firmware.services.companion import Companion
 from firmware.services.declared.network.record import TOP
 from firmware.services.declared.network.state import Address, Route
@@ -146,9 +147,14 @@ def main(argv: list[str]) -> int:
     from firmware.services.declared.network import resume
 
     words = dict(os.environ)
-    interface = words.get("interface", "")
-    if argv and interface and take_event(argv[0], interface, words, now=time.clock_gettime(time.CLOCK_BOOTTIME)):
-        resume.resume(f"network.{interface}")
+    title = f"network.{words.get('interface', '')}"
+    try:
+        is_new = take_event(argv[0], words["interface"], words, now=time.clock_gettime(time.CLOCK_BOOTTIME))
+    except (ValueError, LookupError) as error:
+        log.line(f"service {title}: what a DHCP server sent is no lease: {quote_word(str(error))}")
+        return 1
+    if is_new:
+        resume.resume(title)
     return 0
 
 

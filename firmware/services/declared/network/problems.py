@@ -191,5 +191,5 @@ def _setting_problems(block: Block, want: Wanted) -> Found:
     for one in want.settings:
         words = one.path.split("/")
         general = "/".join("default" if word == block.instance else word for word in words)
-        if not one.path.startswith(_OF_MODULES) and not os.path.exists(settings.PROC / general):
+        if not one.path.startswith(("/", *_OF_MODULES)) and not os.path.exists(settings.PROC / general):
             yield one.line, f"{one.name}: this kernel has no setting {one.path.replace('/', '.')}"

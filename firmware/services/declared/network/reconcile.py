@@ -10,7 +10,19 @@ from dataclasses import replace
 from firmware.rc.block import Block
 from firmware.rc.document import PATH
 from firmware.services import companion
-from firmware.services.declared.network import absence, commands, difference, kernel, lease, record, settings, wireguard
+from firmware.services.declared.network import (
+    absence,
+    bonding,
+    commands,
+    difference,
+    ipv6,
+    kernel,
+    lease,
+    negotiation,
+    record,
+    settings,
+    wireguard,
+)
 from firmware.services.declared.network.commands import Command
 from firmware.services.declared.network.kernel import Change
 from firmware.services.declared.network.record import Owned
@@ -37,13 +49,17 @@ def set_up(block: Block) -> str:
     problems += said
     if want.wireguard and want.name in actual.links:
         problems += [*wireguard.configure(want.name, want.wireguard), *restore_peers(want.name)]
+    problems += _negotiate(want, ours, actual)
+    if want.link.kind == "bond" and (emptying := bonding.emptying(want.name, want.settings, actual)):
+        problems += _carry_out(emptying)
     ours = replace(ours, settings=settings.values_before(_reachable_settings(want, actual), ours.settings))
     record.write(block.title, ours)
     problems += settings.apply(_reachable_settings(want, actual), ours.settings)
     settings.keep_secondaries(want.name)
     want, actual, said = _settle_with_lease(block.title, want, ours, _rules_elsewhere(block.title))
+    actual, unusable = ipv6.await_addresses(want, actual)
     record.write(block.title, _ownership_after(want, ours, actual))
-    return "\n".join([*problems, *said, *_await_absent(block.title, want, actual)])
+    return "\n".join([*problems, *said, *unusable, *_await_absent(block.title, want, actual)])
 
 
 def take_down(title: str) -> str:
@@ -60,6 +76,8 @@ def take_down(title: str) -> str:
     _carry_out(difference.removal(name, kernel.read(), ours, elsewhere))
     problems += _carry_out(difference.removal(name, kernel.read(), ours, elsewhere))  # what failed because of another
     companion.stop(title, wireguard.NAME)
+    if ours.negotiated:
+        problems += negotiation.negotiate(name, negotiation.AUTOMATIC, 0)
     settings.apply((), ours.settings)
     record.remove(title)
     return "\n".join(problems)
@@ -95,7 +113,9 @@ def _settle(want: Wanted, ours: Owned, elsewhere: Collection[Rule]) -> tuple[Ker
         said |= kernel.change(changes)
         actual, before = kernel.read(), changes
         changes = difference.difference(want, actual, ours, elsewhere)
-    return actual, [_problem(one, said.get(one, "it does not last")) for one in changes]
+    return actual, [
+        _problem(one, said.get(one, "it does not last") + ipv6.reason_for(one, want.name)) for one in changes
+    ]
 
 
 def _settle_with_lease(
@@ -150,6 +170,7 @@ def _ownership_ahead(block: Block, want: Wanted, actual: KernelNetwork, before: 
         slaves={**slaves, **ours.slaves},
         loaded=tuple(one.words for one in want.loads),
         unload=tuple(one.words for one in want.unloads),
+        negotiated=ours.negotiated or bool(want.negotiation),
     )
 
 
@@ -161,11 +182,20 @@ def _ownership_after(want: Wanted, ours: Owned, actual: KernelNetwork) -> Owned:
         ours,
         addresses=tuple(one for one in want.addresses if one.key in there),
         rules=tuple(one for one in want.rules if one in actual.rules),
+        negotiated=bool(want.negotiation),
         made_link=ours.made_link and want.name in actual.links,
         attributes={key: value for key, value in ours.attributes.items() if key in want.link.attributes},
         slaves={name: was_up for name, was_up in ours.slaves.items() if name in slaves},
         settings={one.path: ours.settings[one.path] for one in want.settings if one.path in ours.settings},
     )
+
+
+def _negotiate(want: Wanted, ours: Owned, actual: KernelNetwork) -> list[str]:
+    """Have the card negotiate as the block says, or by itself where it no longer says anything."""
+    wanted = want.negotiation or (negotiation.AUTOMATIC if ours.negotiated else {})
+    if not wanted or want.name not in actual.links:
+        return []
+    return negotiation.negotiate(want.name, wanted, want.negotiation_line)
 
 
 def _new_loads(want: Wanted, before: Owned | None) -> list[Command]:

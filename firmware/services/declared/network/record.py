@@ -24,7 +24,8 @@ FORMAT = 1
 class Owned:
     """What one block has set up. `block` is its text, which began in line `line`. `attributes`, `settings` and `slaves` say how
     it was before: attributes of the link, settings by their paths, whether a slave was up. `was_up`: was the interface?
-    `loaded` are the lines `load` that have been run, `unload` those to run when it is stopped."""
+    `loaded` are the lines `load` that have been run, `unload` those to run when it is stopped. `negotiated`: was the
+    card told its speed, or how to find it?"""
 
     block: str = ""
     line: int = 1
@@ -37,6 +38,7 @@ class Owned:
     settings: Mapping[str, str] = field(default_factory=dict)
     loaded: tuple[tuple[str, ...], ...] = ()
     unload: tuple[tuple[str, ...], ...] = ()
+    negotiated: bool = False
 
 
 def read(title: str, *, top: Path = TOP) -> Owned | None:
@@ -65,6 +67,7 @@ def _from_body(body: Mapping[str, Any]) -> Owned:
         dict(body["settings"]),
         tuple(tuple(map(str, words)) for words in body["loaded"]),
         tuple(tuple(map(str, words)) for words in body["unload"]),
+        records.typed_value(body, "negotiated", bool),
     )
 
 

@@ -20,7 +20,8 @@ _FAMILIES = {"sysctl": "ipv4", "sysctl6": "ipv6"}
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its path below /proc/sys, its value with one blank between words, and the name as it was written."""
+    """One setting: its path below /proc/sys (a full path for one of /sys), its value with one blank between words,
+    and the name as it was written."""
 
     path: str
     value: str
@@ -75,9 +76,15 @@ def read(path: str, *, proc: Path = PROC) -> str | None:
         return None
 
 
+def differs(setting: Setting, *, proc: Path = PROC) -> bool:
+    """Is another value there? Some files say a name and its number (`active-backup 1`): either is the value."""
+    now = read(setting.path, proc=proc)
+    return now != setting.value and not (setting.path.startswith("/") and setting.value in (now or "").split())
+
+
 def write(path: str, value: str, *, proc: Path = PROC) -> str:
     """Give a setting a value, if it has another; returns what went wrong."""
-    if read(path, proc=proc) == value:
+    if not differs(Setting(path, value), proc=proc):
         return ""
     try:
         (proc / path).write_text(value)
@@ -106,4 +113,9 @@ def keep_secondaries(interface: str, *, proc: Path = PROC) -> None:
 def values_before(wanted: Iterable[Setting], known: Mapping[str, str], *, proc: Path = PROC) -> dict[str, str]:
     """What is to come back once nobody wants a setting any more: what is known of it, or what is there now."""
     now = {setting.path: read(setting.path, proc=proc) for setting in wanted if setting.path not in known}
-    return {**{path: value for path, value in now.items() if value is not None}, **known}
+    return {**{path: _first_word(path, value) for path, value in now.items() if value is not None}, **known}
+
+
+def _first_word(path: str, value: str) -> str:
+    """What can be written again: of a name and its number, the name."""
+    return value.partition(" ")[0] if path.startswith("/") else value

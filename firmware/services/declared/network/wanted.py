@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from firmware.rc.block import Block, Occurrence
-from firmware.services.declared.network import settings
+from firmware.services.declared.network import bonding, negotiation, settings
 from firmware.services.declared.network.commands import Command
 from firmware.services.declared.network.grammar import (
     FIRST_PREFERENCE,
@@ -36,7 +36,7 @@ class Slave:
 @dataclass(frozen=True, slots=True)
 class WantedLink:
     """An interface as its block wants it. `kind` is "" for what the block does not make; `parent` and `vlan` are those of a
-    VLAN. `attributes` are those that the block names, `options` those of a bond or bridge; `lines` is where they stand."""
+    VLAN. `attributes` are those that the block names, `options` those of a bridge; `lines` is where they stand."""
 
     name: str
     kind: str = ""
@@ -75,6 +75,8 @@ class Wanted:
     unloads: tuple[Command, ...] = ()
     wireguard: WireGuard | None = None
     asks_dhcp: bool = False
+    negotiation: Mapping[str, str] = field(default_factory=dict)
+    negotiation_line: int = NO_LINE
 
     @property
     def interfaces(self) -> tuple[str, ...]:
@@ -94,12 +96,13 @@ def wanted_network(block: Block) -> Wanted:
         tuple(_items(block, "route", parse_route)),
         tuple(_rules(block)),
         tuple(_items(block, "neigh", parse_neighbour) + _items(block, "arp", parse_neighbour)),
-        settings.block_settings(block),
+        (*settings.block_settings(block), *bonding.block_options(block)),
         _commands(block, "modprobe"),
         _commands(block, "load"),
         _commands(block, "unload"),
         _wireguard(block) if block.value("type") == "wg" else None,
         block.flag("ip dhcp", False),
+        *negotiation.block_negotiation(block),
     )
 
 
@@ -151,12 +154,7 @@ def _link(block: Block) -> WantedLink:
 
 
 def _options(block: Block, kind: str) -> dict[str, str]:
-    if kind == "bridge":
-        return {"stp_state": "1" if block.flag("bridge_stp", False) else "0"}
-    if kind != "bond":
-        return {}
-    named = {line.words[1] for line in block.directives if line.words[0] == "bonding" and len(line.words) > 1}
-    return {option: value for option in sorted(named) if (value := block.value(f"bonding {option}"))}
+    return {"stp_state": "1" if block.flag("bridge_stp", False) else "0"} if kind == "bridge" else {}
 
 
 def _slaves(block: Block) -> tuple[Slave, ...]:
