@@ -123,8 +123,8 @@ def read_archive(path: Path, stream: BinaryIO | None = None) -> bytes:
 
 
 def import_archive(data: bytes, *, who: Who, name: str = "the archive", force: bool = False) -> SaveResult:
-    """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot. Refused if it is another
-    node's, unless forced. Its notes name what it brings of accounts, keys and commands."""
+    """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot.
+    Refused if it is another node's, unless forced. Its notes name what it brings of accounts, keys and commands."""
     from firmware.operations import import_review
 
     notes: tuple[str, ...] = ()

@@ -67,7 +67,7 @@ def test_what_cannot_be_printed_is_an_error_and_never_python_s_own(lab: Lab, com
     assert said.status == 1 and said.stderr.endswith(
         ": stdout: No space left on device\nhint: make room where the output goes\n"
     ), said
-    assert said.stderr.count("\n") == 1
+    assert said.stderr.count("\n") == 2
     gone = lab.run(1, "sh", "-c", f"( sleep 0.2; {command}; echo $? >/tmp/ended ) | true", check=False)
     assert gone.stderr == "" and lab.read(1, "/tmp/ended") == "1\n"
     both = lab.run(1, "sh", "-c", f"( sleep 0.2; {command} 2>&1; echo $? >/tmp/ended ) | true", check=False)
