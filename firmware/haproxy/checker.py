@@ -32,11 +32,11 @@ def start(base: str, path: str, *node_ports: str) -> int:
         from firmware.haproxy.words import messages
 
         tried = trial.observe(pid, words)
-    wrong = _problems(path, node_ports, tried.ports)
+    wrong = _problems(base, path, node_ports, tried.ports)
     if not tried.listens:
         wrong.append(f"{path}:1: it listens nowhere: no section has a line `bind` that counts")
     said = messages(tried.words, path, failed=not tried.has_started)
-    _tell(*wrong, *said.errors, *said.warnings)
+    _tell(*wrong, *said.errors, *_own_warnings(base, path), *said.warnings)
     _write(sys.stdout.fileno(), *tried.unresolved)
     if not tried.has_started:
         return FAILED
@@ -51,23 +51,39 @@ def check(base: str, path: str, *words: str) -> int:
         pid = _spawn(said, "-W", "-c", "-f", base, "-f", path)
         from firmware.haproxy.words import messages
 
-        wrong = _problems(path, words[:at])
+        wrong = _problems(base, path, words[:at])
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         said.seek(0)
         found = messages(said.read(), path, failed=status != 0)
-    _tell(*wrong, *found.errors, *found.warnings)
+    _tell(*wrong, *found.errors, *_own_warnings(base, path), *found.warnings)
     if status or wrong:
         return 128 - status if status < 0 else status or FAILED
     _write(sys.stdout.fileno(), *(f"{address} {name}" for name in words[at + 1 :] for address in _addresses(name)))
     return 0
 
 
-def _problems(path: str, node_ports: tuple[str, ...], listening: tuple[tuple[str, int], ...] = ()) -> list[str]:
+def _problems(
+    base: str, path: str, node_ports: tuple[str, ...], listening: tuple[tuple[str, int], ...] = ()
+) -> list[str]:
     """What haproxy does not find wrong."""
     from firmware.haproxy.addresses import node_port_problems
-    from firmware.haproxy.configuration import account_problems
+    from firmware.haproxy.transparent import transparent_problems
+    from firmware.haproxy.variables import unknown_variables
 
-    return [*account_problems(path), *node_port_problems(path, node_ports, listening)]
+    return [
+        *unknown_variables(path, base),
+        *transparent_problems(path, base),
+        *node_port_problems(path, node_ports, listening),
+    ]
+
+
+def _own_warnings(base: str, path: str) -> list[str]:
+    """What works in another way than the file says, or only here."""
+    from firmware.haproxy.account import account_warnings
+    from firmware.haproxy.outside import left_behind
+    from firmware.haproxy.transparent import transparent_warnings
+
+    return [*account_warnings(path), *transparent_warnings(path, base), *left_behind(path)]
 
 
 def _words_file() -> TextIOWrapper:

@@ -1,8 +1,4 @@
-"""What haproxy.cfg says, as far as we have to know it: its lines, and those with which no worker starts.
-
-haproxy starts as an account of its own that may bind low ports and nothing else. Where its file wants to change the
-account or the root directory, `haproxy -c` finds nothing wrong, but every worker would die after it has taken over.
-"""
+"""What haproxy.cfg says: its lines, and their words."""
 
 import errno
 import os
@@ -17,9 +13,6 @@ SECTIONS = frozenset(
         "program", "http-errors", "fcgi-app", "log-forward", "crt-store", "log-profile", "traces", "acme",
     )
 )  # fmt: skip
-
-#: global keyword → the only values with which a worker starts
-ACCOUNT = {"user": ("haproxy",), "group": ("haproxy",), "uid": (), "gid": (), "chroot": ()}
 
 #: a piece of a line: an escape, a quoted part, the rest of the line as a comment, blanks, or a letter
 _PIECE = re.compile(r"""\\x[0-9a-fA-F]{2}|\\.|'[^']*'?|"(?:\\.|[^"\\])*"?|#.*|\s+|[^\\'"#\s]+|\\$""", re.S)
@@ -41,20 +34,11 @@ class Line:
         return f"{self.file}:{self.number}"
 
 
-def account_problems(path: str) -> list[str]:
-    """The lines of the global section that would stop every worker, as FILE:LINE: …"""
-    return [
-        f"{line.place}: '{line.words[0]}': haproxy runs as an account of its own; leave it out"
-        for line in read_lines(path)
-        if line.section == "global" and line.words[0] in ACCOUNT and not _is_startable(line.words)
-    ]
-
-
 def read_lines(path: str) -> Iterator[Line]:
     """The lines that hold words: of the file, or of the files *.cfg in a directory, in their order."""
-    for file in _files(path):
+    for file in configuration_files(path):
         section = ""
-        for number, text in _logical_lines(file):
+        for number, text in logical_lines(file):
             words = split_words(text)
             if words:
                 section = words[0] if words[0] in SECTIONS else section
@@ -88,7 +72,7 @@ def _unquote(piece: str) -> str:
     return _ESCAPES.get(piece[1], piece[1]) if piece[0] == "\\" and piece[1:] else piece
 
 
-def _files(path: str) -> list[str]:
+def configuration_files(path: str) -> list[str]:
     """haproxy takes those of a directory that end in .cfg and are not hidden, in the order of their bytes."""
     try:
         names = sorted(os.listdir(path), key=os.fsencode)
@@ -97,7 +81,7 @@ def _files(path: str) -> list[str]:
     return [os.path.join(path, name) for name in names if name.endswith(".cfg") and name[0] != "."]
 
 
-def _logical_lines(file: str) -> Iterator[tuple[int, str]]:
+def logical_lines(file: str) -> Iterator[tuple[int, str]]:
     """Lines with the numbers on which they begin; one that ends in a backslash goes on."""
     try:
         with open(file, encoding="utf-8", errors="surrogateescape", opener=_open_without_waiting) as lines:
@@ -122,7 +106,3 @@ def _open_without_waiting(path: str, flags: int) -> int:
         os.close(handle)
         raise OSError(errno.EINVAL, "it is not a file", path)
     return handle
-
-
-def _is_startable(words: tuple[str, ...]) -> bool:
-    return len(words) > 1 and words[1] in ACCOUNT[words[0]]

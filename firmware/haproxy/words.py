@@ -18,6 +18,7 @@ _NOT_HELD = r"Cannot assign requested address\) for \[(.*):\d+\]"
 _NOISE = re.compile(
     r"\[(?:NOTICE|ALERT|WARNING)\].*(?:New (?:worker|program) .*forked|Loading success|Current (?:worker|program) |"
     r"exit-on-failure|"
+    r"'?(?:chroot|user/uid|gid/group|group/gid)'? (?:was )?already specified\. Continuing|"
     r"All workers exited|Exiting Master|Some protocols failed|haproxy version is|path to executable is)"
 )
 #: warnings after which it would serve something else than its file says
@@ -28,6 +29,7 @@ _ABOUT_KEYWORD = {
     r"Cannot create pidfile": ("global", ("pidfile",)),
     r"Cannot chroot": ("global", ("chroot",)),
     r"Cannot set uid": ("global", ("user", "uid")),
+    r"require full privileges, so global\.uid": ("user", "uid"),
     r"Cannot set gid": ("global", ("group", "gid")),
     _NO_DESCRIPTORS: ("global", ("maxconn", "ulimit-n")),
     r"Cannot execute (?P<word>\S+): ": ("program", ("command",)),

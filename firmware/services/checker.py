@@ -31,10 +31,17 @@ def run_checker(
 
 
 def run_confined(
-    service: Service, argv: Argv, overlays: Mapping[Path, Path], *, seconds: float, alone: bool = False
+    service: Service,
+    argv: Argv,
+    overlays: Mapping[Path, Path],
+    *,
+    seconds: float,
+    alone: bool = False,
+    more: bool = False,
 ) -> Result:
-    """The same, with both its streams. If it is to be `alone`, it has a network of its own in which nothing is taken."""
-    command = run_scripts.command_as_checker(service.account, argv)
+    """The same, with both its streams. If it is to be `alone`, it has a network of its own in which nothing is taken. `more`: it
+    has the capabilities that its account has on request."""
+    command = run_scripts.command_as_checker(service.account, argv, more=more)
     confined = bool(overlays) or service.account.user != "root"
     try:
         with _mount_points(*overlays):

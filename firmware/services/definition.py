@@ -46,10 +46,12 @@ class Directive:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a daemon runs as: the account, and the only capabilities that it keeps (`net_bind_service`)."""
+    """Whom a daemon runs as: the account, the only capabilities that it keeps (`net_bind_service`), and those that it has
+    besides where the files of its service ask for them (`Service.requests`)."""
 
     user: str
     capabilities: tuple[str, ...] = ()
+    on_request: tuple[str, ...] = ()
 
     @property
     def checker(self) -> str:
@@ -121,11 +123,19 @@ class Service:
     #: the files that it makes of its context, by their paths below `Context.generated`; its account may read them. They are
     #: written before its check and before it starts, and go when it is stopped. The same context always gives the same
     generates: Callable[[Context], Mapping[str, str]] | None = None
+    #: further files there, made anew at each load of what the node is, and of its own files in the directory that is named: a
+    #: change of that alone makes it need no apply
+    generates_at_load: Callable[[Context, Path], Mapping[str, str]] | None = None
     #: files below /etc that the node makes by itself for it, as patterns (`quiet` in save.rules)
     makes: tuple[str, ...] = ()
     #: why it is never pushed to another node; "" if it may be
     node_specific: str = ""
     account: Account = Account("root")
+    #: capabilities that its daemon has beyond those of its account, by its context
+    capabilities: Callable[[Context], Sequence[str]] | None = None
+    #: do its files, in the directory that is named, ask for its account's capabilities `on_request`? No running process can be
+    #: given any: a daemon that lacks them is started again, and one that has them keeps them until it is
+    requests: Callable[[Context, Path], bool] | None = None
     #: further accounts that its programs want in /etc/passwd
     more_accounts: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()

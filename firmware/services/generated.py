@@ -40,6 +40,12 @@ def problems_in_blocks_read(context: Context) -> list[str]:
     return found
 
 
+def _files_to_load(service: Service, context: Context, files: Path) -> Mapping[str, str]:
+    """Those of its context, and those that are made at each load; `files` is the directory with the service's own."""
+    at_load = service.generates_at_load(context, files) if service.generates_at_load else {}
+    return {**generated_files(service, context), **at_load}
+
+
 def digests(service: Service, context: Context) -> list[str]:
     """A line for each file, or one that says why there are none."""
     try:
@@ -51,21 +57,21 @@ def digests(service: Service, context: Context) -> list[str]:
 
 def write(service: Service, context: Context) -> None:
     """Put the files in place, all in one step; those of an earlier context that are not among them go."""
-    if service.generates is not None:
+    if _generates(service):
         new = context.generated.with_name(f".{context.title}.new")
-        _make_directory(service, new, generated_files(service, context))
+        _make_directory(service, new, _files_to_load(service, context, Path(service.owns)))
         directories.put_in_place(new, context.generated)
 
 
 @contextmanager
-def staged_files(service: Service, context: Context) -> Iterator[Path | None]:
+def staged_files(service: Service, context: Context, staged: Path | None = None) -> Iterator[Path | None]:
     """A directory with the files of a context that is only to be checked; None for a service that generates none."""
-    if service.generates is None:
+    if not _generates(service):
         yield None
         return
     new = context.generated.with_name(f".{context.title}.check")
     try:
-        _make_directory(service, new, generated_files(service, context))
+        _make_directory(service, new, _files_to_load(service, context, staged or Path(service.owns)))
         yield new
     finally:
         directories.remove(new)
@@ -74,6 +80,10 @@ def staged_files(service: Service, context: Context) -> Iterator[Path | None]:
 def remove(directory: Path) -> None:
     """The service is stopped: nothing of it stays."""
     directories.remove(directory)
+
+
+def _generates(service: Service) -> bool:
+    return service.generates is not None or service.generates_at_load is not None
 
 
 def _make_directory(service: Service, directory: Path, made: Mapping[str, str]) -> None:

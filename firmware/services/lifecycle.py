@@ -153,7 +153,7 @@ def check(service: Service, context: Context, *, staged: Path | None = None, pat
     oneshot.prepare_daemon(service, context)
     if staged is None:
         permissions.grant_read_access(service)
-    with generated.staged_files(service, context) as made:
+    with generated.staged_files(service, context, staged) as made:
         places = ((Path(service.owns), staged), (context.generated, made))
         overlays = {target: source for target, source in places if source}
         if service.check is None:

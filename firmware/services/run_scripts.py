@@ -6,6 +6,7 @@ nothing of ours lies between the supervisor and the daemon. One that is not root
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from firmware.errors import Failure
@@ -68,13 +69,20 @@ def command_as_account(account: Account, argv: Argv) -> Argv:
     return _setpriv_command(account.user, account.capabilities, "TERM") + argv
 
 
-def command_as_checker(account: Account, argv: Argv) -> Argv:
-    """`argv` as the account of its checker, without any capability; it is killed when its parent dies."""
-    return _setpriv_command(account.checker, (), "KILL") + argv
+def command_as_checker(account: Account, argv: Argv, *, more: bool = False) -> Argv:
+    """`argv` as the account of its checker, without any capability but those on request, if it needs `more`; it is killed when
+    its parent dies."""
+    return _setpriv_command(account.checker, account.on_request if more else (), "KILL") + argv
 
 
-def service_files(service: Service, context: Context, log: Path) -> dict[str, str]:
+def requests_more(service: Service, context: Context, files: Path | None = None) -> bool:
+    """Do its files, in that directory if they do not lie in its own, ask for the capabilities that its account has on request?"""
+    return service.requests is not None and service.requests(context, files or Path(service.owns))
+
+
+def service_files(service: Service, context: Context, log: Path, *, more: bool) -> dict[str, str]:
     """The files of the two s6 service directories, of the daemon and of its logger, by their paths in the scan directory.
+    `more`: the daemon also has the capabilities that its account has on request.
 
     Between them is a FIFO with a name, held open for both ways by both: neither notices when the other, or one of their
     supervisors, is gone for a moment.
@@ -83,7 +91,7 @@ def service_files(service: Service, context: Context, log: Path) -> dict[str, st
     log_script = [*service.log_script(context), "+"] if service.log_script else []
     keep = [*_environment_command({}), "s6-log", "-b", *log_script, "n4", "s65536", "T", str(log)]
     return {
-        f"{title}/run": _run_script(service, context, f"../{logger}/fifo"),
+        f"{title}/run": _run_script(service, context, f"../{logger}/fifo", more=more),
         f"{title}/finish": _finish_script(service, context, f"../{logger}/fifo"),
         f"{title}/timeout-kill": "5000\n",
         f"{logger}/run": f"#!/bin/sh\numask 077\nexec {shlex.join(keep)} 0<>fifo\n",
@@ -102,8 +110,8 @@ def pid_command(path: str) -> str:
     return f"if [ -L {file} ] || [ -f {file} ]; then rm -f {file}; fi; (set -C; echo $$ >{file})"
 
 
-def _run_script(service: Service, context: Context, fifo: str) -> str:
-    account = command_as_account(service.account, daemon_arguments(service, context))
+def _run_script(service: Service, context: Context, fifo: str, *, more: bool) -> str:
+    account = command_as_account(_daemon_account(service, context, more=more), daemon_arguments(service, context))
     command = _environment_command(service.environment) + account
     if service.account.user != "root":
         command = confinement.daemon_command(command)
@@ -121,6 +129,12 @@ def _run_script(service: Service, context: Context, fifo: str) -> str:
         f"exec {shlex.join(command)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _daemon_account(service: Service, context: Context, *, more: bool) -> Account:
+    account = service.account
+    further = [*(service.capabilities(context) if service.capabilities else ()), *(account.on_request if more else ())]
+    return replace(account, capabilities=(*account.capabilities, *further))
 
 
 def _opening_log(account: Account, fifo: str) -> list[str]:

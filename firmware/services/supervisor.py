@@ -52,7 +52,8 @@ def start(
         return
     oneshot.prepare_daemon(service, context)
     title, directory = context.title, scan / context.title
-    _install_directories(title, run_scripts.service_files(service, context, logs.log_directory(title)), scan)
+    more = run_scripts.requests_more(service, context)
+    _install_directories(title, run_scripts.service_files(service, context, logs.log_directory(title), more=more), scan)
     start = logs.end_of_log(title)
     for mark in ("failed", "down"):
         (directory / mark).unlink(missing_ok=True)
@@ -97,9 +98,16 @@ def send_signal(title: str, name: str, *, scan: Path = SCAN) -> None:
 
 
 def runs_as_wanted(service: Service, context: Context, *, scan: Path = SCAN) -> bool:
-    """Was the daemon that runs started with the same arguments, account and environment as the block wants now?"""
-    wanted = run_scripts.service_files(service, context, logs.log_directory(context.title))
-    return not any(_differs(scan / name, text) for name, text in wanted.items())
+    """Was the daemon that runs started with the same arguments, account and environment as the block wants now?
+
+    One that may more than its files ask for by now is as wanted: it would have to be started again to lose that.
+    """
+    log = logs.log_directory(context.title)
+    for more in {run_scripts.requests_more(service, context), True}:
+        wanted = run_scripts.service_files(service, context, log, more=more)
+        if not any(_differs(scan / name, text) for name, text in wanted.items()):
+            return True
+    return False
 
 
 def _order_down(directory: Path) -> None:

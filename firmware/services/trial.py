@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from firmware.run import Result
-from firmware.services import checker, permissions
+from firmware.services import checker, permissions, run_scripts
 from firmware.services.definition import Account, Argv, Context, Outcome, Service
 
 HOSTS, PASSWD = Path("/etc/hosts"), Path("/etc/passwd")
@@ -52,7 +52,8 @@ def check_by_start(service: Service, context: Context, words: Argv, overlays: Ma
 def _start(service: Service, context: Context, words: Argv, overlays: Mapping[Path, Path], deadline: float) -> Result:
     assert service.trial is not None
     argv = [*service.trial(context), *words]
-    return checker.run_confined(service, argv, overlays, seconds=_seconds_left(deadline), alone=True)
+    more = run_scripts.requests_more(service, context, overlays.get(Path(service.owns)))
+    return checker.run_confined(service, argv, overlays, seconds=_seconds_left(deadline), alone=True, more=more)
 
 
 def _outcome(status: int, words: str) -> Outcome:

@@ -61,7 +61,6 @@ def with_line(line: str, *, first: str = "") -> str:
         (with_line("bind /nowhere/at.sock"), 12, f"[/nowhere/at.sock]{BELOW_RUN}"),
         (with_line("", first="stats socket /run/haproxy-admin.sock"), 3, f"[/run/haproxy-admin.sock]{BELOW_RUN}"),
         (with_line("", first="maxconn 4000000"), 3, "maxconn 4000000 needs 8000039"),
-        (with_line("", first='"chroot" /nowhere'), 3, "chroot"),
         (page("after") + "program x\n    command /nowhere/x\n", 13, "Cannot execute /nowhere/x: No such file"),
         (with_line('bind ":${P}"', first="setenv P 4444"), 12, "port 4444 of this node belongs to service wui"),
         (with_line("", first="lua-load /etc/haproxy/binds.lua"), 1, "port 30022 of this node belongs to service csyncd"),

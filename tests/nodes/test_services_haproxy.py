@@ -153,15 +153,6 @@ def test_a_reload_that_haproxy_itself_refuses_is_a_failure_with_its_words(lab: L
     assert answer(lab) == "mended" and not service_row(lab, "haproxy")["needs_apply"]
 
 
-@pytest.mark.all(but=["chroot /var/empty", "user root"])
-@pytest.mark.parametrize("line", ["chroot /var/empty", "user root", "group nobody", "uid 0", "gid 0"])
-def test_what_would_kill_every_new_worker_is_refused_by_the_check(lab: Lab, line: str) -> None:
-    lab.write(1, CONFIG, page("after", more=f"    {line}"))
-    error = run_service(lab, "haproxy", "reload", status=4).stderr
-    assert error.startswith(f"{CONFIG}:3: '{line.split()[0]}'")
-    assert answer(lab) == "before"
-
-
 @pytest.mark.parametrize(
     ("line", "error"),
     [

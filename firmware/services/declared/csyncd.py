@@ -11,14 +11,19 @@ DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "csyncd"]
 SETTINGS, DEFAULT_PORT = "/etc/csyncd/csyncd.cfg", 30022
 
 
-def ports(_: Context) -> list[tuple[str, int]]:
-    """Where peers reach it, as far as csyncd.cfg can be read; csyncd itself says what is wrong there."""
+def settings_fields() -> dict[str, str]:
+    """The fields of csyncd.cfg, as far as it can be read; csyncd itself says what is wrong there."""
     try:
         lines = Path(SETTINGS).read_text(errors="replace").splitlines()
     except OSError:
-        lines = []
+        return {}
     fields = [(part.strip().strip("\"'") for part in line.partition("#")[0].partition("=")) for line in lines]
-    said = {key: value for key, _, value in fields}
+    return {key: value for key, _, value in fields}
+
+
+def ports(_: Context) -> list[tuple[str, int]]:
+    """Where peers reach it."""
+    said = settings_fields()
     port = said.get("PORT", "")
     return [
         (said.get("LOCAL_IP", ""), number) for number in {DEFAULT_PORT, int(port) if port.isdecimal() else DEFAULT_PORT}

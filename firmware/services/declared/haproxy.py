@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from firmware import haproxy
-from firmware.haproxy import addresses, master, words
+from firmware.haproxy import account, addresses, master, transparent, words
 from firmware.rc.block import Block
 from firmware.rc.values import number, path_below
+from firmware.services import node_values
 from firmware.services.definition import Account, Argv, Context, Directive, Outcome, Package, Running, Service
 from firmware.services.permissions import account_ids
 from firmware.services.states import service_state
@@ -18,6 +19,8 @@ from firmware.services.strays import Family
 
 FILE = "/etc/haproxy/haproxy.cfg"
 PID_FILE = "/run/haproxy/haproxy.pid"
+#: what an operator says in `service system`
+_ALLOWS = f"system {transparent.ALLOWED}"
 #: its name among the generated files
 BASE = "base.cfg"
 #: workers that may go on with their last connections after reloads
@@ -40,7 +43,7 @@ _PATIENCE = 2.0
 
 def daemon(context: Context) -> Argv:
     """Master and workers in the foreground, with a pid file where they may write, whatever the file says about that."""
-    files = ["-f", str(context.generated / BASE), "-f", _configuration_file(context.block)]
+    files = ["-f", str(context.generated), "-f", _configuration_file(context.block)]
     return ["haproxy", "-W", "-db", "-p", PID_FILE, *files, "-S", f"{master.SOCKET},mode,600"]
 
 
@@ -56,7 +59,22 @@ def trial(context: Context) -> Argv:
 
 def generates(context: Context) -> Mapping[str, str]:
     """What is read before its own file, which may say otherwise."""
-    return {BASE: f"global\n    mworker-max-reloads {context.block.value('old_workers') or OLD_WORKERS}\n"}
+    reloads = f"global\n    mworker-max-reloads {context.block.value('old_workers') or OLD_WORKERS}\n"
+    values = node_values.haproxy_text(node_values.set_variables(context))
+    allowed = {transparent.ALLOWED: ""} if capabilities(context) else {}
+    return {BASE: reloads, "environment.cfg": values, **allowed}
+
+
+def generates_at_load(context: Context, files: Path) -> Mapping[str, str]:
+    """The same of what the node is, and of what its own files ask for and cannot have."""
+    given = node_values.haproxy_text(node_values.given_variables())
+    return {"node.cfg": given, "account.cfg": account.prelude(_file_in(files, context))}
+
+
+def capabilities(context: Context) -> tuple[str, ...]:
+    """Only an operator of this node lets it speak for its clients: what a peer pushes cannot ask for that."""
+    allowed = any(block.flag(transparent.ALLOWED, False) for block in context.reads[_ALLOWS])
+    return ("net_raw",) if allowed else ()
 
 
 def conflicts(context: Context) -> list[str]:
@@ -72,7 +90,7 @@ def remarks(title: str) -> list[str]:
 
 
 def _checker_command(verb: str, context: Context) -> Argv:
-    files = [str(context.generated / BASE), _configuration_file(context.block)]
+    files = [str(context.generated), _configuration_file(context.block)]
     return ["/usr/bin/python3", "-ISc", _CHECKER, str(_PACKAGES), verb, *files]
 
 
@@ -110,6 +128,11 @@ def family(pid: int, *, path: str = master.SOCKET) -> Family | None:
     return Family(*known) if known else None
 
 
+def _file_in(files: Path, context: Context) -> str:
+    """Its configuration in a directory that holds its files."""
+    return f"{files}{_configuration_file(context.block).removeprefix(SERVICE.owns)}"
+
+
 def _configuration_file(block: Block) -> str:
     return block.value("config") or FILE
 
@@ -137,13 +160,17 @@ SERVICE = Service(
     name="haproxy",
     summary="layer 7 load balancer",
     owns="/etc/haproxy",
-    account=Account("haproxy", ("net_bind_service",)),
+    account=Account("haproxy", ("net_bind_service",), on_request=("sys_chroot",)),
+    capabilities=capabilities,
+    requests=lambda context, files: account.asks_for_chroot(_file_in(files, context)),
+    reads=(node_values.READS, _ALLOWS),
     packages=(Package("haproxy", "HAPROXY"),),
     check=check,
     trial=trial,
     generates=generates,
     conflicts=conflicts,
     remarks=remarks,
+    generates_at_load=generates_at_load,
     daemon=daemon,
     procname="haproxy",
     runtime_directories=("/run/haproxy",),

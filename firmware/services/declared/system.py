@@ -1,17 +1,39 @@
 """What belongs to no service of its own: the name of the node, kernel settings, consoles."""
 
 import os
+from dataclasses import replace
 
 from firmware.rc.block import Block
-from firmware.rc.values import CLOCK, CONSOLE, HOST, MODULE, SYSCTL, list_of, number
+from firmware.rc.values import ADDRESS, CLOCK, CONSOLE, FLAG, HOST, MODULE, SYSCTL, list_of, number
 from firmware.services.definition import Argv, Context, Directive, Service
+from firmware.services.node_values import VARIABLE
+
+LOCAL_FLAG = replace(FLAG, from_peer=False)
+_WRITE_RESOLVER = 'umask 022; printf "%s\\n" "$@" >/etc/.resolv.conf.new; mv -f /etc/.resolv.conf.new /etc/resolv.conf'
+_FACTORY_RESOLVER = "/usr/share/factory/etc/resolv.conf"
 
 
 def setup(context: Context) -> list[Argv]:
     """Modules first, for they bring kernel settings with them."""
     block = context.block
     hostname = block.value("hostname")
-    return [*modules(block), *settings(block), *([["hostname", hostname]] if hostname else [])]
+    named = [["hostname", hostname]] if hostname else []
+    return [*modules(block), *settings(block), *named, *_resolver_commands(block)]
+
+
+def teardown(context: Context) -> list[Argv]:
+    """Name servers that were given are asked no more."""
+    return [["cp", _FACTORY_RESOLVER, "/etc/resolv.conf"]] if _resolver_commands(context.block) else []
+
+
+def _resolver_commands(block: Block) -> list[Argv]:
+    """/etc/resolv.conf, if name servers or domains are given, in one step: programs read it at any time."""
+    servers = [
+        f"nameserver {address}" for key in ("nameserver", "dns") for words in block.values(key) for address in words
+    ]
+    domains = [domain for words in block.values("search") for domain in words]
+    lines = [*servers, *([f"search {' '.join(domains)}"] if domains else [])]
+    return [["sh", "-ec", _WRITE_RESOLVER, "sh", *lines]] if lines else []
 
 
 def modules(block: Block) -> list[Argv]:
@@ -31,12 +53,43 @@ SERVICE = Service(
     summary="the node itself: name, kernel settings, consoles",
     node_specific="it names this node",
     setup=setup,
+    teardown=teardown,
+    makes=("/etc/resolv.conf",),
     directives=(
         Directive("hostname", HOST, "the name of this node", example="hostname lb1"),
         Directive(
             "modprobe", MODULE, "a kernel module to load, with its options", many=True, example="modprobe nf_conntrack"
         ),
         Directive("sysctl", SYSCTL, "a kernel setting", many=True, example="sysctl net.core.somaxconn=4096"),
+        Directive(
+            "nameserver",
+            list_of(ADDRESS),
+            "a name server to ask; programs ask the first three",
+            many=True,
+            example="nameserver 192.0.2.53",
+        ),
+        Directive("dns", list_of(ADDRESS), "another spelling of nameserver", many=True, example="dns 192.0.2.53"),
+        Directive(
+            "search",
+            list_of(HOST),
+            "a domain in which short names are looked up",
+            many=True,
+            example="search example.com",
+        ),
+        Directive(
+            "env",
+            VARIABLE,
+            "a value of this node for what is pushed: haproxy.cfg may name it",
+            many=True,
+            example="env VIP1 192.0.2.80",
+        ),
+        Directive(
+            "transparent_source",
+            LOCAL_FLAG,
+            "let haproxy connect as its clients (usesrc, by CAP_NET_RAW)",
+            default="off",
+            example="transparent_source on",
+        ),
         Directive("rtc", CLOCK, "how the hardware clock runs (utc or local), or its device", example="rtc utc"),
         Directive("vt_consoles", number(0, 12), "how many virtual consoles have a login", example="vt_consoles 2"),
         Directive(

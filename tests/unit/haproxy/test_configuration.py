@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.haproxy import addresses, configuration
+from firmware.haproxy import account, addresses, configuration
 
 
 @pytest.mark.parametrize(
@@ -32,10 +32,7 @@ def test_words_are_what_haproxy_takes_them_for(text: str, words: tuple[str, ...]
 def test_quotes_hide_no_line(tmp_path: Path) -> None:
     file = tmp_path / "x.cfg"
     file.write_text('global\n "chroot" /x\n u\\id 0\n')
-    assert [line.partition(": haproxy")[0] for line in configuration.account_problems(str(file))] == [
-        f"{file}:2: 'chroot'",
-        f"{file}:3: 'uid'",
-    ]
+    assert [line.partition(": warn")[0] for line in account.account_warnings(str(file))] == [f"{file}:2", f"{file}:3"]
 
 
 def test_a_line_that_goes_on_has_the_place_where_it_begins(tmp_path: Path) -> None:
@@ -51,9 +48,9 @@ def test_a_line_that_goes_on_has_the_place_where_it_begins(tmp_path: Path) -> No
 def test_a_directory_is_its_files_in_their_order(tmp_path: Path) -> None:
     for name, text in (("b.cfg", "uid 0"), ("a.cfg", "global\n gid 0"), (".c.cfg", "uid 1"), ("d.conf", "uid 2")):
         (tmp_path / name).write_text(f"global\n{text}\n" if "global" not in text else f"{text}\n")
-    assert [line.partition(": haproxy")[0] for line in configuration.account_problems(str(tmp_path))] == [
-        f"{tmp_path}/a.cfg:2: 'gid'",
-        f"{tmp_path}/b.cfg:2: 'uid'",
+    assert [line.place for line in configuration.read_lines(str(tmp_path)) if line.words[0] in ("uid", "gid")] == [
+        f"{tmp_path}/a.cfg:2",
+        f"{tmp_path}/b.cfg:2",
     ]
     (tmp_path / "e.cfg").write_text("listen x\n bind :4444\n")
     found = addresses.node_port_problems(str(tmp_path), ["wui=:4444"])

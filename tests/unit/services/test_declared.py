@@ -104,7 +104,7 @@ def test_what_the_node_makes_by_itself_is_quiet_when_it_is_saved() -> None:
     quiet = {words[1] for words in table(OVERLAY / "etc/firmware/save.rules", None) if words[0] == "quiet"}
     made = {pattern for service in catalog.services() for pattern in service.makes}
     assert made <= quiet
-    assert quiet - made == {"/etc/resolv.conf", "/etc/machine-id"}
+    assert quiet - made == {"/etc/machine-id"}
 
 
 @each_service

@@ -48,5 +48,5 @@ def test_where_memory_runs_out_csyncd_goes_last(monkeypatch: pytest.MonkeyPatch,
     assert service
     now = document.parse(f"service {name}\n")
     context = Context.of(service, now.blocks[0], now)
-    script = run_scripts.service_files(service, context, Path("/log"))[f"{name}/run"]
+    script = run_scripts.service_files(service, context, Path("/log"), more=False)[f"{name}/run"]
     assert f"\necho {expected} 2>/dev/null >/proc/self/oom_score_adj\n" in script

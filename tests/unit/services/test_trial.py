@@ -30,7 +30,13 @@ def decide(
     seen = []
 
     def run_confined(
-        service: Service, argv: list[str], overlays: Mapping[Path, Path], *, seconds: float, alone: bool = False
+        service: Service,
+        argv: list[str],
+        overlays: Mapping[Path, Path],
+        *,
+        seconds: float,
+        alone: bool = False,
+        more: bool = False,
     ) -> Result:
         hosts = overlays.get(trial.HOSTS)
         seen.append((" ".join(argv), alone, hosts.read_text() if hosts else ""))
