@@ -205,3 +205,22 @@ def test_an_archive_without_a_locked_package_is_said(tmp_path: Path) -> None:
     assert "+netbase=" in done.stderr
     assert "make -f image.mk lock" in done.stderr
     assert list((tmp_path / "base.debs").glob("netbase_*"))
+
+
+def test_authorities_are_each_in_a_file_and_all_in_one(tmp_path: Path) -> None:
+    """As Debian's and Buildroot's package have them, both of which would put copies into /etc."""
+    for name, text in (("b.crt", "B"), ("a.crt", "A\n")):
+        (tmp_path / "usr/share/ca-certificates/mozilla").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "usr/share/ca-certificates/mozilla" / name).write_text(text)
+    (tmp_path / "etc/ssl/certs").mkdir(parents=True)
+    (tmp_path / "etc/ssl/certs/old.pem").touch()
+    finish.authorities(tmp_path, tmp_path)
+    place = tmp_path / "usr/share/ca-certificates"
+    assert sorted(path.name for path in place.iterdir()) == ["certs"]
+    assert {path.name: path.read_text() for path in (place / "certs").iterdir()} == {
+        "a.crt": "A\n",
+        "b.crt": "B\n",
+        "ca-certificates.crt": "A\nB\n",
+    }
+    assert os.readlink(tmp_path / "etc/ssl/certs") == "/usr/share/ca-certificates/certs"
+    assert os.readlink(tmp_path / "etc/ssl/cert.pem") == "certs/ca-certificates.crt"
