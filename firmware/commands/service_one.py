@@ -61,7 +61,7 @@ def apply(argv: list[str]) -> int:
         _say(*_run(service_actions.apply, argv))
         _print_push_problems(argv[0])
         return 0
-    seconds = service_actions.apply_on_trial(title, options["--confirm"])
+    seconds = service_actions.apply_until_confirmed(title, options["--confirm"])
     print(f"service {title}: the old one comes back in {seconds} s, unless: service {title} confirm", file=sys.stderr)
     return 0
 

@@ -15,7 +15,7 @@ from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.services import applied, catalog, lifecycle
-from firmware.services.declared.network import trial
+from firmware.services.declared.network import confirmation
 from firmware.services.definition import Context
 from firmware.store import generations, rules, snapshot
 from firmware.store.generations import SaveResult
@@ -61,7 +61,7 @@ def exclude_pushes() -> Iterator[None]:
     recover()
     with hold(SWAP):
         refuse_while_waiting()
-        trial.refuse_while_waiting()
+        confirmation.refuse_while_waiting()
         for title, error in transaction.problems().items():
             raise Refused(f"service {title}: a push of it is open, and cannot be read: {error}", error.hint)
         if titles := transaction.open_titles():

@@ -71,16 +71,16 @@ def apply(title: str) -> list[str]:
     return for_each(service_titles.known_titles(title), _apply)
 
 
-def apply_on_trial(title: str, word: str) -> int:
+def apply_until_confirmed(title: str, word: str) -> int:
     """Apply the network, so that the old one comes back unless it is confirmed within so many seconds; returns them. What is
-    invalid begins no trial; what fails then does not end it. Usage for another service."""
+    invalid changes nothing; what fails then does not end the wait. Usage for another service."""
     from firmware.operations.peer import parse_confirm_seconds
-    from firmware.services.declared.network import trial
+    from firmware.services.declared.network import confirmation
 
     _require_network(title)
-    seconds = parse_confirm_seconds(word or str(trial.SECONDS))
+    seconds = parse_confirm_seconds(word or str(confirmation.SECONDS))
     check(title)
-    trial.begin(seconds)
+    confirmation.begin(seconds)
     try:
         for_each(service_titles.known_titles(title), _load)
     except Failure as error:
@@ -90,25 +90,28 @@ def apply_on_trial(title: str, word: str) -> int:
 
 
 def confirm(title: str) -> None:
-    """Keep a network that was applied on trial. Refused if none was."""
-    from firmware.services.declared.network import trial
+    """Keep a network that waits to be confirmed. Refused if none does."""
+    from firmware.services.declared.network import confirmation
 
     _require_network(title)
-    trial.confirm()
+    confirmation.confirm()
 
 
 def undo(title: str) -> None:
-    """Put the network back that was there before the one on trial. Refused if none is; Failure with what went wrong."""
-    from firmware.services.declared.network import trial
+    """Put the network back that was there before the one that waits. Refused if none does; Failure with what went wrong."""
+    from firmware.services.declared.network import confirmation
 
     _require_network(title)
-    if problems := trial.put_back():
+    if problems := confirmation.put_back():
         raise Failure(f"service network: not all of it is back: {'; '.join(problems)}")
 
 
 def _require_network(title: str) -> None:
     if title != "network":
-        raise Usage(f"{title}: only service network is applied on trial", "service network apply --confirm SECONDS")
+        raise Usage(
+            f"{title}: only service network is applied so that it has to be confirmed",
+            "service network apply --confirm SECONDS",
+        )
 
 
 def revert(title: str) -> None:
@@ -138,9 +141,9 @@ def for_each(titles: Iterable[str], act: Callable[[str], T]) -> list[T]:
 
 def _apply(title: str) -> str:
     if title.partition(".")[0] == "network":
-        from firmware.services.declared.network import trial
+        from firmware.services.declared.network import confirmation
 
-        trial.refuse_while_waiting()
+        confirmation.refuse_while_waiting()
     return _load(title)
 
 

@@ -40,6 +40,10 @@ def notes_on(directive: Directive) -> str:
         notes.append("never taken from a peer")
     elif directive.local:
         notes.append("each node's own: no push changes it")
+    if directive.not_supported:
+        notes.append(f"not supported: {directive.not_supported}")
+    if directive.read_by:
+        notes.append(f"read by service {directive.read_by}")
     return "; ".join(notes)
 
 

@@ -2,7 +2,7 @@
 shown to whoever asks how the interface is.
 """
 
-from firmware.services.declared.network import kernel, record, trial
+from firmware.services.declared.network import confirmation, kernel, record
 from firmware.services.declared.network.record import Owned
 from firmware.services.declared.network.state import KernelNetwork, Route
 
@@ -16,13 +16,13 @@ def remarks(title: str) -> list[str]:
     ours = record.read(title) or Owned()
     lines = _of_interface(name, actual, ours) if name in actual.links else _foreign_rules(actual) if not name else []
     more = [f"and {len(lines) - _NAMED} more that config.rc does not have"] if len(lines) > _NAMED else []
-    return [*_trial_remark(), *lines[:_NAMED], *more]
+    return [*_confirmation_remark(), *lines[:_NAMED], *more]
 
 
-def _trial_remark() -> list[str]:
-    waiting = trial.pending()
+def _confirmation_remark() -> list[str]:
+    waiting = confirmation.pending()
     return (
-        [f"on trial: the old network comes back in {waiting.seconds_left:.0f} s (service network confirm)"]
+        [f"waits to be confirmed: the old network comes back in {waiting.seconds_left:.0f} s (service network confirm)"]
         if waiting
         else []
     )

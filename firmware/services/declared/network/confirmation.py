@@ -1,8 +1,8 @@
-"""A network on trial: what was set up before comes back, unless somebody confirms the new one in time. Who loses the way to the
-node by what he applied cannot confirm it, and has the old way again.
+"""A network that waits to be confirmed: what was set up before comes back, unless somebody confirms the new one in time. Who
+loses the way to the node by what he applied cannot confirm it, and has the old way again.
 
-/run/firmware/trial/network.json holds what was set up before, by its blocks. config.rc keeps the new text: it needs an apply
-again once the old network is back.
+/run/firmware/confirmation/network.json holds what was set up before, by its blocks. config.rc keeps the new text: it needs an
+apply again once the old network is back.
 """
 
 import sys
@@ -18,7 +18,7 @@ from firmware.services import applied, oneshot
 from firmware.services.declared.network import reconcile, record
 from firmware.services.declared.network.record import Owned
 
-PLACE = Path("/run/firmware/trial")
+PLACE = Path("/run/firmware/confirmation")
 #: of the record
 FORMAT = 1
 #: seconds for which an unconfirmed network stays, where nobody says another number
@@ -30,7 +30,7 @@ _HINT = "service network confirm keeps it, service network undo puts the old one
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Confirmation:
     """Until when it lasts (seconds of the clock that runs since the boot), and what was set up before: by title, the text of the
     block, its line, and the digest of what was applied."""
 
@@ -43,7 +43,7 @@ class Trial:
         return max(0.0, self.until - _now())
 
 
-def pending(*, place: Path = PLACE) -> Trial | None:
+def pending(*, place: Path = PLACE) -> Confirmation | None:
     """The network that waits to be confirmed; None if none does."""
     path = place / _NAME
     try:
@@ -53,19 +53,19 @@ def pending(*, place: Path = PLACE) -> Trial | None:
                 str(title): (str(text), int(line), str(digest))
                 for title, (text, line, digest) in body["before"].items()
             }
-            return Trial(float(body["until"]), before)
+            return Confirmation(float(body["until"]), before)
     except (FileNotFoundError, Damaged, NewerFormat):
         return None
 
 
 def refuse_while_waiting(*, place: Path = PLACE) -> None:
     """Refused while a network waits to be confirmed."""
-    if (trial := pending(place=place)) is not None:
-        raise Refused(f"service network: it waits to be confirmed ({trial.seconds_left:.0f} s left)", _HINT)
+    if (waiting := pending(place=place)) is not None:
+        raise Refused(f"service network: it waits to be confirmed ({waiting.seconds_left:.0f} s left)", _HINT)
 
 
 def begin(seconds: int, *, place: Path = PLACE) -> None:
-    """From now on, what is set up now comes back after so many seconds. Refused if a network is on trial already."""
+    """From now on, what is set up now comes back after so many seconds. Refused if a network waits already."""
     from firmware import sleeper
 
     refuse_while_waiting(place=place)
@@ -79,45 +79,45 @@ def begin(seconds: int, *, place: Path = PLACE) -> None:
 
 
 def confirm(*, place: Path = PLACE) -> None:
-    """Keep what is on trial. Refused if nothing is."""
+    """Keep what waits. Refused if nothing does."""
     for title in _end(place).before:
         applied.drop_set_aside(title)
 
 
 def put_back(*, place: Path = PLACE) -> list[str]:
-    """Set up what was set up before; returns what went wrong. Refused if nothing is on trial."""
-    trial = _end(place)
+    """Set up what was set up before; returns what went wrong. Refused if nothing waits."""
+    waiting = _end(place)
     problems = []
-    for title in sorted({*record.all_owned(), *trial.before}, key=lambda one: one in trial.before):
+    for title in sorted({*record.all_owned(), *waiting.before}, key=lambda one: one in waiting.before):
         with hold(service_lock(title)):
-            problems += _put_back(title, trial)
+            problems += _put_back(title, waiting)
     log.line("service network: it was not confirmed, and what was there before is back")
     return problems
 
 
-def _put_back(title: str, trial: Trial) -> list[str]:
-    if title not in trial.before:
+def _put_back(title: str, waiting: Confirmation) -> list[str]:
+    if title not in waiting.before:
         oneshot.tear_down(title)
         applied.forget(title)
         return []
-    text, line, digest = trial.before[title]
+    text, line, digest = waiting.before[title]
     problem = reconcile.set_up(record.block(Owned(block=text, line=line)))
     oneshot.note_outcome(title, problem)
     applied.restore_set_aside(title, digest)
     return [problem] if problem else []
 
 
-def _end(place: Path) -> Trial:
-    """The trial, which is none any more. What is not there any more is put back or confirmed already."""
+def _end(place: Path) -> Confirmation:
+    """What waited, and does no longer. What is not there any more is put back or confirmed already."""
     from firmware import sleeper
 
-    with hold(service_lock("network trial")):
-        trial = pending(place=place)
+    with hold(service_lock("network confirmation")):
+        waiting = pending(place=place)
         (place / _NAME).unlink(missing_ok=True)
     sleeper.end(place / _SLEEPER)
-    if trial is None:
+    if waiting is None:
         raise Refused("service network: nothing waits to be confirmed")
-    return trial
+    return waiting
 
 
 def _now() -> float:

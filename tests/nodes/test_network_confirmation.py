@@ -37,7 +37,7 @@ def test_the_old_network_comes_back_though_the_session_is_gone(lab: Lab) -> None
     said = lab.run(1, "sh", "-c", session, check=False).stderr
     assert "service network: the old one comes back in 5 s, unless: service network confirm" in said
     assert addresses(lab) == [NEW]
-    assert "on trial: the old network comes back in " in run_service(lab, "network.spare", "status").stdout
+    assert "waits to be confirmed: the old network comes back in " in run_service(lab, "network.spare", "status").stdout
     assert eventually(lambda: addresses(lab) == [OLD], 15)
     row = service_row(lab, "network.spare")
     assert (row["state"], row["needs_apply"]) == ("running", True) and NEW in lab.read(1, RC)
@@ -70,7 +70,7 @@ def test_what_did_not_run_before_is_gone_after_an_undo(lab: Lab) -> None:
     assert lab.run(1, "ip", "link", "show", "tap8", check=False).status != 0
 
 
-def test_what_is_invalid_begins_no_trial_and_no_other_service_has_one(lab: Lab) -> None:
+def test_what_is_invalid_changes_nothing_and_no_other_service_can_be_confirmed(lab: Lab) -> None:
     lab.run(1, "sed", "-i", f"s|{NEW}|192.0.2.300/24|", RC)
     run_service(lab, "network", "apply", "--confirm", "60", status=4)
     assert addresses(lab) == [OLD]
