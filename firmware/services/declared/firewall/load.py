@@ -1,0 +1,113 @@
+"""Loads the rules in one step, in the place of those that were loaded before, and nobody else's.
+
+/run/firmware/firewall.json says which tables are ours, and what settings were before.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from firmware import files, records
+from firmware.run import run
+from firmware.services import run_scripts
+from firmware.services.declared.firewall import rules
+from firmware.services.definition import Account, Context
+
+RECORD = Path("/run/firmware/firewall.json")
+#: of the record
+FORMAT = 1
+
+_PROC = Path("/proc/sys/net")
+_FORWARD = ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
+_ACCOUNT = Account("firewall", ("net_admin",))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What was loaded: tables, and what each setting was before, by its path below /proc/sys/net."""
+
+    tables: tuple[tuple[str, str], ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def set_up(context: Context) -> str:
+    """Load the rules, and set what the block says. Returns what went wrong; the earlier rules are in force then."""
+    path = rules.file_of(context.block)
+    text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    before, now = _read_record(), rules.tables(text)
+    _write_record(Loaded(tuple(dict.fromkeys((*before.tables, *now))), before.settings))
+    if problem := _run_nft(_without_tables([*before.tables, *now]) + text):
+        _write_record(before)
+        return problem
+    wanted = _wanted_settings(context)
+    kept = {name: before.settings.get(name, _setting(name)) for name in wanted}
+    _restore({name: value for name, value in before.settings.items() if name not in wanted})
+    _write_record(Loaded(tuple(now), kept))
+    return "\n".join(problem for name, value in wanted.items() if (problem := _set(name, value)))
+
+
+def take_down(_: str) -> str:
+    """Take away the tables that were loaded, and put the settings back. Returns what went wrong."""
+    loaded = _read_record()
+    problem = _run_nft(_without_tables(loaded.tables)) if loaded.tables else ""
+    _restore(loaded.settings)
+    if not problem:
+        RECORD.unlink(missing_ok=True)
+    return problem
+
+
+def _without_tables(tables: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> str:
+    """What takes tables away, also where they are not there."""
+    lines = [f"table {family} {name}\ndelete table {family} {name}\n" for family, name in dict.fromkeys(tables)]
+    return "".join(lines)
+
+
+def _run_nft(text: str) -> str:
+    """All of it, or nothing: nft hands it to the kernel as one transaction. Returns what went wrong."""
+    command = run_scripts.command_as_account(_ACCOUNT, ["nft", "-f", "-"])
+    done = run(command, stdin=text.encode("utf-8", "surrogateescape"), check=False)
+    return (done.output or f"nft: exit status {done.status}") if done.status else ""
+
+
+def _wanted_settings(context: Context) -> dict[str, str]:
+    connections = {f"netfilter/nf_conntrack_{name}": value for name, value in context.block.values("conntrack")}
+    forward = dict.fromkeys(_FORWARD, "1" if context.block.flag("forward", False) else "0")
+    return {**connections, **(forward if context.block.occurrences("forward") else {})}
+
+
+def _setting(name: str) -> str:
+    try:
+        return (_PROC / name).read_text().strip()
+    except OSError:
+        return ""
+
+
+def _set(name: str, value: str) -> str:
+    try:
+        (_PROC / name).write_text(value)
+    except OSError as error:
+        return f"{_PROC / name}: {error.strerror}"
+    return ""
+
+
+def _restore(settings: Mapping[str, str]) -> None:
+    for name, value in settings.items():
+        if value:
+            _set(name, value)
+
+
+def _read_record() -> Loaded:
+    try:
+        data = RECORD.read_bytes()
+    except FileNotFoundError:
+        return Loaded()
+    hint = f"nft list tables; nft delete table FAMILY NAME; rm {RECORD}"
+    body = records.load(data, FORMAT, str(RECORD), hint=hint)
+    with records.interpreting(str(RECORD), hint):
+        pairs = tuple((str(family), str(name)) for family, name in records.typed_value(body, "tables", list))
+        settings = records.typed_value(body, "settings", dict)
+        return Loaded(pairs, {str(name): str(value) for name, value in settings.items()})
+
+
+def _write_record(loaded: Loaded) -> None:
+    files.write(RECORD, records.dump(asdict(loaded), FORMAT), mode=0o600)
