@@ -151,6 +151,9 @@ class Service:
     trial: Callable[[Context], Argv] | None = None
     #: the addresses that its files bind now and that somebody else has, as FILE:LINE: …
     conflicts: Callable[[Context], Sequence[str]] | None = None
+    #: does its checker run in a network of its own, with nothing but a loopback interface? There it has the capabilities of the
+    #: account, which mean nothing elsewhere
+    checks_alone: bool = False
     #: does the daemon itself refuse to start for whatever its checker would say? Then a boot asks only once
     checks_itself: bool = False
     #: the daemon's argv, in the foreground, words to stderr; None for a service without a process

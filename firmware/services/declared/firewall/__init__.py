@@ -40,10 +40,10 @@ SERVICE = Service(
     name="firewall",
     summary="packet filter",
     owns="/etc/firewall",
-    account=Account("firewall", ("net_admin",)),
+    account=Account("firewall", ("net_admin",), on_request=("net_admin",)),
     packages=(Package("nftables", "NFTABLES"),),
     check=lambda context: ["/usr/bin/python3", "-I", rules.__file__, rules.file_of(context.block)],
-    checks_with_capabilities=True,
+    checks_alone=True,
     reconcile=_set_up,
     take_down=_take_down,
     directives=(
@@ -83,9 +83,15 @@ SERVICE = Service(
             not_supported="rules say it: ct state established,related accept",
             example="stateful on",
         ),
-        Directive("nat", FLAG, "translate addresses", not_supported="rules say it: masquerade, snat, dnat", example="nat on"),
         Directive(
-            "hashsize", TEXT, "of the table of connections", not_supported="'conntrack buckets'", example="hashsize 4096"
+            "nat", FLAG, "translate addresses", not_supported="rules say it: masquerade, snat, dnat", example="nat on"
+        ),
+        Directive(
+            "hashsize",
+            TEXT,
+            "of the table of connections",
+            not_supported="'conntrack buckets'",
+            example="hashsize 4096",
         ),
         Directive(
             "modprobe", MODULE, "a module", not_supported="the kernel loads what rules need", example="modprobe nf_nat"

@@ -19,7 +19,7 @@ FORMAT = 1
 
 _PROC = Path("/proc/sys/net")
 _FORWARD = ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
-_ACCOUNT = Account("firewall", ("net_admin",))
+_ACCOUNT = Account("firewall", ("net_admin",), on_request=("net_admin",))
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,8 @@ def _unsupported_statements(text: str) -> Iterator[tuple[int, str]]:
 
 def _outer_statements(text: str) -> Iterator[tuple[int, list[str]]]:
     """The statements outside of all braces: line and words."""
-    depth, first, words = 0, 0, []
+    depth, first = 0, 0
+    words: list[str] = []
     for number, word in _words(text, ends=True):
         if depth == 0 and word in ("{", ";", "\n") and words:
             yield first, words
@@ -93,7 +94,9 @@ def _nft_problems(path: str) -> list[str]:
     done = run(["nft", "-c", "-f", path], check=False)
     if not done.status:
         return []
-    found = [f"{match[1]}:{match[2]}: {match[3]}" for line in done.stderr.splitlines() if (match := _MESSAGE.match(line))]
+    found = [
+        f"{match[1]}:{match[2]}: {match[3]}" for line in done.stderr.splitlines() if (match := _MESSAGE.match(line))
+    ]
     return list(dict.fromkeys(found)) or [f"{path}: {done.output or f'nft: exit status {done.status}'}"]
 
 
