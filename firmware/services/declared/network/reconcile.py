@@ -34,6 +34,8 @@ from firmware.services.wireguard import restore_peers
 _ROUNDS = 4
 #: seconds that a DHCP server has until a start goes on without it
 _LEASE_SECONDS = 5.0
+#: by itself the driver comes with a bond0 that nobody asked for
+_BONDING = Command(("bonding", "max_bonds=0"))
 
 
 def set_up(block: Block) -> str:
@@ -92,6 +94,8 @@ def _make_link(title: str, want: Wanted, ours: Owned, actual: KernelNetwork) -> 
         companion.stop(title, wireguard.NAME)
         _carry_out([Change(("link", "del", "dev", want.name))])
         actual = kernel.read()
+    if want.link.kind == "bond":
+        commands.load_modules([_BONDING])
     made = difference.new_link(want.link, actual)
     problems = _carry_out(made)
     if problems and want.wireguard and not (said := wireguard.make_by_program(title, want.name)):

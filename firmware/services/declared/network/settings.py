@@ -15,6 +15,8 @@ from firmware.services.declared.network.state import NO_LINE
 PROC = Path("/proc/sys")
 
 _TOPS = ("net", "kernel", "vm", "fs", "dev", "user", "abi", "debug")
+#: files that hold a list, of the bonding driver
+_LISTS = ("/bonding/arp_ip_target",)
 _FAMILIES = {"sysctl": "ipv4", "sysctl6": "ipv6"}
 
 
@@ -79,6 +81,8 @@ def read(path: str, *, proc: Path = PROC) -> str | None:
 def differs(setting: Setting, *, proc: Path = PROC) -> bool:
     """Is another value there? Some files say a name and its number (`active-backup 1`): either is the value."""
     now = read(setting.path, proc=proc)
+    if setting.path.endswith(_LISTS):
+        return set((now or "").split()) != set(setting.value.split(","))
     return now != setting.value and not (setting.path.startswith("/") and setting.value in (now or "").split())
 
 
@@ -87,10 +91,19 @@ def write(path: str, value: str, *, proc: Path = PROC) -> str:
     if not differs(Setting(path, value), proc=proc):
         return ""
     try:
-        (proc / path).write_text(value)
+        for text in _pieces(path, value, read(path, proc=proc) or ""):
+            (proc / path).write_text(text)
     except OSError as error:
         return f"{path.replace('/', '.')}={value}: {error.strerror}"
     return ""
+
+
+def _pieces(path: str, value: str, now: str) -> list[str]:
+    """What is written one after the other: a list is changed by what comes and what goes."""
+    if not path.endswith(_LISTS):
+        return [value]
+    old, new = now.split(), [word for word in value.split(",") if word]
+    return [*(f"+{word}" for word in new if word not in old), *(f"-{word}" for word in old if word not in new)]
 
 
 def apply(wanted: Iterable[Setting], originals: Mapping[str, str], *, proc: Path = PROC) -> list[str]:

@@ -59,3 +59,13 @@ def test_an_option_may_be_said_by_its_name_or_its_number(tmp_path: Path) -> None
     assert not settings.differs(Setting(str(mode), "1"))
     assert settings.differs(Setting(str(mode), "802.3ad"))
     assert settings.values_before([Setting(str(mode), "802.3ad")], {}) == {str(mode): "active-backup"}
+
+
+def test_a_list_is_changed_by_what_comes_and_what_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bonding").mkdir()
+    (targets := tmp_path / "bonding/arp_ip_target").write_text("192.0.2.1 192.0.2.2\n")
+    written: list[str] = []
+    monkeypatch.setattr(Path, "write_text", lambda _, text: written.append(text))
+    assert settings.write(str(targets), "192.0.2.2,192.0.2.3") == ""
+    assert written == ["+192.0.2.3", "-192.0.2.1"]
+    assert settings.write(str(targets), "192.0.2.2,192.0.2.1") == "" and len(written) == 2
