@@ -26,7 +26,9 @@ def run_checker(
 ) -> Outcome:
     """The checker's exit status and words. `overlays`: the directories that it sees in the place of others (target → source).
     Failure if it cannot be run, or has not ended after so many seconds."""
-    done = run_confined(service, argv, overlays or {}, seconds=seconds, alone=service.checks_alone, more=service.checks_alone)
+    done = run_confined(
+        service, argv, overlays or {}, seconds=seconds, alone=service.checks_alone, more=service.checks_alone
+    )
     return Outcome(done.status, done.output[:LONGEST])
 
 

@@ -94,5 +94,5 @@ def clear_killed_runs() -> None:
     for place in LABS.iterdir():
         if place.is_dir() and not Path("/proc", place.name).exists():
             for lock in place.glob("*/lab.lock"):
-                Lab(lock.parent).down()
+                Lab(lock.parent, kind="").down()
             shutil.rmtree(place)

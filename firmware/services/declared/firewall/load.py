@@ -43,7 +43,7 @@ def set_up(context: Context) -> str:
     kept = {name: before.settings.get(name, _setting(name)) for name in wanted}
     _restore({name: value for name, value in before.settings.items() if name not in wanted})
     _write_record(Loaded(tuple(now), kept))
-    return "\n".join(problem for name, value in wanted.items() if (problem := _set(name, value)))
+    return "\n".join(problem for name, value in wanted.items() if (problem := _write_setting(name, value)))
 
 
 def take_down(_: str) -> str:
@@ -82,7 +82,7 @@ def _setting(name: str) -> str:
         return ""
 
 
-def _set(name: str, value: str) -> str:
+def _write_setting(name: str, value: str) -> str:
     try:
         (_PROC / name).write_text(value)
     except OSError as error:
@@ -93,7 +93,7 @@ def _set(name: str, value: str) -> str:
 def _restore(settings: Mapping[str, str]) -> None:
     for name, value in settings.items():
         if value:
-            _set(name, value)
+            _write_setting(name, value)
 
 
 def _read_record() -> Loaded:
