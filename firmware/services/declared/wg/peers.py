@@ -42,7 +42,7 @@ def warnings(block: Block, document: Document) -> list[tuple[int, str]]:
     found = list(missing_directives(block))
     for number, network in _networks(block):
         if obstacle := _route_obstacle(block, document, network):
-            found.append((number, f"'allowed_ips {network}': {obstacle}; {_remedy()}"))
+            found.append((number, f"'allowed_ips {network}': {obstacle}; {_remedy(block)}"))
     wanted = block.standing("interface")
     if wanted and wanted[-1].values[0] not in _tunnels(document):
         found.append((wanted[-1].line.number, f"no 'service network {wanted[-1].values[0]}' has 'type wg'"))
@@ -62,9 +62,11 @@ def _route_obstacle(block: Block, document: Document, network: Network) -> str:
     return ""
 
 
-def _remedy() -> str:
+def _remedy(block: Block) -> str:
+    """csyncd.cfg has the peer's address in the tunnel only once csyncd goes through it."""
     remote = _remote_address()
-    tunnel = f"such as {remote}/{remote.max_prefixlen}, the REMOTE_IP of csyncd.cfg" if remote else "with /32"
+    known = remote is not None and remote != _address(block.value("endpoint").rpartition(":")[0].strip("[]"))
+    tunnel = f"such as {remote}/{remote.max_prefixlen}, the REMOTE_IP of csyncd.cfg" if remote and known else "with /32"
     return f"name the address that the peer has in the tunnel, {tunnel}"
 
 

@@ -1,0 +1,106 @@
+"""The WireGuard chapter of the user's document on two virtual units, with the kernel's WireGuard and real keys in the place of
+the printed ones: what is printed there does not carry csyncd's packets, and is named at once; what is named instead does."""
+
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+import story
+from lab_driver import Lab, eventually
+from push_helpers import push
+from service_helpers import append, run_service
+from story import Stage, page
+
+#: eth0's and wg0's addresses, as printed
+OUTSIDE = {1: "192.0.2.10", 2: "198.51.100.10"}
+TUNNEL = {1: "192.0.2.11", 2: "198.51.100.11"}
+
+INTERFACE = """
+service network
+service network wg0
+type wg
+ip address {tunnel}/24 # ALOHA{node} WireGuard IP address
+wg listen_port 51820 # WireGuard's port
+wg private_key /etc/wg/ALOHA{node}.private.key
+service vrrp
+"""
+PEER = """
+service wg
+interface wg0 # the name of the network service created in the previous step
+public_key {key} # ALOHA{other}'s wg public key
+endpoint {outside}:51820 # ALOHA{other}'s eth0 IP address with wg network service's listen_port
+allowed_ips {own_side} # as printed
+keepalive 5
+"""
+OWN_SIDE = {1: "192.0.2.0/24", 2: "198.51.100.0/24"}
+
+
+@pytest.fixture
+def stage(units: Lab) -> Iterator[Stage]:
+    """The units as the document has them: each in a network of its own, with a way to the other, and paired."""
+    for node in (1, 2):
+        units.run(node, "ip", "link", "del", "wg0", check=False)
+        units.run(node, "ip", "address", "add", f"{OUTSIDE[node]}/24", "dev", "eth0")
+        units.run(node, "ip", "route", "add", OWN_SIDE[3 - node], "dev", "eth0")
+    made = Stage(units, tell=lambda text: None)
+    story.pair(made)
+    yield made
+    for node in (1, 2):
+        units.run(node, "sh", "-c", "service wg stop; service network.wg0 stop; service csyncd stop")
+        units.run(node, "cp", "/usr/share/factory/etc/config.rc", "/etc/config.rc")
+        units.run(node, "ip", "address", "del", f"{OUTSIDE[node]}/24", "dev", "eth0")
+        units.run(node, "sh", "-c", "rm -rf /etc/wg /etc/csyncd/*; cp -a /usr/share/factory/etc/csyncd/. /etc/csyncd")
+
+
+def move_csyncd(stage: Stage, node: int) -> None:
+    text = story.settings(node)
+    for number in (1, 2):
+        text = text.replace(story.ADDRESSES[number], TUNNEL[number])
+    stage.lab.write(node, "/etc/csyncd/csyncd.cfg", text)
+    run_service(stage.lab, "csyncd", "apply", node=node)
+
+
+def test_the_chapter_step_by_step(stage: Stage) -> None:
+    lab = stage.lab
+    keys = {}
+    for node in (1, 2):
+        made = f"mkdir -p /etc/wg; cd /etc/wg; wg genkey > ALOHA{node}.private.key; wg pubkey < ALOHA{node}.private.key > ALOHA{node}.public.key"
+        assert "Warning: writing to world accessible file." in stage.on(node, "sh", "-c", made)
+        keys[node] = lab.read(node, f"/etc/wg/ALOHA{node}.public.key").strip()
+        append(lab, "/etc/config.rc", INTERFACE.format(node=node, tunnel=TUNNEL[node]), node)
+        assert f"chmod 600 /etc/wg/ALOHA{node}.private.key" in stage.on(node, "service", "network.wg0", "start")
+        shown = stage.on(node, "ip", "addr", "show", "dev", "wg0")
+        assert re.search(
+            r"wg0: <POINTOPOINT,NOARP,UP,LOWER_UP> mtu 1420 qdisc noqueue state UNKNOWN group default qlen 1000", shown
+        )
+        assert f"inet {TUNNEL[node]}/24 scope global wg0" in shown
+        lines = [line.strip() for line in stage.on(node, "wg").splitlines()]
+        assert lines == [
+            "interface: wg0",
+            f"public key: {keys[node]}",
+            "private key: (hidden)",
+            "listening port: 51820",
+        ]
+    for node in (1, 2):
+        other = 3 - node
+        text = PEER.format(key=keys[other], other=other, outside=OUTSIDE[other], own_side=OWN_SIDE[node])
+        append(lab, "/etc/config.rc", text, node)
+        told = stage.on(node, "service", "wg", "start")
+        assert re.search(rf"'allowed_ips {OWN_SIDE[node]}': this node's own 1[0-9.]+ on eth0 is in it", told), told
+        assert "no route is made; name the address that the peer has in the tunnel" in told
+    for node in (1, 2):
+        stage.on(node, "config", "set", "wg", "allowed_ips", f"{TUNNEL[3 - node]}/32")
+        assert "allowed_ips" not in stage.on(node, "service", "wg", "apply")
+    assert eventually(lambda: "latest handshake" in stage.on(1, "wg"), 20)
+    for node in (1, 2):
+        move_csyncd(stage, node)
+    assert stage.shows(1, "orange", within=30)["path"].startswith("through wg0")
+    dump = lab.start(1, "tcpdump", "-nlqi", "eth0", "ip and (net 192.0.2.0/24 or net 198.51.100.0/24)")
+    assert eventually(lambda: b"listening on" in (dump.stderr or pytest.fail()).readline(), 10)
+    for number in range(5):
+        stage.edit(1, page(f"through the tunnel {number}"))
+        assert push(stage)[0] == 0
+    dump.send_signal(signal.SIGTERM)
+    packets = [line for line in dump.communicate(timeout=20)[0].decode().splitlines() if line]
+    assert len(packets) > 20 and [line for line in packets if ".51820 > " not in line or ": UDP" not in line] == []
