@@ -75,7 +75,7 @@ def test_nothing_in_a_slot_is_for_everybody_to_write_or_gives_rights(slot: str) 
 
 def test_only_the_factorys_secrets_are_not_roots() -> None:
     others = {entry.path.split("/")[-1] for entry in disk_image.listing("slot-a") if entry.owner != "0/0"}
-    assert others == {"haproxy", "haproxy.cfg", "syslogd", "syslog.conf"}
+    assert others == {"haproxy", "haproxy.cfg", "syslogd", "syslog.conf", "firewall", "rules.nft"}
 
 
 def test_both_slots_hold_the_same() -> None:
@@ -120,7 +120,7 @@ def test_nothing_listens_that_is_not_meant(units: Lab) -> None:
     everywhere, everywhere6, host = "0" * 8, "0" * 32, "0F02000A"
     assert listening(units) == {
         ("tcp", everywhere, 22), ("tcp6", everywhere6, 22), ("tcp", everywhere, 80), ("tcp", everywhere, 4444),
-        ("tcp", host, 2222),
+        ("tcp6", everywhere6, 4444), ("tcp", host, 2222),
     }  # fmt: skip
     assert len(units.read(1, "/proc/net/packet").splitlines()) == 1, "nobody listens to whole frames"
 
