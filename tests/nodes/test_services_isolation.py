@@ -37,7 +37,7 @@ def waiting_check(lab: Lab) -> Iterator[subprocess.Popen[bytes]]:
 
 def checker_pid(lab: Lab) -> int:
     """The pid of the haproxy that checks, 0 while there is none."""
-    return int(lab.run(1, "pgrep", "-f", "^haproxy -W -c", check=False).stdout.partition("\n")[0] or 0)
+    return int(lab.run(1, "pgrep", "-u", "haproxy-check", "-x", "haproxy", check=False).stdout.partition("\n")[0] or 0)
 
 
 def as_user(user: str, *command: str) -> tuple[str, ...]:
