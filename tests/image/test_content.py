@@ -246,7 +246,7 @@ def test_busybox_finds_differences(units: Lab) -> None:
     """What a push changes is shown with it, by this very call."""
     call = "printf 'a\\nb' >/tmp/a; printf 'a\\nc\\n' >/tmp/b; prlimit --as=41943040 busybox diff -a -U 3 /tmp/a /tmp/b"
     done = units.run(1, "sh", "-c", call, check=False)
-    assert done.returncode == 1
+    assert done.status == 1
     assert done.stdout.splitlines()[2:] == ["@@ -1,2 +1,2 @@", " a", "-b", "\\ No newline at end of file", "+c"]
 
 

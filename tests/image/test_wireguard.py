@@ -2,7 +2,6 @@
 the printed ones: what is printed there does not carry csyncd's packets, and is named at once; what is named instead does."""
 
 import re
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -42,7 +41,7 @@ def stage(units: Lab) -> Iterator[Stage]:
     for node in (1, 2):
         units.run(node, "ip", "link", "del", "wg0", check=False)
         units.run(node, "ip", "address", "add", f"{OUTSIDE[node]}/24", "dev", "eth0")
-        units.run(node, "ip", "route", "add", OWN_SIDE[3 - node], "dev", "eth0")
+        units.run(node, "ip", "route", "add", OWN_SIDE[3 - node], "dev", "eth0", "src", OUTSIDE[node])
     made = Stage(units, tell=lambda text: None)
     story.pair(made)
     yield made
@@ -50,6 +49,8 @@ def stage(units: Lab) -> Iterator[Stage]:
         units.run(node, "sh", "-c", "service wg stop; service network.wg0 stop; service csyncd stop")
         units.run(node, "cp", "/usr/share/factory/etc/config.rc", "/etc/config.rc")
         units.run(node, "ip", "address", "del", f"{OUTSIDE[node]}/24", "dev", "eth0")
+        units.run(node, "cp", "/usr/share/factory/etc/haproxy/haproxy.cfg", "/etc/haproxy/haproxy.cfg")
+        run_service(units, "haproxy", "apply", node=node)
         units.run(node, "sh", "-c", "rm -rf /etc/wg /etc/csyncd/*; cp -a /usr/share/factory/etc/csyncd/. /etc/csyncd")
 
 
@@ -96,11 +97,13 @@ def test_the_chapter_step_by_step(stage: Stage) -> None:
     for node in (1, 2):
         move_csyncd(stage, node)
     assert stage.shows(1, "orange", within=30)["path"].startswith("through wg0")
-    dump = lab.start(1, "tcpdump", "-nlqi", "eth0", "ip and (net 192.0.2.0/24 or net 198.51.100.0/24)")
-    assert eventually(lambda: b"listening on" in (dump.stderr or pytest.fail()).readline(), 10)
+    capture = "tcpdump -nlqi eth0 'ip and (net 192.0.2.0/24 or net 198.51.100.0/24)'"
+    pid = stage.on(1, "sh", "-c", f"{capture} >/run/packets 2>/run/said </dev/null & echo $!").strip()
+    assert eventually(lambda: "listening on" in lab.read(1, "/run/said"), 10)
     for number in range(5):
         stage.edit(1, page(f"through the tunnel {number}"))
         assert push(stage)[0] == 0
-    dump.send_signal(signal.SIGTERM)
-    packets = [line for line in dump.communicate(timeout=20)[0].decode().splitlines() if line]
+    stage.on(1, "kill", pid)
+    assert eventually(lambda: "packets captured" in lab.read(1, "/run/said"), 10)
+    packets = lab.read(1, "/run/packets").splitlines()
     assert len(packets) > 20 and [line for line in packets if ".51820 > " not in line or ": UDP" not in line] == []

@@ -16,8 +16,9 @@ DIRECTORY = "/run/ipvsd"
 
 
 def generate(context: Context) -> Mapping[str, str]:
-    """keepalived's main file: our definitions, and the operator's file."""
-    return {daemon.MAIN: daemon.main_file(DIRECTORY) + f"include {_file(context)}\n"}
+    """keepalived's main file: our definitions, and the operator's file. There is no `reload_check_config` in it, which wants to
+    be root: it would go on with what it had read before. The service's own check comes before every reload."""
+    return {daemon.MAIN: daemon.main_file("script_user ipvsd ipvsd") + f"include {_file(context)}\n"}
 
 
 def setup(_: Context) -> list[Argv]:

@@ -12,11 +12,9 @@ _POLL = 0.02
 _DONE, _REFUSED = "Reload complete", "failed validation"
 
 
-def main_file(directory: str, *definitions: str) -> str:
-    """What keepalived reads first. It checks a changed file before it takes it up: a broken one would end it, and leave its
-    addresses."""
-    lines = [f"reload_check_config {directory}/reload.log", "enable_script_security", "script_user root", *definitions]
-    return "global_defs {\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
+def main_file(*definitions: str) -> str:
+    """What keepalived reads first, before the operator's file."""
+    return "global_defs {\n" + "".join(f"    {line}\n" for line in ("enable_script_security", *definitions)) + "}\n"
 
 
 def arguments(context: Context, kind: str, directory: str) -> Argv:

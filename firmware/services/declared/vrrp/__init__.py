@@ -20,7 +20,9 @@ DIRECTORY = "/run/vrrp"
 def generate(context: Context) -> Mapping[str, str]:
     """keepalived's main file, with the instances of the network blocks or with the operator's file in it."""
     own = f"include {_own_file(context)}\n" if _own_file(context) else instances.text(context)
-    return {daemon.MAIN: daemon.main_file(DIRECTORY, "dynamic_interfaces") + own}
+    # It checks a changed file before it takes it up: a broken one would end it, and leave its addresses.
+    checked = f"reload_check_config {DIRECTORY}/reload.log"
+    return {daemon.MAIN: daemon.main_file(checked, "script_user root", "dynamic_interfaces") + own}
 
 
 def cleanup(context: Context) -> list[Argv]:
