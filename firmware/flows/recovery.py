@@ -126,7 +126,7 @@ def roll_back(stage: Stage, old: Transaction) -> str:
 
 def hold_for_confirmation(stage: Stage, pending: Transaction) -> None:
     """The service has loaded what was pushed; keep what brings the old state back."""
-    if applied.digest(stage.title) == pending.applied:
+    if applied.context_digest(stage.title) == pending.applied:
         applied.set_aside(stage.title)
     applied.promote_snapshot(stage.title)
     fault_point("receive.kept")

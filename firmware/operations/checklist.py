@@ -1,6 +1,6 @@
 """The troubleshooting list of `csync check`, item by item: passed or failed, what was found, what to do."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any
@@ -11,6 +11,7 @@ from firmware.operations.csyncd_client import ask_csyncd
 from firmware.operations.peer_web_ui import WebUiAnswer, ask_peer_web_ui, peer_keys
 from firmware.operations.push_problems import push_problems
 from firmware.rc import document
+from firmware.rc.block import Block
 from firmware.rc.check import text_problems
 from firmware.run import run
 from firmware.services import catalog, states
@@ -58,9 +59,7 @@ def _items() -> Iterator[ChecklistItem]:
     yield _try("the peer can be pinged", lambda: _ping(found), "power it on; check the cable, addresses and routes")
     if large := mtu_problem(found.remote_ip):
         yield ChecklistItem("large packets reach the peer", False, large, packets.REMEDY)
-    if (path := peer_path.peer_path(found)).way:
-        item = "csyncd's packets take the way that is meant"
-        yield ChecklistItem(item, not path.problem, path.problem or path.way, path.remedy)
+    yield from _path_items(found)
     yield from _key_items(found)
     report = cache(partial(ask_csyncd, "status", {}))
     yield (runs := _try("csyncd runs on this node", lambda: str(report() and "")))
@@ -70,10 +69,30 @@ def _items() -> Iterator[ChecklistItem]:
         )
 
 
+def _readable_blocks() -> Sequence[Block]:
+    """The services of config.rc; none where it cannot be read, which an item of its own says."""
+    try:
+        return document.read_tolerant().first_blocks
+    except Failure:
+        return ()
+
+
+def _path_items(found: Settings) -> Iterator[ChecklistItem]:
+    """Which way csyncd's packets take; said only where config.rc has something to say of it."""
+    item = "csyncd's packets take the way that is meant"
+    try:
+        path = peer_path.peer_path(found)
+    except Failure as error:
+        yield ChecklistItem(item, False, str(error), error.hint)
+        return
+    if path.way:
+        yield ChecklistItem(item, not path.problem, path.problem or path.way, path.remedy)
+
+
 def _record_items(found: Settings) -> Iterator[ChecklistItem]:
     """What this node keeps of its syncs and saves; said only where it cannot be read."""
     yield from _save_items()
-    for block in document.read_tolerant().first_blocks:
+    for block in _readable_blocks():
         if block.enabled and catalog.find(block.name):
             for unsendable in push_problems(block.title):
                 yield ChecklistItem("every service can be pushed", False, str(unsendable), unsendable.hint)

@@ -171,6 +171,7 @@ def test_it_is_put_back_in_time_even_if_csyncd_is_stuck(agreed: Stage) -> None:
     agreed.on(2, "kill", "-STOP", pid)
     try:
         assert eventually(lambda: "agreed" in agreed.lab.read(2, CONFIG), 20)
+        assert eventually(lambda: agreed.lab.run(2, "test", "-e", "/etc/.staging/haproxy", check=False).status != 0)
         agreed.serves(2, "agreed")
     finally:
         agreed.on(2, "kill", "-CONT", pid)
