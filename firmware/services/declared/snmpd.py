@@ -1,12 +1,24 @@
-"""Figures for a network management station."""
+"""Figures for a network management station: what config.rc of elsewhere may say of it is known, and refused."""
 
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.rc.values import ADDRESS, NETWORK, PORT, TEXT, any_of, one_of
 from firmware.services.definition import Directive, Service
+
+#: net-snmp would be a fifteenth of the product's slot (2.5 of 36 MB), and half of what all services together may have of memory
+REASON = "this firmware has no agent of SNMP; figures: haproxy's statistics, `csync status --json`, `service list --json`"
+
+
+def warnings(block: Block, _: Document) -> list[tuple[int, str]]:
+    """A block without any line is no error, for its files may be pushed; it does nothing."""
+    return [(block.lines[0].number, f"service snmpd does nothing: {REASON}")]
+
 
 SERVICE = Service(
     name="snmpd",
     summary="figures over SNMP",
     owns="/etc/snmpd",
+    warnings=warnings,
     directives=(
         Directive(
             "network",
@@ -14,16 +26,23 @@ SERVICE = Service(
             "a network that may ask",
             many=True,
             example="network 192.0.2.0/24",
+            not_supported=REASON,
         ),
-        Directive("community", TEXT, "the word that those who ask must give", example="community figures"),
+        Directive(
+            "community",
+            TEXT,
+            "the word that those who ask must give",
+            example="community figures",
+            not_supported=REASON,
+        ),
         Directive(
             "listen",
             ADDRESS,
             "an address to listen on",
             many=True,
-            default="every address",
             example="listen 192.0.2.10",
+            not_supported=REASON,
         ),
-        Directive("port", PORT, "the UDP port", default="161", example="port 1161"),
+        Directive("port", PORT, "the UDP port", example="port 1161", not_supported=REASON),
     ),
 )

@@ -137,7 +137,6 @@ track_svc haproxy ipvsd
 track_mgt sshd wui
 """,
     "sshd": "config /etc/ssh/sshd_config\nport 22\nlisten 192.168.0.200",
-    "snmpd": "network 192.168.0.0/24\ncommunity public\nlisten 192.168.0.200\nport 161",
     "firewall": "confdir /etc/firewall/rules\nconntrack max 65536",
     "ntp": "server 192.0.2.123",
     "syslogd": "config /etc/syslogd/syslog.conf\nremote 192.0.2.5:514\nsize 200\nrotate 2\nbuffer 64\nlevel 8",
@@ -206,9 +205,24 @@ def test_what_is_known_and_not_supported_is_refused_at_its_line_with_a_reason(li
     assert found.startswith("/etc/config.rc:2: ") and ": not supported: " in found
 
 
+@pytest.mark.parametrize(
+    "line", ["network 192.168.0.0/24", "network default", "community public", "listen 192.168.0.200", "port 161"]
+)
+def test_snmpd_is_refused_at_each_line_and_its_block_is_said_to_do_nothing(line: str) -> None:
+    (found,) = problems(f"service snmpd\n{line}\n")
+    assert found.startswith("/etc/config.rc:2: ") and ": not supported: this firmware has no agent of SNMP" in found
+    assert problems("service snmpd\n") == []
+    said = check.warnings(parse("no service ntp\n\nservice snmpd\n"), catalog.find)
+    assert [one for one in said if "service snmpd does nothing: this firmware has no agent" in one]
+
+
+#: what a block has to say besides
+NEEDED = {"ntp": "server 192.0.2.123\n"}
+
+
 @pytest.mark.parametrize("name", catalog.names())
 def test_every_service_understands_the_framework(name: str) -> None:
-    assert problems(f"service {name}\n{FRAMEWORK}") == []
+    assert problems(f"service {name}\n{FRAMEWORK}\n{NEEDED.get(name, '')}") == []
 
 
 def test_all_errors_come_at_once_with_line_and_nearest_word() -> None:
