@@ -59,8 +59,16 @@ def test_secrets_are_roots_alone(lab: Lab) -> None:
 
 def test_no_account_reads_a_secret_of_config_rc_anywhere(fresh_lab: Lab) -> None:
     lab = fresh_lab
-    lab.write(1, "/etc/config.rc", lab.read(1, "/etc/config.rc") + "\nservice dataplaneapi\n\tconfig /etc/dataplaneapi/Xecret42\n")
-    for words in (("config", "set", "dataplaneapi", "autostart", "off"), ("service", "dataplaneapi", "apply"), ("config", "save")):
+    lab.write(
+        1,
+        "/etc/config.rc",
+        lab.read(1, "/etc/config.rc") + "\nservice dataplaneapi\n\tconfig /etc/dataplaneapi/Xecret42\n",
+    )
+    for words in (
+        ("config", "set", "dataplaneapi", "autostart", "off"),
+        ("service", "dataplaneapi", "apply"),
+        ("config", "save"),
+    ):
         lab.run(1, *words)
     found = ("grep", "-rlsF", "Xecret42", "/etc", "/run", "/var", "/flash", "/tmp")
     assert lab.run(1, *found, check=False).stdout.splitlines(), "root finds it"

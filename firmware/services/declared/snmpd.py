@@ -1,24 +1,18 @@
 """Figures for a network management station: what config.rc of elsewhere may say of it is known, and refused."""
 
-from firmware.rc.block import Block
-from firmware.rc.document import Document
 from firmware.rc.values import ADDRESS, NETWORK, PORT, TEXT, any_of, one_of
 from firmware.services.definition import Directive, Service
 
 #: net-snmp would be a fifteenth of the product's slot (2.5 of 36 MB), and half of what all services together may have of memory
-REASON = "this firmware has no agent of SNMP; figures: haproxy's statistics, `csync status --json`, `service list --json`"
-
-
-def warnings(block: Block, _: Document) -> list[tuple[int, str]]:
-    """A block without any line is no error, for its files may be pushed; it does nothing."""
-    return [(block.lines[0].number, f"service snmpd does nothing: {REASON}")]
+REASON = (
+    "this firmware has no agent of SNMP; figures: haproxy's statistics, `csync status --json`, `service list --json`"
+)
 
 
 SERVICE = Service(
     name="snmpd",
     summary="figures over SNMP",
     owns="/etc/snmpd",
-    warnings=warnings,
     directives=(
         Directive(
             "network",

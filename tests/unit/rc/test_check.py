@@ -212,8 +212,9 @@ def test_snmpd_is_refused_at_each_line_and_its_block_is_said_to_do_nothing(line:
     (found,) = problems(f"service snmpd\n{line}\n")
     assert found.startswith("/etc/config.rc:2: ") and ": not supported: this firmware has no agent of SNMP" in found
     assert problems("service snmpd\n") == []
-    said = check.warnings(parse("no service ntp\n\nservice snmpd\n"), catalog.find)
-    assert [one for one in said if "service snmpd does nothing: this firmware has no agent" in one]
+    assert check.text_notes("service snmpd\n", "F", catalog.find) == [
+        "F:1: service snmpd: this firmware has nothing to run for it"
+    ]
 
 
 #: what a block has to say besides
@@ -323,7 +324,7 @@ def test_a_peer_may_not_set_what_names_programs(name: str, line: str, key: str) 
 
 
 def test_a_peer_may_set_the_rest() -> None:
-    for header in ("haproxy", "syslogd", "ipvsd", "snmpd", "firewall"):
+    for header in ("haproxy", "syslogd", "ipvsd", "dataplaneapi", "firewall"):
         text = f"service {header}\n{KNOWN[header]}\nunknown\nno autostart\ncheck_interval 5\ncpumask 0x1\n"
         assert check.peer_problems(parse(text).blocks[0], service(header)) == []
 

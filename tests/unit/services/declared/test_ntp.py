@@ -26,9 +26,18 @@ def said(*lines: str) -> list[str]:
     ("lines", "words"),
     [
         ((), "F:1: service ntp names no server to take the time from"),
-        (("config /etc/ntp/a", "server 192.0.2.1"), "F:3: server in service ntp has no effect beside 'config /etc/ntp/a'"),
-        (("server 192.0.2.1", "keys /etc/ntp/keys"), "F:3: 'keys' in service ntp: not supported: OpenNTPD knows no keys"),
-        (("server 192.0.2.1", "sync_servers a b"), "F:3: 'sync_servers' in service ntp: not supported: the clock is set"),
+        (
+            ("config /etc/ntp/a", "server 192.0.2.1"),
+            "F:3: server in service ntp has no effect beside 'config /etc/ntp/a'",
+        ),
+        (
+            ("server 192.0.2.1", "keys /etc/ntp/keys"),
+            "F:3: 'keys' in service ntp: not supported: OpenNTPD knows no keys",
+        ),
+        (
+            ("server 192.0.2.1", "sync_servers a b"),
+            "F:3: 'sync_servers' in service ntp: not supported: the clock is set",
+        ),
     ],
 )
 def test_what_would_have_no_effect_is_refused(lines: tuple[str, ...], words: str) -> None:
