@@ -8,8 +8,10 @@ from lab_driver import Lab, eventually
 from service_helpers import PYTHON, page, run_service, service_pid
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
-#: a checker that reads it waits until somebody has written to it
+#: a checker that reads it waits until somebody opens it
 GATE = "/etc/haproxy/gate"
+#: lets in who waits, and whoever comes later
+OPEN_GATE = f"exec 3<>{GATE}; install -m 644 /dev/null {GATE}.new; mv {GATE}.new {GATE}"
 #: a daemon that ends at once, and once more a second later
 CRASH = f"#!{PYTHON}\nimport os\nos._exit(7)\n"
 
@@ -24,7 +26,7 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
 
 @pytest.fixture
 def waiting_check(lab: Lab) -> Iterator[subprocess.Popen[bytes]]:
-    """A check of haproxy that goes on for as long as nobody writes to the gate."""
+    """A check of haproxy that goes on for as long as nobody opens the gate."""
     lab.write(1, "/etc/haproxy/wait.lua", f'io.open("{GATE}"):read("a")')
     lab.write(1, CONFIG, page("checked", more="    lua-load /etc/haproxy/wait.lua"))
     lab.run(1, "sh", "-ec", f"mkfifo {GATE}; chgrp haproxy {GATE}; chmod 640 {GATE}")
@@ -66,7 +68,7 @@ def test_a_daemon_that_keeps_dying_does_not_end_the_check_of_its_mending(
     scan = "/run/firmware/scan/haproxy"
     lab.run(1, "sh", "-ec", f"sed -i 's,[^ ]*haproxy -W .*,/usr/local/bin/crash,' {scan}/run; s6-svc -k {scan}")
     assert eventually(lambda: len(lab.run(1, "s6-svdt", scan).stdout.splitlines()) >= 3, 10)
-    lab.run(1, "sh", "-c", f"echo >{GATE}")
+    lab.run(1, "sh", "-ec", OPEN_GATE)
     _, error = waiting_check.communicate(timeout=20)
     assert waiting_check.returncode == 0, error
 
@@ -137,7 +139,8 @@ HIDES = "#!/bin/sh\nsetsid sh -c 'trap \"\" TERM; sleep $0; :' 777$1 &\nexec sle
 CLIENT = """
 import socket, sys
 with socket.create_server(("127.0.0.1", 8098)) as server, socket.create_connection(("127.0.0.1", 8099), 5) as client:
-    server.accept()[0].sendall(b"through")
+    other, _ = server.accept()
+    other.sendall(b"through")
     print(client.recv(7).decode(), flush=True)
     sys.stdin.read()
 """
@@ -147,6 +150,8 @@ def tunnel(number: int) -> str:
     return f"""{page(str(number))}
 listen tunnel
     mode tcp
+    timeout client 1h
+    timeout server 1h
     bind :8099
     server s 127.0.0.1:8098
 program hides
