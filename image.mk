@@ -26,7 +26,7 @@ IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-
 UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
 	python3-psutil python3-pyinotify python3-serial python3-venv shellcheck strace util-linux
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
-	tcpdump wireguard-go wireguard-tools
+	tcpdump tzdata wireguard-go wireguard-tools
 TEST_PACKAGES := curl mount rsync
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image

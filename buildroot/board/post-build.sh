@@ -9,5 +9,7 @@ rm -rf boot
 rm -rf etc/init.d etc/network etc/profile.d linuxrc
 # links from a root that is read-only to what can be written; /etc can
 rm -f etc/mtab etc/resolv.conf
+# the time zone is said in config.rc; nobody counts leap seconds
+rm -rf etc/localtime etc/timezone usr/share/zoneinfo/right
 # pip's wheel, and a binding that nobody imports
 rm -rf usr/lib/python3.*/ensurepip usr/lib/python3.*/site-packages/libmount usr/lib/python3.*/site-packages/README.txt

@@ -37,6 +37,7 @@ SYMBOLS = {package.debian: package.buildroot for service in catalog.services() f
     "python3-serial": "PYTHON_SERIAL",
     "s6": "S6",
     "tcpdump": "TCPDUMP",
+    "tzdata": None,  # BR2_TARGET_TZ_INFO
     "util-linux": "UTIL_LINUX",
 }
 #: what Buildroot has no need to be asked for twice: parts of the above, and what Debian's packages bring along

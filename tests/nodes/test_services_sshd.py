@@ -104,3 +104,11 @@ def test_a_taken_port_is_said_with_sshds_words(lab: Lab) -> None:
     assert "Bind to port 8022 on 127.0.0.1 failed: Address already in use" in error
     assert service_row(lab, "sshd")["state"] == "failed"
     assert not eventually(lambda: service_row(lab, "sshd")["state"] != "failed", 1.5)
+
+
+def test_another_configuration_file_counts(lab: Lab) -> None:
+    lab.run(1, "sh", "-c", f"cat {CONFIG} >/etc/ssh/other_config; echo 'Port 2222' >>/etc/ssh/other_config")
+    lab.run(1, "config", "set", "sshd", "config", "/etc/ssh/other_config")
+    run_service(lab, "sshd", "apply")
+    assert lab.run(1, *SSH, "-p", "2222", "root@127.0.0.1", "echo there").stdout == "there\n"
+    lab.run(1, "rm", "/etc/ssh/other_config")

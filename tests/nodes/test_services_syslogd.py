@@ -124,3 +124,28 @@ while True:
         print(data, flush=True)
         break
 """
+
+
+def test_level_keeps_out_what_is_less_urgent(lab: Lab) -> None:
+    lab.run(1, "config", "set", "syslogd", "level", "5")
+    try:
+        run_service(lab, "syslogd", "apply")
+        log(lab, "user.notice", "too quiet")
+        log(lab, "user.warning", "urgent enough")
+        assert arrives(lab, "/var/log/messages", "urgent enough")
+        assert "too quiet" not in lab.read(1, "/var/log/messages")
+    finally:
+        lab.run(1, "config", "del", "syslogd", "level")
+
+
+def test_another_file_of_rules_counts_in_the_place_of_the_factorys(lab: Lab) -> None:
+    lab.write(1, "/etc/syslogd/other.conf", "*.* /var/log/elsewhere\n")
+    lab.run(1, "config", "set", "syslogd", "config", "/etc/syslogd/other.conf")
+    try:
+        run_service(lab, "syslogd", "apply")
+        log(lab, "user.notice", "by other rules")
+        assert arrives(lab, "/var/log/elsewhere", "by other rules")
+        assert "by other rules" not in lab.read(1, "/var/log/messages")
+    finally:
+        lab.run(1, "config", "del", "syslogd", "config")
+        lab.run(1, "rm", "/etc/syslogd/other.conf")

@@ -1,15 +1,18 @@
-"""What belongs to no service of its own: the name of the node, kernel settings, consoles."""
+"""What belongs to no service of its own: names, time zone, kernel settings, consoles."""
 
 import os
 from dataclasses import replace
 
 from firmware.rc.block import Block
-from firmware.rc.values import ADDRESS, CLOCK, CONSOLE, FLAG, HOST, MODULE, SYSCTL, list_of, number
+from firmware.rc.values import ADDRESS, CONSOLE, FLAG, HOST, MODULE, SYSCTL, list_of, number
+from firmware.services.declared.system import clocks, consoles, names
 from firmware.services.definition import Argv, Context, Directive, Service
 from firmware.services.node_values import VARIABLE
 
 LOCAL_FLAG = replace(FLAG, from_peer=False)
 _WRITE_RESOLVER = 'umask 022; printf "%s\\n" "$@" >/etc/.resolv.conf.new; mv -f /etc/.resolv.conf.new /etc/resolv.conf'
+#: each has `commands` and `undo`
+_PARTS = (names, clocks, consoles)
 _FACTORY_RESOLVER = "/usr/share/factory/etc/resolv.conf"
 
 
@@ -18,12 +21,14 @@ def setup(context: Context) -> list[Argv]:
     block = context.block
     hostname = block.value("hostname")
     named = [["hostname", hostname]] if hostname else []
-    return [*modules(block), *settings(block), *named, *_resolver_commands(block)]
+    others = [command for part in _PARTS for command in part.commands(block)]
+    return [*modules(block), *settings(block), *named, *_resolver_commands(block), *others]
 
 
 def teardown(context: Context) -> list[Argv]:
-    """Name servers that were given are asked no more."""
-    return [["cp", _FACTORY_RESOLVER, "/etc/resolv.conf"]] if _resolver_commands(context.block) else []
+    """Name servers that were given are asked no more, and so on."""
+    resolver = [["cp", _FACTORY_RESOLVER, "/etc/resolv.conf"]] if _resolver_commands(context.block) else []
+    return [*resolver, *(command for part in _PARTS for command in part.undo(context.block))]
 
 
 def _resolver_commands(block: Block) -> list[Argv]:
@@ -45,7 +50,8 @@ def modules(block: Block) -> list[Argv]:
 def settings(block: Block) -> list[Argv]:
     """Kernel settings, as `KEY=VALUE`; the value may have several words."""
     pairs = [" ".join(words).partition("=") for words in block.values("sysctl")]
-    return [["sysctl", "-q", "-w", f"{key.strip()}={value.strip()}"] for key, _, value in pairs]
+    most = [("fs.file-max", "", number) for number in [block.value("file_max")] if number]
+    return [["sysctl", "-q", "-w", f"{key.strip()}={value.strip()}"] for key, _, value in [*most, *pairs]]
 
 
 SERVICE = Service(
@@ -54,7 +60,7 @@ SERVICE = Service(
     node_specific="it names this node",
     setup=setup,
     teardown=teardown,
-    makes=("/etc/resolv.conf",),
+    makes=("/etc/resolv.conf", "/etc/inittab", "/etc/localtime"),
     directives=(
         Directive("hostname", HOST, "the name of this node", example="hostname lb1"),
         Directive(
@@ -90,7 +96,28 @@ SERVICE = Service(
             default="off",
             example="transparent_source on",
         ),
-        Directive("rtc", CLOCK, "how the hardware clock runs (utc or local), or its device", example="rtc utc"),
+        Directive(
+            "file_max",
+            number(4096, 2**31 - 1),
+            "how many files all programs together may have open",
+            default="the kernel's",
+            example="file_max 1000000",
+        ),
+        Directive(
+            "host",
+            names.ENTRY,
+            "names of an address, as in /etc/hosts",
+            many=True,
+            example="host 192.0.2.7 store.example.com store",
+        ),
+        Directive(
+            "timezone",
+            clocks.ZONE,
+            "the zone of local time, in logs too; programs take it when they start",
+            default="UTC",
+            example="timezone Europe/Paris",
+        ),
+        Directive("rtc", clocks.CLOCK, "how the hardware clock runs", default="utc", example="rtc utc"),
         Directive("vt_consoles", number(0, 12), "how many virtual consoles have a login", example="vt_consoles 2"),
         Directive(
             "extra_consoles",
