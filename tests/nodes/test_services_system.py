@@ -57,13 +57,3 @@ def test_init_keeps_a_login_on_each_console_and_ends_it_when_it_is_not_wanted(la
     run_service(lab, "system", "apply")
     assert eventually(lambda: waiting(lab) == before)
     assert lab.read(1, "/etc/inittab") == lab.read(1, "/usr/share/factory/etc/inittab")
-
-
-@pytest.mark.parametrize(
-    "line", ["timezone Europe/Atlantis", "timezone ../../etc/shadow", "rtc local", "host 192.0.2.7"]
-)
-def test_what_cannot_take_effect_is_refused_at_its_line(lab: Lab, line: str) -> None:
-    key, *values = line.split()
-    assert lab.run(1, "config", "set", "system", key, *values, check=False).status == 4 or (
-        lab.run(1, "config", "check", check=False).status == 4
-    )

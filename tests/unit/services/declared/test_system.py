@@ -31,6 +31,8 @@ def test_a_block_that_says_nothing_does_nothing() -> None:
         ("rtc local", "'local': the hardware clock is /dev/rtc0 and runs in UTC"),
         ("timezone Europe/Atlantis", "'Europe/Atlantis' is not a time zone such as Europe/Paris"),
         ("timezone ../../../etc/passwd", "is not a time zone"),
+        ("timezone localtime", "is not a time zone"),
+        ("timezone leapseconds", "is not a time zone"),
         ("host 192.0.2.7", "an entry is ADDRESS NAME…"),
         ("host store 192.0.2.7", "'store' is not an address"),
         ("host 192.0.2.7 a;b", "'a;b' is neither a host name nor an address"),
