@@ -56,7 +56,6 @@ def test_without_hard_sync_it_does_not_set_the_clock_at_once(lab: Lab) -> None:
     configure(lab, f"server {ADDRESS}", "no hard_sync")
     run_service(lab, "ntp", "restart")
     before = attempts(lab)
-    lab.run(1, "sh", "-c", f": >{LOG}.mark; cat {LOG} >{LOG}.mark")
     answers = lab.read(1, LOG).count("reply from")
     assert eventually(lambda: lab.read(1, LOG).count("reply from") > answers, 15)
     assert attempts(lab) == before
@@ -77,7 +76,8 @@ def test_a_server_that_has_no_address_keeps_nothing_from_starting(lab: Lab) -> N
     configure(lab, "server nosuch.invalid")
     run_service(lab, "ntp", "start")
     pid = service_pid(lab, "ntp")
-    assert "0/0 peers valid" in run_service(lab, "ntp", "status").stdout or service_pid(lab, "ntp") == pid
+    assert eventually(lambda: "peers valid" in run_service(lab, "ntp", "status").stdout)
+    assert service_pid(lab, "ntp") == pid
 
 
 def test_nothing_of_it_stays_when_it_is_stopped(lab: Lab) -> None:
