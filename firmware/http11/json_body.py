@@ -29,15 +29,22 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 def parse_body(body: bytearray) -> Json:
     """The JSON object that `body` is; Failure, with the reason, for anything else, and for what would become too much.
 
-    `body` is empty then: a large message shall not lie in memory twice.
+    `body` is empty then, whether it is taken or refused: a large message shall not lie in memory twice, nor for as long as
+    somebody has the refusal and its traceback.
     """
-    _require_bounded(body)
-    text = body.decode("ascii")
-    body.clear()
+    try:
+        _require_bounded(body)
+        text = body.decode("ascii")
+    finally:
+        body.clear()
+    is_json = True
     try:
         value = _DECODER.decode(text)
     except (ValueError, RecursionError):
-        raise Failure("the message: it is not JSON") from None
+        is_json = False
+    del text
+    if not is_json:  # raised here, where the decoder's error, which has all of the text, is gone
+        raise Failure("the message: it is not JSON")
     if not isinstance(value, dict):
         raise Failure("the message: it is not a JSON object")
     return value

@@ -70,6 +70,7 @@ def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
         before = saved_state.find_newest(directory, paths)
         label = _new_label(directory, message, who)
         ready, target = _build(label, draft, paths)
+        del draft  # its bytes are in the archive, which is read back: a third copy takes csyncd too far
         changes = Changes.between(before.entries, target.entries)
         if before.generation and before.generation.number == label.generation - 1 and not changes.paths:
             saved_state.write(before, paths)

@@ -18,7 +18,8 @@ from firmware.store.rules import Rules
 
 SAVED_KINDS = ("file", "dir", "link")
 TRIES = 5
-#: how often what is saved lies in memory at a time: as it was read, in the archive, and read back; and room for all else
+#: how often there is room in memory for what is saved: it lies there twice (as it was read or read back, and in the archive),
+#: and as much is left for all else
 COPIES = 4
 
 

@@ -43,6 +43,7 @@ def works(stage: Stage) -> None:
     assert stage.json(1, "csync", "push", "haproxy")["result"] in ("applied", "unchanged")
 
 
+@pytest.mark.all
 def test_a_pair_of_ipv6_alone(stage: Stage) -> None:
     pair(stage, {1: "fd00:32::1", 2: "fd00:32::2"})
     works(stage)

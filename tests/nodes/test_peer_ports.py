@@ -45,6 +45,15 @@ def taken(stage: Stage, node: int, port: int) -> Iterator[None]:
         holder.communicate()
 
 
+def test_a_port_that_somebody_else_has_is_named_at_a_start_and_free_it_is_taken(stage: Stage) -> None:
+    stage.on(2, "service", "csyncd", "stop")
+    with taken(stage, 2, 30022):
+        refused = stage.on(2, "service", "csyncd", "start", expect=4)
+        assert "port 30022 of 10.32.0.12 is taken by python3 (pid " in refused
+    stage.on(2, "service", "csyncd", "start")
+
+
+@pytest.mark.all
 def test_a_port_that_somebody_else_has_is_red_on_both_nodes_and_each_names_it(stage: Stage) -> None:
     for node in (1, 2):
         stage.lab.write(node, "/etc/csyncd/csyncd.cfg", story.settings(node) + "PORT=30024\n")

@@ -100,3 +100,12 @@ def test_what_it_becomes_is_at_most_twice_what_it_is(text: bytes) -> None:
         tracemalloc.stop()
     assert peak < 56 << 20
     assert found is None or not body, "the bytes are given up"
+
+
+@pytest.mark.parametrize("body", [b"[" + b"1," * (1 << 19) + b"1]", b'{"a": nothing}', b"[" * 100, b"\xff"])
+def test_what_is_refused_does_not_stay_in_memory(body: bytes) -> None:
+    held = bytearray(body)
+    with pytest.raises(Failure) as refused:
+        parse_body(held)
+    assert not held
+    assert refused.value.__context__ is None, "the decoder's error has the whole text"

@@ -1,6 +1,8 @@
 """Saving: what becomes a generation and what does not, import, history, the journal of what was done."""
 
 import os
+import random
+import tracemalloc
 from pathlib import Path
 
 import directory_node
@@ -31,6 +33,18 @@ def test_nothing_to_save_makes_no_generation(node: Paths) -> None:
     assert again.json()["generation"] == 1
     os.utime(node.etc / "hosts", (1, 1))
     assert not directory_node.save(node).fresh
+
+
+def test_what_is_saved_lies_in_memory_twice_and_no_more(node: Paths) -> None:
+    """A save is what takes csyncd furthest, and a peer can have one made."""
+    size = 8 << 20
+    directory_node.write(node.etc / "haproxy/large", random.Random(1).randbytes(size))
+    tracemalloc.start()
+    try:
+        directory_node.save(node)
+        assert size < tracemalloc.get_traced_memory()[1] < 2.5 * size
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_factory_state_can_be_saved_over_another(node: Paths) -> None:
