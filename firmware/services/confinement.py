@@ -1,7 +1,7 @@
 """What a daemon or checker that is not root gets to see of the node: it runs what a peer may have written.
 
 Its account can write to nothing but to what is its own: the directories that all may write to are private and small, and
-vanish with it; /etc is read-only, so that nobody can put a link where root will look next; the flash is not there.
+vanish with it, and so are the terminals; /etc is read-only, so that nobody can put a link where root will look next; the flash is not there.
 
 A shell does the mounts, each of them or none: its script is ours, what comes from elsewhere stays an argument.
 """
@@ -18,6 +18,8 @@ SHARED = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")
 
 _TMPFS = "mount -t tmpfs -o size=16m,nr_inodes=4096,mode=1777,nosuid,nodev none {}"
 _READ_ONLY = "mount -o bind,ro /etc /etc"
+#: terminals are counted, too, and an account could take all of them: administrators would get none
+_TERMINALS = "[ ! -e /dev/pts/ptmx ] || mount -t devpts -o newinstance,ptmxmode=0666,mode=0600,max=64,nosuid,noexec none /dev/pts"
 _OVERLAY = 'mount -o bind,ro "$1" "$2"; shift 2'
 _NO_FLASH = "umount -l /flash 2>/dev/null || :"
 _FIRST_TO_GO = "echo 1000 >/proc/self/oom_score_adj"
@@ -37,7 +39,7 @@ def daemon_command(argv: Argv) -> Argv:
     """
     return [
         *_unshare_command("--ipc"),
-        *_shell_command([_READ_ONLY, *_private_mounts(), _NO_FLASH], 'exec "$@"'),
+        *_shell_command([_READ_ONLY, *_private_mounts(), _TERMINALS, _NO_FLASH], 'exec "$@"'),
         *argv,
     ]
 
@@ -58,6 +60,7 @@ def checker_command(
         *network,
         _READ_ONLY,
         *_private_mounts(*empty),
+        _TERMINALS,
         _NO_FLASH,
         *([_OVERLAY] * len(overlays)),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from lab_driver import Lab
-from service_helpers import run_service, service_pid
+from service_helpers import PYTHON, run_service, service_pid
 
 from firmware.services import catalog
 
@@ -55,6 +55,35 @@ def test_its_account_can_write_to_nothing_but_what_is_its_own(lab: Lab, title: s
         assert inside(lab, title, "stat", "-c", "%d", place) != lab.run(1, "stat", "-c", "%d", place).stdout
         assert int(inside(lab, title, "df", "--output=size", place).split()[-1]) == 16384
     lab.run(1, "rmdir", *(f"{directory}/own" for directory, _ in OWNED))
+
+
+#: opens terminals until there are no more, and holds them until its standard input ends
+TAKE_TERMINALS = """
+import os, sys
+held = []
+try:
+    while len(held) < 5000:
+        held.append(os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
+except OSError:
+    pass
+print(len(held), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_its_account_cannot_take_the_terminals_of_administrators(lab: Lab, confined: bool) -> None:
+    """Outside of the confinement it takes all that there are."""
+    inside_it = ("nsenter", "-m", "-t", str(service_pid(lab, "haproxy")), "--") if confined else ()
+    account = ("setpriv", "--reuid=haproxy", "--clear-groups", "--")
+    command = ("prlimit", "--nofile=8192", "--", *inside_it, *account, PYTHON, "-c", TAKE_TERMINALS)
+    holder = lab.start(1, *command)
+    try:
+        assert holder.stdout and (0 < int(holder.stdout.readline()) <= 64) == confined
+        got = lab.run(1, PYTHON, "-c", "import os; os.openpty()", check=False)
+        assert (got.status == 0) == confined, got
+    finally:
+        holder.communicate()
 
 
 @pytest.mark.parametrize("title", ACCOUNTS)
