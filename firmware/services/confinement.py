@@ -1,7 +1,8 @@
 """What a daemon or checker that is not root gets to see of the node: it runs what a peer may have written.
 
 Its account can write to nothing but to what is its own: the directories that all may write to are private and small, and
-vanish with it, and so are the terminals; /etc is read-only, so that nobody can put a link where root will look next; the flash is not there.
+vanish with it, and so are its terminals; /etc is read-only, so that nobody can put a link where root will look next; the
+flash is not there.
 
 A shell does the mounts, each of them or none: its script is ours, what comes from elsewhere stays an argument.
 """

@@ -76,6 +76,21 @@ def test_rules_are_replaced_in_one_step_and_those_of_others_stay(lab: Lab) -> No
     lab.run(1, "nft", "delete", "table", "inet", "mine")
 
 
+def test_a_table_of_somebody_else_is_not_replaced(lab: Lab) -> None:
+    lab.run(1, "nft", "-f", "-", stdin="table inet firewall {\n counter theirs { }\n}\n")
+    before = ruleset(lab)
+    try:
+        error = run_service(lab, "firewall", "start", status=1).stderr
+        assert "table inet firewall was loaded by somebody else" in error and ruleset(lab) == before
+        run_service(lab, "firewall", "stop")
+        assert ruleset(lab) == before
+    finally:
+        lab.run(1, "nft", "delete", "table", "inet", "firewall")
+    run_service(lab, "firewall", "start")
+    run_service(lab, "firewall", "restart")
+    assert "table inet firewall" in ruleset(lab), "its own it does replace"
+
+
 def test_a_broken_file_leaves_the_rules_that_are_in_force(lab: Lab) -> None:
     run_service(lab, "firewall", "start")
     before = ruleset(lab)
@@ -94,6 +109,7 @@ def test_a_broken_file_leaves_the_rules_that_are_in_force(lab: Lab) -> None:
         (TABLE + "delete table inet mine\n", f"{FILE}:7: 'delete' is not supported"),
         ("# flush\n" + TABLE[:-2], f"{FILE}:"),
         (TABLE.replace("8099", "80999"), f"{FILE}:4: "),
+        (TABLE.replace("drop", 'log prefix "\x1b[2J" drop'), f"{FILE}:4: a control character stands in this line"),
     ],
 )
 def test_mistakes_and_commands_are_named_with_their_line(lab: Lab, text: str, words: str) -> None:
@@ -113,7 +129,9 @@ def test_settings_count_while_it_runs(lab: Lab) -> None:
     assert lab.read(1, "/proc/sys/net/ipv4/ip_forward") == "0\n"
 
 
-@pytest.mark.parametrize("line", ["conntrack max", "conntrack helper 1", "confdir /etc/firewall/x", "nat on"])
+@pytest.mark.parametrize(
+    "line", ["conntrack max", "conntrack helper 1", "conntrack buckets 100000000", "confdir /etc/firewall/x", "nat on"]
+)
 def test_what_has_no_effect_is_refused(lab: Lab, line: str) -> None:
     append(lab, "/etc/config.rc", f"    {line}\n")
     assert line.split()[0] in run_service(lab, "firewall", "check", status=4).stderr

@@ -66,6 +66,9 @@ def test_what_would_run_programs_or_read_other_files_is_refused(lab: Lab, line: 
         (GOOD.replace("router_id", "net_namespace"), f"{FILE}:2: 'net_namespace' is not supported"),
         (f"vrrp_instance a {{\n}}\n{GOOD}", f"{FILE}:1: 'vrrp_instance' does not belong to layer 4"),
         (GOOD.replace("wrr", "best"), f"{FILE}:6: "),
+        (f"{{\n}}\n{GOOD}", f"{FILE}:1: '' does not belong to layer 4"),
+        (GOOD.replace("wrr", "wrr\0"), f"{FILE}:6: a control character stands in this line"),
+        (f"SSL {{\n  ca /etc/ipvsd/../wui/tls.pem\n}}\n{GOOD}", f"{FILE}:2: 'ca' names a file elsewhere"),
     ],
 )
 def test_mistakes_are_named_with_their_line(lab: Lab, text: str, words: str) -> None:

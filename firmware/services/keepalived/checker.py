@@ -6,6 +6,7 @@ partner, and for KIND ipvsd, which a peer may push, what would make keepalived r
 `keepalived -t`. Every message begins FILE:LINE: where the line is known.
 """
 
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -30,6 +31,10 @@ _GLOBAL = frozenset(
 _PROGRAMS = frozenset(
     ("MISC_CHECK", "misc_path", "notify_up", "notify_down", "quorum_up", "quorum_down", "script_user")
 )
+#: in SSL, what names a file, and where that may lie
+_FILES = frozenset(("ca", "certificate", "key"))
+_OWN = "/etc/ipvsd/"
+_CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _REASONS = {
     "programs": "programs are not run for layer 4: its file may come from the other node",
     "PING_CHECK": "it takes raw sockets, which this service does not get; use TCP_CHECK or HTTP_GET",
@@ -50,6 +55,8 @@ def file_problems(path: str, kind: str) -> list[str]:
         return [f"{path}: there is no such file"]
     except OSError as error:
         return [f"{path}: {error.strerror}"]
+    if kind == "ipvsd" and (wrong := _control_characters(path, text)):
+        return wrong
     try:
         top = configuration.parse(text)
     except configuration.BraceProblem as problem:
@@ -60,14 +67,29 @@ def file_problems(path: str, kind: str) -> list[str]:
 
 
 def _unsupported_lines(top: tuple[configuration.Statement, ...]) -> list[tuple[int, str]]:
-    found = [(one.line, f"'{one.words[0]}' does not belong to layer 4") for one in top if one.words[0] not in _LAYER4]
-    for one in (inner for outer in top if outer.words[0] == "global_defs" for inner in outer.body):
+    found = [(one.line, f"'{one.keyword}' does not belong to layer 4") for one in top if one.keyword not in _LAYER4]
+    for one in (inner for outer in top if outer.keyword == "global_defs" for inner in outer.body):
         if one.words and one.words[0] not in _GLOBAL:
             found.append((one.line, f"'{one.words[0]}' is not supported: this firmware sets it, or nothing does"))
     for one in configuration.statements_below(top):
         if reason := _refusal(one.words):
-            found.append((one.line, f"'{one.words[0]}' is not supported: {reason}"))
+            found.append((one.line, f"'{one.keyword}' is not supported: {reason}"))
+    for one in (inner for outer in top if outer.keyword == "SSL" for inner in outer.body):
+        if one.keyword in _FILES and not _is_own_file(one.words[1:]):
+            found.append((one.line, f"'{one.keyword}' names a file elsewhere: it has to lie in {_OWN}"))
     return sorted(set(found))
+
+
+def _is_own_file(words: tuple[str, ...]) -> bool:
+    return len(words) == 1 and posixpath.normpath(words[0]).startswith(_OWN)
+
+
+def _control_characters(path: str, text: str) -> list[str]:
+    """keepalived ends a line elsewhere than we do where there are any."""
+    lines = enumerate(text.split("\n"), 1)
+    return [
+        f"{path}:{number}: a control character stands in this line" for number, line in lines if _CONTROL.search(line)
+    ]
 
 
 def _refusal(words: tuple[str, ...]) -> str:

@@ -21,6 +21,11 @@ class Statement:
     words: tuple[str, ...]
     body: tuple["Statement", ...] = ()
 
+    @property
+    def keyword(self) -> str:
+        """Its first word; "" where braces stand alone."""
+        return self.words[0] if self.words else ""
+
     def find_all(self, keyword: str) -> Iterator["Statement"]:
         """Those in its braces that begin with that word."""
         return (one for one in self.body if one.words[:1] == (keyword,))

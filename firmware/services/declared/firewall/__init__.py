@@ -4,6 +4,8 @@ The rules may come from the other node. nft runs as an account of its own that m
 the rules through its standard input, and reads no other file. They take the place of the earlier ones in one step.
 """
 
+import os
+
 from firmware.rc.values import FLAG, MODULE, TEXT, ValueKind, number, path_below
 from firmware.services.declared.firewall import rules
 from firmware.services.definition import Account, Context, Directive, Package, Service
@@ -14,12 +16,21 @@ CONNECTIONS = {
     "tcp_timeout_syn_sent": 86_400, "tcp_timeout_close_wait": 86_400, "tcp_timeout_fin_wait": 86_400, "udp_timeout": 86_400,
     "udp_timeout_stream": 86_400, "icmp_timeout": 86_400, "generic_timeout": 86_400,
 }  # fmt: skip
+#: how many bytes the kernel takes for each, and which part of the node's memory they may take together
+_MEMORY = {"max": (384, 2), "buckets": (8, 64)}
 
 
 def _connection_problem(words: tuple[str, ...]) -> str:
     if len(words) != 2 or words[0] not in CONNECTIONS:
         return f"it is NAME NUMBER, and NAME one of {', '.join(CONNECTIONS)}"
-    return number(1, CONNECTIONS[words[0]]).problem(words[1:])
+    return number(1, _highest(words[0])).problem(words[1:])
+
+
+def _highest(name: str) -> int:
+    """The kernel takes that memory from all, and a peer may ask for it."""
+    bytes_each, part = _MEMORY.get(name, (0, 0))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(CONNECTIONS[name], memory // part // bytes_each) if bytes_each else CONNECTIONS[name]
 
 
 def _set_up(context: Context) -> str:

@@ -35,6 +35,8 @@ def set_up(context: Context) -> str:
     path = rules.file_of(context.block)
     text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
     before, now = _read_record(), rules.tables(text)
+    if others := [" ".join(table) for table in now if table not in before.tables and table in _tables_of_the_kernel()]:
+        return f"{path}: table {', '.join(others)} was loaded by somebody else: it needs another name here"
     _write_record(Loaded(tuple(dict.fromkeys((*before.tables, *now))), before.settings))
     if problem := _run_nft(_without_tables([*before.tables, *now]) + text):
         _write_record(before)
@@ -54,6 +56,11 @@ def take_down(_: str) -> str:
     if not problem:
         RECORD.unlink(missing_ok=True)
     return problem
+
+
+def _tables_of_the_kernel() -> list[tuple[str, str]]:
+    done = run(run_scripts.command_as_account(_ACCOUNT, ["nft", "list", "tables"]))
+    return [(words[1], words[2]) for line in done.stdout.splitlines() if len(words := line.split()) == 3]
 
 
 def _without_tables(tables: list[tuple[str, str]] | tuple[tuple[str, str], ...]) -> str:

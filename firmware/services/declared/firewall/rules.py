@@ -20,6 +20,7 @@ FILE = "/etc/firewall/rules.nft"
 FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 _OUTERMOST = ("table", "define")
 _TOKEN = re.compile(r'"[^"\n]*"?|[{};\n]|#[^\n]*|\\\n|[^\s{};"#\\]+|\\')
+_CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
 _MESSAGE = re.compile(r"^([^:\s]+):(\d+):[\d-]+: (?:Error: )?(.*)$")
 
 
@@ -46,10 +47,18 @@ def problems(path: str) -> list[str]:
         return [f"{path}: there is no such file"]
     except OSError as error:
         return [f"{path}: {error.strerror}"]
-    found = [f"{path}:{number}: {words}" for number, words in _unsupported_statements(text)]
+    found = [
+        f"{path}:{number}: a control character stands in this line" for number in _lines_with_control_characters(text)
+    ]
+    found += [f"{path}:{number}: {words}" for number, words in _unsupported_statements(text)]
     if not found and not tables(text):
         found = [f"{path}:1: there is no table in it"]
     return found or _nft_problems(path)
+
+
+def _lines_with_control_characters(text: str) -> Iterator[int]:
+    """The kernel writes what a rule logs to the console as it is."""
+    return (number for number, line in enumerate(text.split("\n"), 1) if _CONTROL.search(line))
 
 
 def _unsupported_statements(text: str) -> Iterator[tuple[int, str]]:
