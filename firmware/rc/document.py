@@ -217,7 +217,10 @@ def _parse_names(names: tuple[str, ...]) -> tuple[str, str, str]:
         return "", "", "too many words after a service and its instance"
     name, instance = (*names, "")[:2]
     if not (_NAME.issuperset(name) and name[:1].isalnum() and len(name) <= LONGEST):
-        return "", "", f"{quote_word(name)} cannot be the name of a service"
+        service, _, instance = name.partition(".")
+        parsed = service and instance and _INSTANCE.issuperset(name)
+        meant = f" (did you mean 'service {service} {instance}'?)" if parsed else ""
+        return "", "", f"{quote_word(name)} cannot be the name of a service{meant}"
     if len(names) == 2 and not (_INSTANCE.issuperset(instance) and instance[:1].isalnum() and len(instance) <= LONGEST):
         return "", "", f"{quote_word(instance)} cannot be the name of an instance"
     return name, instance, ""

@@ -207,15 +207,31 @@ def test_the_documents_own_values_are_told_at_once_with_what_works(stage: Stage)
             "ip address 192.168.0.99/24",
             "192.168.0.99/24 is in the network of 192.168.0.200/24 on eth0",
         ),
-        ("    interface wg0", "    interface wg9", "no 'service network wg9' has 'type wg'"),
         (f"allowed_ips {TUNNEL[2]}/32", "allowed_ips 0.0.0.0/0", "no route is made for everything"),
-        ("    public_key", "    #", "service wg has no 'public_key'"),
     ],
 )
 def test_what_will_not_work_is_a_warning_with_its_line(stage: Stage, old: str, new: str, words: str) -> None:
     change(stage, old, new)
     told = stage.on(1, "config", "check")
     assert words in told and re.search(r"^/etc/config.rc:\d+: ", told, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("    interface wg0", "    interface wg9", "no 'service network wg9' has 'type wg'"),
+        ("    public_key", "    #", "service wg has no 'public_key'"),
+    ],
+)
+def test_a_block_that_makes_no_peer_is_refused_before_what_runs_is_touched(
+    stage: Stage, old: str, new: str, words: str
+) -> None:
+    before = stage.on(1, "wg", "show", "wg0", "allowed-ips")
+    change(stage, old, new)
+    for command in (("config", "check"), ("service", "wg", "check"), ("service", "wg", "apply")):
+        told = stage.on(1, *command, expect=4)
+        assert words in told and re.search(r"^/etc/config.rc:\d+: ", told, re.MULTILINE)
+    assert stage.on(1, "wg", "show", "wg0", "allowed-ips") == before
 
 
 def test_a_key_that_everybody_may_read_is_a_warning(stage: Stage) -> None:

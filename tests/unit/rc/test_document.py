@@ -180,7 +180,7 @@ def test_names(name: str, instance: str) -> None:
         ("service a b c\n", 1, "too many words after a service and its instance"),
         ("service ../x\n", 1, "'../x' cannot be the name of a service"),
         ("service ''\n", 1, "'' cannot be the name of a service"),
-        ("service a.b\n", 1, "'a.b' cannot be the name of a service"),
+        ("service a.b\n", 1, "'a.b' cannot be the name of a service (did you mean 'service a b'?)"),
         ("service a\nservice a ..\n", 2, "'..' cannot be the name of an instance"),
         ("service a -rf\n", 1, "'-rf' cannot be the name of an instance"),
         ("service a b/c\n", 1, "'b/c' cannot be the name of an instance"),

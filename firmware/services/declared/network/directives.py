@@ -11,6 +11,7 @@ from firmware.rc.values import (
     SYSCTL,
     TEXT,
     VIRTUAL_ADDRESS,
+    ValueKind,
     any_of,
     list_of,
     number,
@@ -20,6 +21,22 @@ from firmware.services.declared.network.commands import COMMAND
 from firmware.services.declared.network.grammar import kind, parse_address, parse_neighbour, parse_route, parse_rule
 from firmware.services.definition import Directive
 
+#: as the bonding driver names them, in the order of its numbers
+BONDING_MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
+#: the options of the driver that are words; it takes their numbers, too
+_BONDING_WORDS = {
+    "ad_select": ("stable", "bandwidth", "count", "actor_port_prio"),
+    "all_slaves_active": ("dropped", "delivered"),
+    "arp_all_targets": ("any", "all"),
+    "arp_validate": ("none", "active", "backup", "all", "filter", "filter_active", "filter_backup"),
+    "fail_over_mac": ("none", "active", "follow"),
+    "lacp_active": ("off", "on"),
+    "lacp_rate": ("slow", "fast"),
+    "primary_reselect": ("always", "better", "failure"),
+    "tlb_dynamic_lb": ("off", "on"),
+    "use_carrier": ("off", "on"),
+    "xmit_hash_policy": ("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac"),
+}
 #: further options of the bonding driver, as the kernel names them, with an example
 _BONDING = {
     "ad_actor_sys_prio": "65535", "ad_actor_system": "02:00:5e:10:00:01", "ad_select": "bandwidth",
@@ -29,6 +46,14 @@ _BONDING = {
     "num_unsol_na": "2", "packets_per_slave": "1", "peer_notif_delay": "0", "primary_reselect": "better",
     "resend_igmp": "1", "tlb_dynamic_lb": "0", "updelay": "200", "use_carrier": "1", "xmit_hash_policy": "layer3+4",
 }  # fmt: skip
+
+
+def _bonding_kind(option: str) -> ValueKind:
+    """What the driver takes for an option: a word or its number, an address, or a number."""
+    if words := _BONDING_WORDS.get(option):
+        return any_of(one_of(*words), number(0, len(words) - 1))
+    return {"ad_actor_system": MAC, "arp_ip_target": TEXT}.get(option) or number(0, 2**31 - 1)
+
 
 ADDRESS4 = kind("ADDRESS[/PREFIX|/MASK] [secondary] [brd +|ADDRESS] [label NAME]", parse_address, 4)
 ADDRESS6 = kind("ADDRESS[/PREFIX] [secondary]", parse_address, 6)
@@ -200,7 +225,7 @@ _KINDS = (
     ),
     Directive(
         "bonding mode",
-        TEXT,
+        any_of(one_of(*BONDING_MODES), number(0, len(BONDING_MODES) - 1)),
         "how the slaves share the load",
         default="balance-rr",
         example="bonding mode active-backup",
@@ -216,7 +241,7 @@ _KINDS = (
     *(
         Directive(
             f"bonding {option}",
-            TEXT,
+            _bonding_kind(option),
             "an option of the bonding driver",
             default="the driver's",
             example=f"bonding {option} {value}",

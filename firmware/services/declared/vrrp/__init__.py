@@ -6,7 +6,8 @@ own file, in keepalived's words.
 
 from collections.abc import Mapping
 
-from firmware.errors import Invalid
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.rc.values import COMMAND, INTERFACE, NAME, list_of, path_below
 from firmware.services import readiness
 from firmware.services.declared.vrrp import instances
@@ -36,13 +37,12 @@ def _own_file(context: Context) -> str:
     """The operator's file, "" where the network blocks say it."""
     if not context.reads["network vrrp"]:
         return context.block.value("config") or FILE
-    if lines := context.block.occurrences("config"):
-        place = f"{context.document.path}:{lines[-1].line.number}"
-        raise Invalid(
-            "service vrrp: its configuration is invalid",
-            problems=[f"{place}: 'config': the network blocks have vrrp lines; take these or this away"],
-        )
     return ""
+
+
+def _problems(block: Block, document: Document) -> list[tuple[int, str]]:
+    """What does not fit together in its block and the network blocks."""
+    return instances.problems(block, document)
 
 
 SERVICE = Service(
@@ -50,6 +50,7 @@ SERVICE = Service(
     summary="virtual addresses that move between the nodes",
     owns="/etc/vrrp",
     reads=("network vrrp",),
+    problems=_problems,
     generates=generate,
     node_specific="its priorities and interfaces belong to this node",
     packages=(Package("keepalived", "KEEPALIVED"),),

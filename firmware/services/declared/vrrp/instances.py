@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from firmware.errors import Invalid
-from firmware.rc.block import Block, Occurrence
+from firmware.rc.block import Block
+from firmware.rc.document import Document
 from firmware.services import states
 from firmware.services.definition import Context
 
@@ -16,9 +17,8 @@ _LOST = "service vrrp: its configuration is invalid"
 
 def text(context: Context) -> str:
     """The part of keepalived's file that follows global_defs. Invalid, with FILE:LINE, for what does not fit together."""
-    problems = [*_instance_problems(context), *_group_problems(context), *_tracking_problems(context)]
-    if problems:
-        raise Invalid(_LOST, problems=problems)
+    if found := problems(context.block, context.document):
+        raise Invalid(_LOST, problems=[f"{context.document.path}:{number}: {what}" for number, what in found])
     scripts = "".join(_script(service, weight) for service, weight in _tracked_services(context))
     instances = "".join(_instance(context, block) for block in context.reads["network vrrp"] if _addresses(block))
     groups = "".join(
@@ -78,39 +78,62 @@ def _addresses(block: Block) -> list[str]:
     return [word for words in block.values("vrrp address") for word in words]
 
 
-def _instance_problems(context: Context) -> Iterator[str]:
+def problems(block: Block, document: Document) -> list[tuple[int, str]]:
+    """What does not fit together in the block of service vrrp and the lines `vrrp …` of the network blocks: lines and texts."""
+    networks = network_blocks(document)
+    if not networks:
+        return list(_tracking_problems(block))
+    return [
+        *_file_problems(block),
+        *_instance_problems(networks),
+        *_group_problems(block, {one.instance for one in networks}),
+        *_tracking_problems(block),
+    ]
+
+
+def network_blocks(document: Document) -> list[Block]:
+    """The network blocks that have lines `vrrp …`."""
+    return [
+        block
+        for block in document.first_blocks
+        if block.name == "network" and block.enabled and block.occurrences("vrrp")
+    ]
+
+
+def _file_problems(block: Block) -> Iterator[tuple[int, str]]:
+    if lines := block.occurrences("config"):
+        yield lines[-1].line.number, "'config': the network blocks have vrrp lines; take these or this away"
+
+
+def _instance_problems(networks: list[Block]) -> Iterator[tuple[int, str]]:
     holders: dict[str, str] = {}
-    for block in context.reads["network vrrp"]:
+    for block in networks:
         lines = block.occurrences("vrrp address") or block.occurrences("vrrp")
+        number = lines[0].line.number
         if not _addresses(block):
-            yield f"{_place(context, lines[0])}: interface {block.instance} has no 'vrrp address'"
+            yield number, f"interface {block.instance} has no 'vrrp address'"
         elif not block.value("vrrp id"):
-            yield f"{_place(context, lines[0])}: interface {block.instance} has no 'vrrp id': both nodes give the same, 1 to 255"
-        for one in lines:
+            yield number, f"interface {block.instance} has no 'vrrp id': both nodes give the same, 1 to 255"
+        for one in block.occurrences("vrrp address"):
             for address in (word.partition("/")[0] for word in one.values if not one.negated):
                 if (holder := holders.setdefault(address, block.instance)) != block.instance:
-                    yield f"{_place(context, one)}: {address} is a virtual address of {holder} already"
+                    yield one.line.number, f"{address} is a virtual address of {holder} already"
 
 
-def _group_problems(context: Context) -> Iterator[str]:
-    known = {block.instance for block in context.reads["network vrrp"]}
-    for one in context.block.occurrences("group"):
+def _group_problems(block: Block, known: set[str]) -> Iterator[tuple[int, str]]:
+    for one in block.occurrences("group"):
         for word in one.values if not one.negated else ():
             if word not in known:
-                yield f"{_place(context, one)}: 'group': network {word} has no vrrp lines"
+                yield one.line.number, f"'group': network {word} has no vrrp lines"
 
 
-def _tracking_problems(context: Context) -> Iterator[str]:
+def _tracking_problems(block: Block) -> Iterator[tuple[int, str]]:
     from firmware.services import catalog
 
     for key in ("track_svc", "track_mgt"):
-        for one in context.block.occurrences(key):
+        for one in block.occurrences(key):
             for word in one.values if not one.negated else ():
                 service = catalog.find(word)
                 if service is None or service.daemon is None:
                     what = "there is no such service" if service is None else "it has no process"
-                    yield f"{_place(context, one)}: '{key}': {word}: {what}"
-
-
-def _place(context: Context, one: Occurrence) -> str:
-    return f"{context.document.path}:{one.line.number}"
+                    yield one.line.number, f"'{key}': {word}: {what}"

@@ -16,6 +16,13 @@ def _set_up(context: Context) -> str:
     return wireguard.set_up_peer(context.title, peers.wanted_peer(context.block, context.document))
 
 
+def _problems(block: Block, document: Document) -> list[tuple[int, str]]:
+    """Without what there is no peer."""
+    from firmware.services.declared.wg import peers
+
+    return peers.problems(block, document)
+
+
 def _warnings(block: Block, document: Document) -> list[tuple[int, str]]:
     """What in the block will not work as it stands."""
     from firmware.services.declared.wg import peers
@@ -33,6 +40,7 @@ SERVICE = Service(
     node_specific="its keys belong to this node",
     reconcile=_set_up,
     take_down=wireguard.take_down_peer,
+    problems=_problems,
     warnings=_warnings,
     directives=(
         Directive("interface", INTERFACE, "the network service of type wg that it belongs to", example="interface wg0"),

@@ -37,16 +37,22 @@ def missing_directives(block: Block) -> list[tuple[int, str]]:
     return [(block.lines[0].number, f"service {block.title} has no '{key}'") for key in NEEDED if not block.values(key)]
 
 
-def warnings(block: Block, document: Document) -> list[tuple[int, str]]:
-    """What will not work as it stands, lines and texts, with the value that does where that is known."""
-    found = list(missing_directives(block))
-    for number, network in _networks(block):
-        if obstacle := _route_obstacle(block, document, network):
-            found.append((number, f"'allowed_ips {network}': {obstacle}; {_remedy(block)}"))
+def problems(block: Block, document: Document) -> list[tuple[int, str]]:
+    """Why the block makes no peer in this document: lines and texts."""
+    found = missing_directives(block)
     wanted = block.standing("interface")
     if wanted and wanted[-1].values[0] not in _tunnels(document):
         found.append((wanted[-1].line.number, f"no 'service network {wanted[-1].values[0]}' has 'type wg'"))
     return found
+
+
+def warnings(block: Block, document: Document) -> list[tuple[int, str]]:
+    """What will not work as it stands, lines and texts, with the value that does where that is known."""
+    return [
+        (number, f"'allowed_ips {network}': {obstacle}; {_remedy(block)}")
+        for number, network in _networks(block)
+        if (obstacle := _route_obstacle(block, document, network))
+    ]
 
 
 def _route_obstacle(block: Block, document: Document, network: Network) -> str:
