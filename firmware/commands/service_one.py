@@ -59,19 +59,28 @@ def apply(argv: list[str]) -> int:
     _print_notes([title])
     if "--confirm" not in options:
         _say(*_run(service_actions.apply, argv))
-        _print_push_problems(argv[0])
+        _print_left_out(title)
+        _print_push_problems(title)
         return 0
     seconds = service_actions.apply_until_confirmed(title, options["--confirm"])
     print(f"service {title}: the old one comes back in {seconds} s, unless: service {title} confirm", file=sys.stderr)
+    _print_left_out(title)
     return 0
+
+
+def _print_left_out(title: str) -> None:
+    """Of a name that stands for several services: those that were not started, for apply starts nothing that is stopped."""
+    for one in service_titles.known_titles(title):
+        if one != title and service_list.service_status(one).state == "stopped":
+            print(
+                f"note: service {one}: it does not run, and apply does not start it: service {one} start",
+                file=sys.stderr,
+            )
 
 
 def _with_number(argv: list[str]) -> list[str]:
     """A number after `--confirm` may be left out: it is an empty word then."""
-    if "--confirm" not in argv:
-        return argv
-    place = argv.index("--confirm") + 1
-    return [*argv[:place], "", *argv[place:]] if not argv[place : place + 1] or not argv[place][:1].isdigit() else argv
+    return [*argv, ""] if argv[-1] == "--confirm" else argv
 
 
 def confirm(argv: list[str]) -> int:

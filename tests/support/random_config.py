@@ -15,17 +15,22 @@ _LINES = {
     "sshd": ("port 2222", "port 2223", "listen 127.0.0.1", "config /etc/ssh/sshd_config", "check_interval 5"),
     "firewall": ("config /etc/firewall/rules.nft", "forward off", "no forward", "check_interval 5"),
     "network br0": (
-        "ip address 10.9.0.1/24", "ip6 address fd00:9::1/64", "ip route 10.8.0.0/16 10.9.0.254", "bridge_stp on", "mtu 1400",
+        "ip address 10.9.0.2/24", "ip6 address fd00:9::1/64", "ip route 10.8.0.0/16 10.9.0.254", "bridge_stp on", "mtu 1400",
         "ip neigh 10.9.0.7 02:00:00:00:00:07", "ip rule from 10.9.0.0/24 table 100 pref 700", "sysctl rp_filter=0",
-        "load true", "unload true", "arp off", "multicast off", "shutdown off", 'load "true && true"', "sysctl6 accept_ra=0",
+        "unload true", "arp off", "multicast off", "shutdown off", "sysctl6 accept_ra=0",
     ),
-    "network tun0": ("ip address 10.7.0.1/32", "ip route 10.6.0.0/16 -", "mtu 1300", "shutdown", "ip arp 10.7.0.9 02:00:00:00:00:09"),
-    "vrrp": ("track_svc sshd", "track_mgt syslogd", "group spare", "notify /bin/true"),
-    "ntp": ("server 192.0.2.123", "config /etc/ntp/ntpd.conf"),
+    "network tun0": ("ip address 10.7.0.1/32", "ip route 10.6.0.0/16 -", "mtu 1300", "shutdown", "load true", 'load "true && true"'),
+    "vrrp": ("track_svc sshd", "track_mgt syslogd", "notify /bin/true"),
+    "ntp": ("server 192.0.2.124", "check_interval 9"),
 }  # fmt: skip
-_FIRST = {"network br0": "type bridge", "network tun0": "type tun"}
+#: what a block has to say before anything else in it can be right
+_FIRST = {
+    "network br0": ("type bridge", "ip address 10.9.0.1/24"),
+    "network tun0": ("type tun",),
+    "ntp": ("server 192.0.2.123",),
+}
 _FRAMEWORK = ("cpumask 0", "no autostart", "check_interval 5")
-_VRRP = ("vrrp id 7", "vrrp prio 110", "vrrp address 10.1.0.99/24", "vrrp garp 5", "vrrp address 10.1.0.98")
+_VRRP = ("vrrp prio 110", "vrrp garp 5", "vrrp address 10.1.0.98", "vrrp address fd00:1::99/64")
 _WORDS = (
     "", "0", "-1", "1", "7", "255", "256", "65536", "99999999999", "on", "off", "no", "-", "--", "default", "x", "é", "a" * 70,
     "10.1.0.1", "10.9.0.1/24", "10.9.0.254", "300.1.1.1", "::1", "fd00:9::2/64", "1.2.3.4/33", "eth0", "spare", "br0", "lo",
@@ -40,7 +45,11 @@ def random_config(chance: random.Random) -> str:
     names = chance.sample(list(_LINES), chance.randint(1, 4))
     blocks = [_block(chance, name) for name in names]
     if "vrrp" in names or chance.random() < 0.4:
-        vrrp = chance.sample(_VRRP, chance.randint(0, 4)) if "vrrp" in names else []
+        vrrp = (
+            ["vrrp id 7", "vrrp address 10.1.0.99/24", *chance.sample(_VRRP, chance.randint(0, 4))]
+            if "vrrp" in names
+            else []
+        )
         blocks.insert(0, [*random_block(chance, "spare").splitlines(), *(f"\t{line}" for line in vrrp)])
     lines = [line for block in blocks for line in (*block, "")]
     for _ in range(chance.choice((0, 0, 1, 2))):
@@ -52,7 +61,7 @@ def _block(chance: random.Random, name: str) -> list[str]:
     head = chance.choice(("service", "service", "service", "no service")) if chance.random() < 0.2 else "service"
     lines = chance.sample(_LINES[name], chance.randint(0, min(4, len(_LINES[name]))))
     lines += chance.sample(_FRAMEWORK, 1) if chance.random() < 0.1 else []
-    return [f"{head} {name}", *([f"\t{_FIRST[name]}"] if name in _FIRST else []), *(f"\t{line}" for line in lines)]
+    return [f"{head} {name}", *(f"\t{line}" for line in (*_FIRST.get(name, ()), *lines))]
 
 
 def _spoil(chance: random.Random, lines: list[str]) -> None:

@@ -218,12 +218,18 @@ def test_snmpd_is_refused_at_each_line_and_its_block_is_said_to_do_nothing(line:
 
 
 #: what a block has to say besides
-NEEDED = {"ntp": "server 192.0.2.123\n"}
+NEEDED = {
+    "ntp": "server 192.0.2.123\n",
+    "wg": f"interface wg0\npublic_key {REAL_KEY}\nallowed_ips 10.0.0.2/32\n",
+}
+#: the block that another one needs
+NEEDED_BLOCK = {"wg": "service network wg0\ntype wg\n"}
 
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_every_service_understands_the_framework(name: str) -> None:
-    assert problems(f"service {name}\n{FRAMEWORK}\n{NEEDED.get(name, '')}") == []
+    text = f"service {name}\n{FRAMEWORK}\n{NEEDED.get(name, '')}\n{NEEDED_BLOCK.get(name, '')}"
+    assert problems(text) == []
 
 
 def test_all_errors_come_at_once_with_line_and_nearest_word() -> None:

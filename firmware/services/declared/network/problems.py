@@ -29,6 +29,9 @@ _OF_TYPE = {
     "bridge_stp": ("bridge",),
     "wg": ("wg",),
 }
+#: the types whose interfaces carry packets of IP alone, and what such interfaces do not take
+_WITHOUT_MAC = ("tun", "wg")
+_OF_MAC = (("ip", "neigh"), ("ip", "arp"), ("ip6", "neigh"))
 #: settings that come with a module, which need not be loaded yet
 _OF_MODULES = ("net/netfilter/", "net/bridge/", "net/ipv4/vs/")
 _MIN_MTU6 = 1280
@@ -75,6 +78,8 @@ def _block_problems(block: Block) -> Found:
         words = line.words[1:] if line.words[0] == "no" else line.words
         if not block.instance and words[0] in _OF_INTERFACE:
             yield line.number, f"{' '.join(words[:2])!r} needs an interface: service network INTERFACE"
+        elif line.words[0] != "no" and typed in _WITHOUT_MAC and words[:2] in _OF_MAC:
+            yield line.number, f"{' '.join(words[:2])!r}: an interface of 'type {typed}' has no link-layer addresses"
         elif line.words[0] != "no" and words[0] in _OF_TYPE and typed not in _OF_TYPE[words[0]]:
             yield line.number, f"{' '.join(words[:2])!r} is for an interface of 'type {' | '.join(_OF_TYPE[words[0]])}'"
 

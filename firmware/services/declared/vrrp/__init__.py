@@ -45,12 +45,18 @@ def _problems(block: Block, document: Document) -> list[tuple[int, str]]:
     return instances.problems(block, document)
 
 
+def _warnings(block: Block, document: Document) -> list[tuple[int, str]]:
+    """What in it has no effect."""
+    return instances.warnings(block, document)
+
+
 SERVICE = Service(
     name="vrrp",
     summary="virtual addresses that move between the nodes",
     owns="/etc/vrrp",
     reads=("network vrrp",),
     problems=_problems,
+    warnings=_warnings,
     generates=generate,
     node_specific="its priorities and interfaces belong to this node",
     packages=(Package("keepalived", "KEEPALIVED"),),

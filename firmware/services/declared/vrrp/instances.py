@@ -41,7 +41,8 @@ def _instance(context: Context, block: Block) -> str:
         *_address_lines(_addresses(block)),
     ]
     if tracked := [service for service, _ in _tracked_services(context)]:
-        lines.append(f"track_script {{ {' '.join(tracked)} }}")
+        # one on each line: a further word of a line is an option of the first one
+        lines.append("track_script {\n" + "".join(f"        {service}\n" for service in tracked) + "    }")
     return f"vrrp_instance {name} {{\n" + "".join(f"    {line}\n" for line in lines) + "}\n"
 
 
@@ -91,6 +92,20 @@ def problems(block: Block, document: Document) -> list[tuple[int, str]]:
     ]
 
 
+def warnings(block: Block, document: Document) -> list[tuple[int, str]]:
+    """Lines that say something of virtual addresses in network blocks, where there are none."""
+    if network_blocks(document):
+        return []
+    return [
+        (
+            one.line.number,
+            f"'{key}' has no effect: no network block has vrrp lines, and keepalived's own file says it all",
+        )
+        for key in ("group", "notify", "track_svc", "track_mgt")
+        for one in block.standing(key)
+    ]
+
+
 def network_blocks(document: Document) -> list[Block]:
     """The network blocks that have lines `vrrp …`."""
     return [
@@ -122,6 +137,8 @@ def _instance_problems(networks: list[Block]) -> Iterator[tuple[int, str]]:
 
 def _group_problems(block: Block, known: set[str]) -> Iterator[tuple[int, str]]:
     for one in block.occurrences("group"):
+        if len(set(one.values)) == 1 and not one.negated:
+            yield one.line.number, f"'group': {one.values[0]} alone is no group: name two interfaces or more"
         for word in one.values if not one.negated else ():
             if word not in known:
                 yield one.line.number, f"'group': network {word} has no vrrp lines"

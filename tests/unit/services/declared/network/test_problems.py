@@ -28,6 +28,7 @@ ADDRESS = "ip address 192.0.2.1/24"
         ("service network eth0\nmtu 1000\nip6 address 2001:db8::1/64\n", "F:2: mtu 1000: IPv6 needs 1280 at least"),
         ("service network eth0\nlladdr 01:00:00:00:00:01\n", "F:2: 01:00:00:00:00:01: no interface can have that address"),
         (f"service network eth0\n{ADDRESS} label other\n", "F:2: the label 'other' does not begin with eth0"),
+        ("service network tun0\ntype tun\nip arp 192.0.2.9 02:00:00:00:00:09\n", "F:3: 'ip arp': an interface of 'type tun' has no link-layer addresses"),
         ("service network eth0\nslave eth1\n", "F:2: 'slave eth1' is for an interface of 'type bonding | bridge'"),
         ("service network eth0\nwg listen_port 7\n", "F:2: 'wg listen_port' is for an interface of 'type wg'"),
         (f"service network\n{ADDRESS}\n", "F:2: 'ip address' needs an interface: service network INTERFACE"),
