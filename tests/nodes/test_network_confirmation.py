@@ -76,3 +76,13 @@ def test_what_is_invalid_changes_nothing_and_no_other_service_can_be_confirmed(l
     assert addresses(lab) == [OLD]
     run_service(lab, "network", "undo", status=3)
     run_service(lab, "haproxy", "apply", "--confirm", "60", status=2)
+
+
+def test_what_is_left_stopped_is_said_and_so_is_a_word_that_is_no_number(lab: Lab) -> None:
+    said = run_service(lab, "network", "apply").stderr
+    assert (
+        "note: service network.tap7: it does not run, and apply does not start it: service network.tap7 start" in said
+    )
+    assert (
+        "'abc' is not a number of seconds" in run_service(lab, "network", "apply", "--confirm", "abc", status=2).stderr
+    )
