@@ -9,7 +9,7 @@ import pytest
 import story
 from hostile_node import LUA, PRIVATE, SCRIPT, process_status, process_statuses, send_proposal, surroundings
 from lab_driver import Lab, eventually
-from service_helpers import page, service_pid
+from service_helpers import page, run_service, service_pid
 from story import Stage
 
 FILE = "haproxy.cfg"
@@ -222,10 +222,12 @@ def harmless_report(lab: Lab, report: dict[str, Any]) -> None:
 @pytest.mark.all(but=["user root", 'us"er" root'])
 @pytest.mark.parametrize("line", ["user root", "group root", "uid 0", "gid 0", "chroot /etc", 'us"er" root', "uid '0'"])
 def test_haproxy_cannot_become_somebody_else(lab: Lab, line: str) -> None:
-    """What our look at the file misses, the kernel does not grant."""
-    report = send_proposal(lab, {FILE: page("other", PORT, f"    {line}")})
-    assert (report["result"] == "failed") == (line.split()[0].isalpha()), report
-    confined(lab, process_status(lab, service_pid(lab, "haproxy", 2)))
+    """Lines that stock files have are passed over; what our look at the file misses, the kernel does not grant."""
+    send_proposal(lab, {FILE: page("other", PORT, f"    {line}")})
+    # One that has had to change its root keeps what that takes until its next start.
+    run_service(lab, "haproxy", "restart", node=2)
+    capabilities = 1 << 10 | (1 << 18 if line.startswith("chroot") else 0)
+    confined(lab, process_status(lab, service_pid(lab, "haproxy", 2)), capabilities)
 
 
 #: how haproxy can be made to read a file that it is told: lines for the sections global, frontend, and others
@@ -392,7 +394,7 @@ def test_no_log_of_a_pushed_syslogd_takes_a_name_of_others(lab: Lab, name: str) 
 
 
 def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_nothing_else(lab: Lab) -> None:
-    for service in ("snmpd", "firewall", "dataplaneapi"):
+    for service in ("snmpd", "dataplaneapi"):
         config = lab.read(2, "/etc/config.rc")
         report = send_proposal(lab, {"x.sh": SCRIPT}, service=service, block=f"service {service}\n", group="root")
         assert report["result"] == "applied" and (report["check"] or {"status": 0})["status"] == 0, report
