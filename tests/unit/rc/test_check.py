@@ -407,7 +407,7 @@ def test_what_a_peer_may_push_runs_as_an_account_of_its_own() -> None:
                 {"net_admin"} if one.name in ("ipvsd", "firewall") else {"net_bind_service"}
             )  # LVS and nftables are parts of the kernel's network
             assert set(one.account.capabilities) <= needed, one.name
-            assert set(one.account.on_request) <= {"sys_chroot"}, one.name
+            assert set(one.account.on_request) <= {"sys_chroot", *needed}, one.name
         if not one.node_specific and one.account.user == "root":
             assert one.setup is None and one.teardown is None, one.name
 
