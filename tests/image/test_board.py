@@ -37,6 +37,11 @@ def test_without_namespaces_of_users_root_still_makes_all_the_others() -> None:
     assert done.stdout == "control\nconfined\n", done.stderr
 
 
+def test_no_account_gets_at_parts_of_the_kernel_that_it_does_not_need() -> None:
+    """A `-`: a kernel that lacks the part lacks the setting."""
+    assert {"-kernel.io_uring_disabled = 2", "-kernel.unprivileged_bpf_disabled = 1"} <= set(lines(SYSCTL))
+
+
 def test_the_kernel_is_set_before_there_is_a_network_card() -> None:
     """Each card begins with the defaults of the moment when it is found."""
     steps = lines(OVERLAY / "usr/libexec/appliance/early")
