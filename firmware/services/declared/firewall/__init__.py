@@ -4,13 +4,9 @@ The rules may come from the other node. nft runs as an account of its own that m
 the rules through its standard input, and reads no other file. They take the place of the earlier ones in one step.
 """
 
-<<<<<<< HEAD
 import os
 
-from firmware.rc.values import FLAG, MODULE, TEXT, ValueKind, number, path_below
-=======
 from firmware.rc.values import FLAG, MODULE, ValueKind, number, path_below
->>>>>>> 40bda11 (tests: What has changed on purpose: stock lines, words of changes, who may administer the network)
 from firmware.services.declared.firewall import rules
 from firmware.services.definition import Account, Context, Directive, Package, Service
 
