@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import story
 from lab_driver import Lab, eventually
-from push_helpers import push
+from push_helpers import force_push, push
 from service_helpers import append, run_service
 from story import Stage, page
 
@@ -100,6 +100,8 @@ def test_the_chapter_step_by_step(stage: Stage) -> None:
     capture = "tcpdump -nlqi eth0 'ip and (net 192.0.2.0/24 or net 198.51.100.0/24)'"
     pid = stage.on(1, "sh", "-c", f"{capture} >/run/packets 2>/run/said </dev/null & echo $!").strip()
     assert eventually(lambda: "listening on" in lab.read(1, "/run/said"), 10)
+    stage.edit(1, page("through the tunnel"))
+    force_push(stage)  # whatever other tests have left on unit 2
     for number in range(5):
         stage.edit(1, page(f"through the tunnel {number}"))
         assert push(stage)[0] == 0

@@ -151,26 +151,26 @@ TABLE: list[tuple[str, tuple[int, bytes], str]] = [
     ("an unknown field", push(path="/etc/passwd"), "unknown field 'path'"),
     ("an unknown field of 1 MB", push(**{"x" * M: 1}), "unknown field"),
     ("entries that are an object", push(entries={}), "entries: not a list"),
-    ("an entry that is a number", push(entries=[1]), "one is not an object"),
+    ("an entry that is a number", push(entries=[1]), "entries: not an object"),
     ("dry that is a word", push(dry="no"), "dry: neither true nor false"),
     ("a name for the push that is a path", push(push="../../etc/passwd"), "push: malformed"),
     ("a state that is none", push(expect=[KEY]), "expect: malformed"),
     ("a confirmation in a million years", push(confirm=10**13), "confirm: not a number"),
     ("a version of the future", push(protocol=99), "the versions do not fit"),
     ("a version that is a list", push(protocol=[2]), "protocol: not a whole number"),
-    ("a firmware that is a tree", push(protocol=99, firmware=[[[[[1]]]]]), "the versions do not fit"),
+    ("a firmware that is a tree", push(protocol=99, firmware=[[[[[1]]]]]), "firmware: missing, or not text"),
     ("a confirmation of nothing", body(b'{"service": "haproxy", "push": "%s"}' % (b"f" * 32), "/v1/confirm"), "not confirmed in time"),
     ("a confirmation of what there cannot be", body(b'{"service": "haproxy.x", "push": "%s"}' % (b"f" * 32), "/v1/confirm"), "not confirmed in time"),
     ("a confirmation of a path", body(b'{"service": "haproxy.../../x", "push": "1"}', "/v1/confirm"), "service: malformed"),
     ("a confirmation of no push", body(b'{"service": "haproxy"}', "/v1/confirm"), "names no push"),
     # standings
-    ("a standing that is empty", standing(services={}, unsaved="/etc"), "standing: it is malformed"),
-    ("a node of 4000 digits", standing(node=10**4000), "standing: it is malformed"),
-    ("a version of 1 MB", standing(version="1" * M), "standing: it is malformed"),
-    ("an address that is a screen", standing(address="\x1b[2J"), "standing: it is malformed"),
-    ("a service that is a path", standing(down=["../x"]), "standing: it is malformed"),
-    ("paths that are numbers", standing(unsaved=[1, 2]), "standing: it is malformed"),
-    ("a path that no file has", standing(unsaved=["\ud800"]), "standing: it is malformed"),
+    ("a standing that is empty", standing(services={}, unsaved="/etc"), "it is malformed"),
+    ("a node of 4000 digits", standing(node=10**4000), "it is malformed"),
+    ("a version of 1 MB", standing(version="1" * M), "it is malformed"),
+    ("an address that is a screen", standing(address="\x1b[2J"), "it is malformed"),
+    ("a service that is a path", standing(down=["../x"]), "it is malformed"),
+    ("paths that are numbers", standing(unsaved=[1, 2]), "it is malformed"),
+    ("a path that no file has", standing(unsaved=["\ud800"]), "it is malformed"),
     # JSON
     ("eight million empty lists", body(b'{"entries": [' + b"[]," * (8 * M - 10) + b"[]]}"), "are no text"),
     ("four million names", body(b'{"entries": [' + b'{"":1},' * (3 * M) + b"1]}"), "quotes or backslashes"),
@@ -386,7 +386,7 @@ def test_what_a_peer_says_of_itself_is_no_command_to_a_terminal(stage: Stage, se
     (answer,) = answers(sender.send(*standing(unsaved=[path])))
     assert answer.status == 200
     log = stage.on(2, "tail", "-n", "3", "/run/firmware/log/csyncd/current")
-    assert "033]0;x" in log, "it was said"
+    assert r"\x1b]0;x" in log, "it was said"
     assert "\x1b" not in log and "\n2000-01-01" not in log
     assert "\x1b" not in stage.on(2, "csync", "status") + stage.on(2, "csync", "log")
 
@@ -454,7 +454,7 @@ def test_a_peer_that_lets_nobody_in_and_calls_all_the_time_is_not_tried_all_the_
         try:
             listener = "/usr/bin/python3", "-c", COUNT
             tried = int(stage.lab.run(1, "timeout", "--signal=INT", "4", *listener, check=False).stdout.split()[-1])
-            assert count() > 100 and 1 <= tried <= 4 / 0.2 + 2
+            assert count() > 20 and 1 <= tried <= 4 / 0.2 + 2
         finally:
             stage.on(1, "service", "csyncd", "start")
     assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
