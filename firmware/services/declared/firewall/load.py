@@ -19,6 +19,8 @@ FORMAT = 1
 
 _PROC = Path("/proc/sys/net")
 _FORWARD = ("ipv4/ip_forward", "ipv6/conf/all/forwarding")
+#: where memory runs out, it goes, and not whoever loads the rules: a large file takes it forty times its size
+_FIRST_TO_GO = ("sh", "-ec", 'echo 1000 >/proc/self/oom_score_adj; exec "$@"', "sh")
 _ACCOUNT = Account("firewall", ("net_admin",), on_request=("net_admin",))
 
 
@@ -71,7 +73,7 @@ def _without_tables(tables: list[tuple[str, str]] | tuple[tuple[str, str], ...])
 
 def _run_nft(text: str) -> str:
     """All of it, or nothing: nft hands it to the kernel as one transaction. Returns what went wrong."""
-    command = run_scripts.command_as_account(_ACCOUNT, ["nft", "-f", "-"])
+    command = [*_FIRST_TO_GO, *run_scripts.command_as_account(_ACCOUNT, ["nft", "-f", "-"])]
     done = run(command, stdin=text.encode("utf-8", "surrogateescape"), check=False)
     return (done.output or f"nft: exit status {done.status}") if done.status else ""
 
