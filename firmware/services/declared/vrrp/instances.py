@@ -22,7 +22,8 @@ def text(context: Context) -> str:
     scripts = "".join(_script(service, weight) for service, weight in _tracked_services(context))
     instances = "".join(_instance(context, block) for block in context.reads["network vrrp"] if _addresses(block))
     groups = "".join(
-        f"vrrp_sync_group group{number} {{\n    group {{ {' '.join(words)} }}\n}}\n"
+        # all instances lose the same for a dead service, and a group may therefore follow weights
+        f"vrrp_sync_group group{number} {{\n    group {{ {' '.join(words)} }}\n    sync_group_tracking_weight\n}}\n"
         for number, words in enumerate(context.block.values("group"), 1)
     )
     return scripts + instances + groups

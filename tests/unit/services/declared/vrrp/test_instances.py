@@ -56,6 +56,7 @@ def test_each_tracked_service_has_a_line_of_its_own() -> None:
     assert service is not None
     text = instances.text(Context.of(service, parsed.blocks[-1], parsed))
     assert text.count("track_script {\n        sshd\n        haproxy\n    }\n") == 2
+    assert "    group { eth0 eth1 }\n    sync_group_tracking_weight\n" in text
 
 
 def test_what_has_no_effect_beside_an_operators_own_file_is_said() -> None:
