@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Invalid, from_system, full_text, outcome
+from firmware.errors import Failure, Invalid, Usage, from_system, full_text, outcome
 from firmware.flows import push as flow
 from firmware.flows.confirm import confirm
 from firmware.http11.server import Request
 from firmware.http11.wire import Response
 from firmware.printable import shorten
-from firmware.rc import document
 from firmware.sync import audit, peer_save
 from firmware.sync.audit import Who
 from firmware.sync.message import TITLE
@@ -80,7 +79,7 @@ async def _push(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
 def _require_title(body: dict[str, Any]) -> str:
     """The service that is asked for. What is no name of one would else become that of a lock."""
     if not TITLE.fullmatch(body["service"]):
-        raise Failure(f"service {shorten(body['service'], 100)}: it is not in {document.PATH}", "service list")
+        raise Usage(f"service {shorten(body['service'], 100)}: there is no such service", "service list")
     return str(body["service"])
 
 

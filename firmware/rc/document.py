@@ -20,7 +20,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from firmware.errors import Failure, Invalid
+from firmware.errors import Failure, Invalid, system_hint
 from firmware.printable import quote_word
 from firmware.rc.block import Block, Line, header_words
 from firmware.rc.title import Title
@@ -137,7 +137,7 @@ def read_text(path: str | os.PathLike[str] = PATH) -> str:
         with open(name, "rb") as file:
             return file.read().decode("utf-8", "surrogateescape")
     except OSError as error:
-        raise Failure(f"{name}: not read: {error.strerror}", _remedy(name)) from None
+        raise Failure(f"{name}: not read: {error.strerror}", system_hint(error) or _remedy(name)) from None
     except ValueError as error:
         raise Failure(f"{name!r}: not read: {error}") from None
 

@@ -89,7 +89,7 @@ def test_directives_that_name_programs_do_not_travel(agreed: Stage) -> None:
 
 
 def test_a_service_that_is_not_there(stage: Stage) -> None:
-    assert push(stage, service="nonsense")[0] == 1
+    assert push(stage, service="nonsense")[0] == 2
     assert stage.lab.run(1, "csync", "push", check=False).status == 2
 
 

@@ -75,7 +75,7 @@ def test_a_service_that_fails_is_reported_and_the_others_go_on(fresh_lab: Lab) -
     assert failed.status == 1
     holder.kill()
     assert "service nothere: unknown (config.rc, line 1)" in failed.stderr
-    assert "service haproxy: not started: " in failed.stderr and "Address already in use" in failed.stderr
+    assert "/etc/haproxy/haproxy.cfg:10: cannot bind 0.0.0.0:8099: Address already in use" in failed.stderr
     assert "service syslogd: its configuration is invalid" in failed.stderr
     assert "/etc/syslogd/syslog.conf:1: a rule is" in failed.stderr
     for title in ("sshd", "wui", "network.eth0"):

@@ -78,12 +78,13 @@ def test_it_listens_where_its_block_says(lab: Lab) -> None:
     assert fetch(lab, "http", "443/csyncd/keys", "10.32.0.11").startswith("000")
 
 
-def test_revert_starts_what_could_not_be_started_with_the_new_configuration(lab: Lab) -> None:
+def test_what_could_not_be_started_leaves_what_ran_before_and_revert_brings_its_configuration_back(lab: Lab) -> None:
     lab.run(1, "config", "set", "wui", "port", "22")
-    assert "address already in use" in run_service(lab, "wui", "apply", status=1).stderr
-    assert service_row(lab, "wui")["state"] == "failed"
+    error = run_service(lab, "wui", "apply", status=1).stderr
+    assert "address already in use" in error and "what ran before runs again" in error
+    assert service_row(lab, "wui")["state"] == "running" and service_row(lab, "wui")["needs_apply"]
     run_service(lab, "wui", "revert")
-    assert service_row(lab, "wui")["state"] == "running"
+    assert service_row(lab, "wui")["state"] == "running" and not service_row(lab, "wui")["needs_apply"]
     assert fetch(lab, "https") == "404"
 
 

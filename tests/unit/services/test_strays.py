@@ -41,4 +41,5 @@ def test_strays_are_ended_and_the_family_is_not(account_processes: list[subproce
     assert stray.wait(5) == -9
     assert (tree.poll(), alone.poll()) == (None, None)
     assert strays.end_strays(47113, Family(trees=(), alone={os.getpid()})) >= 2
-    assert (tree.wait(5), alone.wait(5)) == (-9, -9)
+    # A shell whose child was ended first ends by itself.
+    assert (tree.wait(5) in (0, -9), alone.wait(5)) == (True, -9)
