@@ -120,7 +120,12 @@ def answer(proposal: Proposal, remote: RemotePeer) -> Answer:
 
 
 def _refuse_local_changes(proposal: Proposal, old: Content) -> None:
-    """Refused where the block differs in what each node has for itself, whether with or without force."""
+    """Refused where the block differs in what each node has for itself, whether with or without force, and where this node
+    has not said that it takes the service from a peer."""
+    consent = proposal.service.consent
+    if consent and not {(consent,), (consent, "on")} & set(old.statements):
+        hint = f"on both nodes: config add {proposal.title} {consent} on"
+        raise Refused(f"service {proposal.title}: the receiving node takes none of it from a peer", hint)
     if problems := check.local_problems(proposal.block.statements, old.statements, proposal.service):
         raise Refused(
             f"service {proposal.title}: {'; '.join(problems)}", "give both nodes the same there, each by hand"

@@ -130,6 +130,8 @@ class Service:
     makes: tuple[str, ...] = ()
     #: why it is never pushed to another node; "" if it may be
     node_specific: str = ""
+    #: a local flag without which a node takes none of it from a peer; "" for a service that may be pushed without
+    consent: str = ""
     account: Account = Account("root")
     #: capabilities that its daemon has beyond those of its account, by its context
     capabilities: Callable[[Context], Sequence[str]] | None = None

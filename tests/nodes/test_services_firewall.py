@@ -144,6 +144,13 @@ def test_it_is_pushed_and_loaded_there(stage: Stage, lab: Lab) -> None:
     lab.write(1, FILE, TABLE)
     run_service(lab, "firewall", "apply")
     stage.on(1, "csync", "diff", "firewall")
+    status, report, said = push(stage, "--force", service="firewall")
+    assert status == 3 and "takes none of it from a peer" in said and "config add firewall from_peer on" in said
+    assert "dport 8099" not in ruleset(lab, 2)
+    for node in (1, 2):
+        lab.run(node, "config", "add", "firewall", "from_peer", "on")
+        run_service(lab, "firewall", "apply", node=node)
+    stage.on(1, "csync", "diff", "firewall")
     status, report, _ = push(stage, "--force", service="firewall")
     assert (status, report["result"]) == (0, "applied") and "dport 8099" in ruleset(lab, 2)
     run_service(lab, "firewall", "stop", node=2)

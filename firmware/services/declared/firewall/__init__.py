@@ -51,6 +51,7 @@ SERVICE = Service(
     name="firewall",
     summary="packet filter",
     owns="/etc/firewall",
+    consent="from_peer",
     account=Account("firewall", ("net_admin",), on_request=("net_admin",)),
     packages=(Package("nftables", "NFTABLES"),),
     check=lambda context: ["/usr/bin/python3", "-I", rules.__file__, rules.file_of(context.block)],
@@ -71,6 +72,14 @@ SERVICE = Service(
             "a setting of the table of connections",
             many=True,
             example="conntrack max 65536",
+        ),
+        Directive(
+            "from_peer",
+            FLAG,
+            "take rules from the other node, which may close this one to everybody",
+            local=True,
+            default="off",
+            example="from_peer on",
         ),
         Directive(
             "forward",
