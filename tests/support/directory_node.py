@@ -27,7 +27,7 @@ def make(top: Path) -> Paths:
     }.items():  # fmt: skip
         write(places.factory / name, text)
     write(places.in_factory(rules.FILE), RULES.read_text())
-    (places.factory / "localtime").symlink_to("/usr/share/zoneinfo/UTC")
+    (places.factory / "zone").symlink_to("/usr/share/zoneinfo/UTC")
     (places.factory / "empty").mkdir()
     places.flash.mkdir()
     reboot(places)

@@ -87,8 +87,8 @@ def test_modes_alone_are_restored(node: Paths) -> None:
     directory_node.save(node)
     (node.etc / "haproxy").chmod(0o700)
     (node.etc / "hosts").chmod(0o600)
-    os.chown(node.etc / "localtime", 7, 7, follow_symlinks=False)
-    found = ("/etc/haproxy", "/etc/hosts", "/etc/localtime")
+    os.chown(node.etc / "zone", 7, 7, follow_symlinks=False)
+    found = ("/etc/haproxy", "/etc/hosts", "/etc/zone")
     assert changes.unsaved_changes(paths=node).changed == found
     assert restore.restore(live=True, paths=node).changes.changed == found
     assert changes.unsaved_changes(paths=node).paths == ()

@@ -25,15 +25,15 @@ def test_what_was_saved_comes_back_and_what_was_not_is_gone(node: Paths) -> None
     (node.etc / "haproxy/certs").chmod(0o2750)
     os.chown(node.etc / "haproxy/certs/site.pem", 101, 101)
     (node.etc / "hosts").unlink()
-    (node.etc / "localtime").unlink()
-    (node.etc / "localtime").symlink_to("/usr/share/zoneinfo/Europe/Paris")
+    (node.etc / "zone").unlink()
+    (node.etc / "zone").symlink_to("/usr/share/zoneinfo/Europe/Paris")
     (node.etc / "empty").rmdir()
-    os.chown(node.etc / "localtime", 101, 0, follow_symlinks=False)
+    os.chown(node.etc / "zone", 101, 0, follow_symlinks=False)
     saved, numbers = directory_node.entries(node), directory_node.owners(node)
     stamp = (node.etc / "haproxy/haproxy.cfg").stat().st_mtime
     assert directory_node.save(node).changes == changes.Changes(
         ("/etc/haproxy/certs", "/etc/haproxy/certs/site.pem"),
-        ("/etc/haproxy/haproxy.cfg", "/etc/localtime"),
+        ("/etc/haproxy/haproxy.cfg", "/etc/zone"),
         ("/etc/empty", "/etc/hosts"),
     )
     directory_node.write(node.etc / "unsaved", "x")
