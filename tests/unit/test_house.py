@@ -27,6 +27,7 @@ FLOORS = (
         "firmware.addresses",
         "firmware.watch",
         "firmware.http11",
+        "firmware.frames",
         "firmware.faults",
         "firmware.locks",
         "firmware.records",
