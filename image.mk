@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
 .PHONY: help run run-console image buildroot sizes lock env lab test test-all test-buildroot directives bench soak clean root
-.PHONY: unit-packages lab-packages image-packages unit-env lab-env always
+.PHONY: unit-packages lab-packages image-packages unit-env lab-env browser-env always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -20,7 +20,7 @@ OUTPUT ?= build/buildroot
 BUILDROOT_BUILD = buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)"
 BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=%,$(MAKEOVERRIDES))
 
-# what builds the firmware · the image, and boots it · what unit tests use · what runs on a node of the lab · what its tests use
+# what builds the firmware · the image, and boots it · what unit tests use · what runs on a node of the lab · what its tests use · a browser
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
 IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod openssh-client qemu-system-x86 squashfs-tools
 UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
@@ -28,6 +28,7 @@ UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch py
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
 	tcpdump tzdata wireguard-go wireguard-tools
 TEST_PACKAGES := curl mount rsync
+BROWSER_PACKAGES := chromium fonts-dejavu-core
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image
 SOURCES := pyproject.toml setup.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
@@ -56,7 +57,7 @@ sizes: image ## what takes the room in a slot
 lock: ## notes the newest versions of Debian's packages for the image
 	buildroot/quick/lock >build/packages.lock && mv build/packages.lock buildroot/quick/packages.lock
 
-env: root image lab-env ## whatever the nodes of both kinds and the tests need
+env: root image lab-env browser-env ## whatever the nodes of both kinds and the tests need
 
 lab: lab-env ## two nodes play the story: pair, push, save, reboot
 	$(PYTHON) tests/support/story.py
@@ -65,6 +66,7 @@ lab: lab-env ## two nodes play the story: pair, push, save, reboot
 # test that asks for it, and only its tests need its tools.
 ASKED := $(filter tests tests/%,$(ARGS))
 NEEDED := $(if $(ASKED),$(if $(filter-out tests/unit tests/unit/%,$(ASKED)),lab-env,unit-env),lab-env)
+NEEDED += $(if $(or $(filter tests tests/browser tests/browser/%,$(ASKED)),$(if $(ASKED),,all)),browser-env)
 NEEDED += $(if $(or $(filter tests tests/image tests/image/%,$(ASKED)),$(if $(ASKED),,all)),image-packages)
 
 # Most tests wait for nodes, so there are more workers than two cores; a module's tests share nodes and stay together.
@@ -115,6 +117,13 @@ unit-packages:
 unit-env: unit-packages $(VENV)/made build/native.made
 
 lab-env: root lab-packages unit-env build/layer.made
+
+browser-env: lab-env $(VENV)/browser.made
+
+$(VENV)/browser.made: tests/browser/requirements.txt $(VENV)/made
+	@buildroot/install-packages $(BROWSER_PACKAGES)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 $(VENV)/made: tests/requirements.txt | unit-packages
 	$(PYTHON) -m venv --clear --system-site-packages $(VENV)

@@ -79,20 +79,22 @@ def test_a_case_that_there_is_not_is_an_error(run: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "root", "image"),
+    ("asked", "root", "image", "browser"),
     [
-        ("", True, True), ("-k push", True, True), ("tests", True, True),
-        ("tests/unit", False, False), ("tests/unit/rc/test_edit.py::test_x -x", False, False),
-        ("tests/nodes", True, False), ("tests/unit tests/nodes/test_gate.py", True, False), ("tests/image/test_seed.py", True, True),
+        ("", True, True, True), ("-k push", True, True, True), ("tests", True, True, True),
+        ("tests/unit", False, False, False), ("tests/unit/rc/test_edit.py::test_x -x", False, False, False),
+        ("tests/nodes", True, False, False), ("tests/unit tests/nodes/test_gate.py", True, False, False),
+        ("tests/image/test_seed.py", True, True, False), ("tests/browser/test_login.py", True, False, True),
     ],
 )  # fmt: skip
-def test_make_sees_to_what_the_paths_need(asked: str, root: bool, image: bool) -> None:
-    """Nodes need root and their layer, tests of the image its tools; none has the image built before it is asked for."""
+def test_make_sees_to_what_the_paths_need(asked: str, root: bool, image: bool, browser: bool) -> None:
+    """Nodes need root and their layer, tests of the image its tools, those in a browser one; none has the image built before."""
     make = ["make", "-n", "-B", "-f", "image.mk", "test", f"ARGS={asked}"]
     # This may itself run under make, whose own words and level would come along.
     own = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     said = subprocess.run(make, cwd=PROJECT, env=own, capture_output=True, text=True, check=True).stdout
     assert ("EUID" in said, "layer.py" in said, "qemu-system-x86" in said) == (root, root, image)
+    assert ("chromium" in said) == browser
     assert (
         "build/image/root" not in said and "build/image/base build/image" not in said and said.rstrip().endswith(asked)
     )

@@ -1,0 +1,120 @@
+"""An operator at a browser: finds things as a person or a screen reader does, by role and name, and clicks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from doorway import Doorway
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
+
+CHROMIUM = "/usr/bin/chromium"
+PASSWORD = "correct horse battery"
+#: milliseconds that anything on a page may take to appear; what runs a checker or a push takes some seconds on a busy machine
+PATIENCE = 15_000
+WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """Debian's chromium without a window. It runs as root here, so without its own sandbox."""
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Operator:
+    """Somebody at the web UI of one node. What the browser itself complained about stands in `complaints`."""
+
+    browser: Browser
+    door: Doorway
+    user: str = "admin"
+    theme: str = "light"
+    size: dict[str, int] = field(default_factory=lambda: dict(WIDE))
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.context: BrowserContext = self.browser.new_context(
+            ignore_https_errors=True,
+            color_scheme=self.theme,
+            viewport=self.size,
+            accept_downloads=True,
+            reduced_motion="reduce",
+        )
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on(
+            "console", lambda line: self.complaints.append(line.text) if "Content Security" in line.text else None
+        )
+
+    def begin(self, password: str = PASSWORD) -> None:
+        """Set the first password, with the code that the node shows."""
+        code = self.door.lab.run(self.door.node, "account", "code").stdout.strip()
+        self.page.goto(self.door.address)
+        self.fill("Setup code", code)
+        self.fill("New password", password)
+        self.fill("Repeat", password)
+        self.click("Set password")
+        self.is_in()
+
+    def log_in(self, password: str = PASSWORD) -> None:
+        """Log in with a password."""
+        self.page.goto(self.door.address)
+        self.fill("User", self.user)
+        self.fill("Password", password)
+        self.click("Log in")
+        self.is_in()
+
+    def is_in(self) -> None:
+        """The application is there."""
+        expect(self.button("Log out")).to_be_visible()
+
+    def leave(self) -> None:
+        """Close the browser's windows."""
+        self.context.close()
+
+    def visit(self, tab: str) -> None:
+        """Click a tab of the navigation."""
+        self.page.get_by_role("navigation").get_by_role("link", name=tab, exact=True).click()
+        expect(self.page.get_by_role("heading", level=1, name=tab)).to_be_visible()
+
+    def row(self, name: str) -> Locator:
+        """The row of a table in which a cell has exactly that text."""
+        return self.page.get_by_role("row").filter(has=self.page.get_by_role("cell", name=name, exact=True))
+
+    def region(self, name: str) -> Locator:
+        """A part of the page by its name."""
+        return self.page.get_by_role("region", name=name, exact=True)
+
+    def dialog(self, name: str) -> Locator:
+        """A dialog by its name."""
+        return self.page.get_by_role("dialog", name=name, exact=True)
+
+    def button(self, name: str, within: Locator | None = None) -> Locator:
+        """A button, on the page or within a part of it."""
+        return (within or self.page).get_by_role("button", name=name, exact=True)
+
+    def click(self, name: str, within: Locator | None = None) -> None:
+        """Click a button once it can be clicked."""
+        self.button(name, within).click()
+
+    def fill(self, label: str, text: str, within: Locator | None = None) -> None:
+        """Fill a field in."""
+        (within or self.page).get_by_label(label, exact=True).fill(text)
+
+    def editor(self, path: str) -> Locator:
+        """The editor of a file."""
+        return self.page.get_by_role("textbox", name=path, exact=True)
+
+    def edit(self, path: str, text: str) -> None:
+        """Replace all that stands in an editor."""
+        self.editor(path).click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.insert_text(text)
+
+    def press(self, key: str) -> None:
+        """Press a key."""
+        self.page.keyboard.press(key)
