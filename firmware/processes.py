@@ -111,6 +111,17 @@ def was_started_as(pid: int, command: str) -> bool:
         return False
 
 
+def login_began(pid: int | None = None) -> float:
+    """When the ssh connection began in which a process (this one, where none is named) was started: seconds since the machine
+    did; 0 if it was none. Above it are processes of sshd then, of which the one that listens began before."""
+    try:
+        above = [one.pid for one in psutil.Process(pid).parents() if one.name().startswith("sshd")]
+        found = [known.started for one in above if not listening_ports(one) and (known := identity(one))]
+    except psutil.Error:
+        return 0.0
+    return min(found, default=0.0)
+
+
 def remote_address(pid: int) -> str:
     """The address at the other end of the one TCP connection that this process holds; "" if there is not just one."""
     try:

@@ -18,7 +18,7 @@ VERBS: Verbs = {
 ABOUT = "NAME[.INSTANCE]"
 
 LATER: Verbs = {
-    "start": (f"{_ONE}:start", "", "check its configuration and start it"),
+    "start": (f"{_ONE}:start", "[--confirm [SECONDS]]", "check its configuration and start it; --confirm as for apply"),
     "stop": (f"{_ONE}:stop", "", "stop it"),
     "restart": (f"{_ONE}:restart", "", "check its configuration, then stop and start it"),
     "reload": (f"{_ONE}:reload", "", "have it load its configuration, without an interruption where it can"),
@@ -27,9 +27,10 @@ LATER: Verbs = {
     "apply": (
         f"{_ONE}:apply",
         "[--confirm [SECONDS]]",
-        "make its configuration count: checked, and loaded if it runs; with --confirm (network) the old one comes back",
+        "make its configuration count: checked, and loaded if it runs; with --confirm (network, firewall) the old one comes "
+        "back unless it is confirmed in time",
     ),
-    "confirm": (f"{_ONE}:confirm", "", "keep a network that was applied with --confirm"),
-    "undo": (f"{_ONE}:undo", "", "put back now the network of before an apply with --confirm"),
+    "confirm": (f"{_ONE}:confirm", "", "keep what was applied with --confirm"),
+    "undo": (f"{_ONE}:undo", "", "put back now what was there before --confirm"),
     "revert": (f"{_ONE}:revert", "", "put back the configuration that was applied last"),
 }

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from firmware.commands.cli import complain, local_time, parse_arguments
 from firmware.errors import Failure
-from firmware.operations import service_actions, service_list, service_titles
+from firmware.operations import service_actions, service_list, service_titles, service_trials
 from firmware.operations.push_problems import push_problems
 from firmware.operations.service_list import ServiceStatus
 from firmware.printable import escape
@@ -19,8 +19,12 @@ T = TypeVar("T")
 
 
 def start(argv: list[str]) -> int:
-    """Start it; nothing if it runs."""
-    _print_notes(argv)
+    """Start it; nothing if it runs. With `--confirm` only for so long, unless it is confirmed."""
+    (title,), options = parse_arguments(_with_number(argv), "NAME", values=("--confirm",))
+    _print_notes([title])
+    if "--confirm" in options:
+        _print_wait(title, service_trials.start(title, options["--confirm"]))
+        return 0
     _say(*_run(service_actions.start, argv))
     return 0
 
@@ -62,20 +66,22 @@ def apply(argv: list[str]) -> int:
         _print_left_out(title)
         _print_push_problems(title)
         return 0
-    seconds = service_actions.apply_until_confirmed(title, options["--confirm"])
-    print(f"service {title}: the old one comes back in {seconds} s, unless: service {title} confirm", file=sys.stderr)
-    _print_left_out(title)
+    _print_wait(title, service_trials.apply(title, options["--confirm"]))
+    _print_left_out(title, itself=" --confirm")
     return 0
 
 
-def _print_left_out(title: str) -> None:
-    """Of a name that stands for several services: those that were not started, for apply starts nothing that is stopped."""
+def _print_wait(title: str, seconds: int) -> None:
+    print(f"service {title}: the old one comes back in {seconds} s, unless: service {title} confirm", file=sys.stderr)
+
+
+def _print_left_out(title: str, *, itself: str = "") -> None:
+    """Of a name that stands for several services: those that were not started, for apply starts nothing that is stopped. The
+    service of that very name is among them where `itself` says how it is started."""
     for one in service_titles.known_titles(title):
-        if one != title and service_list.service_status(one).state == "stopped":
-            print(
-                f"note: service {one}: it does not run, and apply does not start it: service {one} start",
-                file=sys.stderr,
-            )
+        if (itself or one != title) and service_list.service_status(one).state == "stopped":
+            remedy = f"service {one} start{itself if one == title else ''}"
+            print(f"note: service {one}: it does not run, and apply does not start it: {remedy}", file=sys.stderr)
 
 
 def _with_number(argv: list[str]) -> list[str]:
@@ -86,14 +92,14 @@ def _with_number(argv: list[str]) -> list[str]:
 def confirm(argv: list[str]) -> int:
     """Keep what was applied with `--confirm`."""
     (title,), _ = parse_arguments(argv, "NAME")
-    service_actions.confirm(title)
+    service_trials.confirm(title)
     return 0
 
 
 def undo(argv: list[str]) -> int:
     """Put back now what would come back without a confirmation."""
     (title,), _ = parse_arguments(argv, "NAME")
-    service_actions.undo(title)
+    service_trials.undo(title)
     return 0
 
 

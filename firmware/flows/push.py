@@ -22,7 +22,7 @@ from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.rc.title import Title
-from firmware.services import applied, catalog
+from firmware.services import applied, catalog, confirmation
 from firmware.services.definition import Context, Service
 from firmware.sync import (
     ancestor,
@@ -173,6 +173,7 @@ def require_pushable(title: str) -> tuple[Service, Block]:
         raise Failure(f"service {title}: {instances}it is not in {document.PATH}", "service list")
     if peers_own := check.peer_problems(block, service):
         raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY, or edit {document.PATH}")
+    confirmation.refuse_while_waiting(service.name)
     if applied.needs_apply(service, Context.of(service, block, config)):
         raise Refused(f"service {title}: it has changes that are not applied here", f"service {title} apply")
     return service, block

@@ -16,7 +16,7 @@ from firmware.flows import recovery
 from firmware.locks import SWAP, hold, push_lock, service_lock
 from firmware.rc import check, document
 from firmware.rc.title import Title
-from firmware.services import applied, content, lifecycle
+from firmware.services import applied, confirmation, content, lifecycle
 from firmware.services.content import Content
 from firmware.services.definition import Context, Outcome
 from firmware.sync import ancestor, audit, proposal_changes, push_report, space, staging, transaction
@@ -49,6 +49,7 @@ def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
         if proposal.dry:
             return Report("differs" if changes else "unchanged", files=changes, state=old.digest).json()
         recovery.refuse_while_waiting()
+        confirmation.refuse_while_waiting(proposal.service.name)
         _refuse_if_pusher_left(remote)
         if conflict:
             return _note(proposal, remote, Report("refused", conflict, FORCE, changes, state=old.digest))

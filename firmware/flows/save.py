@@ -14,8 +14,7 @@ from firmware.printable import escape
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
-from firmware.services import applied, catalog, lifecycle
-from firmware.services.declared.network import confirmation
+from firmware.services import applied, catalog, confirmation, lifecycle
 from firmware.services.definition import Context
 from firmware.store import generations, rules, snapshot
 from firmware.store.generations import SaveResult
@@ -57,7 +56,7 @@ def close_to_others(path: Path) -> list[str]:
 @contextmanager
 def exclude_pushes() -> Iterator[None]:
     """Keep pushes out, for who deals with all of /etc; what an interrupted one left is seen to first. Refused while one
-    waits to be confirmed, or a network does."""
+    waits to be confirmed, or a service does."""
     recover()
     with hold(SWAP):
         refuse_while_waiting()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from firmware import log
-from firmware.errors import Failure, Invalid, Usage, from_status
+from firmware.errors import Failure, Invalid, from_status
 from firmware.locks import hold, service_lock
 from firmware.operations import service_titles
 from firmware.operations.service_list import find_context, missing_block, require_context, require_service
@@ -71,49 +71,6 @@ def apply(title: str) -> list[str]:
     return for_each(service_titles.known_titles(title), _apply)
 
 
-def apply_until_confirmed(title: str, word: str) -> int:
-    """Apply the network, so that the old one comes back unless it is confirmed within so many seconds; returns them. What is
-    invalid changes nothing; what fails then does not end the wait. Usage for another service."""
-    from firmware.operations.peer import parse_confirm_seconds
-    from firmware.services.declared.network import confirmation
-
-    _require_network(title)
-    seconds = parse_confirm_seconds(word or str(confirmation.SECONDS))
-    check(title)
-    confirmation.begin(seconds)
-    try:
-        for_each(service_titles.known_titles(title), _load)
-    except Failure as error:
-        hint = f"the old one comes back in {seconds} s, unless: service network confirm"
-        raise from_status(error.status, str(error), hint) from None
-    return seconds
-
-
-def confirm(title: str) -> None:
-    """Keep a network that waits to be confirmed. Refused if none does."""
-    from firmware.services.declared.network import confirmation
-
-    _require_network(title)
-    confirmation.confirm()
-
-
-def undo(title: str) -> None:
-    """Put the network back that was there before the one that waits. Refused if none does; Failure with what went wrong."""
-    from firmware.services.declared.network import confirmation
-
-    _require_network(title)
-    if problems := confirmation.put_back():
-        raise Failure(f"service network: not all of it is back: {'; '.join(problems)}")
-
-
-def _require_network(title: str) -> None:
-    if title != "network":
-        raise Usage(
-            f"{title}: only service network is applied so that it has to be confirmed",
-            "service network apply --confirm SECONDS",
-        )
-
-
 def revert(title: str) -> None:
     """Put back the configuration that was applied last."""
     for_each(service_titles.known_titles(title), lambda one: lifecycle.revert(require_service(one), one))
@@ -140,14 +97,15 @@ def for_each(titles: Iterable[str], act: Callable[[str], T]) -> list[T]:
 
 
 def _apply(title: str) -> str:
-    if title.partition(".")[0] == "network":
-        from firmware.services.declared.network import confirmation
+    from firmware.services import confirmation
 
-        confirmation.refuse_while_waiting()
-    return _load(title)
+    confirmation.refuse_while_waiting(title.partition(".")[0])
+    return load(title)
 
 
-def _load(title: str) -> str:
+def load(title: str) -> str:
+    """Make its configuration count, though it waits to be confirmed. The caller holds its lock. Returns what its checker warns
+    of."""
     service, context = require_service(title), find_context(title)
     if context is not None:
         return lifecycle.apply(service, context)

@@ -103,13 +103,16 @@ def service_status(title: str) -> ServiceStatus:
 
 def _remarks(title: str, state: ServiceState) -> tuple[str, ...]:
     """What else there is to say of what runs. That nobody can tell is no reason to hide how the service is."""
+    from firmware.services import confirmation
+
     service = require_service(title)
+    waits = confirmation.remarks(service.name) if service.confirmable is not None else []
     if service.remarks is None or state.is_stopped:
-        return ()
+        return tuple(waits)
     try:
-        return tuple(service.remarks(title))
+        return (*waits, *service.remarks(title))
     except Failure as error:
-        return (str(error),)
+        return (*waits, str(error))
 
 
 def state_of(title: str) -> str:

@@ -78,6 +78,21 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmable:
+    """How a service without a process goes back to what was set up before something that nobody confirmed.
+
+    `blocks()`: the blocks that are set up now, by title. `keep(directory)` writes there what else is set up now, and
+    `put_back(block, directory)` sets all of it up again; it returns what went wrong, "" if nothing did. `by_new_session`: only
+    who has come in since then may confirm, for what was connected before proves nothing.
+    """
+
+    blocks: Callable[[], Mapping[str, Block]]
+    put_back: Callable[[Block, Path], str]
+    keep: Callable[[Path], None] | None = None
+    by_new_session: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """What the callbacks of a service see: its block, and the whole config.rc that the block stands in.
 
@@ -173,6 +188,8 @@ class Service:
     #: in the place of both, for a service without a process: brings the node to what the block wants, and takes away what an
     #: earlier block set up; returns what went wrong, "" if nothing did
     reconcile: Callable[[Context], str] | None = None
+    #: how it goes back where it was applied until it is confirmed; None for a service that cannot be applied so
+    confirmable: Confirmable | None = None
     #: the titles of the blocks that are to be started before it, if config.rc has them
     needs: Callable[[Block, Document], Sequence[str]] | None = None
     #: what there is to say of a title besides its state, a line each

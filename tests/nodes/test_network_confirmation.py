@@ -37,7 +37,7 @@ def test_the_old_network_comes_back_though_the_session_is_gone(lab: Lab) -> None
     said = lab.run(1, "sh", "-c", session, check=False).stderr
     assert "service network: the old one comes back in 5 s, unless: service network confirm" in said
     assert addresses(lab) == [NEW]
-    assert "waits to be confirmed: the old network comes back in " in run_service(lab, "network.spare", "status").stdout
+    assert "waits to be confirmed: what was before comes back in " in run_service(lab, "network.spare", "status").stdout
     assert eventually(lambda: addresses(lab) == [OLD], 15)
     row = service_row(lab, "network.spare")
     assert (row["state"], row["needs_apply"]) == ("running", True) and NEW in lab.read(1, RC)

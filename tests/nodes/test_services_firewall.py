@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 import story
-from lab_driver import Lab
+from lab_driver import Lab, eventually
 from push_helpers import push
 from service_helpers import append, run_service, service_row
 from story import Stage
@@ -37,6 +37,17 @@ def lab(stage: Stage) -> Iterator[Lab]:
     stage.lab.write(1, "/etc/config.rc", config)
     stage.lab.run(1, "cp", f"/usr/share/factory{FILE}", FILE)
     assert ruleset(stage.lab) == ""
+
+
+#: lets nobody in who is not in already
+CLOSED = """\
+table inet firewall {
+    chain input {
+        type filter hook input priority filter; policy drop;
+        ct state established,related accept
+    }
+}
+"""
 
 
 def ruleset(lab: Lab, node: int = 1) -> str:
@@ -154,3 +165,109 @@ def test_it_is_pushed_and_loaded_there(stage: Stage, lab: Lab) -> None:
     status, report, _ = push(stage, "--force", service="firewall")
     assert (status, report["result"]) == (0, "applied") and "dport 8099" in ruleset(lab, 2)
     run_service(lab, "firewall", "stop", node=2)
+
+
+@pytest.fixture
+def open_rules(lab: Lab) -> Lab:
+    """A node whose rules are those of the factory, and whose file has others, which let nobody in."""
+    run_service(lab, "firewall", "start")
+    lab.write(1, FILE, CLOSED)
+    return lab
+
+
+def test_rules_that_nobody_confirms_go_though_the_session_is_gone(open_rules: Lab) -> None:
+    lab = open_rules
+    before = ruleset(lab)
+    session = "setsid sh -c 'service firewall apply --confirm 5; kill -9 $$' & wait"
+    said = lab.run(1, "sh", "-c", session, check=False).stderr
+    assert "service firewall: the old one comes back in 5 s, unless: service firewall confirm" in said
+    assert "policy drop" in ruleset(lab) and not answers(lab, 22)
+    assert "waits to be confirmed" in run_service(lab, "firewall", "status").stdout
+    assert "waits to be confirmed" in lab.run(1, "csync", "push", "firewall", check=False).stderr
+    assert lab.run(1, "config", "save", check=False).status == 3
+    assert eventually(lambda: ruleset(lab) == before, 15) and answers(lab, 22)
+    row = service_row(lab, "firewall")
+    assert (row["state"], row["needs_apply"], lab.read(1, FILE)) == ("running", True, CLOSED)
+    run_service(lab, "firewall", "revert")
+    assert lab.read(1, FILE) == lab.read(1, f"/usr/share/factory{FILE}")
+
+
+def test_only_who_gets_in_now_may_confirm(open_rules: Lab) -> None:
+    lab = open_rules
+    lab.run(2, "sh", "-c", "rm -f /tmp/key /tmp/key.pub; ssh-keygen -q -t ed25519 -N '' -f /tmp/key")
+    lab.run(1, "mkdir", "-p", "/etc/ssh/authorized_keys")
+    lab.write(1, "/etc/ssh/authorized_keys/root", lab.read(2, "/tmp/key.pub"))
+    session = lab.start(2, *SSH, "sh")
+    assert session.stdin and session.stdout
+    session.stdin.write(b"service firewall apply --confirm; service firewall confirm 2>&1; echo $?; exit\n")
+    session.stdin.close()
+    said = session.stdout.read().decode()
+    assert "this session began before what waits" in said and said.endswith("3\n")
+    run_service(lab, "firewall", "undo")
+    lab.write(1, FILE, CLOSED.replace("accept", "accept; tcp dport $node_ports accept"))
+    run_service(lab, "firewall", "apply", "--confirm")
+    assert lab.run(2, *SSH, "service firewall confirm").status == 0
+    assert "22, 4444, 30022" in ruleset(lab) and not service_row(lab, "firewall")["needs_apply"]
+
+
+SSH = (
+    *("ssh", "-i", "/tmp/key", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"),
+    *("-o", "BatchMode=yes", f"root@{story.ADDRESSES[1]}"),
+)
+
+
+def test_a_first_start_on_trial_ends_with_no_rules(lab: Lab) -> None:
+    said = run_service(lab, "firewall", "apply", "--confirm").stderr
+    assert "apply does not start it: service firewall start --confirm" in said
+    run_service(lab, "firewall", "undo")
+    run_service(lab, "firewall", "start", "--confirm", "60")
+    assert "table inet firewall" in ruleset(lab)
+    run_service(lab, "firewall", "undo")
+    assert ruleset(lab) == "" and service_row(lab, "firewall")["state"] == "stopped"
+
+
+def test_old_rules_that_cannot_be_loaded_again_give_way_to_those_of_the_factory(open_rules: Lab) -> None:
+    lab = open_rules
+    run_service(lab, "firewall", "apply", "--confirm", "60")
+    lab.write(1, "/run/firmware/confirmation/firewall/firewall/firewall.nft", "table inet firewall {\n")
+    said = run_service(lab, "firewall", "undo", status=1).stderr
+    assert "the rules of the factory are in force" in said and answers(lab, 22)
+    assert service_row(lab, "firewall")["state"] == "failed"
+
+
+def test_the_ports_of_the_node_are_those_that_its_services_have(lab: Lab) -> None:
+    run_service(lab, "firewall", "start")
+    lab.run(1, "config", "set", "sshd", "port", "2222")
+    assert service_row(lab, "firewall")["needs_apply"]
+    run_service(lab, "firewall", "apply")
+    assert "2222, 4444, 30022" in ruleset(lab)
+
+
+def test_settings_of_connections_take_effect_and_go_with_it(lab: Lab) -> None:
+    names = {"tcp_timeout_established": "7200", "udp_timeout": "45"}
+    before = {name: conntrack(lab, name) for name in names}
+    for name, value in names.items():
+        lab.run(1, "config", "add", "firewall", "conntrack", name, value)
+    run_service(lab, "firewall", "start")
+    assert {name: conntrack(lab, name) for name in names} == names
+    lab.run(1, "config", "del", "firewall", "conntrack", "udp_timeout", "45")
+    run_service(lab, "firewall", "apply")
+    assert conntrack(lab, "udp_timeout") == before["udp_timeout"]
+    run_service(lab, "firewall", "stop")
+    assert {name: conntrack(lab, name) for name in names} == before
+
+
+def conntrack(lab: Lab, name: str) -> str:
+    return lab.read(1, f"/proc/sys/net/netfilter/nf_conntrack_{name}").strip()
+
+
+def test_where_memory_runs_out_nft_goes_first(lab: Lab) -> None:
+    spy = '#!/bin/sh\ncat /proc/self/oom_score_adj >>/tmp/scores\nexec /usr/sbin/nft "$@"\n'
+    lab.run(1, "install", "-m", "666", "/dev/null", "/tmp/scores")
+    lab.write(1, "/usr/local/sbin/nft", spy)
+    lab.run(1, "chmod", "755", "/usr/local/sbin/nft")
+    try:
+        run_service(lab, "firewall", "start")
+        assert "1000\n" in lab.read(1, "/tmp/scores")
+    finally:
+        lab.run(1, "rm", "/usr/local/sbin/nft", "/tmp/scores")

@@ -5,10 +5,12 @@ the rules through its standard input, and reads no other file. They take the pla
 """
 
 import os
+from pathlib import Path
 
+from firmware.rc.block import Block
 from firmware.rc.values import FLAG, MODULE, ValueKind, number, path_below
 from firmware.services.declared.firewall import rules
-from firmware.services.definition import Account, Context, Directive, Package, Service
+from firmware.services.definition import Account, Confirmable, Context, Directive, Package, Service
 
 #: what may be set of the table of connections, as the kernel calls it, and up to which number
 CONNECTIONS = {
@@ -40,6 +42,35 @@ def _set_up(context: Context) -> str:
     return load.set_up(context)
 
 
+def _check(context: Context) -> list[str]:
+    """The checker's argv: the file, and the ports of the node that it may name."""
+    from firmware.services import node_ports
+
+    ports = map(str, node_ports.numbers(context.document))
+    return ["/usr/bin/python3", "-I", rules.__file__, rules.file_of(context.block), *ports]
+
+
+def _blocks() -> dict[str, Block]:
+    """The block whose rules are loaded."""
+    from firmware.services.declared.firewall import load
+
+    return load.blocks()
+
+
+def _put_back(block: Block, directory: Path) -> str:
+    """Load the rules that were kept; returns what went wrong."""
+    from firmware.services.declared.firewall import load
+
+    return load.put_back(block, directory)
+
+
+def _keep(directory: Path) -> None:
+    """Keep the rules that are loaded."""
+    from firmware.services.declared.firewall import load
+
+    load.keep(directory)
+
+
 def _take_down(title: str) -> str:
     """Take away the rules that were loaded, and put settings back; returns what went wrong."""
     from firmware.services.declared.firewall import load
@@ -54,10 +85,12 @@ SERVICE = Service(
     consent="from_peer",
     account=Account("firewall", ("net_admin",), on_request=("net_admin",)),
     packages=(Package("nftables", "NFTABLES"),),
-    check=lambda context: ["/usr/bin/python3", "-I", rules.__file__, rules.file_of(context.block)],
+    reads=("sshd", "wui", "csyncd"),
+    check=_check,
     checks_alone=True,
     reconcile=_set_up,
     take_down=_take_down,
+    confirmable=Confirmable(_blocks, _put_back, _keep, by_new_session=True),
     directives=(
         Directive(
             "config",

@@ -7,7 +7,7 @@ loaded, and `include` would read other files.
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from firmware import log
@@ -16,6 +16,9 @@ from firmware.rc.block import Block
 from firmware.run import run
 
 FILE = "/etc/firewall/rules.nft"
+
+#: what the file may call the ports by which the node is administered and reached by its peer
+NODE_PORTS = "node_ports"
 
 FAMILIES = ("ip", "ip6", "inet", "arp", "bridge", "netdev")
 _OUTERMOST = ("table", "define")
@@ -39,8 +42,13 @@ def tables(text: str) -> list[tuple[str, str]]:
     return list(dict.fromkeys(found))
 
 
-def problems(path: str) -> list[str]:
-    """What is wrong with it, as FILE:LINE: …"""
+def definition(ports: Iterable[int]) -> list[str]:
+    """The words that tell nft what the file may call the ports of the node."""
+    return ["-D", f"{NODE_PORTS}={{ {', '.join(map(str, ports))} }}"]
+
+
+def problems(path: str, ports: Iterable[int]) -> list[str]:
+    """What is wrong with it on a node with these ports, as FILE:LINE: …"""
     try:
         text = Path(path).read_text(encoding="utf-8", errors="surrogateescape")
     except FileNotFoundError:
@@ -53,7 +61,7 @@ def problems(path: str) -> list[str]:
     found += [f"{path}:{number}: {words}" for number, words in _unsupported_statements(text)]
     if not found and not tables(text):
         found = [f"{path}:1: there is no table in it"]
-    return found or _nft_problems(path)
+    return found or _nft_problems(path, ports)
 
 
 def _lines_with_control_characters(text: str) -> Iterator[int]:
@@ -99,8 +107,8 @@ def _words(text: str, *, ends: bool = False) -> Iterator[tuple[int, str]]:
         number += word.count("\n")
 
 
-def _nft_problems(path: str) -> list[str]:
-    done = run(["nft", "-c", "-f", path], check=False)
+def _nft_problems(path: str, ports: Iterable[int]) -> list[str]:
+    done = run(["nft", *definition(ports), "-c", "-f", path], check=False)
     if not done.status:
         return []
     found = [
@@ -111,7 +119,7 @@ def _nft_problems(path: str) -> list[str]:
 
 if __name__ == "__main__":
     try:
-        wrong = problems(sys.argv[1])
+        wrong = problems(sys.argv[1], map(int, sys.argv[2:]))
     except Failure as error:
         wrong = [str(error)]
     for problem in wrong:

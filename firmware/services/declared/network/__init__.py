@@ -4,10 +4,12 @@ What a block wants is in `wanted`, what the kernel has in `kernel`, both in the 
 be changed, `reconcile` does it, and `record` remembers what was set up.
 """
 
+from pathlib import Path
+
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.services.declared.network.directives import DIRECTIVES
-from firmware.services.definition import Context, Package, Service
+from firmware.services.definition import Confirmable, Context, Package, Service
 
 
 def _set_up(context: Context) -> str:
@@ -15,6 +17,20 @@ def _set_up(context: Context) -> str:
     from firmware.services.declared.network import reconcile
 
     return reconcile.set_up(context.block)
+
+
+def _blocks() -> dict[str, Block]:
+    """The blocks that are set up now, by title."""
+    from firmware.services.declared.network import record
+
+    return {title: record.block(owned) for title, owned in record.all_owned().items()}
+
+
+def _put_back(block: Block, _: Path) -> str:
+    """Make the kernel's network what that block wants; returns what went wrong."""
+    from firmware.services.declared.network import reconcile
+
+    return reconcile.set_up(block)
 
 
 def _take_down(title: str) -> str:
@@ -68,6 +84,7 @@ SERVICE = Service(
     remarks=_remarks,
     reconcile=_set_up,
     take_down=_take_down,
+    confirmable=Confirmable(_blocks, _put_back),
     warnings=_warnings,
     directives=DIRECTIVES,
 )

@@ -2,7 +2,7 @@
 shown to whoever asks how the interface is.
 """
 
-from firmware.services.declared.network import confirmation, kernel, record
+from firmware.services.declared.network import kernel, record
 from firmware.services.declared.network.record import Owned
 from firmware.services.declared.network.state import KernelNetwork, Route
 
@@ -16,16 +16,7 @@ def remarks(title: str) -> list[str]:
     ours = record.read(title) or Owned()
     lines = _of_interface(name, actual, ours) if name in actual.links else _foreign_rules(actual) if not name else []
     more = [f"and {len(lines) - _NAMED} more that config.rc does not have"] if len(lines) > _NAMED else []
-    return [*_confirmation_remark(), *lines[:_NAMED], *more]
-
-
-def _confirmation_remark() -> list[str]:
-    waiting = confirmation.pending()
-    return (
-        [f"waits to be confirmed: the old network comes back in {waiting.seconds_left:.0f} s (service network confirm)"]
-        if waiting
-        else []
-    )
+    return [*lines[:_NAMED], *more]
 
 
 def _of_interface(name: str, actual: KernelNetwork, ours: Owned) -> list[str]:
