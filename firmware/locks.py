@@ -18,6 +18,8 @@ TOP = Path("/run/firmware/lock")
 SWAP = TOP / "swap"
 #: held by whoever uses the flash
 FLASH = TOP / "save"
+#: held by whoever replaces the file that was opened in a browser
+FILES = TOP / "files"
 #: held by whoever edits config.rc
 CONFIG = TOP / "config.rc"
 #: held by whoever changes what was synced last

@@ -61,23 +61,29 @@ def administration_sockets(path: str, master: int) -> set[str]:
 
 def _query_master(path: str, master: int, command: str) -> str:
     """The master's answer; "" while it does not give one, as in the middle of a reload, or if another process listens there."""
+    return ask(path, master, command) or ""
+
+
+def ask(path: str, master: int, command: str, *, longest: int = _LONGEST) -> str | None:
+    """The answer of the master with that pid, or of a worker through it (`@1 COMMAND`), of so many bytes at most; None if
+    there is none, or a longer one. `command` is one line that is ours."""
     import socket
     import struct
     import time
 
-    deadline, answer = time.monotonic() + _PATIENCE, b""
+    deadline, answer = time.monotonic() + _PATIENCE, bytearray()
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(1)
         try:
             client.connect(path)
             if struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0] != master:
-                return ""
+                return None
             client.sendall(f"{command}\n".encode())
             client.shutdown(socket.SHUT_WR)
             while part := client.recv(65536):
                 answer += part
-                if len(answer) > _LONGEST or time.monotonic() > deadline:
-                    return ""
+                if len(answer) > longest or time.monotonic() > deadline:
+                    return None
         except OSError:
-            return ""
+            return None
     return answer.decode("utf-8", "replace")

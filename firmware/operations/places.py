@@ -1,0 +1,42 @@
+"""Where something is wrong, out of the words of checkers: file, line, text."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from firmware.printable import escape
+
+_PLACE = re.compile(r"(/[^:\n]+):(\d{1,9}): ?(.*)", re.DOTALL)
+_WARNING = "warning: "
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file and what is said of it; `severity` is error or warning. `file` is "" and `line` 0 for words that name
+    no place."""
+
+    file: str
+    line: int
+    text: str
+    severity: str = "error"
+
+
+def find_places(words: Iterable[str], severity: str = "error") -> tuple[Place, ...]:
+    """What lines like `FILE:LINE: …` and `FILE:LINE: warning: …` say; a line without a place goes on with the one before.
+    `severity` is that of lines which do not say that they only warn."""
+    found: list[Place] = []
+    for line in words:
+        text = escape(line, keep="\t")
+        if match := _PLACE.match(text):
+            found.append(_place(match[1], int(match[2]), match[3], severity))
+        elif found:
+            found[-1] = replace(found[-1], text=f"{found[-1].text}\n{text}")
+        elif text.strip():
+            found.append(_place("", 0, text, severity))
+    return tuple(found)
+
+
+def _place(file: str, line: int, text: str, severity: str) -> Place:
+    if text.startswith(_WARNING):
+        return Place(file, line, text.removeprefix(_WARNING), "warning")
+    return Place(file, line, text, severity)
