@@ -1,12 +1,13 @@
-"""Where a command begins: the programs `service`, `config` and `csync`, and the daemons `csyncd` and `wui`.
+"""Where a command begins: the programs `service`, `config`, `csync` and `account`, and the daemons `csyncd`, `wui` and, for
+each who is logged in to the web UI, `session`.
 
 Nothing is imported here that the command at hand does not use; `config get` has to be fast.
 """
 
 import sys
 
-PROGRAMS = ("service", "config", "csync")
-DAEMONS = ("csyncd", "wui")
+PROGRAMS = ("service", "config", "csync", "account")
+DAEMONS = ("csyncd", "wui", "session")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -74,6 +75,11 @@ def config() -> int:
 def csync() -> int:
     """The program `csync`."""
     return run_program("csync", sys.argv[1:])
+
+
+def account() -> int:
+    """The program `account`."""
+    return run_program("account", sys.argv[1:])
 
 
 if __name__ == "__main__":

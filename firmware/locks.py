@@ -1,7 +1,8 @@
 """Every lock of a node, and how to hold one: `with hold(service_lock(title)), hold(SWAP): …`.
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
-Whoever holds several takes them in this order: push, service, SWAP, FLASH, CONFIG, ANCESTORS.
+Whoever holds several takes them in this order: push, service, SWAP, FLASH, CONFIG, ANCESTORS,
+ACCOUNTS, PASSWORD, ATTEMPTS.
 """
 
 import fcntl
@@ -24,6 +25,12 @@ FILES = TOP / "files"
 CONFIG = TOP / "config.rc"
 #: held by whoever changes what was synced last
 ANCESTORS = TOP / "ancestors"
+#: held by whoever changes the accounts of the web UI
+ACCOUNTS = TOP / "accounts"
+#: held by whoever works out the hash of a password
+PASSWORD = TOP / "password"
+#: held by whoever notes an attempt to log in
+ATTEMPTS = TOP / "attempts"
 
 
 def push_lock(title: str) -> Path:

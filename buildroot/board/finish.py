@@ -2,7 +2,7 @@
 """Finishes the root of an appliance, wherever its programs came from: of the lab's layer, of the quick image, and after
 Buildroot's own build (`finish.py ROOT`).
 
-What lies in ROOT/etc becomes the factory /etc, with `overlay/` over it; the three programs find the package `firmware`
+What lies in ROOT/etc becomes the factory /etc, with `overlay/` over it; the programs find the package `firmware`
 in that root; and what will be mounted over is there, empty. Nothing here needs to be root: whose a file is, says the
 table `owners`.
 """
@@ -17,7 +17,7 @@ BOARD = Path(__file__).resolve().parent
 PROJECT = BOARD.parents[1]
 FACTORY = "usr/share/factory/etc"
 AUTHORITIES = "usr/share/ca-certificates"
-PROGRAMS = ("service", "config", "csync")
+PROGRAMS = ("service", "config", "csync", "account")
 #: directories of services that have no file of their own in the factory /etc
 EMPTY = ("wui",)
 MOUNTED = ("dev", "etc", "flash", "identity", "proc", "root", "run", "sys", "tmp", "var")

@@ -3,27 +3,14 @@ owns them like any daemon, under the title of the service with `~NAME` after it,
 service is not theirs.
 """
 
-from dataclasses import dataclass
+from pathlib import Path
 
 from firmware.errors import Failure
 from firmware.rc import document
 from firmware.rc.block import Block, Line
 from firmware.services import states, supervisor
-from firmware.services.definition import Argv, Context, Service
-
-
-@dataclass(frozen=True, slots=True)
-class Companion:
-    """A daemon of the service `title`: its own name there, and its arguments."""
-
-    title: str
-    name: str
-    argv: Argv
-
-    @property
-    def own_title(self) -> str:
-        """Under which the supervisor has it."""
-        return f"{self.title}~{self.name}"
+from firmware.services.definition import Companion, Context, Service
+from firmware.services.states import SCAN
 
 
 def start(companion: Companion, *, seconds: float = 5.0) -> None:
@@ -42,6 +29,14 @@ def stop(title: str, name: str) -> None:
         supervisor.stop(own_title)
 
 
+def stop_all(title: str, *, scan: Path = SCAN) -> None:
+    """Have none of them run any more."""
+    for path in sorted(scan.glob(f"{title}~*")):
+        name = path.name.rpartition("~")[2]
+        if name != "log" and path.name.count("~") == 1:
+            stop(title, name)
+
+
 def problem(companion: Companion) -> str:
     """Start it; returns what went wrong, for who goes on without it."""
     try:
@@ -53,7 +48,7 @@ def problem(companion: Companion) -> str:
 
 def _as_service(companion: Companion) -> tuple[Service, Context]:
     """What the supervisor wants to know of a daemon."""
-    service = Service(companion.title, "a companion", daemon=lambda _: companion.argv)
+    service = Service(companion.title, "a companion", daemon=lambda _: companion.argv, procname=companion.procname)
     name, _, instance = companion.own_title.partition(".")
     header = Line(1, f"service {name} {instance}\n", ("service", name, instance))
     block = Block(name, instance, True, (header,))

@@ -130,6 +130,8 @@ class Service:
     instances: str = "no"
     #: the directory below /etc that belongs to it alone; "" if it has none
     owns: str = ""
+    #: files in it that root alone reads, though its account reads the others
+    private: tuple[str, ...] = ()
     #: files in it that the running daemon takes up by itself: a change of them needs no apply
     follows: tuple[str, ...] = ()
     #: services whose blocks it reads, too: a name (`wg`), or a name and the directives of that name that it reads
@@ -205,6 +207,8 @@ class Service:
     #: after a reload, the processes that belong to the daemon with that pid: what else its account runs is ended. None, or if
     #: it answers None: nothing is
     family: Callable[[int], Family | None] | None = None
+    #: daemons of root that run while it does, by their names in it
+    companions: Callable[[Context], Sequence["Companion"]] | None = None
     #: s6-log's logging script, which sorts what it says into further logs; a bounded log of everything is kept anyway
     log_script: Callable[[Context], Argv] | None = None
     #: where administrators or the peer reach the node through it, as (address, TCP port), "" for every address: the node's own
@@ -221,6 +225,22 @@ class Service:
     def is_runnable(self) -> bool:
         """Is there anything to run for it?"""
         return any(one is not None for one in (self.daemon, self.setup, self.reconcile))
+
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """A daemon of root that belongs to the service `title`: its own name there, its arguments, and the name by which its
+    process is known ("": the first of them)."""
+
+    title: str
+    name: str
+    argv: Argv
+    procname: str = ""
+
+    @property
+    def own_title(self) -> str:
+        """Under which the supervisor has it."""
+        return f"{self.title}~{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,10 @@ def grant_read_access(service: Service, *, root: Path = Path("/")) -> None:
     if not top.is_dir() or top.is_symlink():
         return
     with directory.descriptor(top) as handle:
-        for _, place, names in directory.walk(handle, lambda path: False):
+        for path, place, names in directory.walk(handle, lambda path: False):
             for name in (".", *names):
-                _grant_path(name, place, uid, gid)
+                if os.path.join(service.owns, path, name) not in service.private:
+                    _grant_path(name, place, uid, gid)
 
 
 def account_ids(user: str, *, factory: Path = FACTORY_PASSWD) -> tuple[int, int]:

@@ -51,6 +51,7 @@ def start(
         oneshot.set_up(service, context)
         return
     oneshot.prepare_daemon(service, context)
+    _start_companions(service, context)
     title, directory = context.title, scan / context.title
     more = run_scripts.requests_more(service, context)
     _install_directories(title, run_scripts.service_files(service, context, logs.log_directory(title), more=more), scan)
@@ -73,6 +74,7 @@ def stop(title: str, *, scan: Path = SCAN) -> None:
     if directory.is_dir():
         _order_down(directory)
         (directory / "failed").unlink(missing_ok=True)
+        _stop_companions(title, scan)
     oneshot.tear_down(title)
     generated.remove(GENERATED / title)
 
@@ -108,6 +110,19 @@ def runs_as_wanted(service: Service, context: Context, *, scan: Path = SCAN) -> 
         if not any(_differs(scan / name, text) for name, text in wanted.items()):
             return True
     return False
+
+
+def _start_companions(service: Service, context: Context) -> None:
+    from firmware.services import companion
+
+    for one in service.companions(context) if service.companions else ():
+        companion.start(one)
+
+
+def _stop_companions(title: str, scan: Path) -> None:
+    from firmware.services import companion
+
+    companion.stop_all(title, scan=scan)
 
 
 def _order_down(directory: Path) -> None:

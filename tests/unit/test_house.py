@@ -32,13 +32,13 @@ FLOORS = (
         "firmware.locks",
         "firmware.records",
     ),
-    ("firmware.manifest", "firmware.rc", "firmware.haproxy"),
+    ("firmware.manifest", "firmware.rc", "firmware.haproxy", "firmware.accounts"),
     ("firmware.store", "firmware.services"),
     ("firmware.sync",),
     ("firmware.flows",),
     ("firmware.csyncd",),
     ("firmware.operations",),
-    ("firmware.commands", "firmware.wui"),
+    ("firmware.commands", "firmware.wui", "firmware.session"),
     ("firmware.__main__",),
 )
 BEHIND = {

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from firmware.rc.block import Block
 from firmware.rc.values import ADDRESS, FLAG, PORT
 from firmware.services import readiness
-from firmware.services.definition import Account, Argv, Context, Directive, Package, Service
+from firmware.services.definition import Account, Argv, Companion, Context, Directive, Package, Service
 
 DAEMON: Argv = ["/usr/bin/python3", "-m", "firmware", "wui"]
+#: where the root half is reached (see `accounts.sessions`), and how many may be about to log in at a time
+SOCKETS, LOGINS = "/run/firmware/wui", 16
 #: certificate and key, in one file that an operator may replace
 CERTIFICATE = "/etc/wui/tls.pem"
+#: the accounts, which only the root half reads
+ACCOUNTS = "/etc/wui/accounts.json"
 #: its first word where it listens at every address, of IPv4 and IPv6
 EVERY = "*"
 #: its last word, by whether it is HTTPS
@@ -46,11 +50,14 @@ def daemon(context: Context) -> Argv:
 
 
 def setup(context: Context) -> list[Argv]:
-    """A self-signed certificate, where HTTPS is wanted and there is none."""
+    """The directory of its sockets, which its account may enter and nobody may write to but root; and a self-signed
+    certificate, where HTTPS is wanted and there is none."""
+    directory = [["mkdir", "-p", SOCKETS], ["chown", "root:wui", SOCKETS], ["chmod", "750", SOCKETS]]
     if not address(context.block).tls or os.path.lexists(CERTIFICATE):
-        return []
+        return directory
     made = f"{CERTIFICATE}.new"
     return [
+        *directory,
         ["mkdir", "-p", "/etc/wui"],
         ["rm", "-f", made],
         [
@@ -61,10 +68,29 @@ def setup(context: Context) -> list[Argv]:
     ]  # fmt: skip
 
 
+def companions(context: Context) -> list[Companion]:
+    """What starts the root half: a process for each who logs in (see `session.daemon`), and only that."""
+    listen = ["s6-ipcserver-socketbinder", "-a", "0666", "-b", "64", f"{SOCKETS}/login.sock"]
+    serve = ["s6-ipcserverd", "-c", str(LOGINS), "-C", str(LOGINS)]
+    # Else what is freed after a password was checked would stay with the process.
+    session = [
+        "env",
+        "MALLOC_ARENA_MAX=2",
+        "MALLOC_MMAP_THRESHOLD_=131072",
+        "/usr/bin/python3",
+        "-m",
+        "firmware",
+        "session",
+    ]
+    return [Companion(context.title, "login", [*listen, *serve, *session], serve[0])]
+
+
 SERVICE = Service(
     name="wui",
     summary="web UI",
     owns="/etc/wui",
+    private=(ACCOUNTS,),
+    follows=(ACCOUNTS,),
     node_specific="its accounts and its certificate belong to this node",
     account=Account("wui", ("net_bind_service",)),
     makes=("/etc/wui/tls*",),
@@ -74,6 +100,7 @@ SERVICE = Service(
     check=lambda context: [*daemon(context), "check"],
     checks_itself=True,
     daemon=daemon,
+    companions=companions,
     procname="python3 -m firmware wui",
     ready=lambda _, pid: readiness.port_problem(pid),
     directives=(

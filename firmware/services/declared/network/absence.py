@@ -1,6 +1,6 @@
 """Interfaces that are not there yet: a companion of the block waits for them, and then has it set up again."""
 
-from firmware.services.companion import Companion
+from firmware.services.definition import Companion
 
 #: its name among the companions of a block
 NAME = "wait"

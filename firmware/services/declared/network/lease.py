@@ -15,10 +15,10 @@ from pathlib import Path
 from firmware import files, log, records
 from firmware.errors import Damaged, NewerFormat
 from firmware.printable import quote_word
-from firmware.services.companion import Companion
 from firmware.services.declared.network.record import TOP
 from firmware.services.declared.network.state import Address, Route
 from firmware.services.declared.network.wanted import Wanted
+from firmware.services.definition import Companion
 
 SCRIPT = "/usr/libexec/appliance/dhcp"
 #: of the record

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from firmware.errors import Failure
 from firmware.rc.document import PATH as CONFIG
 from firmware.run import PATH, run
-from firmware.services.companion import Companion, problem
+from firmware.services.companion import problem
 from firmware.services.declared.network.wanted import WireGuard
+from firmware.services.definition import Companion
 
 #: its name among the companions of a block
 NAME = "wireguard"

@@ -1,0 +1,163 @@
+"""The process of a session: a thread for each connection, until it is logged out, has not been used for long, or is over.
+
+Threads, not asyncio: what `operations` do waits for files, locks and programs, and so it may here.
+"""
+
+import hmac
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+from firmware import frames
+from firmware.accounts import sessions
+from firmware.accounts.sessions import Session
+from firmware.errors import Failure
+from firmware.services import states
+from firmware.session import dispatch
+from firmware.session.conversation import Conversation, Ended
+from firmware.session.dispatch import CHANNEL, Request
+from firmware.session.endpoint import Call
+from firmware.session.problem import HttpProblem
+
+#: seconds without a request after which a session ends, for a password and for a token; and the longest that one lasts
+IDLE, IDLE_OF_TOKEN, LONGEST = 1800.0, 60.0, 12 * 3600.0
+#: seconds between two looks whether it is over, and that what is under way then has to come to its end
+LOOK, GRACE = 5.0, 45.0
+#: seconds that a request may take to come, or its answer to be taken
+PATIENCE = 60.0
+#: connections at a time
+MOST = 64
+
+
+class Server:
+    """A session: it answers whoever knows its secret."""
+
+    def __init__(self, session: Session, secret: str, lock: int, listener: socket.socket) -> None:
+        self._session, self._secret, self._lock, self._listener = session, secret, lock, listener
+        self._used = self._began = time.monotonic()
+        self._threads: dict[threading.Thread, socket.socket] = {}
+        self._talks: set[socket.socket] = set()
+        self._awake = 0
+        self._stopped_before = False
+        self._changing = threading.Lock()
+
+    def introduction(self) -> dict[str, Any]:
+        """What who has logged in gets to know."""
+        session = self._session
+        return {
+            "status": 200,
+            "session": session.id,
+            "secret": self._secret,
+            "account": session.account,
+            "role": session.role,
+        }
+
+    def serve(self) -> None:
+        """Serve until it is over; what is under way then comes to its end."""
+        ended = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: ended.set())
+        self._listener.settimeout(LOOK)
+        looked = time.monotonic()
+        try:
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    self._accept()
+                if time.monotonic() - looked >= LOOK:
+                    looked = time.monotonic()
+                    if self._is_over():
+                        break
+        finally:
+            self._close()
+
+    def _accept(self) -> None:
+        connection, _ = self._listener.accept()
+        with self._changing:
+            if len(self._threads) >= MOST:
+                connection.close()
+                return
+            connection.settimeout(PATIENCE)
+            thread = threading.Thread(target=self._serve_connection, args=(connection,), daemon=True)
+            self._threads[thread] = connection
+        thread.start()
+
+    def _is_over(self) -> bool:
+        now, idle = time.monotonic(), IDLE_OF_TOKEN if self._session.token else IDLE
+        if not sessions.is_open(self._lock) or now - self._began > LONGEST:
+            return True
+        stopped = states.service_state("wui").is_stopped
+        over, self._stopped_before = stopped and self._stopped_before, stopped  # a restart is no stop
+        return over or (not self._awake and now - self._used > idle)
+
+    def _close(self) -> None:
+        self._listener.close()
+        sessions.forget(self._session.id)
+        with self._changing:
+            for connection in self._talks:
+                _shut(connection)
+            threads = list(self._threads)
+        deadline = time.monotonic() + GRACE
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _serve_connection(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            try:
+                self._answer(connection)
+            except Failure as error:
+                dispatch.send_problem(connection, error)
+        with self._changing:
+            self._talks.discard(connection)
+            self._threads.pop(threading.current_thread(), None)
+
+    def _answer(self, connection: socket.socket) -> None:
+        frame = frames.receive_frame(connection)
+        if frame is None:
+            return
+        if frame.kind != frames.MESSAGE:
+            raise HttpProblem(400, "the request: it begins with none")
+        body = frame.body
+        self._require_secret(body)
+        request, call = dispatch.parse_request(body), Call(self._session, _address(body))
+        if request.method == CHANNEL:
+            self._talk(connection, request, call)
+        else:
+            dispatch.answer(connection, request, call)
+
+    def _require_secret(self, body: dict[str, Any]) -> None:
+        secret = body.get("secret")
+        given = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else b""
+        if not hmac.compare_digest(given, self._secret.encode()) or not sessions.is_open(self._lock):
+            raise HttpProblem(401, "nobody is logged in with this", "log in")
+        self._used = time.monotonic()
+        sessions.touch(self._lock)
+
+    def _talk(self, connection: socket.socket, request: Request, call: Call) -> None:
+        row, found = dispatch.find_channel(request)
+        dispatch.require_role(call, row.role)
+        connection.settimeout(None)
+        talk = Conversation(connection)
+        with self._changing:
+            self._talks.add(connection)
+            self._awake += row.keeps_awake
+        try:
+            dispatch.converse(row, request, found, call, talk)
+        except Ended:
+            pass
+        finally:
+            with self._changing:
+                self._awake -= row.keeps_awake
+            self._used = time.monotonic() if row.keeps_awake else self._used
+
+
+def _address(body: dict[str, Any]) -> str:
+    address = body.get("address")
+    return address if isinstance(address, str) and len(address) <= 64 and address.isprintable() else "unknown"
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
