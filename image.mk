@@ -17,8 +17,8 @@ IMAGE ?= build/image/disk.img
 
 # Buildroot, and where it builds; what else is said on make's command line goes on to it
 OUTPUT ?= build/buildroot
-BUILDROOT_BUILD = buildroot/build "$(BUILDROOT)" "$(OUTPUT)" "$(DL)" "$(FRAGMENT)"
-BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=%,$(MAKEOVERRIDES))
+BUILDROOT_BUILD = BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" LINE="$(LINE)" buildroot/scripts/build
+BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=% LINE=%,$(MAKEOVERRIDES))
 
 # what builds the firmware · the image, and boots it · what unit tests use · what runs on a node of the lab · what its tests use · a browser
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
@@ -80,9 +80,9 @@ test: $(NEEDED) ## every behaviour once, in minutes (ARGS=tests/… or others of
 test-all: $(NEEDED) ## everything: each step, each case, each test of the image
 	$(PYTEST) --all $(ARGS)
 
-test-buildroot: env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
-	@buildroot/install-packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
-	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" $(VENV)/bin/python -m pytest tests/image/buildroot_tree.py $(ARGS)
+test-buildroot: unit-env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
+	@buildroot/scripts/install-packages bc build-essential cpio file flake8 python3-magic rsync unzip wget
+	BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" LINE="$(LINE)" $(VENV)/bin/python -m pytest tests/image/buildroot_tree.py $(ARGS)
 
 directives: unit-env ## writes docs/directives.md from the declarations of the services
 	$(VENV)/bin/python -c "from firmware.operations import service_help as h; \
@@ -106,13 +106,13 @@ root:
 	@((!EUID)) || { echo "image.mk: only root can make nodes of the lab: run it as root, or with sudo" >&2; exit 1; }
 
 image-packages:
-	@buildroot/install-packages $(IMAGE_PACKAGES)
+	@buildroot/scripts/install-packages $(IMAGE_PACKAGES)
 
 lab-packages:
-	@buildroot/install-packages $(LAB_PACKAGES) $(TEST_PACKAGES)
+	@buildroot/scripts/install-packages $(LAB_PACKAGES) $(TEST_PACKAGES)
 
 unit-packages:
-	@buildroot/install-packages $(UNIT_PACKAGES)
+	@buildroot/scripts/install-packages $(UNIT_PACKAGES)
 
 unit-env: unit-packages $(VENV)/made build/native.made
 

@@ -6,10 +6,12 @@ cd "$1"
 # GRUB's sample, which comes to the root with every boot loader
 rm -rf boot
 # what starts services elsewhere
-rm -rf etc/init.d etc/network etc/profile.d linuxrc
+rm -rf etc/init.d etc/profile.d linuxrc
 # links from a root that is read-only to what can be written; /etc can
 rm -f etc/mtab etc/resolv.conf
 # the time zone is said in config.rc; nobody counts leap seconds
 rm -rf etc/localtime etc/timezone usr/share/zoneinfo/right
-# pip's wheel, and a binding that nobody imports
-rm -rf usr/lib/python3.*/ensurepip usr/lib/python3.*/site-packages/libmount usr/lib/python3.*/site-packages/README.txt
+# of Python, what only developers use, and a binding that nobody imports
+for name in ensurepip turtledemo turtle.py unittest venv site-packages/libmount site-packages/README.txt; do
+	rm -rf usr/lib/python3.*/"$name"
+done

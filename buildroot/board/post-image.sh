@@ -6,11 +6,11 @@ images=$1
 root=$BUILD_DIR/csyncd-root
 
 # PACKAGE CONFIG — a package that was built before its fragment changed is told anew what is asked for.
-kept() {
-	"$here/../kept" "$2" "$here/$1.fragment" || { echo "post-image: if it was built before: make $1-reconfigure" >&2 && exit 1; }
+check_config() {
+	"$here/../scripts/check-config" "$2" "$here/$1.fragment" || { echo "post-image: if it was built before: make $1-reconfigure" >&2 && exit 1; }
 }
-for config in "$BUILD_DIR"/linux-[0-9c]*/.config; do kept linux "$config"; done
-for config in "$BUILD_DIR"/busybox-*/.config; do kept busybox "$config"; done
+for config in "$BUILD_DIR"/linux-[0-9c]*/.config; do check_config linux "$config"; done
+for config in "$BUILD_DIR"/busybox-*/.config; do check_config busybox "$config"; done
 
 set -- "$TARGET_DIR"/usr/lib/modules/*
 [ $# = 1 ] || { echo "post-image: $* are there; a new kernel wants \`make clean\` first" >&2 && exit 1; }

@@ -1,5 +1,6 @@
 """Buildroot's external tree, without Buildroot: what it names is there, and it asks for what the quick image has."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -12,7 +13,7 @@ from firmware.services import catalog
 
 PROJECT = Path(__file__).resolve().parents[2]
 TREE = PROJECT / "buildroot"
-PACKAGES = sorted(path for path in (TREE / "package").iterdir())
+PACKAGES = sorted(path for path in (TREE / "package").iterdir() if path.is_dir())
 DEFCONFIGS = sorted((TREE / "configs").iterdir())
 FRAGMENTS = sorted((TREE / "board").glob("*.fragment"))
 FIRMWARE = TREE / "package/csyncd-firmware"
@@ -41,7 +42,21 @@ SYMBOLS = {package.debian: package.buildroot for service in catalog.services() f
     "util-linux": "UTIL_LINUX",
 }
 #: what Buildroot has no need to be asked for twice: parts of the above, and what Debian's packages bring along
-PARTS = {"LIBXCRYPT", "LUA", "LUA_5_3", "OPENSSL", "PCRE2", "PYTHON3", "PYTHON_PYASYNCORE", "BUSYBOX_SHOW_OTHERS"}
+PARTS = {
+    "LINUX_FIRMWARE",
+    "LINUX_FIRMWARE_BROADCOM_TIGON3",
+    "LINUX_FIRMWARE_INTEL_ICE",
+    "LINUX_FIRMWARE_RTL_8169",
+    "PCRE2_JIT",
+    "LIBXCRYPT",
+    "LUA",
+    "LUA_5_3",
+    "OPENSSL",
+    "PCRE2",
+    "PYTHON3",
+    "PYTHON_PYASYNCORE",
+    "BUSYBOX_SHOW_OTHERS",
+}
 
 
 def lines(path: Path) -> list[str]:
@@ -67,15 +82,20 @@ def selected() -> set[str]:
     symbols = re.findall(r"^\tselect BR2_PACKAGE_(\w+)", (FIRMWARE / "Config.in").read_text(), re.M)
     return {
         *symbols,
-        *(name.removeprefix("BR2_PACKAGE_") for name in options(DEFCONFIGS[0]) if name.startswith("BR2_PACKAGE_")),
+        *(
+            name.removeprefix("BR2_PACKAGE_")
+            for name, value in options(DEFCONFIGS[0]).items()
+            if name.startswith("BR2_PACKAGE_") and value != "n"
+        ),
     }
 
 
-def test_the_tree_has_a_name_and_one_line_that_takes_in_its_packages() -> None:
+def test_the_tree_has_a_name_and_takes_in_its_packages_and_overrides() -> None:
     described = dict(line.split(": ", 1) for line in (TREE / "external.desc").read_text().splitlines())
     assert set(described) == {"name", "desc"}
     assert lines(TREE / "external.mk") == [
-        f"include $(sort $(wildcard $(BR2_EXTERNAL_{described['name']}_PATH)/package/*/*.mk))"
+        f"include $(sort $(wildcard $(BR2_EXTERNAL_{described['name']}_PATH)/{place}))"
+        for place in ("package/*/*.mk", "overrides/*.mk")
     ]
 
 
@@ -159,24 +179,71 @@ def test_the_package_has_the_version_and_licence_of_the_firmware() -> None:
     assert (PROJECT / "LICENSE").read_text().split()[:2] == ["Apache", "License"]
 
 
-def kept(tmp_path: Path, asked: str) -> tuple[int, str]:
+def check_config(tmp_path: Path, asked: str, over: str = "") -> tuple[int, str]:
     (tmp_path / "config").write_text('CONFIG_A=y\nCONFIG_B=m\nCONFIG_C="text"\n# CONFIG_D is not set\n')
     (tmp_path / "asked").write_text(asked)
-    done = subprocess.run([TREE / "kept", tmp_path / "config", tmp_path / "asked"], capture_output=True, text=True)
+    (tmp_path / "over").write_text(over)
+    argv = [TREE / "scripts/check-config", *(tmp_path / name for name in ("config", "asked", "over"))]
+    done = subprocess.run(argv, capture_output=True, text=True)
     return done.returncode, done.stderr
 
 
 def test_what_kconfig_keeps_is_fine(tmp_path: Path) -> None:
-    assert kept(
+    assert check_config(
         tmp_path, '# words\nCONFIG_A=y\nCONFIG_B=m\nCONFIG_C="text"\n# CONFIG_D is not set\n# CONFIG_E is not set\n'
     ) == (0, "")
 
 
 @pytest.mark.parametrize("line", ["CONFIG_A=m", "CONFIG_D=y", "CONFIG_E=y", 'CONFIG_C="tex"', "# CONFIG_B is not set"])
 def test_what_kconfig_drops_is_named(tmp_path: Path, line: str) -> None:
-    status, words = kept(tmp_path, f"CONFIG_A=y\n{line}\n")
+    status, words = check_config(tmp_path, f"CONFIG_A=y\n{line}\n")
     assert status == 1
     assert words == f"{tmp_path}/config: asked for in {tmp_path}/asked and not kept:\n  {line}\n"
+
+
+def test_what_a_fragment_says_otherwise_is_no_loss(tmp_path: Path) -> None:
+    asked = "CONFIG_A=m\nCONFIG_D=y\n"
+    assert check_config(tmp_path, asked, "# CONFIG_D is not set\nCONFIG_A=y\n") == (0, "")
+    status, words = check_config(tmp_path, asked, "CONFIG_AB=y\n# CONFIG_D is not set\n")
+    assert (status, words.splitlines()[1:]) == (1, ["  CONFIG_A=m"])
+
+
+@pytest.mark.parametrize("name", ["linux", "busybox"])
+def test_what_a_fragment_asks_for_is_looked_at_before_it_is_built(name: str) -> None:
+    text = (TREE / f"overrides/{name}.mk").read_text()
+    assert f"/board/{name}.fragment\n" in text
+    assert f"\n{name.upper()}_POST_CONFIGURE_HOOKS += {name.upper()}_CHECK_FRAGMENT\n" in text
+
+
+def a_buildroot(place: Path, version: str) -> Path:
+    """What `build` looks at in a directory of Buildroot's."""
+    (place / "support/kconfig").mkdir(parents=True)
+    (place / "support/kconfig/merge_config.sh").touch()
+    (place / "Makefile").write_text(f"export BR2_VERSION := {version}\nall savedefconfig:\n\t@false\n")
+    return place
+
+
+def said_of(buildroot: Path, **environment: str) -> tuple[int, str]:
+    """How `build` ends with such a Buildroot, in which nothing can be built, and its words."""
+    places = {"BUILDROOT": str(buildroot), "OUTPUT": str(buildroot / "output"), **environment}
+    argv = [TREE / "scripts/build", "savedefconfig"]
+    done = subprocess.run(argv, env={**os.environ, **places}, capture_output=True, text=True)
+    return done.returncode, done.stderr
+
+
+def test_another_line_of_buildroot_is_refused_unless_it_is_asked_for(tmp_path: Path) -> None:
+    older = a_buildroot(tmp_path, "2025.02.16")
+    status, words = said_of(older)
+    assert status == 2 and words == (
+        f"buildroot: {older} is Buildroot 2025.02.16; this tree is for 2026.02.x (LINE=any builds with it all the same)\n"
+    )
+    status, words = said_of(older, LINE="any")
+    assert status and words.startswith("buildroot: this is 2025.02.16; the product is built with 2026.02.")
+
+
+def test_another_release_of_the_line_is_said(tmp_path: Path) -> None:
+    status, words = said_of(a_buildroot(tmp_path, "2026.02.99"))
+    assert status and words.startswith("buildroot: this is 2026.02.99; the product is built with 2026.02.")
 
 
 @pytest.mark.parametrize(

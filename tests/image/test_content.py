@@ -59,6 +59,16 @@ def test_every_module_and_library_of_a_slot_is_there(root: Path) -> None:
     assert json.loads(chrooted(root, "/usr/bin/python3", "-c", WALKER, "libraries")) == []
 
 
+def test_haproxy_can_do_what_configurations_use(root: Path) -> None:
+    """The same in both images; docs/image.md has what differs."""
+    told = chrooted(root, "/usr/sbin/haproxy", "-vv")
+    (features,) = re.findall(r"^Feature list : (.*)$", told, re.M)
+    wanted = "EPOLL CRYPT_H GETADDRINFO LIBCRYPT LINUX_SPLICE LINUX_TPROXY LUA NETFILTER NS OPENSSL PCRE2 PCRE2_JIT PRCTL PROMEX THREAD TFO"
+    assert {f"+{name}" for name in wanted.split()} <= set(features.split())
+    assert ("+SLZ" in features) != ("+ZLIB" in features)
+    assert {"deflate", "gzip", "identity"} <= set(re.findall(r'(\w+)\("', told))
+
+
 def walked(units: Lab, what: str) -> list[str]:
     """What unit_inventory.py finds on a unit."""
     found: list[str] = json.loads(units.run(1, "/usr/bin/python3", "-c", WALKER, what, timeout=600).stdout)

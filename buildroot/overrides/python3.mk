@@ -4,8 +4,9 @@
 #
 ################################################################################
 
-# What makes Buildroot's own interpreter slower than it need be; each of these
-# is for upstream, too.
+# What makes Buildroot's own interpreter slower than it need be; upstream/
+# 0002-package-python3-have-computed-gotos.patch
+# is fit to be sent.
 
 # configure finds out by running a program whether the compiler has computed
 # gotos, and takes "no" for an answer when it cannot: every bytecode then goes
