@@ -24,7 +24,7 @@ BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=% LINE=%,$(MAK
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
 IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod openssh-client qemu-system-x86 squashfs-tools
 UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
-	python3-psutil python3-pyinotify python3-serial python3-venv shellcheck strace util-linux
+	python3-psutil python3-pyinotify python3-serial python3-tornado python3-venv shellcheck strace util-linux
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
 	tcpdump tzdata wireguard-go wireguard-tools
 TEST_PACKAGES := curl mount rsync

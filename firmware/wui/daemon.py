@@ -1,4 +1,5 @@
-"""The web UI's daemon. It answers `GET /csyncd/keys` with this node's public keys, without a login, and nothing else yet.
+"""The web UI's daemon: the half of it that faces the network. It reads what browsers send, and can do nothing by itself:
+whatever is done is done by the session of who asks (`root_half`).
 
 It listens as the block `service wui` says: `port` (4444), `listen` (every address of both families), and HTTPS with a
 certificate made on the node unless it says `tls off`.
@@ -10,17 +11,18 @@ import resource
 import signal
 
 from firmware import log
-from firmware.errors import Failure, Invalid, report
-from firmware.http11.admission import Admission
-from firmware.http11.server import Request
-from firmware.http11.wire import Response
-from firmware.operations import pairing
-from firmware.operations.peer_web_ui import SETTINGS_INVALID
+from firmware.errors import Failure, report
 from firmware.services.declared.wui import Address
-from firmware.wui import connections, listening
+from firmware.wui import listening
+from firmware.wui.attempts import Attempts
+from firmware.wui.credentials import Credentials
+from firmware.wui.pages import Pages
+from firmware.wui.root_half import RootHalf
+from firmware.wui.site import Site
+from firmware.wui.web.server import Server
 
 #: what the process may have whatever happens: descriptors, and bytes of memory (it needs a third of either)
-CEILINGS = {resource.RLIMIT_NOFILE: 256, resource.RLIMIT_DATA: 128 << 20}
+CEILINGS = {resource.RLIMIT_NOFILE: 512, resource.RLIMIT_DATA: 128 << 20}
 
 
 def main(argv: list[str]) -> int:
@@ -49,23 +51,12 @@ async def _serve_until_stopped(where: Address) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     tls = listening.tls_context() if where.tls else None
-    admission = Admission(connections.MOST, connections.MOST_OF_ONE)
+    server = Server(Site(Credentials(RootHalf(), Attempts()), Pages()), tls)
     listeners = listening.open_listeners(where)
-    accepting = [asyncio.create_task(connections.accept(listener, admission, tls, _answer)) for listener in listeners]
+    accepting = [asyncio.create_task(server.accept(listener)) for listener in listeners]
     await ended.wait()
     for task in accepting:
         task.cancel()
     for listener in listeners:
         listener.close()
-
-
-async def _answer(request: Request) -> Response:
-    if request.path != "/csyncd/keys":
-        return Response(404, {"error": f"{request.path}: there is no such page"})
-    if request.method != "GET":
-        return Response(405, {"error": f"{request.method}: it can only be read"})
-    try:
-        return Response(200, pairing.public_keys().json())
-    except Failure as error:
-        problem = {"problem": SETTINGS_INVALID} if isinstance(error, Invalid) else {}
-        return Response(404, {"error": str(error), "hint": error.hint, **problem})
+    await server.stop()

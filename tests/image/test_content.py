@@ -20,7 +20,7 @@ WALKER = (Path(__file__).parents[1] / "support" / "unit_inventory.py").read_text
 #: imports everything; prints how many modules the firmware has
 IMPORT = """
 import importlib, pkgutil
-import firmware, _cffi_backend, h11, netifaces, psutil, pyinotify, serial.tools.list_ports
+import firmware, _cffi_backend, h11, netifaces, psutil, pyinotify, serial.tools.list_ports, tornado.websocket
 names = [module.name for module in pkgutil.walk_packages(firmware.__path__, "firmware.")]
 for name in names:
     importlib.import_module(name)

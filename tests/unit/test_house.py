@@ -43,7 +43,7 @@ FLOORS = (
 )
 BEHIND = {
     "pyinotify": "watch", "psutil": "processes", "cffi": "native", "netifaces": "addresses", "h11": "http11",
-    "serial": "serial_line", "subprocess": "run",
+    "serial": "serial_line", "tornado": "wui.web", "subprocess": "run",
 }  # fmt: skip
 
 #: what commands know: what they call, and the data that they give and get
