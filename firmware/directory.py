@@ -17,7 +17,8 @@ from pathlib import Path
 _TOP = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BELOW = _TOP | os.O_NOFOLLOW
 #: what was a file a moment ago may be a link or a pipe by now
-_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: the flags that open a file to read it, and nothing that a link leads to; nobody waits for a pipe's other end
+READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -82,7 +83,7 @@ def walk(top: int, leave_out: Callable[[str], bool]) -> Iterator[tuple[str, int,
 
 def open_file(name: str, place: int) -> int:
     """A descriptor to read the file `name` in the open directory `place`; OSError where it is a link, or no file."""
-    handle = os.open(name, _READING, dir_fd=place)
+    handle = os.open(name, READING, dir_fd=place)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.ELOOP, "it is not a file", name)

@@ -100,7 +100,7 @@ class Comparison:
 
 def compare(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Comparison:
     """What differs between two tables of entries, which are keyed by path."""
-    changed = (path for path in old.keys() & new.keys() if old[path].key != new[path].key)
+    changed = (path for path in old.keys() & new.keys() if old[path] != new[path])
     added, removed = new.keys() - old.keys(), old.keys() - new.keys()
     return Comparison(tuple(sorted(added)), tuple(sorted(changed)), tuple(sorted(removed)))
 

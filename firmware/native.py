@@ -1,11 +1,16 @@
-"""The C part as Python: digests of files (XXH3-128 through libxxhash), the exchange of two names, and free memory that goes
-back to the system.
+"""The C part as Python: digests of files (XXH3-128 through libxxhash), many files of a directory at once, the exchange of two
+names, and free memory that goes back to the system.
 """
 
 import os
+import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from firmware._native import ffi, lib
+
+#: a status: mode, uid, gid, inode, size, and the times of the last change of content and of anything, in nanoseconds
+STATUS = struct.Struct("7q")
 
 
 def file_digest(handle: int) -> tuple[str, int]:
@@ -22,6 +27,37 @@ def bytes_digest(data: bytes | memoryview) -> str:
     digest = ffi.new("unsigned char[16]")
     lib.native_hash_bytes(ffi.from_buffer(data), len(data), digest)
     return "xxh3-128:" + bytes(digest).hex()
+
+
+def stat_names(names: Sequence[str], place: int) -> bytes:
+    """The status of each name in the open directory `place`, as numbers of 8 bytes (see `STATUS`); zeros for one that is not
+    there. Links themselves are looked at."""
+    status = bytearray(len(names) * STATUS.size)
+    error = lib.native_stat_names(place, _with_ends(names), len(names), ffi.from_buffer("int64_t[]", status))
+    if error:
+        raise OSError(error, os.strerror(error))
+    return bytes(status)
+
+
+def read_names(names: Sequence[str], place: int, rooms: Sequence[int]) -> list[tuple[memoryview, str] | int]:
+    """Of each file in the open directory `place` its first bytes, as many as there is room for, and their digest "xxh3-128:HEX";
+    or the number of the error. No link is followed, and nothing waits."""
+    bytes_read, digests = bytearray(sum(rooms)), bytearray(16 * len(names))
+    sizes = ffi.new("int64_t[]", len(names))
+    lib.native_read_names(
+        place, _with_ends(names), len(names), ffi.new("uint64_t[]", rooms), ffi.from_buffer("unsigned char[]", bytes_read), sizes,
+        ffi.from_buffer("unsigned char[]", digests),
+    )  # fmt: skip
+    found, at, view = list[tuple[memoryview, str] | int](), 0, memoryview(bytes_read)
+    for number, (size, room) in enumerate(zip(sizes, rooms, strict=True)):
+        digest = f"xxh3-128:{digests[16 * number : 16 * number + 16].hex()}"
+        found.append((view[at : at + size], digest) if size >= 0 else -size)
+        at += room
+    return found
+
+
+def _with_ends(names: Sequence[str]) -> bytes:
+    return b"".join([os.fsencode(name) + b"\0" for name in names])
 
 
 def exchange(one: Path | str, other: Path | str, *, one_dir: int = -1, other_dir: int = -1) -> None:

@@ -68,10 +68,9 @@ class Owners:
     @classmethod
     def from_target(cls, target: Target) -> "Owners":
         """Of the target's own passwd and group, or of this node's where it has none."""
-        archive = target.archive
         users = _account_numbers(target, "/etc/passwd") or {user.pw_name: user.pw_uid for user in pwd.getpwall()}
         groups = _account_numbers(target, "/etc/group") or {group.gr_name: group.gr_gid for group in grp.getgrall()}
-        return cls(users, groups, frozenset(archive.items if archive else ()))
+        return cls(users, groups, frozenset(target.saved.items if target.saved else ()))
 
     def numbers(self, item: Item) -> tuple[int, int]:
         """The numbers of a path's owner and group: of the names if these are known, else as they were saved."""

@@ -2,8 +2,9 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import RawIOBase
 from pathlib import Path
 
 from firmware import files
@@ -80,8 +81,9 @@ def missing_bytes(directory: Path, size: int) -> int:
     return max(0, needed - space.f_bavail * space.f_frsize)
 
 
-def write_durably(path: Path, data: bytes) -> None:
-    """Make `path` with this content, so that it is there for good when this returns, or not at all.
+def write_durably(path: Path, pieces: Sequence[bytes]) -> None:
+    """Make `path` with this content, in pieces that follow each other, so that it is there for good when this returns, or not
+    at all.
 
     Temporary file in place, fsync, read back and compared, rename, fsync of the directory, in this order: with any other a
     power cut can lose an acknowledged save. Whatever goes wrong, nothing is left of the attempt.
@@ -89,8 +91,8 @@ def write_durably(path: Path, data: bytes) -> None:
     temporary = path.parent / f".{path.name}.new"
     with convert_os_errors(path):
         try:
-            _write(temporary, data)
-            if _read_back(temporary) != data:
+            _write(temporary, pieces)
+            if not _is_there(temporary, pieces):
                 raise Failure(f"{path}: what was read back is not what was written", "the flash may be failing")
             os.rename(temporary, path)
             try:
@@ -112,12 +114,13 @@ def remove_leftovers(directory: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _write(path: Path, data: bytes) -> None:
+def _write(path: Path, pieces: Sequence[bytes]) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
+        for piece in pieces:
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
         os.fsync(handle)
         # What is read back shall come from the flash, not from memory.
         os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -125,6 +128,14 @@ def _write(path: Path, data: bytes) -> None:
         os.close(handle)
 
 
-def _read_back(path: Path) -> bytes:
+def _is_there(path: Path, pieces: Sequence[bytes]) -> bool:
+    """Does the file hold exactly this?"""
     with open(path, "rb", buffering=0) as file:
-        return file.readall()
+        return all(_read_back(file, len(piece)) == piece for piece in pieces) and not _read_back(file, 1)
+
+
+def _read_back(file: RawIOBase, size: int) -> bytes:
+    found = b""
+    while len(found) < size and (more := file.read(size - len(found))):
+        found += more
+    return found

@@ -10,7 +10,8 @@ from firmware import __version__
 from firmware.errors import Failure, NewerFormat, Refused
 from firmware.printable import escape
 from firmware.store import archive, flash, repository, rules, saved_state, snapshot
-from firmware.store.archive import Archive, Draft, Label
+from firmware.store.archive import Archive, Draft, Label, SealedDraft
+from firmware.store.capture import capture
 from firmware.store.changes import Changes
 from firmware.store.paths import NODE, Paths
 from firmware.store.repository import Generation
@@ -65,17 +66,16 @@ def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
     Failure says what stood in the way; Refused or Invalid, if a node could not start from what is there.
     """
     with flash.convert_os_errors(paths.etc):
-        draft = snapshot.capture(rules.load(paths), paths)
+        base = snapshot.read_base(rules.load(paths), paths)
+        draft = capture(base, paths)
+    target = snapshot.compose(draft, paths, base=base)
     with repository.open_directory(write=True, paths=paths) as directory:
-        before = saved_state.find_newest(directory, paths)
+        before = saved_state.newest(directory, paths)
         label = _new_label(directory, message, who)
-        ready, target = _build(label, draft, paths)
-        del draft  # its bytes are in the archive, which is read back: a third copy takes csyncd too far
         changes = Changes.between(before.entries, target.entries)
-        if before.generation and before.generation.number == label.generation - 1 and not changes.paths:
-            saved_state.write(before, paths)
-            return SaveResult(before.generation, changes, fresh=False)
-        return _add("save", ready, target, changes, directory, paths)
+        if not changes.paths and _is_newest(before, directory) and (kept := _verify_newest(before, directory, paths)):
+            return SaveResult(kept, changes, fresh=False)
+        return _add("save", _seal(label, target), target, changes, directory, paths)
 
 
 def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: Paths = NODE) -> SaveResult:
@@ -87,23 +87,22 @@ def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: P
     except Failure as error:
         remedy = error.hint or "config export on the node that saved it writes one"
         raise Refused(f"{name}: not a configuration that can be taken: {error}", remedy) from None
-    contents = {path: foreign.content(path) for path in foreign.offsets}
-    draft = Draft(foreign.items, contents, foreign.removed)
     origin = f"imported: generation {foreign.label.generation} of {foreign.label.time}"
-    with repository.open_directory(write=True, paths=paths) as directory:
-        before = saved_state.find_newest(directory, paths)
-        label = _new_label(directory, f"{origin}: {foreign.label.message}".removesuffix(": "), who)
-        ready, target = _build(label, draft, paths)
-        return _add("import", ready, target, Changes.between(before.entries, target.entries), directory, paths)
+    message = f"{origin}: {foreign.label.message}".removesuffix(": ")
+    return _save_target("import", snapshot.compose(foreign, paths), message, who, paths)
 
 
 def save_factory(*, who: str, paths: Paths = NODE) -> SaveResult:
     """Save the factory's own state, so that the next boot gives it."""
+    return _save_target("reset", snapshot.compose(Draft({}, {}, ()), paths), "factory reset", who, paths)
+
+
+def _save_target(action: str, target: Target, message: str, who: str, paths: Paths) -> SaveResult:
+    """Make a tree a new generation, whatever lies below /etc."""
     with repository.open_directory(write=True, paths=paths) as directory:
-        before = saved_state.find_newest(directory, paths)
-        ready, target = _build(_new_label(directory, "factory reset", who), Draft({}, {}, ()), paths)
-        changes = Changes.between(before.entries, target.entries)
-        return _add("reset", ready, target, changes, directory, paths)
+        before = saved_state.newest(directory, paths)
+        sealed = _seal(_new_label(directory, message, who), target)
+        return _add(action, sealed, target, Changes.between(before.entries, target.entries), directory, paths)
 
 
 def history(*, paths: Paths = NODE) -> list[HistoryEntry]:
@@ -145,22 +144,34 @@ def _new_label(directory: Path, message: str, who: str) -> Label:
     return Label(number, repository.utc_now(), message, __version__, who)
 
 
-def _build(label: Label, draft: Draft, paths: Paths) -> tuple[Archive, Target]:
-    """The archive, and the tree that a restore of just its bytes gives, which a node can start from."""
-    ready = archive.parse(archive.build(label, draft))
-    target = snapshot.compose(ready, paths)
+def _is_newest(state: SavedState, directory: Path) -> bool:
+    return state.generation is not None and [state.generation.number] == repository.numbers(directory)[:1]
+
+
+def _verify_newest(state: SavedState, directory: Path, paths: Paths) -> Generation | None:
+    """The newest generation, which is remembered as this state, if it is on flash now, whole, and gives that."""
+    found = saved_state.find_newest(directory, paths)
+    saved_state.write(found, paths)
+    return found.generation if found.entries == state.entries and _is_newest(found, directory) else None
+
+
+def _seal(label: Label, target: Target) -> SealedDraft:
+    """The archive of a tree that a node can start from: a restore of just its bytes gives this."""
     snapshot.require_bootable_config(target.config())
-    return ready, target
+    assert target.saved is not None
+    return archive.seal(label, target.saved)
 
 
-def _add(action: str, ready: Archive, target: Target, changes: Changes, directory: Path, paths: Paths) -> SaveResult:
+def _add(
+    action: str, sealed: SealedDraft, target: Target, changes: Changes, directory: Path, paths: Paths
+) -> SaveResult:
     """Put the archive on flash; from the rename on it is what a reboot brings back."""
-    generation = Generation.from_archive(ready.label.generation, ready)
+    generation = Generation.from_label(sealed.label.generation, sealed.label, sealed.digest)
     flash.remove_leftovers(directory)
-    repository.make_room(directory, len(ready.data))
+    repository.make_room(directory, sealed.size)
     # From the rename on, what is remembered of the last save would be wrong; should we die there, nobody believes it.
     saved_state.forget(paths)
-    flash.write_durably(repository.path_of(directory, generation.number), ready.data)
+    flash.write_durably(repository.path_of(directory, generation.number), sealed.pieces)
     identity = repository.file_identity(directory, generation.number)
     saved_state.write(SavedState.from_target(generation, target, identity), paths)
     notes: list[str] = []
@@ -169,7 +180,7 @@ def _add(action: str, ready: Archive, target: Target, changes: Changes, director
             directory, action, generation=generation.number, who=generation.who, message=generation.message
         )
     with _note_failures(notes.append):
-        repository.prune(directory)
+        repository.prune(directory, verified=generation.number)
     return SaveResult(generation, changes.without_quiet(target.rules), fresh=True, notes=tuple(notes))
 
 

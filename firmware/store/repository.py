@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from firmware import files, locks, records
 from firmware.errors import Failure, NewerFormat
 from firmware.store import archive, flash
-from firmware.store.archive import Archive
+from firmware.store.archive import Archive, Label
 from firmware.store.paths import NODE, Paths
 
 #: how many generations are kept, and how many of those that a peer had saved count before the operator's own
@@ -49,8 +50,12 @@ class Generation:
     @classmethod
     def from_archive(cls, number: int, saved: Archive) -> "Generation":
         """The number is the file's, whatever the archive calls itself."""
-        label = saved.label
-        return cls(number, label.time, label.message, label.version, label.who, saved.digest)
+        return cls.from_label(number, saved.label, saved.digest)
+
+    @classmethod
+    def from_label(cls, number: int, label: Label, digest: str) -> "Generation":
+        """The same, of an archive that is known by its label and its digest."""
+        return cls(number, label.time, label.message, label.version, label.who, digest)
 
     @property
     def is_verified(self) -> bool:
@@ -159,8 +164,9 @@ def make_room(directory: Path, size: int) -> None:
     )
 
 
-def prune(directory: Path) -> None:
-    """Remove what is older than the newest generations that are kept, but none that is always kept.
+def prune(directory: Path, *, verified: int = 0) -> None:
+    """Remove what is older than the newest generations that are kept, but none that is always kept. `verified` is the one that
+    has just been read back.
 
     A peer may save as often as it likes: beyond a few, its generations replace each other, and none of the operator's own.
     """
@@ -169,26 +175,56 @@ def prune(directory: Path) -> None:
         peers = [number for number in known if _is_peers(directory, number)]
         own = [number for number in known if number not in peers][: KEPT - min(len(peers), PEERS_KEPT)]
         kept = {*own, *peers[: KEPT - len(own)]}
-        for number in _removable(directory, [number for number in known if number not in kept]):
+        for number in _removable(directory, [number for number in known if number not in kept], verified):
             path_of(directory, number).unlink()
 
 
 def _is_peers(directory: Path, number: int) -> bool:
     """Had a peer saved it?"""
+    label = _label(directory, number)
+    return label is not None and bool(_PEER.fullmatch(label.who))
+
+
+def _label(directory: Path, number: int) -> Label | None:
+    """What a generation says about itself, verified or not; None if it says nothing that this firmware understands."""
     try:
         with path_of(directory, number).open("rb") as file:
-            return bool(_PEER.fullmatch(archive.read_who(file)))
+            return archive.read_label(file)
+    except (Failure, OSError):
+        return None
+
+
+def _is_newer(directory: Path, number: int) -> bool:
+    """Is it whole, and a newer firmware's? That is only known of what verifies."""
+    try:
+        with path_of(directory, number).open("rb") as file:
+            archive.read_label(file)
+    except NewerFormat:
+        return summarize(directory, number).newer
+    except (Failure, OSError):
+        pass
+    return False
+
+
+def _is_whole(directory: Path, number: int) -> bool:
+    """Does it verify, and does this firmware read it? Its bytes are hashed; what they mean is not looked at."""
+    try:
+        archive.verify(path_of(directory, number).read_bytes())
     except (Failure, OSError):
         return False
+    return _label(directory, number) is not None
 
 
-def _removable(directory: Path, candidates: list[int]) -> list[int]:
-    """The candidates but for those that are always kept, and for what a newer firmware wrote."""
+def _removable(directory: Path, candidates: list[int], verified: int = 0) -> list[int]:
+    """The candidates but for those that are always kept, and for what a newer firmware wrote. Only as many are read as it takes
+    to know that enough are whole."""
     if not candidates:
         return []
-    own = ((number, saved) for number, saved in usable_generations(directory) if not _PEER.fullmatch(saved.label.who))
-    always = {number for found in (usable_generations(directory), own) for number, _ in islice(found, ALWAYS_KEPT)}
-    return [number for number in candidates if number not in always and not summarize(directory, number).newer]
+    known = numbers(directory)
+    whole = cache(lambda number: number == verified or _is_whole(directory, number))
+    own = (number for number in known if not _is_peers(directory, number))
+    always = {number for found in (known, own) for number in islice(filter(whole, found), ALWAYS_KEPT)}
+    return [number for number in candidates if number not in always and not _is_newer(directory, number)]
 
 
 def append_journal(directory: Path, action: str, *, generation: int, who: str, message: str = "") -> None:

@@ -390,7 +390,7 @@ def test_what_is_too_large_is_refused_before_it_lies_in_memory(node: Node) -> No
 
 
 def test_a_save_that_memory_is_too_small_for_is_refused_with_the_largest_file(node: Node) -> None:
-    small = "from firmware.store import snapshot; snapshot._available_memory = lambda: 100 << 20; from firmware.__main__ import main; main(['config', 'save'])"
+    small = "from firmware.store import capture; capture.available_memory = lambda: 100 << 20; from firmware.__main__ import main; main(['config', 'save'])"
     node.sh("truncate -s 30M /etc/haproxy/core")
     try:
         said = node.lab.run(1, "python3", "-c", small, check=False).stderr

@@ -15,6 +15,7 @@ from firmware import directory, manifest, native
 from firmware.errors import Failure
 from firmware.services import content, directories
 from firmware.services.definition import Service
+from firmware.store import capture as capturing
 from firmware.store import changes, restore, rules, snapshot
 from firmware.store.paths import Paths
 
@@ -124,7 +125,7 @@ def read_service(node: Path, paths: Paths) -> None:
 
 
 def capture(node: Path, paths: Paths) -> None:
-    draft = snapshot.capture(rules.load_tolerant(paths), paths)
+    draft = capturing.capture(snapshot.read_base(rules.load_tolerant(paths), paths), paths)
     assert SECRET not in draft.contents.values()
 
 

@@ -13,12 +13,23 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import BinaryIO
+from functools import lru_cache
+from typing import Any, BinaryIO
 
 from firmware import native
 from firmware.errors import Damaged, Failure, NewerFormat
 from firmware.store.archive import tar
-from firmware.store.archive.item import LIMIT, Item, ancestry, from_row, require_path, require_type, to_row
+from firmware.store.archive.chunks import in_chunks
+from firmware.store.archive.item import (
+    LIMIT,
+    Item,
+    ancestry,
+    from_row,
+    require_path,
+    require_savable,
+    require_type,
+    row_text,
+)
 
 FORMAT = 1
 #: bytes of an archive's manifest, and rows in it
@@ -27,7 +38,16 @@ MANIFEST, TRAILER = b"manifest.json", b"SHA256"
 #: the bytes of the last member and of the end of the tar
 TRAILER_SIZE = 4 * tar.BLOCK
 
-__all__ = ["LIMIT", "ROWS", "Archive", "Draft", "Label", "build", "parse", "read_who", "refuse_excess", "verify"]
+_TAR_KINDS = {"file": b"0", "dir": b"5", "link": b"2"}
+#: bytes at the beginning of an archive in which its label ends, unless its message is longer than any
+_HEAD_SIZE = 16 * 1024
+#: what going through something else than an archive raises
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
+
+__all__ = [
+    "LIMIT", "ROWS", "Archive", "Draft", "Label", "SealedDraft", "build", "parse", "read_label", "refuse_excess", "seal",
+    "verify",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +72,10 @@ class Archive:
     data: bytes
     offsets: Mapping[str, int]
 
+    def has_content(self, path: str) -> bool:
+        """Is it a file in it?"""
+        return path in self.offsets
+
     def content(self, path: str) -> bytes:
         """The bytes of a file in it."""
         start = self.offsets[path]
@@ -66,23 +90,70 @@ class Draft:
     contents: Mapping[str, bytes]
     removed: tuple[str, ...]
 
+    def has_content(self, path: str) -> bool:
+        """Is it a file in it?"""
+        return path in self.contents
 
-def build(label: Label, draft: Draft) -> bytes:
-    """The archive. Failure if it would be too large to be read again."""
-    rows = [to_row(draft.items[path]) for path in sorted(draft.items)]
-    head = {"format": FORMAT, **asdict(label), "removed": sorted(draft.removed), "entries": rows}
-    # ASCII only: names that are not UTF-8 stay what they are, as escaped surrogates.
-    manifest = json.dumps(head, indent=1).encode("ascii") + b"\n"
-    parts = [tar.header(tar.Member(MANIFEST, size=len(manifest), mode=0o600)), manifest, tar.padding(manifest)]
+    def content(self, path: str) -> bytes:
+        """The bytes of a file in it."""
+        return self.contents[path]
+
+
+@dataclass(frozen=True, slots=True)
+class SealedDraft:
+    """The bytes of an archive, in pieces that follow each other. `digest` is as in Archive."""
+
+    label: Label
+    digest: str
+    pieces: tuple[bytes, ...]
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return sum(map(len, self.pieces))
+
+
+def build(label: Label, draft: Draft | Archive) -> bytes:
+    """The archive as one. Failure if it could not be read again."""
+    return b"".join(seal(label, draft).pieces)
+
+
+def seal(label: Label, draft: Draft | Archive) -> SealedDraft:
+    """The archive. Failure if it could not be read again: what `parse` would refuse is never made."""
+    _require_readable(draft)
+    manifest = _manifest_text(label, draft).encode("ascii")
+    pieces = [tar.header(tar.Member(MANIFEST, size=len(manifest), mode=0o600)), manifest, tar.padding(manifest)]
     for path in sorted(draft.items):
-        content = draft.contents.get(path, b"")
-        parts += [_header(draft.items[path]), content, tar.padding(content)]
-    refuse_excess(len(rows) + len(draft.removed), sum(map(len, parts)) + TRAILER_SIZE, len(manifest))
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
-    # The one copy that is made of all: a small appliance has no room for more.
-    return b"".join((*parts, _trailer(digest.hexdigest())))
+        item = draft.items[path]
+        content = draft.content(path) if item.entry.kind == "file" else b""
+        pieces += [_header(item), content, tar.padding(content)]
+    refuse_excess(len(draft.items) + len(draft.removed), sum(map(len, pieces)) + TRAILER_SIZE, len(manifest))
+    digest, chunks = hashlib.sha256(), [*in_chunks(pieces)]
+    for chunk in chunks:
+        digest.update(chunk)
+    return SealedDraft(label, "sha256:" + digest.hexdigest(), (*chunks, _trailer(digest.hexdigest())))
+
+
+def _require_readable(draft: Draft | Archive) -> None:
+    """Failure, naming the path, for what is well enough on a disk, and would be refused in an archive."""
+    refuse_excess(len(draft.items) + len(draft.removed), sum(item.entry.size for item in draft.items.values()))
+    try:
+        for path, item in draft.items.items():
+            require_savable(item)
+            if item.entry.kind == "file" and len(draft.content(path)) != item.entry.size:
+                raise ValueError(f"{path!r}: its content has another size")
+        _require_order(draft.items, sorted(draft.items), tuple(sorted(map(require_path, draft.removed))))
+    except (TypeError, ValueError) as error:
+        raise Failure(f"it cannot be saved: {error}", "config changes lists what would be saved") from None
+
+
+def _manifest_text(label: Label, draft: Draft | Archive) -> str:
+    """The manifest as `json.dumps(…, indent=1)` lays it out. ASCII only: names that are not UTF-8 stay what they are, as
+    escaped surrogates."""
+    head = json.dumps({"format": FORMAT, **asdict(label), "removed": sorted(draft.removed)}, indent=1)
+    rows = ",\n".join(row_text(draft.items[path]) for path in sorted(draft.items))
+    entries = f"[\n{rows}\n ]" if rows else "[]"
+    return f'{head.removesuffix("}").rstrip()},\n "entries": {entries}\n}}\n'
 
 
 def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
@@ -92,14 +163,16 @@ def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
         raise Failure(f"too much to be saved: {found}; at most {ROWS} paths, {LIMIT >> 20} MiB", "config changes")
 
 
-def read_who(file: BinaryIO) -> str:
-    """Who saved the archive in a file, as its first bytes say, for what needs no more than that: nothing is verified. Damaged
-    if they say no such thing."""
+def read_label(file: BinaryIO, name: str = "the archive") -> Label:
+    """What the archive in a file says about itself, out of its first bytes, for what needs no more than that: nothing is
+    verified. Damaged if they say no such thing; NewerFormat, naming it, if a newer firmware made it."""
     try:
-        size = tar.size(file.read(tar.BLOCK))
-        who: str = require_type(json.loads(file.read(min(size, MANIFEST_LIMIT)))["who"], str)
-        return who
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        start = file.read(tar.BLOCK)
+        # Within a string a quote has a backslash before it, so nothing but the key itself looks like this.
+        head, key, _ = file.read(min(tar.size(start), _HEAD_SIZE)).partition(b'"removed":')
+        body = json.loads(head.rstrip(b", \n") + b"}") if key else {}
+        return _label(body, name)
+    except _MALFORMED as error:
         raise Damaged(f"its manifest is malformed: {error}") from None
 
 
@@ -109,7 +182,7 @@ def parse(data: bytes, name: str = "the archive") -> Archive:
     digest = verify(data)
     try:
         return _parse(data, digest, name)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError) as error:
+    except _MALFORMED as error:
         raise Damaged(f"its manifest is malformed: {error}") from None
 
 
@@ -133,17 +206,21 @@ def _parse(data: bytes, digest: str, name: str) -> Archive:
     reader.expect(tar.header(tar.Member(MANIFEST, size=size, mode=0o600)), "manifest.json")
     start = reader.skip(size, "manifest.json")
     head = json.loads(data[start : start + size])
-    if require_type(head["format"], int) > FORMAT:
-        raise NewerFormat(name, head["format"], FORMAT)
-    if head["format"] < FORMAT:
-        raise ValueError(f"it has format {head['format']}")
-    label = Label(**{field.name: require_type(head[field.name], field.type) for field in fields(Label)})
+    label = _label(head, name)
     if len(head["entries"]) + len(head["removed"]) > ROWS:
         raise ValueError(f"more than {ROWS} paths")
     items = {item.path: item for item in map(from_row, head["entries"])}
     removed = tuple(require_path(path) for path in head["removed"])
     _require_order(items, [row["path"] for row in head["entries"]], removed)
     return Archive(label, items, removed, "sha256:" + digest, data, _offsets(reader, items))
+
+
+def _label(head: Mapping[str, Any], name: str) -> Label:
+    if require_type(head["format"], int) > FORMAT:
+        raise NewerFormat(name, head["format"], FORMAT)
+    if head["format"] < FORMAT:
+        raise ValueError(f"it has format {head['format']}")
+    return Label(**{field.name: require_type(head[field.name], field.type) for field in fields(Label)})
 
 
 def _offsets(reader: "_Reader", items: Mapping[str, Item]) -> dict[str, int]:
@@ -190,17 +267,21 @@ def _require_order(items: Mapping[str, Item], listed: list[str], removed: tuple[
     gone = set(removed)
     for path in items:
         for parent in ancestry(path):
-            if parent in gone or (parent != path and parent in items and items[parent].entry.kind != "dir"):
+            if parent in gone:
                 raise ValueError(f"{path!r}: it is below {parent!r}")
+            if parent != path and (item := items.get(parent)) is not None:
+                if item.entry.kind != "dir":
+                    raise ValueError(f"{path!r}: it is below {parent!r}")
+                break  # what is above that is looked at with it
 
 
 def _header(item: Item) -> bytes:
-    entry, kind = item.entry, {"file": b"0", "dir": b"5", "link": b"2"}[item.entry.kind]
+    entry = item.entry
     name = entry.path[1:] + ("/" if entry.kind == "dir" else "")
     return tar.header(
         tar.Member(
-            _encode(name), kind, entry.size if entry.kind == "file" else 0, entry.mode, item.mtime,
-            (item.uid, item.gid), (_encode(entry.owner), _encode(entry.group)), _encode(item.target),
+            _encode(name), _TAR_KINDS[entry.kind], entry.size if entry.kind == "file" else 0, entry.mode, item.mtime,
+            (item.uid, item.gid), _owner_names(entry.owner, entry.group), _encode(item.target) if item.target else b"",
         )
     )  # fmt: skip
 
@@ -208,6 +289,11 @@ def _header(item: Item) -> bytes:
 def _trailer(digest: str) -> bytes:
     line = digest.encode() + b"\n"
     return tar.header(tar.Member(TRAILER, size=len(line), mode=0o600)) + tar.pad_to_block(line) + bytes(2 * tar.BLOCK)
+
+
+@lru_cache(maxsize=256)
+def _owner_names(owner: str, group: str) -> tuple[bytes, bytes]:
+    return _encode(owner), _encode(group)
 
 
 def _encode(text: str) -> bytes:

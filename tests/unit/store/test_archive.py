@@ -19,7 +19,7 @@ from firmware.errors import Failure
 from firmware.manifest import Entry
 from firmware.store import archive
 from firmware.store.archive import Archive, Draft, Label, tar
-from firmware.store.archive.item import Item, to_row
+from firmware.store.archive.item import Item, row_text
 
 LABEL = Label(7, "2026-01-31T23:59:59Z", "before the upgrade", "1.2.3", "root at ttyS0")
 ODD = "trailing blank \n\udcff\t\u00e9"
@@ -175,7 +175,7 @@ def header(row: dict[str, Any]) -> bytes:
 
 
 def row(item: Item, **other: Any) -> dict[str, Any]:
-    return {**to_row(item), **other}
+    return {**json.loads(row_text(item)), **other}
 
 
 GOOD = file("/etc/config.rc", b"service x\n")

@@ -102,7 +102,7 @@ def test_the_order_is_seen_from_outside(node: Paths, tmp_path: Path) -> None:
     wrong = {
         "os.fsync = lambda handle: None": "fsync new",
         "files.sync_directory = lambda path: None": "fsync directory",
-        "flash._read_back = lambda path: path": "read new",
+        "flash._is_there = lambda path, pieces: True": "read new",
     }
     for mutation, lost in wrong.items():
         log = tmp_path / "log"
@@ -182,7 +182,7 @@ def test_a_generation_that_the_device_does_not_give_back(node: Paths, tmp_path: 
 
 def test_what_is_read_back_is_compared(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     genuine = flash._read_back
-    monkeypatch.setattr(flash, "_read_back", lambda path: genuine(path)[:-1] + b"!")
+    monkeypatch.setattr(flash, "_read_back", lambda file, size: genuine(file, size)[:-1] + b"!")
     with pytest.raises(Failure, match="what was read back is not what was written"):
         generations.save("", who="tester", paths=node)
     assert sorted(path.name for path in node.repository.iterdir()) == ["000001.tar", "journal"]
@@ -437,11 +437,11 @@ line = f"{top}/image {node.flash} ext4 loop,noauto,noatime 0 0\\n"
 directory_node.write(top / "fstab", line); directory_node.write(node.factory / "fstab", line); directory_node.write(node.etc / "fstab", line)
 sh("mount --bind fstab /etc/fstab")
 options = []
-genuine = flash._read_back
-def looking(path):
+genuine = flash._is_there
+def looking(path, pieces):
     options.append(next(l.split()[3] for l in Path("/proc/mounts").read_text().splitlines() if l.split()[1] == str(node.flash)))
-    return genuine(path)
-flash._read_back = looking
+    return genuine(path, pieces)
+flash._is_there = looking
 mounted = lambda: os.path.ismount(node.flash)
 assert save("1") == 1 and not mounted()
 assert options[0].split(",")[0] == "rw", options
