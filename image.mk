@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
-.PHONY: help run run-console image buildroot sizes lock env lab test test-all test-buildroot directives bench soak clean root
+.PHONY: help run run-console image buildroot sizes lock env lab assets test test-all test-buildroot directives bench soak clean root
 .PHONY: unit-packages lab-packages image-packages unit-env lab-env browser-env always
 
 # Debian's own interpreter, which the nodes use too
@@ -33,7 +33,8 @@ BROWSER_PACKAGES := chromium fonts-dejavu-core
 # all that the firmware and a root of the appliance are made of · the node layer · the image
 SOURCES := pyproject.toml setup.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
 	$(shell find firmware native overlay -name __pycache__ -prune -o -type f -not -name '_native*' -not -name '*.o' -print | sort)
-LAYER_SOURCES := $(SOURCES) tests/lab/layer.py
+LAYER_SOURCES := $(SOURCES) build/assets.made tests/lab/layer.py
+FRONTEND := $(shell find firmware/wui/frontend -type f | sort)
 IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* buildroot/quick/*)
 BASE_SOURCES := $(addprefix buildroot/quick/,unpack packages.lock leave-out not-unpacked) buildroot/board/kernel.list
 
@@ -46,9 +47,11 @@ run: image-packages $(filter build/image/disk.img,$(IMAGE)) ## two virtual units
 run-console: ## the console of one of them (NODE=1)
 	@$(NODES) --kind qemu console $(or $(NODE),1)
 
-image: image-packages build/image/disk.img ## the disk image, build/image/disk.img
+image: image-packages assets build/image/disk.img ## the disk image, build/image/disk.img
 
-buildroot: ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see docs/image.md)
+assets: build/assets.made ## the pages of the web UI, build/assets
+
+buildroot: assets ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see docs/image.md)
 	@$(BUILDROOT_BUILD)
 
 sizes: image ## what takes the room in a slot
@@ -141,7 +144,16 @@ build/layer.made: $(LAYER_SOURCES) build/sources | lab-packages
 	PYTHONPATH=buildroot/board:buildroot/quick $(PYTHON) tests/lab/layer.py
 	touch $@
 
-build/image/disk.img: build/image/base.made $(IMAGE_SOURCES) build/sources | image-packages
+# Node makes the pages; nothing of it is on an appliance. A machine that has npm already keeps its own.
+build/assets.made: $(FRONTEND) build/sources
+	@command -v npm >/dev/null || buildroot/install-packages nodejs npm
+	mkdir -p build/frontend && rm -rf build/frontend/src && cp -R firmware/wui/frontend/. build/frontend
+	cd build/frontend && { cmp -s package-lock.json node_modules/.made || npm ci --ignore-scripts --no-audit --no-fund --silent; }
+	cp build/frontend/package-lock.json build/frontend/node_modules/.made
+	cd build/frontend && node build.mjs ../assets
+	touch $@
+
+build/image/disk.img: build/assets.made build/image/base.made $(IMAGE_SOURCES) build/sources | image-packages
 	buildroot/quick/build build/image/base build/image
 
 build/image/base.made: $(BASE_SOURCES) | image-packages

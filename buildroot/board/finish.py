@@ -15,6 +15,7 @@ from pathlib import Path
 
 BOARD = Path(__file__).resolve().parent
 PROJECT = BOARD.parents[1]
+ASSETS = PROJECT / "build/assets"
 FACTORY = "usr/share/factory/etc"
 AUTHORITIES = "usr/share/ca-certificates"
 PROGRAMS = ("service", "config", "csync", "account")
@@ -37,6 +38,7 @@ def finish(root: Path) -> None:
     """All steps, on a root that holds the package and everything that it needs."""
     overlay(root)
     authorities(root, root)
+    pages(root)
     factory(root)
     programs(root)
     release(root)
@@ -54,6 +56,14 @@ def overlay(root: Path) -> None:
     shutil.copytree(PROJECT / "overlay", root, dirs_exist_ok=True, copy_function=replace)
     for path in (PROJECT / "overlay/usr/bin").iterdir():
         (root / "usr/sbin" / path.name).unlink(missing_ok=True)  # PATH would find it first
+
+
+def pages(root: Path) -> None:
+    """The pages of the web UI, which `make -f image.mk assets` has made; without them there is only its API."""
+    place = root / "usr/share/wui"
+    shutil.rmtree(place, ignore_errors=True)
+    if ASSETS.is_dir():
+        shutil.copytree(ASSETS, place)
 
 
 def authorities(root: Path, packages: Path) -> None:

@@ -30,6 +30,7 @@ def main() -> None:
     install.install(new)
     _lend_etc(new)
     finish.overlay(new)
+    finish.pages(new)
     finish.authorities(new, Path("/"))
     finish.factory(new)
     finish.programs(new)

@@ -1,0 +1,85 @@
+// The shell of the application: who is logged in, the tabs, the page that the address names.
+
+import { html } from "htm/preact";
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import * as api from "./api.js";
+import { connected } from "./live.js";
+import * as lbAdmin from "./pages/lb-admin.js";
+import * as logs from "./pages/logs.js";
+import * as setup from "./pages/setup.js";
+import * as tools from "./pages/tools.js";
+import { Button } from "./parts/Button.js";
+import { Credentials } from "./parts/Credentials.js";
+import { Dialog } from "./parts/Dialog.js";
+import { Result } from "./parts/Result.js";
+
+/** The tabs: the first word of the address, the name, the page. */
+const TABS = [
+  ["lb-admin", "LB Admin", lbAdmin],
+  ["logs", "Logs", logs],
+  ["tools", "Tools", tools],
+  ["setup", "Setup", setup],
+];
+
+function App() {
+  const [session, setSession] = useState(null);
+  const [problem, setProblem] = useState(null);
+  const [tab, ...path] = useAddress();
+  useEffect(() => void api.get("/session").then(setSession, setProblem), []);
+  const found = TABS.find(([key]) => key === tab) ?? TABS[0];
+  useEffect(() => {
+    document.title = `${found[1]} · ${session?.hostname ?? "load balancer"}`;
+  }, [found, session]);
+  if (!session) return html`<main><${Result} problem=${problem} /></main>`;
+  const Page = found[2].Page;
+  return html`
+    <a class="skip" href="#main" onClick=${skip}>To the page</a>
+    <${Header} session=${session} tab=${found[0]} />
+    ${!connected.value && html`<p class="banner red" role="status">The node does not answer. What is shown may be old; it is asked again all the time.</p>`}
+    <main id="main" tabindex="-1"><${Page} key=${found[0]} session=${session} path=${path} /></main>
+    ${api.sessionOver.value && html`<${LoginAgain} user=${session.account} />`}
+  `;
+}
+
+/** The words of the address after #/. */
+function useAddress() {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const read = () => setHash(location.hash);
+    addEventListener("hashchange", read);
+    return () => removeEventListener("hashchange", read);
+  }, []);
+  return hash.replace(/^#\//, "").split("/").filter(Boolean).map(decoded);
+}
+
+function decoded(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
+
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
+
+function Header({ session, tab }) {
+  return html`<header>
+    <div class="who"><strong>${session.hostname}</strong> <span class="quiet">${session.account}${session.role === "monitor" ? " (monitor)" : ""}</span>
+      <${Button} onClick=${api.logOut}>Log out<//></div>
+    <nav aria-label="Tabs"><ul>${TABS.map(([key, name]) => html`<li key=${key}><a href="#/${key}" aria-current=${key === tab ? "page" : undefined}>${name}</a></li>`)}</ul></nav>
+  </header>`;
+}
+
+/** The session has ended: nothing that was typed is lost. */
+function LoginAgain({ user }) {
+  return html`<${Dialog} title="The session has ended" onClose=${() => {}}>
+    <p>Log in again; what you have typed is still there.</p>
+    <${Credentials} user=${user} onDone=${() => (api.sessionOver.value = false)} />
+  <//>`;
+}
+
+render(html`<${App} />`, document.getElementById("page"));

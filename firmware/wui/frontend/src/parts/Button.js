@@ -1,0 +1,20 @@
+// A button that cannot be clicked again while what it started is going on.
+
+import { html } from "htm/preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+
+export function Button({ onClick, primary, danger, busy, disabled, label, children }) {
+  const [working, setWorking] = useState(false);
+  const there = useRef(true);
+  useEffect(() => () => (there.current = false), []);
+  const run = async (event) => {
+    setWorking(true);
+    try {
+      await onClick(event);
+    } finally {
+      if (there.current) setWorking(false);
+    }
+  };
+  const looks = [primary && "primary", danger && "danger", (working || busy) && "working"].filter(Boolean).join(" ");
+  return html`<button type="button" class=${looks} aria-label=${label} aria-busy=${working || busy || undefined} disabled=${disabled || working || busy} onClick=${run}>${children}</button>`;
+}

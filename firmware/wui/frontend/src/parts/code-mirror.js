@@ -1,0 +1,64 @@
+// CodeMirror as this application uses it: line numbers, search, undo, errors at their lines, colours for the files of a node.
+
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
+import { lintGutter, setDiagnostics } from "@codemirror/lint";
+import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/search";
+import { EditorState } from "@codemirror/state";
+import { EditorView, drawSelection, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
+import { tags } from "@lezer/highlight";
+
+const COLOURS = HighlightStyle.define([
+  { tag: tags.comment, color: "var(--code-comment)" },
+  { tag: tags.heading, color: "var(--code-section)", fontWeight: "600" },
+  { tag: tags.keyword, color: "var(--code-keyword)" },
+  { tag: tags.string, color: "var(--code-string)" },
+  { tag: tags.number, color: "var(--code-number)" },
+]);
+
+/** Files of words: a comment after #, a section at the start of a line, a keyword as the first word of an indented one. */
+const words = StreamLanguage.define({
+  token(stream) {
+    if (stream.eatSpace()) return null;
+    if (stream.match(/#.*/)) return "comment";
+    if (stream.match(/"(?:[^"\\]|\\.)*"?|'[^']*'?/)) return "string";
+    const first = !/\S/.test(stream.string.slice(0, stream.pos));
+    const indented = stream.pos > 0;
+    if (stream.match(/\d+(?:[a-z]{1,2})?(?=\s|$)/)) return "number";
+    stream.match(/\\.|[^\s#"'\\]+/) || stream.next();
+    return first ? (indented ? "keyword" : "heading") : null;
+  },
+});
+
+/** Open an editor in an element: {replace(text), mark(places), close(), view}. */
+export function opened(parent, { label, text, onChange, readOnly }) {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const nonce = document.querySelector("meta[name=nonce]")?.content ?? "";
+  const view = new EditorView({
+    parent,
+    state: EditorState.create({
+      doc: text,
+      extensions: [
+        EditorView.cspNonce.of(nonce), EditorView.theme({}, { dark }), EditorView.lineWrapping,
+        lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(), drawSelection(), history(), search({ top: true }), highlightSelectionMatches(),
+        lintGutter(), words, syntaxHighlighting(COLOURS),
+        keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
+        EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", autocorrect: "off", spellcheck: "false" }),
+        EditorState.readOnly.of(readOnly),
+        EditorView.updateListener.of((update) => update.docChanged && onChange(update.state.doc.toString())),
+      ],
+    }),
+  });
+  view.scrollDOM.tabIndex = 0;
+  return {
+    view,
+    replace: (next) => next !== view.state.doc.toString() && view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next } }),
+    mark: (places) => view.dispatch(setDiagnostics(view.state, places.filter((place) => place.line).map((place) => diagnostic(view.state.doc, place)))),
+    close: () => view.destroy(),
+  };
+}
+
+function diagnostic(doc, { line, text, severity = "error" }) {
+  const found = doc.line(Math.min(line, doc.lines));
+  return { from: found.from, to: found.to, severity, message: text };
+}
