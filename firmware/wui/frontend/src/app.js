@@ -6,9 +6,13 @@ import { useEffect, useState } from "preact/hooks";
 import * as api from "./api.js";
 import { connected } from "./live.js";
 import * as lbAdmin from "./pages/lb-admin.js";
+import * as lbLayer4 from "./pages/lb-layer4.js";
+import * as lbLayer7 from "./pages/lb-layer7.js";
 import * as logs from "./pages/logs.js";
+import * as services from "./pages/services.js";
 import * as setup from "./pages/setup.js";
 import * as tools from "./pages/tools.js";
+import { Banner } from "./parts/Banner.js";
 import { Button } from "./parts/Button.js";
 import { Credentials } from "./parts/Credentials.js";
 import { Dialog } from "./parts/Dialog.js";
@@ -16,6 +20,9 @@ import { Result } from "./parts/Result.js";
 
 /** The tabs: the first word of the address, the name, the page. */
 const TABS = [
+  ["services", "Services", services],
+  ["lb-layer4", "LB Layer4", lbLayer4],
+  ["lb-layer7", "LB Layer7", lbLayer7],
   ["lb-admin", "LB Admin", lbAdmin],
   ["logs", "Logs", logs],
   ["tools", "Tools", tools],
@@ -37,6 +44,7 @@ function App() {
     <a class="skip" href="#main" onClick=${skip}>To the page</a>
     <${Header} session=${session} tab=${found[0]} />
     ${!connected.value && html`<p class="banner red" role="status">The node does not answer. What is shown may be old; it is asked again all the time.</p>`}
+    <${Banner} session=${session} />
     <main id="main" tabindex="-1"><${Page} key=${found[0]} session=${session} path=${path} /></main>
     ${api.sessionOver.value && html`<${LoginAgain} user=${session.account} />`}
   `;

@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-export function Button({ onClick, primary, danger, busy, disabled, label, children }) {
+export function Button({ onClick, primary, danger, busy, disabled, label, title, pressed, children }) {
   const [working, setWorking] = useState(false);
   const there = useRef(true);
   useEffect(() => () => (there.current = false), []);
@@ -16,5 +16,5 @@ export function Button({ onClick, primary, danger, busy, disabled, label, childr
     }
   };
   const looks = [primary && "primary", danger && "danger", (working || busy) && "working"].filter(Boolean).join(" ");
-  return html`<button type="button" class=${looks} aria-label=${label} aria-busy=${working || busy || undefined} disabled=${disabled || working || busy} onClick=${run}>${children}</button>`;
+  return html`<button type="button" class=${looks} aria-label=${label} title=${title} aria-pressed=${pressed} aria-busy=${working || busy || undefined} disabled=${disabled || working || busy} onClick=${run}>${children}</button>`;
 }

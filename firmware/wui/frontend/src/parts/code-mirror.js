@@ -1,5 +1,6 @@
 // CodeMirror as this application uses it: line numbers, search, undo, errors at their lines, colours for the files of a node.
 
+import { autocompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, setDiagnostics } from "@codemirror/lint";
@@ -7,6 +8,7 @@ import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/sea
 import { EditorState } from "@codemirror/state";
 import { EditorView, drawSelection, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
+import { haproxyWords } from "./completion.js";
 
 const COLOURS = HighlightStyle.define([
   { tag: tags.comment, color: "var(--code-comment)" },
@@ -31,7 +33,7 @@ const words = StreamLanguage.define({
 });
 
 /** Open an editor in an element: {replace(text), mark(places), close(), view}. */
-export function opened(parent, { label, text, onChange, readOnly }) {
+export function opened(parent, { label, language, text, onChange, readOnly }) {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const nonce = document.querySelector("meta[name=nonce]")?.content ?? "";
   const view = new EditorView({
@@ -41,8 +43,9 @@ export function opened(parent, { label, text, onChange, readOnly }) {
       extensions: [
         EditorView.cspNonce.of(nonce), EditorView.theme({}, { dark }), EditorView.lineWrapping,
         lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(), drawSelection(), history(), search({ top: true }), highlightSelectionMatches(),
+        language === "haproxy" ? autocompletion({ override: [haproxyWords] }) : [],
         lintGutter(), words, syntaxHighlighting(COLOURS),
-        keymap.of([...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
+        keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
         EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", autocorrect: "off", spellcheck: "false" }),
         EditorState.readOnly.of(readOnly),
         EditorView.updateListener.of((update) => update.docChanged && onChange(update.state.doc.toString())),

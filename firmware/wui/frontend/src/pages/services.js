@@ -1,0 +1,79 @@
+// Services: every service with what can be done with it; a page for each, with its files and its block in config.rc.
+
+import { html } from "htm/preact";
+import { useState } from "preact/hooks";
+import * as api from "../api.js";
+import { useAction, useData } from "../data.js";
+import { useChannel } from "../live.js";
+import { Button } from "../parts/Button.js";
+import { Push } from "../parts/Push.js";
+import { Result } from "../parts/Result.js";
+import { moment } from "../words.js";
+import { Keys } from "./services/keys.js";
+import { ServicePage } from "./services/service-page.js";
+
+/** Whether the advanced buttons are shown: it stays so while the page is open. */
+let wasAdvanced = false;
+
+export function Page({ session, path }) {
+  const first = useData("/services");
+  const rows = useChannel("services", {})?.services ?? first.data?.services ?? first.data;
+  if (!rows) return html`<h1>Services</h1>${first.problem ? html`<${Result} problem=${first.problem} />` : html`<p class="quiet">Loading …</p>`}`;
+  if (path[0]) return html`<${ServicePage} key=${path.join("/")} session=${session} rows=${rows} title=${path[0]} part=${path[1] ?? ""} reload=${first.reload} />`;
+  return html`<${Table} session=${session} rows=${rows} reload=${first.reload} />`;
+}
+
+function Table({ session, rows, reload }) {
+  const [advanced, setAdvanced] = useState(wasAdvanced);
+  const { act, problem, said } = useAction();
+  const may = session.role === "admin";
+  const toggle = () => setAdvanced((wasAdvanced = !advanced));
+  const run = (work) => act(async () => {
+    const told = await work();
+    await reload();
+    return told;
+  });
+  return html`
+    <h1>Services</h1>
+    <div class="toolbar"><${Button} pressed=${advanced} onClick=${toggle}>advanced mode<//></div>
+    <${Result} problem=${problem} said=${said} />
+    <div class="wide"><table aria-label="Services">
+      <thead><tr><th>Service</th><th>State</th><th>Autostart</th><th>Process</th><th>Since</th><th>Actions</th></tr></thead>
+      <tbody>${rows.map((row) => html`<tr key=${row.title}>
+        <th scope="row"><a href="#/services/${encodeURIComponent(row.title)}">${row.title}</a><br /><span class="quiet">${row.summary}</span></th>
+        <td><${State} row=${row} /></td>
+        <td>${row.autostart ? "yes" : "no"}</td>
+        <td>${row.pid ?? ""}</td>
+        <td>${row.since ? moment(row.since) : ""}</td>
+        <td class="actions">${may && html`<${Actions} row=${row} run=${run} advanced=${advanced} />`}</td>
+      </tr>`)}</tbody>
+    </table></div>`;
+}
+
+/** running, stopped, failed or disabled, and whether something is not in effect yet. */
+export function State({ row }) {
+  const colour = { running: "green", stopped: "grey", failed: "red", disabled: "grey" }[row.state];
+  return html`<span class="state ${colour}">${row.state}</span>${row.needs_apply && html` <span class="state orange">needs apply</span>`}`;
+}
+
+/** What can be done with a service from its row. */
+function Actions({ row, run, advanced }) {
+  const doing = (verb) => run(() => act(row.title, verb));
+  return html`
+    <${Button} onClick=${() => doing("start")} disabled=${row.state === "running"}>Start<//>
+    <${Button} onClick=${() => doing("stop")} disabled=${row.state !== "running" && row.state !== "failed"}>Stop<//>
+    <${Button} onClick=${() => doing("restart")}>Restart<//>
+    ${row.needs_apply && html`<${Button} primary onClick=${() => doing("apply")}>Apply<//>`}
+    ${!row.needs_apply && row.may_push && html`<${Push} title=${row.title} run=${run} />`}
+    ${advanced && html`
+      ${row.files.length > 0 && html`<a class="button" href="#/services/${encodeURIComponent(row.title)}/edit">Edit Configuration</a>`}
+      <a class="button" href="#/services/${encodeURIComponent(row.title)}/setup">${row.title} setup</a>
+      ${row.name === "csyncd" && html`<${Keys} running=${row.state === "running"} run=${run} />`}`}
+  `;
+}
+
+/** Do it, and return what the node said of it. */
+export async function act(title, verb, body = {}) {
+  const done = await api.post(`/services/${encodeURIComponent(title)}/${verb}`, body);
+  return [...(done?.words ?? []), ...(done?.warnings ?? [])].join("\n");
+}
