@@ -102,7 +102,7 @@ class Tab:
         except Failure as error:
             problem_ = _body(refusal(error))
         if self._channels.pop(number, None):
-            connection.close()
+            await connection.end()
             await self._tell_end(number, problem_)
 
     async def _read_until_end(self, number: int, connection: Connection) -> Mapping[str, Any] | None:
@@ -136,7 +136,7 @@ class Tab:
             channel.reading.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await channel.reading
-            channel.connection.close()
+            await channel.connection.end()
 
     async def _tell_end(self, number: int, problem_: Mapping[str, Any] | None) -> None:
         await self._send(json.dumps({"end": number, "problem": problem_}))

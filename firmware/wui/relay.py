@@ -51,16 +51,16 @@ class Relay:
     async def answer(self) -> Answer:
         """What the root half answers."""
         await self._send(frames.encode_end())
-        said, body, more = await self._answering
+        await asyncio.wait([self._answering])
+        said, body, more = self._answering.result()
         self._credentials.note(self._request, self._session, said.get("status"))
         return _answer(self._request, said, body, more)
 
     async def end(self) -> None:
         """Whatever is still going on comes to its end."""
-        self._answering.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Failure):
+        await self._connection.end()
+        with contextlib.suppress(Failure):
             await self._answering
-        self._connection.close()
 
     async def _send(self, data: bytes) -> None:
         if not self._is_heard or self._answering.done():

@@ -68,16 +68,20 @@ class Connection:
     socket: socket.socket
     on_close: Callable[[], None]
     _buffer: bytearray = field(default_factory=bytearray)
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def send(self, data: bytes) -> None:
         """Send all of it; returns once the kernel has it."""
-        await asyncio.get_running_loop().sock_sendall(self.socket, data)
+        async with self._sending:
+            await asyncio.get_running_loop().sock_sendall(self.socket, data)
 
     async def readexactly(self, size: int) -> bytes:
         """So many bytes; EOFError if the connection ends before."""
         while len(self._buffer) < size:
             wanted = max(READ_SIZE, size - len(self._buffer))
-            data = await asyncio.get_running_loop().sock_recv(self.socket, wanted)
+            async with self._reading:
+                data = await asyncio.get_running_loop().sock_recv(self.socket, wanted)
             if not data:
                 raise EOFError
             self._buffer += data
@@ -93,8 +97,15 @@ class Connection:
         except OSError:
             return None
 
+    async def end(self) -> None:
+        """Close it; whoever reads or sends finds it ended before."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)
+        async with self._sending, self._reading:
+            self.close()
+
     def close(self) -> None:
-        """Close it. Whoever reads or writes has to be at an end."""
+        """Close it. Nobody reads or sends any more."""
         if self.socket.fileno() >= 0:
             self.socket.close()
             self.on_close()

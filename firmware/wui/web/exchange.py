@@ -52,6 +52,8 @@ class Exchange(web.RequestHandler):
             await self._refuse(opened, length)
             return
         self._incoming = opened
+        if self._done.done():  # nobody waits any more
+            await opened.end()
         if length > opened.limit:
             await self._refuse(problem(413, f"the body is longer than {opened.limit} bytes"), length)
         elif length > USELESS:
@@ -78,7 +80,7 @@ class Exchange(web.RequestHandler):
             answer = refusal(error)
         await self._send(answer)
 
-    head = post = put = delete = get
+    head = post = put = delete = patch = options = get
 
     async def _send(self, answer: Answer) -> None:
         self.set_status(answer.status)
@@ -94,7 +96,7 @@ class Exchange(web.RequestHandler):
         except Failure:  # there is no other way to say that it is not whole
             _connection(self.request).stream.close()
         except iostream.StreamClosedError:
-            pass
+            self._end()
 
     def _set_headers(self, answer: Answer) -> None:
         for name, value in {**guard.security_headers(), **answer.headers}.items():
@@ -127,6 +129,7 @@ class Exchange(web.RequestHandler):
 
     def on_connection_close(self) -> None:
         """Nobody waits for the answer any more."""
+        super().on_connection_close()
         self._end()
 
     def _end(self) -> None:
