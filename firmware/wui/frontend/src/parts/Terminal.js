@@ -9,20 +9,16 @@ const SCROLL_BACK = 5000;
 /** Bytes after which the node is told how many have been drawn: it does not send more than some such portions ahead. */
 const PORTION = 32_768;
 
+const THEME = { background: "#14181f", foreground: "#e6e9ef", cursor: "#8ab4f8", selectionBackground: "#3b4a63" };
+const LOOKS = { scrollback: SCROLL_BACK, fontSize: 14, fontFamily: "ui-monospace, 'DejaVu Sans Mono', monospace", screenReaderMode: true, theme: THEME };
+
 let count = 0;
 
 /** Launch a shell. It is there at once; what is drawn is drawn once it has a place. `ended`: how it ended, in words. */
 export function launched() {
   const shell = { number: (count += 1), ended: null, onEnd: null, screen: null, dispose: () => {}, paste: () => {} };
-  shell.opened = Promise.all([import("@xterm/xterm"), import("@xterm/addon-fit")]).then(([xterm, fit]) => connect(shell, xterm, fit));
+  shell.opened = import("./screen.js").then(({ made }) => Object.assign(shell, made(LOOKS), { paste: (text) => shell.screen.paste(text) }));
   return shell;
-}
-
-function connect(shell, { Terminal: Screen }, { FitAddon }) {
-  const screen = new Screen({ scrollback: SCROLL_BACK, fontSize: 14, fontFamily: "ui-monospace, 'DejaVu Sans Mono', monospace", screenReaderMode: true, theme: theme() });
-  const fit = new FitAddon();
-  screen.loadAddon(fit);
-  Object.assign(shell, { screen, fit, paste: (text) => screen.paste(text) });
 }
 
 /** Ask the node for a shell as large as the screen is now, and let both talk. */
@@ -87,8 +83,4 @@ function show(shell, place) {
   }
   shell.fit.fit();
   shell.screen.focus();
-}
-
-function theme() {
-  return { background: "#14181f", foreground: "#e6e9ef", cursor: "#8ab4f8", selectionBackground: "#3b4a63" };
 }
