@@ -124,7 +124,7 @@ lab-env: root lab-packages unit-env build/layer.made
 browser-env: lab-env $(VENV)/browser.made
 
 $(VENV)/browser.made: tests/browser/requirements.txt $(VENV)/made
-	@buildroot/install-packages $(BROWSER_PACKAGES)
+	@buildroot/scripts/install-packages $(BROWSER_PACKAGES)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
