@@ -36,6 +36,10 @@ class Busy(Refused):
     """Somebody else is at work on it; nothing was changed."""
 
 
+class Unavailable(Failure):
+    """Nothing is wrong with what was asked, but the daemon that does it does not answer now."""
+
+
 class Lost(Failure):
     """The connection broke before the answer came: what was asked may have been done or not."""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from firmware.csyncd import CONTROL
-from firmware.errors import Failure, Lost, from_status
+from firmware.errors import Failure, Lost, Unavailable, from_status
 from firmware.http11 import blocking
 from firmware.services import states
 
@@ -22,7 +22,7 @@ def ask_csyncd(verb: str, content: dict[str, Any], on_wait: Callable[[], None] |
     def slow() -> None:
         if not _is_alive():
             later = ", and may yet do what was asked" if on_wait else ""
-            raise Failure(f"csyncd: it runs, but does not answer: it is stuck{later}", "service csyncd restart")
+            raise Unavailable(f"csyncd: it runs, but does not answer: it is stuck{later}", "service csyncd restart")
         if on_wait:
             on_wait()
 
@@ -45,9 +45,9 @@ def _connect() -> socket.socket:
     except (FileNotFoundError, ConnectionRefusedError):
         connection.close()
         if states.service_state("csyncd").state != "running":
-            raise Failure("csyncd: it does not run on this node", "service csyncd start") from None
+            raise Unavailable("csyncd: it does not run on this node", "service csyncd start") from None
         hint = "service csyncd restart, if it has not just been started"
-        raise Failure(f"csyncd: it runs, but nobody answers at {CONTROL}", hint) from None
+        raise Unavailable(f"csyncd: it runs, but nobody answers at {CONTROL}", hint) from None
     return connection
 
 

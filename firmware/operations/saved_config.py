@@ -13,7 +13,7 @@ from firmware import files
 from firmware.errors import Damaged, Failure, NewerFormat, Refused, Usage, system_hint
 from firmware.store import archive, flash, generations, restore, saved_state, snapshot
 from firmware.store.archive import Archive
-from firmware.store.changes import Changes, Difference, differences, unsaved_changes
+from firmware.store.changes import Changes, Difference, differences, differences_between, unsaved_changes
 from firmware.store.generations import HistoryEntry, SaveResult
 from firmware.sync.audit import Who
 
@@ -51,9 +51,19 @@ def changes() -> Changes:
 
 def diff(base: str = "saved") -> list[Difference]:
     """How /etc differs from `base`: saved, factory, or the number of a generation. Private keys are never in it."""
+    return differences(_load(base))
+
+
+def diff_between(old: str, new: str) -> list[Difference]:
+    """How `new` differs from `old`: each of them saved, factory, or the number of a generation."""
+    return differences_between(_load(old), _load(new))
+
+
+def _load(base: str) -> Archive | None:
+    """The generation that a word names; None for the factory."""
     if base == "factory":
-        return differences(None)
-    return differences(generations.load_current() if base == "saved" else generations.load(parse_generation(base)))
+        return None
+    return generations.load_current() if base == "saved" else generations.load(parse_generation(base))
 
 
 def save(message: str = "", *, who: Who) -> SaveResult:

@@ -17,7 +17,7 @@ from firmware.accounts.register import Account
 from firmware.accounts.sessions import Session
 from firmware.errors import Failure, Usage
 from firmware.services.permissions import account_ids
-from firmware.session import audit_login, dispatch, problem
+from firmware.session import audit_login, problem
 from firmware.session.server import Server
 
 #: seconds within which a credential has to come
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
             frames.send_message(connection, server.introduction())
             frames.send_end(connection)
         except Exception as error:
-            _refuse(connection, dispatch.as_failure(error))
+            _refuse(connection, problem.as_failure(error))
             return 0
     _let_go_of_the_connection()
     server.serve()

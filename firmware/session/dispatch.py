@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from firmware import frames, log
-from firmware.errors import Failure, Usage, from_system
+from firmware import frames
+from firmware.errors import Failure, Usage
 from firmware.session import problem, values
 from firmware.session.conversation import Conversation, Ended
 from firmware.session.endpoint import ADMIN, Call, Channel, Download, Endpoint
@@ -44,16 +44,9 @@ def answer(connection: socket.socket, request: Request, call: Call) -> None:
         given = _arguments(endpoint, request, found, call, _body_pieces(connection))
         result = endpoint.function(**given)
     except Exception as error:
-        send_problem(connection, as_failure(error))
+        send_problem(connection, problem.as_failure(error))
         return
     send_result(connection, result)
-
-
-def as_failure(error: Exception) -> Failure:
-    """Any error as one that can be told; the trace of one that nobody foresaw goes to the log."""
-    if isinstance(error, Failure):
-        return error
-    return from_system(error) if isinstance(error, OSError) else log.internal_error("wui", error)
 
 
 def find_endpoint(request: Request, table: Sequence[Endpoint] = ENDPOINTS) -> tuple[Endpoint, dict[str, str]]:
@@ -165,7 +158,7 @@ def _send_pieces(connection: socket.socket, pieces: Iterator[bytes]) -> None:
         for piece in pieces:
             frames.send_data(connection, piece)
     except (Failure, OSError) as error:
-        frames.send_end(connection, problem.describe(as_failure(error)))
+        frames.send_end(connection, problem.describe_any(error))
         return
     frames.send_end(connection)
 
@@ -199,6 +192,6 @@ def converse(row: Channel, request: Request, found: Mapping[str, str], call: Cal
     except Ended:
         raise
     except Exception as error:
-        talk.end(problem.describe(as_failure(error)))
+        talk.end(problem.describe_any(error))
         return
     talk.end()

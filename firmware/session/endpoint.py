@@ -13,7 +13,7 @@ from firmware.accounts.sessions import Session
 from firmware.errors import Failure
 from firmware.sync.audit import Who
 
-__all__ = ["ADMIN", "MONITOR", "Call", "Channel", "Conflict", "Download", "Endpoint", "NotFound", "Unavailable"]
+__all__ = ["ADMIN", "MONITOR", "Call", "Channel", "Conflict", "Download", "Endpoint", "NotFound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,6 @@ class Channel:
 
 class NotFound(Failure):
     """There is no such thing (HTTP status 404)."""
-
-
-class Unavailable(Failure):
-    """It cannot be done now (HTTP status 503)."""
 
 
 class Conflict(Failure):

@@ -1,14 +1,16 @@
 """Errors as the API tells them: application/problem+json (RFC 9457) with what to do, and the lines where it is."""
 
-import re
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
+from firmware import log
 from firmware.accounts.attempts import Slowed
 from firmware.accounts.login import Denied
-from firmware.errors import Failure, Invalid, Lost, Refused, Usage
+from firmware.errors import Failure, Invalid, Lost, Refused, Unavailable, Usage, from_system
+from firmware.operations.places import find_places
 from firmware.printable import escape
-from firmware.session.endpoint import Conflict, NotFound, Unavailable
+from firmware.session.endpoint import Conflict, NotFound
 
 TYPE = "application/problem+json"
 #: by class, the nearest one counts
@@ -16,7 +18,6 @@ _STATUS: dict[type[Failure], int] = {
     Denied: 401, Slowed: 429, NotFound: 404, Conflict: 409, Refused: 409, Usage: 400, Invalid: 422, Unavailable: 503,
     Lost: 502, Failure: 500,
 }  # fmt: skip
-_PLACE = re.compile(r"(?P<file>/[^:\n]{1,4096}):(?P<line>[0-9]{1,9}): ?(?P<text>.*)", re.DOTALL)
 
 
 class HttpProblem(Failure):
@@ -28,8 +29,18 @@ class HttpProblem(Failure):
         self.headers = headers or {}
 
 
+class Told(Failure):
+    """An error with more to tell than itself, such as the report of a push; `http_status`, if it is not that of the error."""
+
+    def __init__(self, error: Failure, more: dict[str, Any], http_status: int = 0) -> None:
+        super().__init__(str(error), error.hint)
+        self.error, self.more, self.http_status = error, more, http_status
+
+
 def http_status(error: Failure) -> int:
     """The status of the answer that tells of it."""
+    if isinstance(error, Told):
+        return error.http_status or http_status(error.error)
     if isinstance(error, HttpProblem):
         return error.http_status
     return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
@@ -42,29 +53,37 @@ def headers(error: Failure) -> dict[str, str]:
     return {"Retry-After": str(error.seconds)} if isinstance(error, Slowed) else {}
 
 
+def _more(error: Failure) -> dict[str, Any]:
+    if isinstance(error, Slowed):
+        return {"retry_after": error.seconds}
+    return error.more if isinstance(error, Conflict) else {}
+
+
 def describe(error: Failure) -> dict[str, Any]:
     """The body of that answer."""
     status = http_status(error)
-    lines = list(error.problems) if isinstance(error, Invalid) else []
-    places = [place for line in lines if (place := parse_place(line))]
-    rest = [line for line in lines if not _PLACE.fullmatch(line)]
-    more = error.more if isinstance(error, Conflict) else {}
-    if isinstance(error, Slowed):
-        more = {"retry_after": error.seconds}
+    if isinstance(error, Told):
+        return {**describe(error.error), **error.more, "status": status, "title": HTTPStatus(status).phrase}
+    found = find_places(error.problems) if isinstance(error, Invalid) else ()
+    rest = [place.text for place in found if not place.file]
     return {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": escape("\n".join([str(error), *rest]), keep="\n\t"),
         "hint": escape(error.hint, keep="\n\t"),
-        "places": places,
-        **more,
+        "places": [asdict(place) for place in found if place.file],
+        **_more(error),
     }
 
 
-def parse_place(line: str) -> dict[str, Any] | None:
-    """What a line that begins FILE:LINE: says; None for another one."""
-    match = _PLACE.fullmatch(line)
-    if match is None:
-        return None
-    return {"file": escape(match["file"]), "line": int(match["line"]), "text": escape(match["text"], keep="\n\t")}
+def as_failure(error: Exception) -> Failure:
+    """Any error as one that can be told; the trace of one that nobody foresaw goes to the log."""
+    if isinstance(error, Failure):
+        return error
+    return from_system(error) if isinstance(error, OSError) else log.internal_error("wui", error)
+
+
+def describe_any(error: Exception) -> dict[str, Any]:
+    """The body for whatever was raised."""
+    return describe(as_failure(error))

@@ -34,22 +34,23 @@ def parse_json(data: bytes) -> dict[str, Any]:
 
 def read_object(body: Mapping[str, Any], kind: type, what: str = "the body") -> Any:
     """The dataclass `kind` with what stands in the object; Usage that names the part which is wrong, or not known."""
-    hints = annotations(kind)
+    hints = {name.rstrip("_"): hint for name, hint in annotations(kind).items()}
     if unknown := sorted(set(body) - set(hints)):
         known = ", ".join(hints) or "nothing"
         raise Usage(f"{what}: {unknown[0][:60]!r}: it takes {known}")
     values = {}
     for one in fields(kind):
-        if one.name in body:
-            values[one.name] = read_value(body[one.name], hints[one.name], f"{what}: {one.name}")
+        name = one.name.rstrip("_")  # `from_` is written `from`
+        if name in body:
+            values[one.name] = read_value(body[name], hints[name], f"{what}: {name}")
         elif one.default is MISSING and one.default_factory is MISSING:
-            raise Usage(f"{what}: {one.name}: it is missing")
+            raise Usage(f"{what}: {name}: it is missing")
     return kind(**values)
 
 
 def read_words(words: Mapping[str, Any], kind: type) -> Any:
     """The same for a query: numbers and flags are words there, or what a browser has sent as JSON."""
-    hints = annotations(kind)
+    hints = {name.rstrip("_"): hint for name, hint in annotations(kind).items()}
     return read_object({key: _from_word(value, hints.get(key)) for key, value in words.items()}, kind, "the query")
 
 

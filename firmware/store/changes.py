@@ -1,6 +1,6 @@
 """What differs below /etc: from what a reboot would bring back, from the factory, from a generation; also as text."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,17 +84,35 @@ def differences(saved: Archive | None, *, paths: Paths = NODE) -> list[Differenc
         changes = Changes.between(snapshot.savable(target.entries, node_rules), now).without_quiet(node_rules)
         kinds = {path: kind for kind, group in changes.json().items() for path in group}
         texts = textdiff.Differences()
-        return [_difference(path, kinds[path], target, now.get(path), paths, texts) for path in changes.paths]
+
+        def read_new(path: str) -> bytes:
+            return manifest.read_with_digest(paths.etc, relative_path(path))[0]
+
+        return [_difference(path, kinds[path], target, now.get(path), read_new, texts) for path in changes.paths]
+
+
+def differences_between(old: Archive | None, new: Archive | None, *, paths: Paths = NODE) -> list[Difference]:
+    """How one generation differs from another; None is the factory."""
+    before, after = snapshot.compose(old, paths), snapshot.compose(new, paths)
+    changes = Changes.between(before.entries, after.entries).without_quiet(after.rules)
+    kinds = {path: kind for kind, group in changes.json().items() for path in group}
+    entries, texts = after.entries, textdiff.Differences()
+    return [_difference(path, kinds[path], before, entries.get(path), after.content, texts) for path in changes.paths]
 
 
 def _difference(
-    path: str, change: str, target: Target, new: Entry | None, paths: Paths, texts: textdiff.Differences
+    path: str,
+    change: str,
+    target: Target,
+    new: Entry | None,
+    read_new: Callable[[str], bytes],
+    texts: textdiff.Differences,
 ) -> Difference:
     old = target.items[path].entry if path in target.items else None
     about = [f"{escape(path)}: {words}" for words in _attribute_changes(old, new)]
     before = target.content(path) if old is not None and old.kind == "file" else None
     is_file = new is not None and new.kind == "file"
-    after = manifest.read_with_digest(paths.etc, relative_path(path))[0] if is_file else None
+    after = read_new(path) if is_file else None
     if before is None and after is None:
         return Difference(path, change, None, tuple(about))
     diff = texts.between(path, lambda: before, lambda: after)

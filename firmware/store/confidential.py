@@ -42,7 +42,7 @@ def holds_private_key(data: bytes) -> bool:
 
 def secret_kind(path: str, *versions: bytes | None) -> str:
     """What there is in a file that is not for anybody's eyes, in words; "" if there is nothing."""
-    if path.rpartition("/")[2] in _HASHES:
+    if path.rpartition("/")[2] in _HASHES or path.endswith("/wui/accounts.json"):
         return "password hashes"
     if any(holds_private_key(data) for data in versions if data):
         return "private key"
