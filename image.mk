@@ -146,7 +146,7 @@ build/layer.made: $(LAYER_SOURCES) build/sources | lab-packages
 
 # Node makes the pages; nothing of it is on an appliance. A machine that has npm already keeps its own.
 build/assets.made: $(FRONTEND) build/sources
-	@command -v npm >/dev/null || buildroot/install-packages nodejs npm
+	@command -v npm >/dev/null || buildroot/scripts/install-packages nodejs npm
 	mkdir -p build/frontend && rm -rf build/frontend/src && cp -R firmware/wui/frontend/. build/frontend
 	cd build/frontend && { cmp -s package-lock.json node_modules/.made || npm ci --ignore-scripts --no-audit --no-fund --silent; }
 	cp build/frontend/package-lock.json build/frontend/node_modules/.made
