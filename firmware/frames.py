@@ -20,8 +20,8 @@ from firmware.http11.json_body import parse_body
 
 #: the kinds: a JSON object that opens or says something · bytes · a JSON object that is the last thing said
 MESSAGE, DATA, END = "H", "D", "E"
-#: bytes that a frame may hold
-MAX_CONTENT = 1 << 20
+#: bytes that a frame may hold, and those that a frame of bytes is given
+MAX_CONTENT, PIECE = 1 << 20, 1 << 16
 
 _HEAD = struct.Struct(">Ic")
 _KINDS = {kind.encode() for kind in (MESSAGE, DATA, END)}
@@ -62,8 +62,8 @@ def encode_end(body: Mapping[str, Any] | None = None) -> bytes:
 
 def encode_data(content: bytes) -> Iterator[bytes]:
     """The bytes as frames, as many as they take; none for no bytes."""
-    for start in range(0, len(content), MAX_CONTENT):
-        yield _encode(DATA, content[start : start + MAX_CONTENT])
+    for start in range(0, len(content), PIECE):
+        yield _encode(DATA, content[start : start + PIECE])
 
 
 def _encode(kind: str, content: bytes) -> bytes:

@@ -13,11 +13,18 @@ MOST_PATHS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """Something that is put back unless somebody confirms it. `kind`: `apply` (here, by service), `push` (ours, on the peer),
-    `received` (a peer's, here)."""
+class WaitingPush:
+    """A push that is put back after so many seconds unless it is confirmed: a peer's `here`, or ours on the `peer`."""
 
-    kind: str
+    service: str
+    where: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A service of this node that was applied until it is confirmed, and the seconds that are left for that."""
+
     service: str
     seconds: int
 
@@ -25,7 +32,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class Banner:
     """The colour of the pair with its reasons; how many paths are unsaved, and the first of them; what needs apply; what
-    waits."""
+    waits to be confirmed."""
 
     state: str
     reasons: tuple[str, ...]
@@ -33,22 +40,26 @@ class Banner:
     unsaved: int
     paths: tuple[str, ...]
     needs_apply: tuple[str, ...]
-    waiting: tuple[Waiting, ...]
+    confirm: WaitingPush | None
+    trial: Trial | None
 
 
 def banner() -> Banner:
     """What there is to say now."""
     status, unsaved = peer.status(), unsaved_changes().paths
-    rows = service_list.list_services()
-    needs = tuple(row.title for row in rows if row.needs_apply)
-    waiting = tuple(_waiting(status))
-    return Banner(status.state, status.reasons, status.remedy, len(unsaved), unsaved[:MOST_PATHS], needs, waiting)
+    needs = tuple(row.title for row in service_list.list_services() if row.needs_apply)
+    push, trial = next(_pushes(status), None), next(_trials(), None)
+    about = len(unsaved), unsaved[:MOST_PATHS], needs
+    return Banner(status.state, status.reasons, status.remedy, *about, push, trial)
 
 
-def _waiting(status: PairStatus) -> Iterator[Waiting]:
+def _pushes(status: PairStatus) -> Iterator[WaitingPush]:
+    for where, node in (("here", status.local), ("peer", status.peer)):
+        if found := node.get("waiting"):
+            yield WaitingPush(str(found["service"]), where, int(found["left"]))
+
+
+def _trials() -> Iterator[Trial]:
     for name in confirmation.names():
         if pending := confirmation.pending(name):
-            yield Waiting("apply", name, round(pending.seconds_left))
-    for kind, node in (("received", status.local), ("push", status.peer)):
-        if found := node.get("waiting"):
-            yield Waiting(kind, str(found["service"]), int(found["left"]))
+            yield Trial(name, round(pending.seconds_left))

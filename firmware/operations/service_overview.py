@@ -40,10 +40,11 @@ class ServiceEntry:
 
 def list_entries() -> tuple[ServiceEntry, ...]:
     """Every service in file order, then what runs without a block in config.rc."""
-    return tuple(map(_entry, list_services()))
+    return tuple(map(find_entry, list_services()))
 
 
-def _entry(row: ServiceRow) -> ServiceEntry:
+def find_entry(row: ServiceRow) -> ServiceEntry:
+    """All that there is to say of the service of a row."""
     service = catalog.find(row.name)
     if service is None:
         unknown = f"there is no service {row.name} in this firmware"

@@ -10,7 +10,7 @@ import pytest
 
 from firmware import frames
 from firmware.errors import Failure
-from firmware.frames import DATA, END, MAX_CONTENT, MESSAGE, Frame
+from firmware.frames import DATA, END, MAX_CONTENT, MESSAGE, PIECE, Frame
 
 
 @pytest.fixture
@@ -38,11 +38,11 @@ def test_what_is_sent_arrives_in_order(pair: tuple[socket.socket, socket.socket]
 
 
 def test_much_data_comes_in_frames_of_a_bounded_size() -> None:
-    content = bytes(2 * MAX_CONTENT + 7)
+    content = bytes(2 * PIECE + 7)
 
     sizes = [len(frame) - 5 for frame in frames.encode_data(content)]
 
-    assert sizes == [MAX_CONTENT, MAX_CONTENT, 7]
+    assert sizes == [PIECE, PIECE, 7]
     assert [*frames.encode_data(b"")] == []
 
 

@@ -8,7 +8,7 @@ from firmware.errors import Failure, Usage
 from firmware.operations import config_file, service_actions, service_help, service_list, service_setup, service_trials
 from firmware.operations.push_problems import push_problems
 from firmware.operations.service_help import ServiceHelp
-from firmware.operations.service_overview import ServiceEntry, list_entries
+from firmware.operations.service_overview import ServiceEntry, find_entry, list_entries
 from firmware.operations.service_setup import ServiceSetup, SetupChanged
 from firmware.rc.title import Title
 from firmware.services.definition import Directive
@@ -58,7 +58,9 @@ def list_all() -> list[ServiceEntry]:
 def show(title: str) -> dict[str, Any]:
     """How one service is, with its crashes and last words."""
     require_service(title)
-    return {"title": title, **_or_not_found(lambda: service_list.service_status(title)).json()}
+    status = _or_not_found(lambda: service_list.service_status(title))
+    entry = find_entry(status.row) if status.row else None
+    return {"title": title, **(entry.json() if entry else {}), **status.json()}
 
 
 def start(title: str, body: Confirm) -> Words:
@@ -207,6 +209,7 @@ _ONE = "/services/{title}"
 ENDPOINTS = (
     Endpoint("GET", "/services", MONITOR, "all services and how they are", list_all),
     Endpoint("GET", _ONE, MONITOR, "one service, with its crashes and last words", show),
+    Endpoint("GET", f"{_ONE}/status", MONITOR, "the same", show),
     Endpoint("POST", f"{_ONE}/start", ADMIN, "check its configuration and start it", start),
     Endpoint("POST", f"{_ONE}/stop", ADMIN, "stop it", stop),
     Endpoint("POST", f"{_ONE}/restart", ADMIN, "check its configuration, then stop and start it", restart),
