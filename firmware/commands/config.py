@@ -13,7 +13,11 @@ VERBS: Verbs = {
         "Without KEY it makes an empty block, at the end of config.rc: it starts after the others at a boot.\n"
         "`service help SERVICE` lists the directives.",
     ),
-    "del": (f"{_EDIT}:delete", "SERVICE[.INSTANCE] KEY [VALUE…]", "take a directive away"),
+    "del": (
+        f"{_EDIT}:delete",
+        "SERVICE[.INSTANCE] [KEY [VALUE…]]",
+        "take a directive away; without KEY, the block",
+    ),
     "set": (f"{_EDIT}:assign", "SERVICE[.INSTANCE] KEY VALUE…", "set a directive; `autostart on|off` too"),
     "show": (f"{_EDIT}:show", "[SERVICE[.INSTANCE]] [--json]", "the block as text, or parsed"),
     "check": (f"{_EDIT}:check", "[FILE]", "every error in one run, as FILE:LINE: …"),

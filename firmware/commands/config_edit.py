@@ -39,8 +39,12 @@ def add(argv: list[str], *, path: str = PATH, lock: str = "") -> int:
 
 
 def delete(argv: list[str], *, path: str = PATH, lock: str = "") -> int:
-    """`config del`: the lines of a directive with that value; without a value, all of its lines."""
-    title, words = _title_and_words(argv, 1, "SERVICE[.INSTANCE] KEY [VALUE…]")
+    """`config del`: the lines of a directive with that value; without a value, all of its lines; without a key, the block."""
+    if len(argv) == 1:
+        _refuse_options(argv)
+        config_file.delete_block(Title.parse(argv[0]), path=path, lock=lock)
+        return 0
+    title, words = _title_and_words(argv, 1, "SERVICE[.INSTANCE] [KEY [VALUE…]]")
     config_file.delete_values(title, words, path=path, lock=lock)
     return 0
 

@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from firmware.errors import Failure, Invalid, Usage, system_hint
+from firmware.errors import Failure, Invalid, Refused, Usage, system_hint
 from firmware.rc import document as rc
 from firmware.rc.block import Block, switches_on
 from firmware.rc.title import Title
@@ -92,6 +92,24 @@ def delete_values(title: Title, words: tuple[str, ...], *, path: str = rc.PATH, 
         return edit.delete_directive(old, title, key, values)
 
     _edit(change, path, lock)
+
+
+def delete_block(title: Title, *, path: str = rc.PATH, lock: str = "") -> None:
+    """Delete the whole block of a service. Refused while it runs: nobody could say any more how it is stopped."""
+    from firmware.locks import hold, service_lock
+    from firmware.rc import edit
+    from firmware.services import applied, states
+
+    def change(old: rc.Document) -> rc.Document:
+        require_block(old, title)
+        return edit.replace_block(old, title, "")
+
+    name = str(title)
+    with hold(service_lock(name)):
+        if not states.service_state(name).is_stopped:
+            raise Refused(f"{path}: {name}: not deleted: the service is not stopped", f"service {name} stop")
+        _edit(change, path, lock)
+        applied.forget(name)
 
 
 def read_text(title: Title | None = None, *, path: str = rc.PATH) -> str:

@@ -52,14 +52,15 @@ def _help_on(service: Service) -> ServiceHelp:
     notes += [f"Its files lie below {service.owns}."] * bool(service.owns)
     if service.daemon is None and not _does_something(service):
         notes.append("This firmware runs nothing for it: its directives are kept and checked, and have no effect yet.")
-    common = {directive.key for directive in catalog.FRAMEWORK}
-    own = [directive for directive in service.directives if directive.key not in common]
+    keys = {directive.key for directive in catalog.FRAMEWORK}
+    own = [directive for directive in service.directives if directive.key not in keys]
+    common = [directive for directive in service.directives if directive.key in keys]
     return ServiceHelp(
         f"service {service.name}{_INSTANCES[service.instances]}",
         service.summary,
         tuple(notes),
         tuple(own),
-        catalog.FRAMEWORK,
+        tuple(common),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cache
 from importlib import import_module
 
-from firmware.rc.values import COMMAND, CPUS, FLAG, PATH, PROCESS, SECONDS
+from firmware.rc.values import COMMAND, CPUS, FLAG, PATH, PROCESS, number
 from firmware.services import declared
 from firmware.services.definition import Directive, Service
 
@@ -22,7 +22,13 @@ FRAMEWORK = (
     ),
     Directive("pidfile", PATH, "where the number of its process is written", example="pidfile /run/haproxy.pid"),
     Directive("procname", PROCESS, "the name by which its process is known", example="procname haproxy"),
-    Directive("check_interval", SECONDS, "seconds between two looks whether it is alive", example="check_interval 5"),
+    Directive(
+        "check_interval",
+        number(1, 86400),
+        "seconds until it is started again when it has ended; it takes one in any case",
+        default="1",
+        example="check_interval 5",
+    ),
     Directive("cpumask", CPUS, "the CPUs that it may use", default="all", example="cpumask 0,2-3"),
 )
 
@@ -40,7 +46,15 @@ def find(name: str) -> Service | None:
     if name not in names():
         return None
     service: Service = import_module(f"firmware.services.declared.{name}").SERVICE
-    return replace(service, directives=(*service.directives, *FRAMEWORK))
+    return replace(service, directives=(*service.directives, *_framework(service)))
+
+
+def _framework(service: Service) -> tuple[Directive, ...]:
+    """What is about a process is refused where none is ever run."""
+    if service.daemon is not None or not service.is_runnable:
+        return FRAMEWORK
+    why = f"service {service.name} has no process"
+    return tuple(one if one.key == "autostart" else replace(one, not_supported=why) for one in FRAMEWORK)
 
 
 def services() -> Iterator[Service]:

@@ -50,7 +50,9 @@ def test_help_is_given_wherever_it_is_asked_for(lab: Lab) -> None:
     whole = run_service(lab, "--help").stdout
     assert whole.startswith("usage: service [-v] VERB") and "service NAME[.INSTANCE] revert" in whole
     assert run_service(lab, "start", "--help").stdout == whole
-    assert run_service(lab, "haproxy", "start", "--help").stdout.startswith("usage: service haproxy start\n")
+    assert run_service(lab, "haproxy", "start", "--help").stdout.startswith(
+        "usage: service haproxy start [--confirm [SECONDS]]\n"
+    )
 
 
 @pytest.mark.all(but=["start", "check"])
@@ -149,6 +151,20 @@ def test_a_deleted_block_can_be_stopped_applied_and_reverted(lab: Lab) -> None:
     run_service(lab, "haproxy", "status", status=4)
     lab.run(1, "cp", "/usr/share/factory/etc/config.rc", "/etc/config.rc")
     run_service(lab, "haproxy", "start")
+
+
+def test_a_whole_block_is_deleted_once_its_service_is_stopped(lab: Lab) -> None:
+    before = lab.read(1, "/etc/config.rc")
+    lab.run(1, "config", "add", "firewall", "from_peer", "on")
+    run_service(lab, "firewall", "start")
+    done = lab.run(1, "config", "del", "firewall", check=False)
+    assert (done.status, "service firewall stop" in done.stderr) == (3, True), done
+    run_service(lab, "firewall", "stop")
+    lab.run(1, "config", "del", "firewall")
+    assert lab.read(1, "/etc/config.rc").strip() == before.strip()
+    run_service(lab, "firewall", "status", status=4)
+    assert lab.run(1, "config", "del", "firewall", check=False).status == 1
+    lab.write(1, "/etc/config.rc", before)
 
 
 def test_a_wrong_directive_is_named_with_its_line_and_the_nearest_word(lab: Lab) -> None:

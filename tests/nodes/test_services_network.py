@@ -181,6 +181,24 @@ def test_an_interface_that_is_not_there_is_said_and_set_up_when_it_comes(lab: La
     lab.run(1, "ip", "link", "del", "late")
 
 
+def test_an_interface_that_goes_later_is_said_and_what_needs_it_is_back_when_that_is(lab: Lab) -> None:
+    append(lab, RC, "\nservice network spare\n\tip address 192.0.2.65/26\n\tip route 198.51.100.0/24 192.0.2.66\n")
+    run_service(lab, "network.spare", "start")
+    for _ in range(2):
+        lab.run(1, "ip", "link", "del", "spare")
+        assert eventually(lambda: service_row(lab, "network.spare")["state"] == "failed", 10)
+        assert "the interface spare is not there" in run_service(lab, "network.spare", "status", status=1).stdout
+        lab.run(1, "ip", "link", "add", "spare", "type", "veth", "peer", "name", "other")
+        assert eventually(lambda: service_row(lab, "network.spare")["state"] == "running", 10)
+        assert addresses(lab, "spare") == {"192.0.2.65/26"}
+    made = "ip link del spare; ip link add spare type veth peer name other"
+    lab.run(1, "sh", "-ec", made)
+    assert eventually(lambda: addresses(lab, "spare") == {"192.0.2.65/26"}, 10), "one that was made anew at once"
+    run_service(lab, "network.spare", "stop")
+    lab.run(1, "sh", "-ec", made)
+    assert "network.spare" not in lab.run(1, "ls", "/run/firmware/network/interfaces").stdout.splitlines()
+
+
 def test_a_bridge_is_made_of_what_is_there_and_released(lab: Lab) -> None:
     append(lab, RC, "\nservice network br0\n\ttype bridge\n\tbridge_stp on\n\tslave spare\n\tip address 192.0.2.1/24\n")
     run_service(lab, "network.br0", "start")
@@ -202,9 +220,9 @@ def test_a_wireguard_interface_has_its_port_and_key_and_loses_no_peer_when_it_is
         RC,
         "\nservice network wg0\n\ttype wg\n\tip address 192.0.2.11/24\n\twg listen_port 51820\n\twg private_key /etc/wg/key\n",
     )
-    assert "/etc/wg/key: No such file" in run_service(lab, "network.wg0", "start", status=1).stderr
+    assert "/etc/wg/key: No such file" in run_service(lab, "network.wg0", "start", status=4).stderr
     lab.run(1, "sh", "-c", "umask 077; mkdir -p /etc/wg; wg genkey >/etc/wg/key; wg genkey | wg pubkey >/etc/wg/peer")
-    run_service(lab, "network.wg0", "apply")
+    run_service(lab, "network.wg0", "start")
     public = lab.run(1, "sh", "-c", "wg pubkey </etc/wg/key").stdout
     assert lab.run(1, "wg", "show", "wg0", "public-key").stdout == public
     assert lab.run(1, "wg", "show", "wg0", "listen-port").stdout == "51820\n"
@@ -227,6 +245,8 @@ lease_file /run/udhcpd.leases
 pidfile /run/udhcpd.pid
 option subnet 255.255.255.0
 option router 10.32.0.12
+option dns 10.32.0.53
+option domain lan.example
 """
 
 
@@ -239,6 +259,8 @@ def test_an_address_is_asked_for_until_a_server_answers_and_stays_when_the_clien
     assert eventually(lambda: service_row(lab, "network.eth0")["state"] == "running", 30)
     assert "10.32.0.50/24" in addresses(lab, "eth0")
     assert "default via 10.32.0.12 dev eth0 proto 151" in lab.run(1, "ip", "route").stdout
+    resolver = lab.read(1, "/etc/resolv.conf")
+    assert "\nnameserver 10.32.0.53\nsearch lan.example\n" in resolver
     restart = """
     ip monitor address >/tmp/events & monitor=$!
     before=$(s6-svstat -o pid /run/firmware/scan/network.eth0~dhcp)
@@ -247,9 +269,17 @@ def test_an_address_is_asked_for_until_a_server_answers_and_stays_when_the_clien
     kill $monitor; cat /tmp/events
     """
     assert lab.run(1, "sh", "-c", restart).stdout == ""
+    lab.run(1, "config", "add", "system", "nameserver", "192.0.2.53")
+    run_service(lab, "system", "apply")
+    lab.run(1, "env", "interface=eth0", "/usr/bin/python3", "-m", "firmware.services.declared.network.resolver")
+    assert lab.read(1, "/etc/resolv.conf") == "nameserver 192.0.2.53\n"
+    lab.run(1, "config", "del", "system", "nameserver")
+    run_service(lab, "system", "apply")
+    assert lab.read(1, "/etc/resolv.conf") == resolver, "what is lent is asked again"
     lab.run(1, "sed", "-i", "s|ip dhcp|ip address 192.168.0.200/24|", RC)
     run_service(lab, "network.eth0", "apply")
     assert "10.32.0.50/24" not in addresses(lab, "eth0") and "default" not in lab.run(1, "ip", "route").stdout
+    assert lab.read(1, "/etc/resolv.conf") == lab.read(1, "/usr/share/factory/etc/resolv.conf")
     lab.run(2, "sh", "-c", "kill $(cat /run/udhcpd.pid)")
 
 

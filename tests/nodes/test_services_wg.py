@@ -10,7 +10,7 @@ import pytest
 import story
 from lab_driver import Lab, eventually
 from push_helpers import push
-from service_helpers import append, run_service
+from service_helpers import append, run_service, service_row
 from story import Stage, page
 
 TUNNEL = {1: "10.9.0.1", 2: "10.9.0.2"}
@@ -166,6 +166,28 @@ def test_an_unchanged_apply_disturbs_neither_the_session_nor_the_packets(stage: 
     assert stage.on(1, "wg", "show", "wg0", "latest-handshakes") == handshake
 
 
+def test_a_key_that_is_not_there_is_refused_at_its_line_by_check_and_start(stage: Stage) -> None:
+    number = change(stage, f"wg private_key {KEY}", "wg private_key /etc/wg/none")
+    words = f"/etc/config.rc:{number}: /etc/wg/none: No such file or directory (umask 077; wg genkey >/etc/wg/none makes one)"
+    assert words in stage.lab.run(1, "config", "check", check=False).stderr
+    for verb in ("check", "restart", "apply"):
+        assert words in run_service(stage.lab, "network.wg0", verb, status=4).stderr
+    stage.lab.write(1, "/etc/wg/none", "no key\n")
+    assert "it holds no WireGuard key" in run_service(stage.lab, "network.wg0", "check", status=4).stderr
+    stage.on(1, "rm", "/etc/wg/none")
+
+
+def test_a_tunnel_whose_program_ends_comes_back_with_its_peers(stage: Stage) -> None:
+    if not stage.lab.run(1, "pidof", "wireguard-go", check=False).stdout:
+        pytest.skip("the kernel makes the interface")
+    key = stage.on(1, "wg", "show", "wg0", "public-key")
+    stage.on(1, "s6-svc", "-k", "/run/firmware/scan/network.wg0~wireguard")
+    assert eventually(lambda: stage.lab.run(1, "wg", "show", "wg0", "public-key", check=False).stdout == key, 15)
+    assert eventually(lambda: TUNNEL[2] in routes(stage), 10)
+    assert eventually(lambda: service_row(stage.lab, "network.wg0")["state"] == "running", 10)
+    assert eventually(lambda: stage.lab.run(1, "ping", "-c", "1", "-W", "1", TUNNEL[2], check=False).status == 0, 15)
+
+
 def test_peers_come_back_with_their_interface(stage: Stage) -> None:
     run_service(stage.lab, "network.wg0", "restart")
     assert TUNNEL[2] in stage.on(1, "wg", "show", "wg0", "allowed-ips") and TUNNEL[2] in routes(stage)
@@ -201,7 +223,6 @@ def test_the_documents_own_values_are_told_at_once_with_what_works(stage: Stage)
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        (f"wg private_key {KEY}", "wg private_key /etc/wg/none", "/etc/wg/none is not there: wg genkey >/etc/wg/none"),
         (
             f"ip address {TUNNEL[1]}/32",
             "ip address 192.168.0.99/24",

@@ -189,7 +189,7 @@ def test_get_says_what_set_was_told(config: Config, service: str, on: str) -> No
         (["set", "haproxy", "config"], 2, "haproxy.config: a value is missing: a path below /etc/haproxy"),
         (["set", "haproxy"], 2, "SERVICE[.INSTANCE] KEY VALUE…: a word is missing"),
         (["add"], 2, "SERVICE[.INSTANCE] [KEY VALUE…]: a word is missing"),
-        (["del", "haproxy"], 2, "SERVICE[.INSTANCE] KEY [VALUE…]: a word is missing"),
+        (["del"], 2, "SERVICE[.INSTANCE] [KEY [VALUE…]]: a word is missing"),
         (["set", "csyncd", "autostart"], 2, "config set: csyncd.autostart: a value is missing: on|off\n"),
         (["set", "-x", "a", "b"], 2, "config set: -x: unknown option\n"),
         (["set", "--json", "haproxy", "config", "x"], 2, "config set: --json: unknown option\n"),

@@ -10,6 +10,7 @@ from firmware.rc import check, values
 from firmware.rc.document import parse
 from firmware.rc.values import ValueKind
 from firmware.services import catalog
+from firmware.services.declared.network import wireguard
 from firmware.services.definition import Directive, Service
 
 #: the seed document's blocks, as they stand there
@@ -148,6 +149,12 @@ track_mgt sshd wui
 }
 
 
+@pytest.fixture(autouse=True)
+def key_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys have been made before, as the document has it."""
+    monkeypatch.setattr(wireguard, "read_key", lambda path: (REAL_KEY, ""))
+
+
 def problems(text: str, path: str = "/etc/config.rc") -> list[str]:
     return check.text_problems(text, path, catalog.find, catalog.names())
 
@@ -228,8 +235,13 @@ NEEDED_BLOCK = {"wg": "service network wg0\ntype wg\n"}
 
 @pytest.mark.parametrize("name", catalog.names())
 def test_every_service_understands_the_framework(name: str) -> None:
+    """Or refuses what is about a process, where it has none."""
     text = f"service {name}\n{FRAMEWORK}\n{NEEDED.get(name, '')}\n{NEEDED_BLOCK.get(name, '')}"
-    assert problems(text) == []
+    has_process = service(name).daemon is not None or not service(name).is_runnable
+    lines = [] if has_process else [line for line in FRAMEWORK.strip().splitlines() if "autostart" not in line]
+    assert [problem.partition(": ")[2] for problem in problems(text)] == [
+        f"{line.split()[0]!r} in service {name}: not supported: service {name} has no process" for line in lines
+    ]
 
 
 def test_all_errors_come_at_once_with_line_and_nearest_word() -> None:

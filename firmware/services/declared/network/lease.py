@@ -63,6 +63,12 @@ def read(interface: str, *, top: Path = _TOP) -> Lease | None:
         return None
 
 
+def all_leases(*, top: Path = _TOP) -> list[Lease]:
+    """What is lent now to all interfaces, by their names."""
+    names = sorted(path.name.removesuffix(".json") for path in top.glob("*.json"))
+    return [found for name in names if (found := read(name, top=top))]
+
+
 def write(interface: str, lease: Lease, *, top: Path = _TOP) -> None:
     """Remember it."""
     top.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -144,7 +150,7 @@ def take_event(event: str, interface: str, words: dict[str, str], *, now: float)
 
 def main(argv: list[str]) -> int:
     """`EVENT`, as udhcpc calls its script, with what it has to say in the environment."""
-    from firmware.services.declared.network import resume
+    from firmware.services.declared.network import resolver, resume
 
     words = dict(os.environ)
     title = f"network.{words.get('interface', '')}"
@@ -153,6 +159,7 @@ def main(argv: list[str]) -> int:
     except (ValueError, LookupError) as error:
         log.line(f"service {title}: what a DHCP server sent is no lease: {quote_word(str(error))}")
         return 1
+    resolver.refresh()
     if is_new:
         resume.resume(title)
     return 0

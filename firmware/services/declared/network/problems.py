@@ -10,7 +10,7 @@ from firmware.printable import quote_word
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.rc.values import INTERFACE
-from firmware.services.declared.network import settings
+from firmware.services.declared.network import settings, wireguard
 from firmware.services.declared.network.commands import missing_program
 from firmware.services.declared.network.directives import DIRECTIVES
 from firmware.services.declared.network.state import Address, Route
@@ -46,6 +46,7 @@ def problems(block: Block, document: Document) -> list[tuple[int, str]]:
     found = [*_setting_problems(block, want), *_command_problems(want)]
     if not block.instance:
         return found
+    found += _key_problems(want)
     others = [want_of_other for other in document.first_blocks if (want_of_other := _other_network(block, other))]
     checks = (
         _address_problems(want, others),
@@ -82,6 +83,15 @@ def _block_problems(block: Block) -> Found:
             yield line.number, f"{' '.join(words[:2])!r}: an interface of 'type {typed}' has no link-layer addresses"
         elif line.words[0] != "no" and words[0] in _OF_TYPE and typed not in _OF_TYPE[words[0]]:
             yield line.number, f"{' '.join(words[:2])!r} is for an interface of 'type {' | '.join(_OF_TYPE[words[0]])}'"
+
+
+def _key_problems(want: Wanted) -> Found:
+    """The private key without which a start would fail. Who may not look at it is told nothing."""
+    if want.wireguard is None or not want.wireguard.private_key or os.geteuid():
+        return
+    _, said = wireguard.read_key(want.wireguard.private_key)
+    if said:
+        yield want.wireguard.line, said
 
 
 def _address_problems(want: Wanted, others: Sequence[Wanted]) -> Found:

@@ -11,7 +11,6 @@ from firmware.rc.block import Block
 from firmware.rc.document import PATH
 from firmware.services import companion
 from firmware.services.declared.network import (
-    absence,
     bonding,
     commands,
     difference,
@@ -19,7 +18,9 @@ from firmware.services.declared.network import (
     kernel,
     lease,
     negotiation,
+    presence,
     record,
+    resolver,
     settings,
     wireguard,
 )
@@ -50,7 +51,7 @@ def set_up(block: Block) -> str:
     actual, said = _make_link(block.title, want, ours, actual)
     problems += said
     if want.wireguard and want.name in actual.links:
-        problems += [*wireguard.configure(want.name, want.wireguard), *restore_peers(want.name)]
+        problems += wireguard.configure(want.name, want.wireguard)
     problems += _negotiate(want, ours, actual)
     if want.link.kind == "bond" and (emptying := bonding.emptying(want.name, want.settings, actual)):
         problems += _carry_out(emptying)
@@ -59,9 +60,11 @@ def set_up(block: Block) -> str:
     problems += settings.apply(_reachable_settings(want, actual), ours.settings)
     settings.keep_secondaries(want.name)
     want, actual, said = _settle_with_lease(block.title, want, ours, _rules_elsewhere(block.title))
+    if want.wireguard and want.name in actual.links:  # routes need an interface that is up
+        problems += restore_peers(want.name)
     actual, unusable = ipv6.await_addresses(want, actual)
     record.write(block.title, _ownership_after(want, ours, actual))
-    return "\n".join([*problems, *said, *unusable, *_await_absent(block.title, want, actual)])
+    return "\n".join([*problems, *said, *unusable, *_watch_interfaces(block.title, want, actual)])
 
 
 def take_down(title: str) -> str:
@@ -71,9 +74,10 @@ def take_down(title: str) -> str:
         return ""
     problems = commands.run_all(Command(words) for words in ours.unload)
     name, elsewhere = title.partition(".")[2], _rules_elsewhere(title)
-    for companion_name in (absence.NAME, lease.NAME):
-        companion.stop(title, companion_name)
+    presence.ignore(title)
+    companion.stop(title, lease.NAME)
     lease.forget(name)
+    resolver.refresh()
     settings.keep_secondaries(name)
     _carry_out(difference.removal(name, kernel.read(), ours, elsewhere))
     problems += _carry_out(difference.removal(name, kernel.read(), ours, elsewhere))  # what failed because of another
@@ -128,10 +132,10 @@ def _settle_with_lease(
     """Settle, ask for a lease if one is wanted, and settle with it; returns what is wanted then, too."""
     actual, said = _settle(want, ours, elsewhere)
     if not want.asks_dhcp:
-        companion.stop(title, lease.NAME)
-        lease.forget(want.name)
+        _end_lease(title, want.name)
         return want, actual, said
     if want.name not in actual.links:
+        _end_lease(title, want.name)
         return want, actual, said
     if refused := companion.problem(lease.client(title, want.name)):
         return want, actual, [*said, refused]
@@ -144,13 +148,17 @@ def _settle_with_lease(
     return with_lease, actual, said
 
 
-def _await_absent(title: str, want: Wanted, actual: KernelNetwork) -> list[str]:
-    """What is not there; somebody waits for it then."""
+def _end_lease(title: str, name: str) -> None:
+    companion.stop(title, lease.NAME)
+    lease.forget(name)
+    resolver.refresh()
+
+
+def _watch_interfaces(title: str, want: Wanted, actual: KernelNetwork) -> list[str]:
+    """What is not there. Somebody watches for it, and for what goes later."""
     absent = [name for name in want.interfaces if name not in actual.links]
-    if not absent:
-        companion.stop(title, absence.NAME)
-        return []
-    refused = companion.problem(absence.waiting(title, absent))
+    own = (want.name,) if want.name else ()
+    refused = presence.watch(title, (*own, *want.interfaces))
     return [
         *(f"the interface {name} is not there; what needs it is set up when it comes" for name in absent),
         *([refused] if refused else []),

@@ -13,6 +13,8 @@ LOCAL_FLAG = replace(FLAG, from_peer=False)
 _WRITE_RESOLVER = 'umask 022; printf "%s\\n" "$@" >/etc/.resolv.conf.new; mv -f /etc/.resolv.conf.new /etc/resolv.conf'
 #: each has `commands` and `undo`
 _PARTS = (names, clocks, consoles)
+#: has what DHCP servers have lent asked in their place
+_LENT = ["/usr/bin/python3", "-m", "firmware.services.declared.network.resolver"]
 _FACTORY_RESOLVER = "/usr/share/factory/etc/resolv.conf"
 
 
@@ -27,7 +29,7 @@ def setup(context: Context) -> list[Argv]:
 
 def teardown(context: Context) -> list[Argv]:
     """Name servers that were given are asked no more, and so on."""
-    resolver = [["cp", _FACTORY_RESOLVER, "/etc/resolv.conf"]] if _resolver_commands(context.block) else []
+    resolver = [["cp", _FACTORY_RESOLVER, "/etc/resolv.conf"], _LENT] if _resolver_commands(context.block) else []
     return [*resolver, *(command for part in _PARTS for command in part.undo(context.block))]
 
 
