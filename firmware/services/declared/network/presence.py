@@ -16,8 +16,9 @@ from firmware.services.definition import Companion
 
 NEEDED = TOP / "interfaces"
 _SYS = Path("/sys/class/net")
-_NAME = "watch"
-_LOCK = service_lock(f"network~{_NAME}")
+#: of no block, so that it goes with none
+_TITLE, _NAME = "interfaces", "watch"
+_LOCK = service_lock(f"{_TITLE}~{_NAME}")
 
 #: how soon, the kernel says; the first looks are for what happens while `ip` is started
 _WATCH = """\
@@ -58,11 +59,11 @@ def ignore(title: str, *, top: Path = NEEDED) -> None:
     with hold(_LOCK):
         (top / title).unlink(missing_ok=True)
         if not any(top.glob("*")):
-            companion.stop("network", _NAME)
+            companion.stop(_TITLE, _NAME)
 
 
 def _watcher(top: Path) -> Companion:
-    return Companion("network", _NAME, ["busybox", "sh", "-c", _WATCH, str(top)])
+    return Companion(_TITLE, _NAME, ["busybox", "sh", "-c", _WATCH, str(top)])
 
 
 def _number(name: str) -> str:
