@@ -38,10 +38,11 @@ function Table({ session, rows, reload }) {
     <div class="toolbar"><${Button} pressed=${advanced} onClick=${toggle}>advanced mode<//></div>
     <${Result} problem=${problem} said=${said} />
     <div class="wide"><table aria-label="Services">
-      <thead><tr><th>Service</th><th>State</th><th>Autostart</th><th>Process</th><th>Since</th><th>Actions</th></tr></thead>
+      <thead><tr><th>Service</th><th>State</th><th>In effect</th><th>Autostart</th><th>Process</th><th>Since</th><th>Actions</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.title}>
-        <th scope="row"><a href="#/services/${encodeURIComponent(row.title)}">${row.title}</a><br /><span class="quiet">${row.summary}</span></th>
+        <td title=${row.summary}><a href="#/services/${encodeURIComponent(row.title)}">${row.title}</a></td>
         <td><${State} row=${row} /></td>
+        <td>${row.needs_apply ? html`<span class="state orange">needs apply</span>` : row.state === "running" ? "yes" : ""}</td>
         <td>${row.autostart ? "yes" : "no"}</td>
         <td>${row.pid ?? ""}</td>
         <td>${row.since ? moment(row.since) : ""}</td>
@@ -50,10 +51,10 @@ function Table({ session, rows, reload }) {
     </table></div>`;
 }
 
-/** running, stopped, failed or disabled, and whether something is not in effect yet. */
+/** running, stopped, failed or disabled. */
 export function State({ row }) {
   const colour = { running: "green", stopped: "grey", failed: "red", disabled: "grey" }[row.state];
-  return html`<span class="state ${colour}">${row.state}</span>${row.needs_apply && html` <span class="state orange">needs apply</span>`}`;
+  return html`<span class="state ${colour}">${row.state}</span>`;
 }
 
 /** What can be done with a service from its row. */

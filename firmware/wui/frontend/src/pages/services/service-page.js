@@ -25,7 +25,7 @@ export function ServicePage({ session, rows, title, part, reload }) {
   return html`
     <p><a href="#/services">Services</a></p>
     <h1>${row.title}</h1>
-    <p>${row.summary} · <${State} row=${row} />${row.since ? html` <span class="quiet">since ${moment(row.since)}</span>` : ""}</p>
+    <p>${row.summary} · <${State} row=${row} />${row.needs_apply && html` <span class="state orange">needs apply</span>`}${row.since ? html` <span class="quiet">since ${moment(row.since)}</span>` : ""}</p>
     ${may && html`<${Actions} row=${row} rows=${rows} run=${run} part=${part} />`}
     ${part === "edit" && html`<${ServiceFiles} service=${row} session=${session} onClose=${close} reload=${reload} />`}
     ${part === "setup" && html`<${BlockEditor} title=${row.title} may=${may} onClose=${close} reload=${reload} />`}
