@@ -125,6 +125,7 @@ class RootHalf:
                     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                         await connection.send(frames.encode_message(credential))
                     said = await connection.read_frame()
+                    await connection.read_frame()  # its END: a session that cannot say it takes itself for untold
         except TimeoutError:
             raise Unavailable(f"nothing came within {LOGIN_SECONDS:g} s") from None
         except OSError as error:

@@ -70,6 +70,8 @@ class RootHalf:
         else:
             answer = {"status": 401, "title": "no", "detail": "wrong user or password", "hint": "try again"}
         writer.write(frames.encode_message(answer))
+        await asyncio.sleep(0)
+        writer.write(frames.encode_end())
         writer.close()
 
     async def _serve(self, reader: Reader, writer: Writer) -> None:
