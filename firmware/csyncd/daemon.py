@@ -141,7 +141,7 @@ class PeerServers:
         group = grp.getgrnam(peer_sshd.ACCOUNT).gr_gid
         remote.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.chown(remote.socket.parent, 0, group)
-        quota = Quota(CONNECTIONS, ANSWERS)
+        quota = Quota(CONNECTIONS, ANSWERS, heap.large_work)
         answer = partial(peer.answer, self._pair, remote)
         server = await _listen(remote.socket, answer, partial(self._note_session, remote), mode=0o660, quota=quota)
         os.chown(remote.socket, 0, group)

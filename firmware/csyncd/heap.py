@@ -1,4 +1,5 @@
-"""csyncd's heap: what was needed for a large service goes back to the system, once there is nothing to do for a moment.
+"""csyncd's heap: what needs much of it is done one after the other, and what was needed goes back to the system, once there is
+nothing to do for a moment.
 
 The C library keeps what it has until the top of its heap is free, and after a push of thousands of files something small lies
 there.
@@ -11,6 +12,8 @@ from firmware import native
 
 #: seconds without work after which the heap is trimmed
 QUIET_SECONDS = 1.0
+#: held by what takes as much memory as a large service has, whoever asked for it: to answer a large message, and a save
+large_work = asyncio.Lock()
 _timer: asyncio.TimerHandle | None = None
 
 

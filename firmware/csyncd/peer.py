@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
-from firmware.csyncd import recovery_timer
+from firmware.csyncd import heap, recovery_timer
 from firmware.csyncd.pair import Pair
 from firmware.csyncd.turns import Turns
 from firmware.errors import Failure, Refused, from_system, full_text, outcome
@@ -96,7 +96,8 @@ async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[st
     await pair.refuse_mismatch()
     pair.refuse_twin(remote)
     try:
-        saved = await asyncio.to_thread(save, f"saved by {remote.name}", who=remote.name)
+        async with heap.large_work:
+            saved = await asyncio.to_thread(save, f"saved by {remote.name}", who=remote.name)
     except Failure as error:
         audit.note("save", who=remote.who, result=outcome(error), by_peer=True, message=shorten(full_text(error)))
         raise

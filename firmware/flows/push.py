@@ -27,6 +27,7 @@ from firmware.services.definition import Context, Service
 from firmware.sync import (
     ancestor,
     audit,
+    contents,
     keys,
     proposal,
     proposal_changes,
@@ -36,6 +37,7 @@ from firmware.sync import (
     versions,
 )
 from firmware.sync.audit import Who
+from firmware.sync.contents import Contents
 from firmware.sync.keys import KnownPeer
 from firmware.sync.link import MALFORMED, Link
 from firmware.sync.node_state import NodeState
@@ -148,8 +150,8 @@ def make_proposal(title: str, peer: KnownPeer) -> Proposal:
     proposal.require_sendable(service, entries)
     last = ancestor.find(peer, title)
     new_digests = {entry.digest for entry in entries.values()} - set(last.files) if last else set()
-    contents = _read_contents(service, entries, title, new_digests)
-    return Proposal(service, block, entries, contents, base=last.digest if last else "")
+    sent = _contents(service, entries, title, new_digests)
+    return Proposal(service, block, entries, sent, base=last.digest if last else "")
 
 
 def _instances_text(config: Document, title: str) -> str:
@@ -219,23 +221,19 @@ async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Sett
 
 async def _send(proposed: Proposal, protocol: int, link: Link, seconds: float) -> Delivery:
     """Send a proposal, and once more with the contents that the peer says it lacks."""
-    message = await asyncio.to_thread(proposed.encode, protocol)
-    answer = await link.request("/v1/push", message, push_report.parse, lane="push", timeout=seconds)
+    answer = await link.request("/v1/push", proposed.encode(protocol), push_report.parse, lane="push", timeout=seconds)
     if answer.result != "lacking":
         return Delivery(answer, 1)
-    del message  # as large as the next one, which would lie beside it
-    lacking = set(answer.lacking)
-    more = await asyncio.to_thread(_read_contents, proposed.service, proposed.entries, proposed.title, lacking)
-    completed = replace(proposed, contents={**proposed.contents, **more})
-    message = await asyncio.to_thread(completed.encode, protocol)
-    answer = await link.request("/v1/push", message, push_report.parse, lane="push", timeout=seconds)
+    digests = {*proposed.contents, *answer.lacking}
+    completed = replace(proposed, contents=_contents(proposed.service, proposed.entries, proposed.title, digests))
+    answer = await link.request("/v1/push", completed.encode(protocol), push_report.parse, lane="push", timeout=seconds)
     if answer.result == "lacking":
         raise Failure(f"service {proposed.title}: the peer changes while it is being pushed to", "push again")
     return Delivery(answer, 2)
 
 
-def _read_contents(service: Service, entries: Mapping[str, Entry], title: str, digests: set[str]) -> dict[str, bytes]:
-    return proposal.read_contents(entries, applied.files_directory(title), service.owns, digests)
+def _contents(service: Service, entries: Mapping[str, Entry], title: str, digests: set[str]) -> Contents:
+    return contents.of_files(entries, applied.files_directory(title), service.owns, digests)
 
 
 def _require_sound(proposed: Proposal, answer: Report, settings: Settings) -> None:

@@ -22,12 +22,17 @@ class HttpRefusal(Failure):
 
 class Quota:
     """What all connections of one client have together: so many of them, so many answers that are worked out at a time, and
-    one large body. A connection too many is refused; for an answer or a large body it waits, behind nobody but itself."""
+    one large body. A connection too many is refused; for an answer or a large body it waits, behind nobody but itself.
 
-    def __init__(self, connections: int = 64, answers: int = 16) -> None:
+    Large bodies that are there are dealt with one after the other, in the order in which they came: `memory` is held
+    meanwhile, which all clients of a program may share.
+    """
+
+    def __init__(self, connections: int = 64, answers: int = 16, memory: asyncio.Lock | None = None) -> None:
         self._connections = self._free_connections = connections
-        self.answers = asyncio.Semaphore(answers)
+        self._answers = asyncio.Semaphore(answers)
         self._large_body = asyncio.Lock()
+        self._memory = memory or asyncio.Lock()
 
     @contextmanager
     def hold_connection(self) -> Iterator[None]:
@@ -52,6 +57,16 @@ class Quota:
             yield
         finally:
             self._large_body.release()
+
+    @asynccontextmanager
+    async def hold_answer(self, length: int) -> AsyncIterator[None]:
+        """Held while the answer to a body of that length is worked out, from when the body is there."""
+        async with self._answers:
+            if length <= LARGE_BODY:
+                yield
+                return
+            async with self._memory:
+                yield
 
 
 @asynccontextmanager

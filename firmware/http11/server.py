@@ -15,6 +15,7 @@ from firmware import log
 from firmware.http11.client import parse_without_blocking
 from firmware.http11.json_body import Json
 from firmware.http11.quota import HttpRefusal, Quota, refuse_after
+from firmware.http11.spool import Spool
 from firmware.http11.wire import BODY_LIMIT, READ_SIZE, Response
 
 #: bytes of a request's line and headers that are taken
@@ -98,11 +99,14 @@ async def _answer_request(stream: _Stream, head: h11.Request, handler: Handler, 
     """Read a request's body and answer it. Only here is the body held: not while the client takes the answer, nor after."""
     length = _body_length(head, limit)
     async with quota.hold_body(length):
-        body = await _read_body(stream, length)
-        async with quota.answers:
-            has_gone = stream.reader.at_eof
-            request = Request(head.method.decode(), head.target.decode(), body, has_gone)
-            return await _call_handler(handler, request, stream.program)
+        with Spool(length) as spool:
+            await _read_body(stream, length, spool)
+            async with quota.hold_answer(length):
+                request = Request(head.method.decode(), head.target.decode(), spool.take(), stream.reader.at_eof)
+                try:
+                    return await _call_handler(handler, request, stream.program)
+                finally:
+                    request.body.clear()  # a traceback somewhere may still have it
 
 
 async def _read_head(stream: _Stream) -> h11.Request | None:
@@ -127,16 +131,16 @@ def _body_length(head: h11.Request, limit: int) -> int:
     return length
 
 
-async def _read_body(stream: _Stream, length: int) -> bytearray:
-    connection, body = stream.connection, bytearray()
+async def _read_body(stream: _Stream, length: int, spool: Spool) -> None:
+    connection = stream.connection
     if connection.they_are_waiting_for_100_continue:
         stream.writer.write(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
     async with refuse_after(BODY_SECONDS, 408, f"the request: its body is not complete after {BODY_SECONDS:g} s"):
         while True:
-            event = await _next_event(connection, stream.reader, min(READ_SIZE, length - len(body)))
+            event = await _next_event(connection, stream.reader, min(READ_SIZE, length - spool.size))
             if not isinstance(event, h11.Data):
-                return body
-            body += event.data
+                return
+            spool.write(event.data)
 
 
 async def _call_handler(handler: Handler, request: Request, program: str) -> Response:

@@ -1,7 +1,7 @@
 """HTTP/1.1 as bytes: requests encoded, responses decoded. How the bytes are read and written is the caller's business."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,16 @@ ANSWER_LIMIT = 8 << 20
 CONNECTION_ERRORS = (OSError, h11.ProtocolError, EOFError)
 
 
-#: the body of a request: a JSON object, or one that is encoded already; None for none
-Content = Mapping[str, Any] | bytearray | None
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A JSON object that is encoded while it is sent, as often as it is sent: its bytes, and what makes the pieces."""
+
+    size: int
+    pieces: Callable[[], Iterator[bytes]]
+
+
+#: the body of a request: a JSON object, or how it is encoded; None for none
+Content = Mapping[str, Any] | Encoded | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +44,23 @@ def client_protocol() -> h11.Connection:
 
 
 def encode_request(protocol: h11.Connection, method: str, path: str, content: Content) -> Iterator[bytes]:
-    """A request as pieces of READ_SIZE bytes or a few more, one after the other: a large body is in memory once."""
-    body = content if isinstance(content, bytearray) else b"" if content is None else json.dumps(content).encode()
-    headers = [("Host", "csyncd"), ("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    """A request as pieces, one after the other: a large body is never in memory as a whole."""
+    size, body = _body(content)
+    headers = [("Host", "csyncd"), ("Content-Type", "application/json"), ("Content-Length", str(size))]
     piece = protocol.send(h11.Request(method=method, target=path, headers=headers)) or b""
-    for start in range(0, len(body), READ_SIZE):
-        piece += protocol.send(h11.Data(data=bytes(body[start : start + READ_SIZE]))) or b""
-        yield piece
+    for data in body:
+        yield piece + (protocol.send(h11.Data(data=data)) or b"")
         piece = b""
     if piece := piece + (protocol.send(h11.EndOfMessage()) or b""):
         yield piece
+
+
+def _body(content: Content) -> tuple[int, Iterator[bytes]]:
+    """The bytes of a body, and its pieces."""
+    if isinstance(content, Encoded):
+        return content.size, content.pieces()
+    body = b"" if content is None else json.dumps(content).encode()
+    return len(body), iter([body] if body else [])
 
 
 @dataclass(slots=True)

@@ -6,14 +6,14 @@ state that the operator was shown. It names no path but such as lie below the di
 
 import binascii
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from firmware import __version__, files, manifest, native
-from firmware.errors import Failure, Refused
+from firmware import __version__, files, native
+from firmware.errors import Refused
+from firmware.http11.wire import Encoded
 from firmware.manifest import Entry
 from firmware.printable import escape, quote_word, shorten
 from firmware.rc import check, document
@@ -21,7 +21,8 @@ from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.services.definition import Service
-from firmware.sync import versions
+from firmware.sync import contents, versions
+from firmware.sync.contents import Contents
 from firmware.sync.message import DIGEST, MODE, PUSH, TITLE, Message
 
 #: the most files of one service, bytes of one file, and bytes of all of them
@@ -37,10 +38,6 @@ ENTRY_FIELDS = {"path", "kind", "mode", "owner", "group", "size", "digest"}
 CONFIRM_SECONDS = (1, 3600)
 
 
-#: bytes that become base64 without an end in between: three become four letters
-_BASE64_PIECE = 3 << 14
-
-
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One service as it shall be. `entries` are by absolute path; `contents` by digest.
@@ -53,7 +50,7 @@ class Proposal:
     service: Service
     block: Block
     entries: Mapping[str, Entry]
-    contents: Mapping[str, bytes]
+    contents: Contents
     expect: str = ""
     dry: bool = False
     push: str = ""
@@ -65,21 +62,27 @@ class Proposal:
         """The service's name with its instance."""
         return self.block.title
 
-    def encode(self, protocol: int = versions.SPOKEN[1]) -> bytearray:
-        """As it travels to a node that speaks that version. The contents get their place one after the other, in small
-        pieces: as texts in one message they would lie in memory four times."""
+    def encode(self, protocol: int = versions.SPOKEN[1]) -> Encoded:
+        """As it travels to a node that speaks that version. The contents are read and encoded while it is sent, one after the
+        other: there is never more of them in memory than one file."""
         message = self._json_of_version_1()
         if protocol >= 2:
             message |= {"protocol": protocol, "firmware": __version__}
             message |= {"push": self.push, "base": self.base, "confirm": self.confirm}
-        body = bytearray(json.dumps(message).encode()[:-1]) + b', "contents": {'
-        for number, (digest, data) in enumerate(self.contents.items()):
-            body += b'%s"%s": "' % (b", " * (number > 0), digest.encode())
-            for start in range(0, len(data), _BASE64_PIECE):
-                body += binascii.b2a_base64(data[start : start + _BASE64_PIECE], newline=False)
-            body += b'"'
-        body += b"}}"
-        return body
+        head = json.dumps(message).encode()[:-1] + b', "contents": {'
+        sizes = {entry.digest: entry.size for entry in self.entries.values()}
+        names = {digest: b'%s"%s": "' % (b", " * (at > 0), digest.encode()) for at, digest in enumerate(self.contents)}
+
+        def pieces() -> Iterator[bytes]:
+            yield head
+            for digest, name in names.items():
+                yield name
+                yield from contents.base64_pieces(self.contents[digest])
+                yield b'"'
+            yield b"}}"
+
+        size = sum(len(name) + contents.base64_size(sizes[digest]) + 1 for digest, name in names.items())
+        return Encoded(len(head) + size + 2, pieces)
 
     def _json_of_version_1(self) -> dict[str, Any]:
         top = PurePosixPath(self.service.owns or "/")
@@ -251,7 +254,7 @@ def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:
 
 def _parse_contents(message: Message, wanted: Mapping[str, int]) -> dict[str, bytes]:
     sent = message.part("contents") if "contents" in message.body else Message({})
-    contents = {}
+    found = {}
     for digest, text in sent.body.items():
         try:
             data = binascii.a2b_base64(text, strict_mode=True)
@@ -263,22 +266,10 @@ def _parse_contents(message: Message, wanted: Mapping[str, int]) -> dict[str, by
             raise Refused(f"contents: what was sent as {digest} has another digest")
         if len(data) != wanted[digest]:
             raise Refused(f"contents: {digest} has {len(data)} bytes, and not as many as its file shall have")
-        contents[digest] = data
-    return contents
+        found[digest] = data
+    return found
 
 
 def _refuse_unknown_fields(content: Mapping[str, Any], known: set[str], what: str) -> None:
     if unknown := sorted(set(content) - known):
         raise Refused(f"{what}: unknown field {quote_word(unknown[0])}")
-
-
-def read_contents(entries: Mapping[str, Entry], top: Path, owns: str, digests: set[str]) -> dict[str, bytes]:
-    """The bytes behind those digests, read from `top`, a copy of the directory `owns` that has these entries."""
-    contents: dict[str, bytes] = {}
-    for entry in entries.values():
-        if entry.kind == "file" and entry.digest in digests and entry.digest not in contents:
-            data, digest = manifest.read_with_digest(top, os.path.relpath(entry.path, owns))
-            if digest != entry.digest:
-                raise Failure(f"{entry.path}: it changed while it was being sent", "push again")
-            contents[digest] = data
-    return contents

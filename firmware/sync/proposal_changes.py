@@ -1,6 +1,7 @@
 """A proposal beside what a node has: what is missing, what would change, and the digest that it would have."""
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from firmware.sync.file_change import FileChange, FileFacts
 from firmware.sync.proposal import Proposal
 
 CONFIG = "/etc/config.rc"
+#: held while two versions of a file are compared, which takes as much memory as both have and more
+_comparing = threading.Lock()
 
 
 def proposed_digest(proposal: Proposal) -> str:
@@ -28,7 +31,7 @@ def missing_contents(proposal: Proposal, now: Content) -> tuple[str, ...]:
     for digest, entry in wanted.items():
         if sizes.get(digest, entry.size) != entry.size:
             raise Refused(f"{entry.path}: {entry.size} bytes: a file with this digest has {sizes[digest]}")
-    return tuple(sorted(wanted.keys() - sizes.keys() - proposal.contents.keys()))
+    return tuple(sorted(wanted.keys() - sizes.keys() - set(proposal.contents)))
 
 
 def changes(proposal: Proposal, now: Content, *, diff: bool) -> tuple[FileChange, ...]:
@@ -80,12 +83,12 @@ class _Texts:
     def between(self, old: Entry | None, new: Entry | None) -> str | None:
         """The difference of two versions of a file, None where it is not to be shown."""
         path = new.path if new else old.path if old else ""
-        return self._differences.between(path, lambda: self._bytes(old), lambda: self._bytes(new))
+        with _comparing:
+            return self._differences.between(path, lambda: self._bytes(old), lambda: self._bytes(new))
 
     def _bytes(self, entry: Entry | None) -> bytes | None:
         if entry is None or entry.kind != "file":
             return None
-        data = self._sent.get(entry.digest)
-        if data is not None:
-            return data
+        if entry.digest in self._sent:
+            return self._sent[entry.digest]
         return manifest.read_with_digest(self._top, os.path.relpath(self._here[entry.digest].path, self._top))[0]

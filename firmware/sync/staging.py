@@ -73,8 +73,9 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
         if entry.kind == "dir":
             target.mkdir(mode=0o700)
         else:
-            data = proposal.contents.get(entry.digest)
-            _write_new_file(target, data if data is not None else _read_owned(stage, present[entry.digest]))
+            sent = entry.digest in proposal.contents
+            data = proposal.contents[entry.digest] if sent else _read_owned(stage, present[entry.digest])
+            _write_new_file(target, data)
     _set_owners_and_modes(stage, proposal.entries)
     staged = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
     for path in manifest.compare(proposal.entries, staged).paths:

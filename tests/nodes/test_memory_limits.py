@@ -123,9 +123,7 @@ def test_every_verb_stays_below_what_is_promised_at_the_limits(stage: Stage, kin
 @pytest.mark.all
 def test_all_that_may_be_pushed_to_a_node_is_no_more_than_that(stage: Stage) -> None:
     """24 MiB in two services; and saves of it: one over none, one over one that is read, too."""
-    for node in (1, 2):
-        stage.on(node, "sh", "-c", "config show snmpd >/dev/null 2>&1 || echo 'service snmpd' >>/etc/config.rc")
-        stage.on(node, "mkdir", "-p", "/etc/snmpd")
+    add_second_service(stage)
     with measuring(stage) as peak:
         for version in ("c", "d"):
             make(stage, "addresses", version)
@@ -138,6 +136,28 @@ def test_all_that_may_be_pushed_to_a_node_is_no_more_than_that(stage: Stage) -> 
     assert (
         int(stage.on(2, "sh", "-c", "du -sm /etc/haproxy/large /etc/snmpd/large | awk '{n += $1} END {print n}'")) >= 23
     )
+
+
+def add_second_service(stage: Stage) -> None:
+    for node in (1, 2):
+        stage.on(node, "sh", "-c", "config show snmpd >/dev/null 2>&1 || echo 'service snmpd' >>/etc/config.rc")
+        stage.on(node, "mkdir", "-p", "/etc/snmpd")
+
+
+@pytest.mark.all
+def test_what_is_done_at_the_same_time_takes_no_more_than_that(stage: Stage) -> None:
+    """Several operators on both nodes ask for all that takes memory at once."""
+    add_second_service(stage)
+    make(stage, "addresses", "e")
+    make(stage, "half", "e", "snmpd", node=2)
+    asked = [(1, "diff haproxy")] * 4 + [(2, "diff snmpd")] * 2 + [(1, "save"), (2, "save")]
+    asked += [(1, "push haproxy --force"), (2, "push snmpd --force"), (1, "diff haproxy"), (2, "save"), (1, "save")]
+    with measuring(stage) as peak:
+        running = [stage.lab.start(node, "csync", *words.split()) for node, words in asked]
+        results = [(process.communicate(timeout=200)[1].decode(), process.returncode) for process in running]
+    print(f"MB: { {node: most >> 20 for node, most in peak.together.items()} }")
+    assert [said for said, status in results if status] == []
+    assert max(peak.together.values()) < MOST, peak
 
 
 @pytest.mark.all

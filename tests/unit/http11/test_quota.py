@@ -55,6 +55,24 @@ def test_one_large_body_at_a_time_and_small_ones_beside_it(monkeypatch: pytest.M
     asyncio.run(run())
 
 
+def test_large_bodies_of_all_clients_are_answered_one_after_the_other_and_small_ones_beside_them() -> None:
+    async def run() -> None:
+        memory, order = asyncio.Lock(), []
+        clients = [Quota(memory=memory) for _ in range(3)]
+
+        async def answer(number: int) -> None:
+            async with clients[number].hold_answer(LARGE_BODY + 1):
+                order.append(f"{number} begins")
+                await asyncio.sleep(0)
+                async with clients[number].hold_answer(LARGE_BODY):
+                    order.append(f"{number} ends")
+
+        await asyncio.gather(*map(answer, range(3)))
+        assert order == [f"{number} {what}" for number in range(3) for what in ("begins", "ends")]
+
+    asyncio.run(run())
+
+
 def test_what_is_not_done_in_time_is_refused_with_the_reason() -> None:
     async def run() -> None:
         async with refuse_after(5, 408, "never"):

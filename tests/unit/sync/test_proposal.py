@@ -21,6 +21,7 @@ from firmware.rc import document
 from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.sync import proposal
+from firmware.sync.contents import of_files
 from firmware.sync.proposal import Proposal
 
 TOP = "/etc/haproxy"
@@ -84,6 +85,10 @@ def test_a_time_to_confirm_is_an_hour_at_most(seconds: object) -> None:
     assert proposal.parse(sent(entry("haproxy.cfg"), **version_2, confirm=3600)).confirm == 3600
 
 
+def whole(offer: Proposal) -> bytes:
+    return b"".join(offer.encode().pieces())
+
+
 def test_what_is_sent_arrives() -> None:
     digest = native.bytes_digest(CONTENT)
     told = sent(
@@ -92,7 +97,7 @@ def test_what_is_sent_arrives() -> None:
     found = proposal.parse(told)
     assert found.contents == {digest: CONTENT}
     assert set(found.entries) == {f"{TOP}/haproxy.cfg", f"{TOP}/maps", f"{TOP}/maps/a"}
-    assert proposal.parse(json.loads(found.encode())) == found
+    assert proposal.parse(json.loads(whole(found))) == found
 
 
 @pytest.mark.parametrize(
@@ -201,7 +206,7 @@ def test_any_tree_survives_the_wire(files: dict[str, bytes], mode: int) -> None:
     }
     contents = {native.bytes_digest(data): data for data in files.values()}
     offer = Proposal(service, block, dict(sorted(entries.items())), contents)
-    assert proposal.parse(json.loads(offer.encode())) == offer
+    assert proposal.parse(json.loads(whole(offer))) == offer
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=50), max_size=8))
@@ -230,20 +235,39 @@ def test_what_is_too_large_is_refused_with_a_remedy() -> None:
     assert caught.value.hint == proposal.SMALLER
 
 
-def test_a_large_proposal_is_encoded_once_and_sent_in_pieces() -> None:
-    """Neither takes more memory than the message itself and a little."""
-    data = {f"xxh3-128:{number:032x}": bytes([number]) * (4 << 20) for number in range(2)}
-    made = replace(proposal.parse(sent()), contents=data)
-    tracemalloc.start()
-    try:
-        encoded = made.encode()
-        assert tracemalloc.get_traced_memory()[1] < len(encoded) * 1.3 + (1 << 20)
-        size = sum(map(len, wire.encode_request(wire.client_protocol(), "POST", "/v1/push", encoded)))
-        assert tracemalloc.get_traced_memory()[1] < len(encoded) * 1.3 + (1 << 20)
-    finally:
-        tracemalloc.stop()
-    assert size > len(encoded)
-    assert {key: base64.b64decode(text) for key, text in json.loads(encoded)["contents"].items()} == data
+def test_a_large_proposal_is_read_and_encoded_while_it_is_sent(tmp_path: Path) -> None:
+    """That takes no more memory than one of its files and a little, and as often as it is sent."""
+    for number in range(4):
+        (tmp_path / f"f{number}").write_bytes(bytes([number]) * (4 << 20))
+    entries = manifest.scan(tmp_path, named=Path(TOP))
+    digests = {entry.digest for entry in entries.values()}
+    made = replace(proposal.parse(sent()), entries=entries, contents=of_files(entries, tmp_path, TOP, digests))
+    encoded = made.encode()
+    for _ in range(2):
+        tracemalloc.start()
+        try:
+            size = sum(map(len, wire.encode_request(wire.client_protocol(), "POST", "/v1/push", encoded)))
+            assert tracemalloc.get_traced_memory()[1] < (4 << 20) * 1.3 + (1 << 20)
+        finally:
+            tracemalloc.stop()
+        assert size > encoded.size == len(whole(made)) > (16 << 20) * 4 / 3
+    sent_contents = json.loads(whole(made))["contents"]
+    assert {key: native.bytes_digest(base64.b64decode(text)) for key, text in sent_contents.items()} == {
+        digest: digest for digest in digests
+    }
+
+
+def test_a_file_that_changes_while_it_is_being_sent_is_no_part_of_a_push(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one")
+    entries = manifest.scan(tmp_path, named=Path(TOP))
+    (digest,) = (entry.digest for entry in entries.values())
+    made = replace(
+        proposal.parse(sent()), entries=entries, contents=of_files(entries, tmp_path, TOP, {digest, "xxh3-128:0"})
+    )
+    assert list(made.contents) == [digest] and digest in made.contents and made.contents[digest] == b"one"
+    (tmp_path / "a").write_bytes(b"two")
+    with pytest.raises(Failure, match="a: it changed while it was being sent"):
+        whole(made)
 
 
 def test_what_is_too_much_to_be_pushed_names_where_the_most_is() -> None:

@@ -1,0 +1,67 @@
+"""The contents of the files of a proposal, by their digests, and how they travel. Who sends them reads each when its turn has
+come: there is never more of them in memory than one file.
+"""
+
+import binascii
+import os
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from firmware import manifest
+from firmware.errors import Failure
+from firmware.manifest import Entry
+
+#: bytes that become base64 without an end in between: three become four letters
+_BASE64_PIECE = 3 << 14
+
+
+class Contents(Protocol):
+    """The bytes of files by their digests: those that have arrived, or those that are still to be read."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def __contains__(self, digest: object, /) -> bool: ...
+
+    def __getitem__(self, digest: str, /) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileContents:
+    """Those of files by their digests, from `top`, a copy of the directory `owns`. They are read anew whenever they are asked
+    for; Failure if one is not what it was any more."""
+
+    entries: Mapping[str, Entry]
+    top: Path
+    owns: str
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self.entries
+
+    def __getitem__(self, digest: str) -> bytes:
+        path = self.entries[digest].path
+        data, found = manifest.read_with_digest(self.top, os.path.relpath(path, self.owns))
+        if found != digest:
+            raise Failure(f"{path}: it changed while it was being sent", "push again")
+        return data
+
+
+def of_files(entries: Mapping[str, Entry], top: Path, owns: str, digests: Collection[str]) -> FileContents:
+    """The contents that have these digests, of the files in `top`, a copy of the directory `owns` that has these entries."""
+    files = {entry.digest: entry for entry in entries.values() if entry.kind == "file" and entry.digest in digests}
+    return FileContents(files, top, owns)
+
+
+def base64_size(size: int) -> int:
+    """The letters that so many bytes become."""
+    return -(-size // 3) * 4
+
+
+def base64_pieces(data: bytes) -> Iterator[bytes]:
+    """The letters, in small pieces."""
+    for start in range(0, len(data), _BASE64_PIECE):
+        yield binascii.b2a_base64(data[start : start + _BASE64_PIECE], newline=False)
