@@ -90,8 +90,8 @@ def _after_begin(old: Attempts, account: str, address: str, now: float) -> Attem
     if max(waits) > 0:
         raise Slowed(max(waits))
     for key in (place, address, whole):
-        tries.pop(key, None)  # what was tried last stands at the end
-        tries[key] = Tries(old.tries.get(key, Tries()).count + 1 if key in old.tries else 1, now)
+        before = tries.pop(key, Tries())  # what was tried last stands at the end
+        tries[key] = Tries(before.count + 1, now)
     return replace(old, tries=dict([*tries.items()][-MOST:]))
 
 

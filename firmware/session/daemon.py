@@ -6,8 +6,10 @@ Whoever has a credential gets a process, a socket, and a secret; whoever has non
 
 import os
 import secrets
+import signal
 import socket
 import struct
+import threading
 import time
 from dataclasses import dataclass
 
@@ -51,7 +53,7 @@ def main(argv: list[str]) -> int:
             _refuse(connection, problem.as_failure(error))
             return 0
     _let_go_of_the_connection()
-    server.serve()
+    server.serve(_end_by_signal())
     return 0
 
 
@@ -126,6 +128,13 @@ def _refuse(connection: socket.socket, error: Failure) -> None:
         frames.send_end(connection)
     except OSError as lost:
         log.line(f"session: not told: {error}: {lost.strerror or lost}")
+
+
+def _end_by_signal() -> threading.Event:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    return ended
 
 
 def _let_go_of_the_connection() -> None:

@@ -4,7 +4,6 @@ Threads, not asyncio: what `operations` do waits for files, locks and programs, 
 """
 
 import hmac
-import signal
 import socket
 import threading
 import time
@@ -16,7 +15,7 @@ from firmware.accounts import sessions
 from firmware.accounts.sessions import Session
 from firmware.errors import Failure
 from firmware.services import states
-from firmware.session import dispatch
+from firmware.session import dispatch, problem
 from firmware.session.conversation import Conversation, Ended
 from firmware.session.dispatch import CHANNEL, Request
 from firmware.session.endpoint import Call
@@ -29,7 +28,7 @@ LOOK, GRACE = 5.0, 45.0
 #: seconds that a request may take to come, or its answer to be taken
 PATIENCE = 60.0
 #: connections at a time
-MOST = 64
+MOST = 128
 
 
 class Server:
@@ -55,11 +54,8 @@ class Server:
             "role": session.role,
         }
 
-    def serve(self) -> None:
-        """Serve until it is over; what is under way then comes to its end."""
-        ended = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: ended.set())
+    def serve(self, ended: threading.Event) -> None:
+        """Serve until it is over, or `ended` is set; what is under way then comes to its end."""
         self._listener.settimeout(LOOK)
         looked = time.monotonic()
         try:
@@ -120,12 +116,18 @@ class Server:
         if frame.kind != frames.MESSAGE:
             raise HttpProblem(400, "the request: it begins with none")
         body = frame.body
-        self._require_secret(body)
-        request, call = dispatch.parse_request(body), Call(self._session, _address(body))
-        if request.method == CHANNEL:
-            self._talk(connection, request, call)
-        else:
-            dispatch.answer(connection, request, call)
+        try:
+            self._require_secret(body)
+            request, call = dispatch.parse_request(body), Call(self._session, _address(body))
+            if request.method == CHANNEL:
+                self._talk(connection, request, call)
+                return
+        except Failure as error:
+            if body.get("method") != CHANNEL:
+                raise
+            frames.send_end(connection, problem.describe(error))
+            return
+        dispatch.answer(connection, request, call)
 
     def _require_secret(self, body: dict[str, Any]) -> None:
         secret = body.get("secret")

@@ -1,9 +1,9 @@
 """All that can be asked in a session: the rows of every topic."""
 
 from firmware.session.endpoint import Channel, Endpoint
-from firmware.session.topics import accounts, configuration, live, pair, services, session
+from firmware.session.topics import accounts, configuration, description, live, pair, services, session
 
-_TOPICS = (session, accounts, services, pair, configuration)
+_TOPICS = (session, accounts, services, pair, configuration, description)
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(row for topic in _TOPICS for row in topic.ENDPOINTS)
 CHANNELS: tuple[Channel, ...] = tuple(row for topic in (*_TOPICS, live) for row in topic.CHANNELS)

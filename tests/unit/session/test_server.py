@@ -1,0 +1,231 @@
+"""A session's socket: nothing without its secret, whatever is sent to it."""
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from firmware import frames
+from firmware.accounts import sessions
+from firmware.accounts.sessions import Session
+from firmware.services import states
+from firmware.services.states import ServiceState
+from firmware.session import dispatch, server
+from firmware.session.conversation import Conversation
+from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Endpoint
+from firmware.session.server import Server
+
+SECRET = "s" * 43
+#: of the web UI's service
+STATE = {"wui": "running"}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+
+
+def echo(call: Call, word: str, body: Text) -> dict[str, str]:
+    return {"word": word, "text": body.text, "who": f"{call.who.account} {call.who.origin}"}
+
+
+def tick(talk: Conversation) -> None:
+    talk.tell({"tick": 1})
+    while True:
+        if frame := talk.hear(30):
+            talk.tell({"heard": frame.kind})
+
+
+def crash() -> None:
+    raise RuntimeError("nobody foresaw this")
+
+
+ENDPOINTS = (
+    Endpoint("POST", "/echo/{word}", MONITOR, "", echo),
+    Endpoint("POST", "/act/{word}", ADMIN, "", echo),
+    Endpoint("GET", "/crash", MONITOR, "", crash),
+)
+CHANNELS = (Channel("/tick", MONITOR, "", tick), Channel("/admin", ADMIN, "", tick))
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A session that runs in this process."""
+
+    path: Path
+    record: Path
+    ended: threading.Event
+    thread: threading.Thread
+
+    def exchange(self, *sent: bytes) -> list[frames.Frame]:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(20)
+            connection.connect(str(self.path))
+            try:
+                connection.sendall(b"".join(sent))
+                connection.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass  # it has ended the connection already
+            found = []
+            try:
+                while frame := frames.receive_frame(connection):
+                    found.append(frame)
+            except ConnectionResetError:
+                pass
+            return found
+
+    def ask(self, path: str, body: Any = None, **head: Any) -> tuple[int, dict[str, Any]]:
+        """The status and the content of an answer, or of the problem with which a channel is refused."""
+        first = {"method": "POST", "path": path, "query": {}, "secret": SECRET, "address": "192.0.2.7", **head}
+        data = [*frames.encode_data(json.dumps(body).encode())] if body is not None else []
+        found = self.exchange(frames.encode_message(first), *data, frames.encode_end())
+        content = b"".join(frame.content for frame in found if frame.kind == frames.DATA)
+        if found[0].kind == frames.END:
+            return found[0].body["status"], found[0].body
+        return found[0].body["status"], json.loads(content or b"{}")
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    yield from run_session(tmp_path, monkeypatch, "admin")
+
+
+@pytest.fixture
+def running_monitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    yield from run_session(tmp_path, monkeypatch, "monitor")
+
+
+def run_session(place: Path, monkeypatch: pytest.MonkeyPatch, role: str) -> Iterator[Running]:
+    monkeypatch.setattr(dispatch.find_endpoint, "__defaults__", (ENDPOINTS,))
+    monkeypatch.setattr(dispatch.find_channel, "__defaults__", (CHANNELS,))
+    monkeypatch.setattr(server, "LOOK", 0.05)
+    monkeypatch.setattr(states, "service_state", lambda title: ServiceState(STATE[title]))
+    session = Session(sessions.new_id(), "somebody", role, "192.0.2.7", 1.0, 1 << 22)
+    lock = sessions.note(session, top=place)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(place / "s.sock"))
+    listener.listen()
+    ended = threading.Event()
+    one = Server(session, SECRET, lock, listener)
+    thread = threading.Thread(target=one.serve, args=(ended,), daemon=True)
+    thread.start()
+    yield Running(place / "s.sock", sessions.record_path(session.id, top=place), ended, thread)
+    ended.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_what_is_asked_with_the_secret_is_answered(running: Running) -> None:
+    status, body = running.ask("/echo/a%2Fb%20%C3%A4", {"text": "x"})
+    assert (status, body) == (200, {"word": "a/b ä", "text": "x", "who": "somebody 192.0.2.7 (web)"})
+
+
+@pytest.mark.parametrize("secret", ["", "s", "S" * 43, "s" * 42, "s" * 44, "\ud800", None, 1, [SECRET], {"a": 1}])
+def test_without_the_secret_nothing_is_answered(running: Running, secret: Any) -> None:
+    for method, path in (("POST", "/echo/a"), ("CHANNEL", "/tick"), ("GET", "/nothing")):
+        status, body = running.ask(path, {"text": "x"}, secret=secret, method=method)
+        assert status == 401 and "text" not in body
+
+
+def test_a_monitor_may_only_look(running_monitor: Running) -> None:
+    assert running_monitor.ask("/echo/a", {"text": "x"})[0] == 200
+    assert running_monitor.ask("/act/a", {"text": "x"})[0] == 403
+    assert running_monitor.ask("/admin", method="CHANNEL")[0] == 403
+    assert running_monitor.ask("/nothing", method="CHANNEL")[0] == 404
+
+
+def test_paths_and_methods_that_there_are_not(running: Running) -> None:
+    assert running.ask("/echo")[0] == running.ask("/echo/a/b")[0] == running.ask("/echo/")[0] == 404
+    assert running.ask("/echo/%00")[0] == running.ask("/echo/%ff")[0] == running.ask("/../etc")[0] == 404
+    assert running.ask("/echo/a", method="GET")[0] == 405
+    assert running.ask("/echo/a", method="A" * 500)[0] == 405
+
+
+def test_an_error_that_nobody_foresaw_tells_a_number_and_no_trace(
+    running: Running, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("firmware.log.SYSLOG", str(tmp_path / "none"))
+    monkeypatch.setattr("firmware.log.FALLBACK", tmp_path / "errors.log")
+    status, body = running.ask("/crash", method="GET")
+    assert status == 500 and "error inside the program (number" in body["detail"] and "foresaw" not in body["detail"]
+    assert "nobody foresaw this" in (tmp_path / "errors.log").read_text()
+
+
+def test_a_session_whose_record_is_gone_answers_nothing_and_ends(running: Running) -> None:
+    running.record.unlink()
+    status, _ = running.ask("/echo/a", {"text": "x"}) if running.path.exists() else (401, {})
+    assert status == 401
+    running.thread.join(10)
+    assert not running.thread.is_alive()
+
+
+def test_a_channel_ends_with_its_session(running: Running) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(20)
+        connection.connect(str(running.path))
+        frames.send_message(connection, {"method": "CHANNEL", "path": "/tick", "query": {}, "secret": SECRET})
+        first = frames.receive_frame(connection)
+        assert first and first.body == {"tick": 1}
+        frames.send_data(connection, b"x")
+        second = frames.receive_frame(connection)
+        assert second and second.body == {"heard": "D"}
+        running.record.unlink()
+        assert connection.recv(1) == b""
+
+
+def test_one_that_is_not_used_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "IDLE", 0.2)
+    for running in run_session(tmp_path, monkeypatch, "admin"):
+        running.thread.join(10)
+        assert not running.thread.is_alive()
+
+
+def test_one_ends_with_the_web_ui(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STATE, "wui", "stopped")
+    running.thread.join(10)
+    assert not running.thread.is_alive()
+
+
+GARBAGE = {
+    "nothing": b"",
+    "four gigabytes": b"\xff\xff\xff\xffH",
+    "a frame of bytes": struct.pack(">Ic", 1, b"D") + b"x",
+    "an end": struct.pack(">Ic", 2, b"E") + b"{}",
+    "half a frame": struct.pack(">Ic", 100, b"H") + b"{}",
+    "a list": struct.pack(">Ic", 2, b"H") + b"[]",
+    "depth": struct.pack(">Ic", 900_000, b"H") + b"[" * 900_000,
+    "http": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_gets_nothing_and_the_session_goes_on(running: Running, sent: bytes) -> None:
+    found = running.exchange(sent)
+    assert all(frame.body.get("status", 400) >= 400 for frame in found if frame.kind != frames.DATA and frame.body)
+    assert running.ask("/echo/a", {"text": "x"})[0] == 200
+
+
+def test_whatever_is_sent_gets_nothing_without_the_secret(running: Running) -> None:
+    kind = st.sampled_from([b"H", b"D", b"E", b"X"])
+    content = st.binary(max_size=50) | st.dictionaries(
+        st.sampled_from(["method", "path", "query", "secret", "address"]),
+        st.text(max_size=9) | st.integers() | st.none(),
+    ).map(lambda body: json.dumps(body).encode())
+    framed = st.tuples(kind, content).map(lambda pair: struct.pack(">Ic", len(pair[1]), pair[0]) + pair[1])
+
+    @given(st.lists(framed | st.binary(max_size=20), max_size=4))
+    def send(pieces: list[bytes]) -> None:
+        for frame in running.exchange(*pieces):
+            if frame.kind == frames.MESSAGE:
+                assert frame.body["status"] in (400, 401, 500), frame.body
+
+    send()
+    assert running.ask("/echo/a", {"text": "x"})[0] == 200
