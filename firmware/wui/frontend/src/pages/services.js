@@ -45,7 +45,7 @@ function Table({ session, rows, reload }) {
         <td>${row.needs_apply ? html`<span class="state orange">needs apply</span>` : row.state === "running" ? "yes" : ""}</td>
         <td>${row.autostart ? "yes" : "no"}</td>
         <td>${row.pid ?? ""}</td>
-        <td>${row.since ? moment(row.since) : ""}</td>
+        <td class="nowrap">${row.since ? moment(row.since) : ""}</td>
         <td class="actions">${may && html`<${Actions} row=${row} run=${run} advanced=${advanced} />`}</td>
       </tr>`)}</tbody>
     </table></div>`;
