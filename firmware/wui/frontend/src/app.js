@@ -13,6 +13,7 @@ import * as services from "./pages/services.js";
 import * as setup from "./pages/setup.js";
 import * as tools from "./pages/tools.js";
 import { Banner } from "./parts/Banner.js";
+import { Boundary } from "./parts/Boundary.js";
 import { Button } from "./parts/Button.js";
 import { Credentials } from "./parts/Credentials.js";
 import { Dialog } from "./parts/Dialog.js";
@@ -45,7 +46,7 @@ function App() {
     <${Header} session=${session} tab=${found[0]} />
     ${!connected.value && html`<p class="banner red" role="status">The node does not answer. What is shown may be old; it is asked again all the time.</p>`}
     <${Banner} session=${session} />
-    <main id="main" tabindex="-1"><${Page} key=${found[0]} session=${session} path=${path} /></main>
+    <main id="main" tabindex="-1"><${Boundary} key=${found[0]}><${Page} session=${session} path=${path} /><//></main>
     ${api.sessionOver.value && html`<${LoginAgain} user=${session.account} />`}
   `;
 }

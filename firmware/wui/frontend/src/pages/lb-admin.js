@@ -27,7 +27,7 @@ export function Page({ session }) {
       ${may && html`<${Button} onClick=${() => act(save)}>Save<//>`}
     </div>
     ${proxies === null && !problem && html`<p class="quiet">Waiting for haproxy …</p>`}
-    ${proxies?.length === 0 && html`<p>haproxy runs without a frontend or a backend. <a href="#/lb-layer7">LB Layer7</a> is where they are written.</p>`}
+    ${proxies?.length === 0 && !problem && html`<p>haproxy runs without a frontend or a backend. <a href="#/lb-layer7">LB Layer7</a> is where they are written.</p>`}
     ${shown.map((proxy) => html`<${Proxy} key=${proxy.name} ...${{ proxy, history, may, act }} />`)}
     <${Result} problem=${result.problem ?? problem} said=${result.said} />
   `;
@@ -45,9 +45,8 @@ function useProxies() {
   useEffect(() => {
     const channel = live.open("proxies", {}, {
       message(found) {
-        const proxies = found.proxies ?? found;
-        remember(history.current, proxies);
-        setState([proxies, null]);
+        remember(history.current, found.proxies);
+        setState([found.proxies, found.problem ?? null]);
       },
       end: (problem) => setState(([proxies]) => [proxies ?? [], problem]),
     });

@@ -53,9 +53,10 @@ function useLog(source, paused) {
   useEffect(() => {
     waiting.current = [];
     setLog({ lines: [], dropped: 0, problem: null });
-    const channel = live.open("logs", { source }, {
+    const channel = live.open("logs", { source, lines: 1000 }, {
       message(found) {
-        waiting.current.push(...(found.lines ?? [found.line]).map(text));
+        if (found.skipped) waiting.current.push(`… ${counted(found.skipped, "line")} left out, they came too fast`);
+        waiting.current.push(...found.lines);
         waiting.current.splice(0, Math.max(0, waiting.current.length - MOST));
       },
       end: (problem) => setLog((old) => ({ ...old, problem })),
@@ -67,11 +68,6 @@ function useLog(source, paused) {
     };
   }, [source]);
   return log;
-}
-
-/** A line as text; an entry of the trail is an object. */
-function text(line) {
-  return typeof line === "string" ? line : Object.entries(line).map(([key, value]) => `${key}=${typeof value === "object" ? JSON.stringify(value) : value}`).join(" ");
 }
 
 function append(old, more) {

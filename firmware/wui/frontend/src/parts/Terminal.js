@@ -16,7 +16,7 @@ let count = 0;
 
 /** Launch a shell. It is there at once; what is drawn is drawn once it has a place. `ended`: how it ended, in words. */
 export function launched() {
-  const shell = { number: (count += 1), ended: null, onEnd: null, screen: null, dispose: () => {}, paste: () => {} };
+  const shell = { number: (count += 1), ended: null, onEnd: null, onRemark: null, screen: null, dispose: () => {}, paste: () => {} };
   shell.opened = import("./screen.js").then(({ made }) => Object.assign(shell, made(LOOKS), { paste: (text) => shell.screen.paste(text) }));
   return shell;
 }
@@ -33,8 +33,11 @@ function talk(shell) {
       channel.send({ ack: drawn });
       drawn = 0;
     }),
-    message: (found) => found.ended && finish(shell, found.ended),
-    end: (problem) => finish(shell, problem ? [problem.detail ?? problem.title, problem.hint].filter(Boolean).join(" ") : shell.ended ?? "The shell has ended."),
+    message(found) {
+      if (found.ended) finish(shell, found.ended);
+      if (found.discarded) shell.onRemark?.("Nothing reads what is typed: some of it was thrown away.");
+    },
+    end: (problem) => finish(shell, problem ? [problem.detail || problem.title, problem.hint].filter(Boolean).join(": ") : "the shell has ended"),
   });
   screen.onData((typed) => channel.write(text.encode(typed)));
   screen.onBinary((typed) => channel.write(Uint8Array.from(typed, (character) => character.charCodeAt(0))));

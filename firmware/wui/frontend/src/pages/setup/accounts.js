@@ -25,26 +25,26 @@ function List({ session }) {
     await accounts.reload();
     return said;
   });
-  const list = accounts.data?.accounts ?? accounts.data ?? [];
+  const list = accounts.data ?? [];
   const open = (view, account) => () => setDialog({ view, account });
   return html`<section class="card" aria-labelledby="accounts">
     <h2 id="accounts">Accounts</h2>
     <div class="wide"><table aria-label="Accounts">
-      <thead><tr><th>Name</th><th>Role</th><th>Tokens</th><th>Actions</th></tr></thead>
+      <thead><tr><th>Name</th><th>Role</th><th class="number">Sessions</th><th>Tokens</th><th>Actions</th></tr></thead>
       <tbody>${list.map((one) => html`<tr key=${one.name}>
-        <th scope="row">${one.name}</th><td>${one.role}</td><td><${Tokens} account=${one} act=${doThen} /></td>
+        <th scope="row">${one.name}</th><td>${one.role}</td><td class="number">${one.sessions}</td><td><${Tokens} account=${one} act=${doThen} /></td>
         <td class="actions"><${Button} onClick=${open(Password, one)}>Password<//><${Button} onClick=${open(NewToken, one)}>New token<//>
           ${one.name !== session.account && html`<${Button} danger onClick=${open(Delete, one)}>Delete<//>`}</td>
       </tr>`)}</tbody>
     </table></div>
     <div class="toolbar"><${Button} onClick=${open(Add)}>Add an account<//></div>
-    ${dialog && html`<${dialog.view} account=${dialog.account} act=${doThen} close=${close} problem=${result.problem} />`}
+    ${dialog && html`<${dialog.view} own=${dialog.account?.name === session.account} account=${dialog.account} act=${doThen} close=${close} problem=${result.problem} />`}
     <${Result} problem=${dialog ? null : result.problem ?? accounts.problem} said=${result.said} label="Accounts: result" />
   </section>`;
 }
 
 function Tokens({ account, act }) {
-  const labels = (account.tokens ?? []).map((token) => token.label ?? token);
+  const labels = account.tokens.map((token) => token.label);
   const end = (label) => act(() => api.del(`/accounts/${encodeURIComponent(account.name)}/tokens/${encodeURIComponent(label)}`));
   return labels.map((label) => html`<span key=${label} class="tag">${label} <button class="bare" aria-label="Delete token ${label}" onClick=${() => end(label)}>✕</button></span>`);
 }
@@ -79,13 +79,13 @@ function Add({ act, close, problem }) {
   return html`<${Form} title="Add an account" action="Add" fields=${{ name: ["Name", "text"], ...NEW_PASSWORD }} values=${{ role: "monitor" }} work=${add} ...${{ close, problem }} />`;
 }
 
-function Password({ account, act, close, problem }) {
+function Password({ account, own, act, close, problem }) {
   const set = (filled) => act(async () => {
     requireSame(filled);
-    await api.put(`/accounts/${encodeURIComponent(account.name)}/password`, { password: filled.password });
-    return `The password of ${account.name} is set; its sessions have ended.`;
+    await api.put(`/accounts/${encodeURIComponent(account.name)}/password`, { old: filled.old, password: filled.password });
+    return `The password of ${account.name} is set; its other sessions have ended.`;
   });
-  return html`<${Form} title="Password of ${account.name}" action="Set password" fields=${NEW_PASSWORD} work=${set} ...${{ close, problem }} />`;
+  return html`<${Form} title="Password of ${account.name}" action="Set password" fields=${own ? { old: ["Old password", "password"], ...NEW_PASSWORD } : NEW_PASSWORD} work=${set} ...${{ close, problem }} />`;
 }
 
 function Delete({ account, act, close, problem }) {
@@ -113,13 +113,13 @@ function OwnPassword({ session }) {
     setFilled({});
     return "The password is set.";
   });
-  return html`${field("old", "Password")}${field("password", "New password")}${field("repeat", "Repeat")}<${Button} primary onClick=${set}>Set password<//><${Result} ...${result} />`;
+  return html`${field("old", "Old password")}${field("password", "New password")}${field("repeat", "Repeat")}<${Button} primary onClick=${set}>Set password<//><${Result} ...${result} />`;
 }
 
 function Sessions({ session }) {
   const sessions = useData("/sessions");
   const { act, ...result } = useAction();
-  const list = sessions.data?.sessions ?? sessions.data ?? [];
+  const list = sessions.data ?? [];
   const end = (id) => act(async () => {
     await api.del(`/sessions/${id}`);
     await sessions.reload();

@@ -63,8 +63,7 @@ function Rare({ act }) {
   const close = () => setDialog(null);
   const View = dialog && { import: Import, reset: Reset, reboot: Reboot }[dialog];
   return html`<div class="toolbar rare">
-      <a class="button" href=${api.url("/config/export")} download>Export</a>
-      <a class="button" href=${api.url("/config/export", { secrets: 1 })} download>Export with secrets</a>
+      <a class="button" href=${api.url("/config/export")} download title="what is saved, private keys included">Export</a>
       <${Button} onClick=${() => setDialog("import")}>Import<//>
       <${Button} danger onClick=${() => setDialog("reset")}>Factory reset<//>
       <${Button} danger onClick=${() => setDialog("reboot")}>Reboot<//>
@@ -78,7 +77,7 @@ function Import({ act, close }) {
   const take = async () => {
     const file = field.current.files[0];
     if (!file) return field.current.focus();
-    await act(() => api.upload("POST", "/config/import", file, { query: force ? { force: 1 } : {} }).then(importedWords));
+    await act(() => api.upload("POST", "/config/import", file, { query: force ? { force: true } : {} }).then(importedWords));
     return close();
   };
   return html`<${Dialog} title="Import a configuration" onClose=${close} actions=${html`<${Button} primary onClick=${take}>Import<//><${Button} onClick=${close}>Cancel<//>`}>

@@ -5,10 +5,10 @@ import { useData } from "../../data.js";
 import { Diff } from "../../parts/Diff.js";
 import { Result } from "../../parts/Result.js";
 
-/** `from`, `to`: saved, factory or the number of a generation; without `to`, what is there now. */
-export function Difference({ from, to }) {
-  const found = useData("/config/diff", to === undefined ? { from } : { from, to });
-  const files = found.data?.files ?? found.data;
+/** `from`, `to`: saved, factory or the number of a generation; now is what lies below /etc. */
+export function Difference({ from, to = "now" }) {
+  const found = useData("/config/diff", { from, to });
+  const files = found.data;
   if (found.problem) return html`<${Result} problem=${found.problem} />`;
   if (!files) return html`<p class="quiet">Loading …</p>`;
   if (!files.length) return html`<p>There is no difference.</p>`;

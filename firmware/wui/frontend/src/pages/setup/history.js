@@ -16,17 +16,17 @@ export function History({ session }) {
   const [to, setTo] = useState("now");
   const [asks, setAsks] = useState(null);
   const { act, ...result } = useAction();
-  const entries = history.data?.generations ?? history.data ?? [];
+  const entries = history.data ?? [];
   const base = from ?? String(entries[0]?.generation ?? "factory");
   const choices = [...entries.map((one) => [String(one.generation), `generation ${one.generation}`]), ["factory", "the factory"]];
   return html`<section class="card" aria-labelledby="history">
     <h2 id="history">History</h2>
     ${history.data && !entries.length && html`<p>Nothing has been saved yet.</p>`}
     <div class="wide"><table aria-label="History">
-      <thead><tr><th>Generation</th><th>Time</th><th>Message</th><th>Who</th><th>Version</th><th>Verified</th>${session.role === "admin" && html`<th>Actions</th>`}</tr></thead>
+      <thead><tr><th>Generation</th><th>Time</th><th>Message</th><th>Version</th><th>Verified</th>${session.role === "admin" && html`<th>Actions</th>`}</tr></thead>
       <tbody>${entries.map((one) => html`<tr key=${one.generation}>
         <th scope="row">${one.generation}${one.current && html` <span class="state green">current</span>`}</th>
-        <td>${typeof one.time === "number" ? moment(one.time) : one.time}</td><td>${one.message}</td><td>${one.who ?? ""}</td><td>${one.version}</td>
+        <td>${moment(one.time)}</td><td>${one.message}</td><td>${one.version}</td>
         <td>${one.verified ? "yes" : html`<span class="state red">no</span>`}</td>
         ${session.role === "admin" && html`<td class="actions"><${Button} onClick=${() => setAsks(one)}>Roll back<//></td>`}
       </tr>`)}</tbody>
@@ -35,7 +35,7 @@ export function History({ session }) {
       <label>Difference from <${Choice} value=${base} choices=${choices} onChange=${setFrom} /></label>
       <label>to <${Choice} value=${to} choices=${[["now", "what is there now"], ...choices]} onChange=${setTo} /></label>
     </div>
-    ${history.data && html`<${Difference} key="${base} ${to}" from=${base} to=${to === "now" ? undefined : to} />`}
+    ${history.data && html`<${Difference} key="${base} ${to}" from=${base} to=${to} />`}
     ${asks && html`<${RollBack} one=${asks} act=${act} close=${() => setAsks(null)} />`}
     <${Result} problem=${result.problem ?? history.problem} said=${result.said} />
   </section>`;

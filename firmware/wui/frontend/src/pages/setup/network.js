@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useData } from "../../data.js";
 import { Result } from "../../parts/Result.js";
+import { bytes } from "../../words.js";
 
 export function Network() {
   const { data, problem } = useData("/network");
@@ -10,22 +11,17 @@ export function Network() {
     <h2 id="network">Network</h2>
     <p>Interfaces are set up by the services “network”: <a href="#/services">Services</a>, [advanced mode], “network.eth0 setup”. Applying one of them can wait for a confirmation.</p>
     ${data && html`<div class="wide"><table aria-label="Interfaces">
-      <thead><tr><th>Interface</th><th>State</th><th>Addresses</th><th class="number">MTU</th><th>MAC</th></tr></thead>
-      <tbody>${(data.interfaces ?? []).map((one) => html`<tr key=${nameOf(one)}>
-        <th scope="row">${nameOf(one)}</th><td>${one.state ?? one.operstate}</td>
-        <td>${addressesOf(one).map((address) => html`<code key=${address}>${address}</code> `)}</td><td class="number">${one.mtu}</td><td><code>${one.mac ?? one.address ?? ""}</code></td></tr>`)}</tbody>
+      <thead><tr><th>Interface</th><th>State</th><th>Addresses</th><th class="number">MTU</th><th>MAC</th><th class="number">Received</th><th class="number">Sent</th><th class="number">Errors</th></tr></thead>
+      <tbody>${data.interfaces.map((one) => html`<tr key=${one.name}>
+        <th scope="row">${one.name}${one.kind && html`<small>${one.kind}</small>`}</th><td><span class="state ${one.state === "up" ? "green" : "red"}">${one.state}</span></td>
+        <td>${one.addresses.map((address) => html`<code key=${address}>${address}</code> `)}</td><td class="number">${one.mtu}</td><td><code>${one.mac}</code></td>
+        <td class="number">${bytes(one.received_bytes)}</td><td class="number">${bytes(one.sent_bytes)}</td><td class="number">${one.received_errors + one.sent_errors}</td></tr>`)}</tbody>
     </table></div>
     <div class="wide"><table aria-label="Routes">
-      <thead><tr><th>To</th><th>Via</th><th>Interface</th><th>Protocol</th></tr></thead>
-      <tbody>${(data.routes ?? []).map((one) => html`<tr key=${JSON.stringify(one)}><th scope="row"><code>${one.to ?? one.dst}</code></th><td><code>${one.via ?? one.gateway ?? ""}</code></td><td>${one.interface ?? one.dev}</td><td>${one.protocol ?? ""}</td></tr>`)}</tbody>
-    </table></div>`}
+      <thead><tr><th>To</th><th>Via</th><th>Interface</th><th>From</th><th>Set by</th></tr></thead>
+      <tbody>${data.routes.map((one) => html`<tr key=${JSON.stringify(one)}><th scope="row"><code>${one.to}</code></th><td><code>${one.gateway}</code></td><td>${one.interface}</td><td><code>${one.source}</code></td><td>${one.protocol}</td></tr>`)}</tbody>
+    </table></div>
+    <p>Name servers: ${data.resolvers.length ? data.resolvers.map((one) => html`<code key=${one}>${one}</code> `) : "none"}</p>`}
     <${Result} problem=${problem} />
   </section>`;
-}
-
-const nameOf = (one) => one.name ?? one.ifname;
-
-function addressesOf(one) {
-  if (one.addresses) return one.addresses.map((address) => (typeof address === "string" ? address : `${address.address}/${address.prefix}`));
-  return (one.addr_info ?? []).map((address) => `${address.local}/${address.prefixlen}`);
 }

@@ -11,28 +11,34 @@ import { moment } from "../../words.js";
 
 export function Remote({ session }) {
   const first = useData("/csync/status");
-  const report = useChannel("status", {}) ?? first.data;
+  const report = asReport(useChannel("status") ?? first.data ?? (first.problem && { problem: first.problem }));
   const { act, ...result } = useAction();
   const may = session.role === "admin";
   return html`<section class="card" aria-labelledby="remote">
     <h2 id="remote">Remote Configuration</h2>
-    ${report ? html`<${Current} report=${report} />` : !first.problem && html`<p class="quiet">Loading …</p>`}
+    ${report ? html`<${Current} report=${report} />` : html`<p class="quiet">Loading …</p>`}
     ${report && html`<${Unsaved} peer=${report.peer} />`}
     ${may && html`<div class="toolbar">
       <${Button} primary onClick=${() => act(save)}>Save<//>
       ${report?.peer?.confirm_pending && html`<${Button} onClick=${() => act(() => api.post("/csync/confirm").then(() => "Confirmed."))}>Confirm the push<//>`}
       ${report?.local?.confirm_pending && html`<${Button} danger onClick=${() => act(() => api.post("/csync/undo").then(() => "Undone."))}>Undo the peer’s push<//>`}
     </div>`}
-    <${Result} problem=${result.problem ?? (report ? null : first.problem)} said=${result.said} label="Remote Configuration: result" />
+    <${Result} problem=${result.problem} said=${result.said} label="Remote Configuration: result" />
     ${report && html`<${Services} report=${report} />`}
-    ${report ? html`<${Checklist} key=${report.state} red=${report.state === "red"} />` : first.problem && html`<${Checklist} red />`}
+    ${report && html`<${Checklist} key=${report.state} red=${report.state === "red"} />`}
   </section>`;
+}
+
+/** A node that cannot say how the pair is, most of all because csyncd is stopped, is red for that reason. */
+function asReport(found) {
+  if (!found?.problem) return found;
+  const { detail, title, hint } = found.problem;
+  return { state: "red", reasons: [detail || title], remedy: hint, services: {} };
 }
 
 async function save() {
   const done = await api.post("/csync/save");
-  const generation = done?.generation ?? done?.saved?.generation;
-  return generation ? `Saved on the peer as generation ${generation}.` : "Saved on the peer.";
+  return done?.generation ? `Saved on the peer as generation ${done.generation}.` : "Saved on the peer.";
 }
 
 function Current({ report }) {
@@ -78,7 +84,7 @@ function savedThere(peer) {
 function Checklist({ red }) {
   const [asked, setAsked] = useState(red);
   const check = useData(asked ? "/csync/check" : null);
-  const items = check.data?.items ?? check.data;
+  const items = check.data;
   return html`<div class="checklist">
     <div class="toolbar"><h3>Troubleshooting</h3><${Button} onClick=${() => (asked ? check.reload() : setAsked(true))}>${asked ? "Check again" : "Check"}<//></div>
     ${asked && !items && !check.problem && html`<p class="quiet">Checking …</p>`}

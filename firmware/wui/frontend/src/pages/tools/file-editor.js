@@ -62,6 +62,6 @@ async function conflict(error, path, setOther) {
 
 function Binary({ file, path, onClose }) {
   return html`<section class="card"><h2>${path}</h2>
-    <p>${bytes(file.size)} that are no text, or too much of it for the editor. It is left as it is.</p>
+    <p>${bytes(file.size)}: ${file.reason || "it is no text"}. It is left as it is.</p>
     <div class="toolbar"><a class="button" href=${api.url("/files/content", { path })} download=${path.split("/").at(-1)}>Download</a><${Button} onClick=${onClose}>Close<//></div></section>`;
 }

@@ -16,7 +16,9 @@ const MOST = 500;
 export function Files({ path }) {
   const where = `/${path.join("/")}`.replace(/\/+$/, "") || "/etc";
   const found = useData("/files", { path: where });
-  if (found.data?.kind === "file") return html`<${FileEditor} key=${where} file=${found.data} path=${where} onClose=${() => go(parentOf(where))} />`;
+  const kind = found.data?.kind;
+  if (kind === "link" && found.data.leads_to) go(found.data.leads_to);
+  if (kind === "file") return html`<${FileEditor} key=${where} file=${found.data} path=${where} onClose=${() => go(parentOf(where))} />`;
   return html`<${Directory} key=${where} where=${where} found=${found} />`;
 }
 
@@ -41,11 +43,12 @@ function Directory({ where, found }) {
   const close = () => setDialog(null);
   const doThen = (work) => act(async () => {
     await work();
-    close();
+    setDialog(null);
     await found.reload();
   });
+  const askToReplace = (name) => new Promise((answer) => setDialog({ view: Replace, name, answer }));
   const context = { where, doThen, close, setDialog };
-  const send = (files) => doThen(() => uploadAll(where, files, setUpload)).finally(() => setUpload(null));
+  const send = (files) => doThen(() => uploadAll(where, files, setUpload, askToReplace)).finally(() => setUpload(null));
   return html`
     <${Crumbs} where=${where} />
     <div class="toolbar">
@@ -64,7 +67,7 @@ function Directory({ where, found }) {
       <thead><tr><th>Name</th><th class="number">Size</th><th>Mode</th><th>Owner</th><th>Modified</th><th>Actions</th></tr></thead>
       <tbody>${entries.slice(0, MOST).map((entry) => html`<${Entry} key=${entry.name} entry=${entry} ...${context} />`)}</tbody>
     </table></div>
-    <p class="quiet">${found.data ? counted(entries.length, "entry", "entries") : "Loading …"}${entries.length > MOST ? `, the first ${MOST} are shown: filter` : ""}</p>
+    <p class="quiet">${found.data ? counted(entries.length, "entry", "entries") : "Loading …"}${entries.length > MOST ? `, the first ${MOST} are shown: filter` : ""}${found.data?.more ? `, and ${found.data.more} that are not shown` : ""}</p>
     ${dialog && html`<${dialog.view} ...${dialog} ...${context} problem=${result.problem} />`}
     <${Result} problem=${dialog ? null : result.problem ?? found.problem} said=${result.said} />
   `;
@@ -96,22 +99,27 @@ function Upload({ onFiles }) {
     <input type="file" multiple hidden aria-label="Files to upload" ref=${field} onChange=${chosen} />`;
 }
 
-async function uploadAll(where, files, onProgress) {
+async function uploadAll(where, files, onProgress, mayReplace) {
   for (const file of files) {
     const show = (part) => onProgress({ name: file.name, part });
     show(0);
-    await api.upload("PUT", "/files/content", file, { query: { path: below(where, file.name) }, onProgress: show });
+    const query = { path: below(where, file.name) };
+    const send = (replace) => api.upload("PUT", "/files/content", file, { query: { ...query, replace }, onProgress: show });
+    await send(false).catch(async (problem) => {
+      if (problem.status !== 409 || !(await mayReplace(file.name))) throw problem;
+      await send(true);
+    });
   }
 }
 
 function Entry({ entry, where, setDialog }) {
   const path = below(where, entry.name);
   const isDirectory = entry.kind === "directory";
-  const opens = isDirectory || entry.kind === "file" || entry.kind === "link";
+  const leadsTo = entry.kind === "link" ? entry.leads_to : isDirectory || entry.kind === "file" ? path : null;
   return html`<tr>
-    <th scope="row">${opens ? html`<a href=${hashOf(path)}>${entry.name}${isDirectory && "/"}</a>` : entry.name}${entry.target && html` <small>→ ${entry.target}</small>`}</th>
+    <th scope="row">${leadsTo ? html`<a href=${hashOf(leadsTo)}>${entry.name}${isDirectory && "/"}</a>` : entry.name}${entry.target && html` <small>→ ${entry.target}</small>`}</th>
     <td class="number">${entry.kind === "file" ? bytes(entry.size) : entry.kind}</td>
-    <td><code>${modeText(entry.mode)}</code></td>
+    <td><code>${entry.mode}</code></td>
     <td>${entry.owner}:${entry.group}</td>
     <td>${moment(entry.mtime)}</td>
     <td class="actions">
@@ -121,11 +129,6 @@ function Entry({ entry, where, setDialog }) {
       <${Button} onClick=${() => setDialog({ view: Delete, entry })}>Delete<//>
     </td>
   </tr>`;
-}
-
-/** The API says a mode as octal text, as `chmod` takes it. */
-function modeText(mode) {
-  return typeof mode === "number" ? mode.toString(8).padStart(3, "0") : mode;
 }
 
 /** A dialog with fields that does one thing. `fields`: name → label; `work` gets what was filled in. */
@@ -156,19 +159,29 @@ function NewDirectory({ where, doThen, close, problem }) {
 function Rename({ entry, where, doThen, close, problem }) {
   const path = below(where, entry.name);
   return html`<${Form} title="Rename ${entry.name}" action="Rename" fields=${{ to: "New path" }} values=${{ to: path }}
-    work=${({ to }) => doThen(() => api.post("/files/move", { from: path, to }))} ...${{ close, problem }} />`;
+    work=${({ to }) => doThen(() => api.post("/files/move", { path, to }))} ...${{ close, problem }} />`;
 }
 
 function Mode({ entry, where, doThen, close, problem }) {
   const path = below(where, entry.name);
-  const values = { mode: modeText(entry.mode), owner: entry.owner, group: entry.group };
+  const values = { mode: entry.mode, owner: entry.owner, group: entry.group };
   return html`<${Form} title="Mode and owner of ${entry.name}" action="Set" fields=${{ mode: "Mode", owner: "Owner", group: "Group" }} values=${values}
     work=${(filled) => doThen(() => api.post("/files/mode", { path, ...filled }))} ...${{ close, problem }} />`;
 }
 
+/** An upload waits for the answer. */
+function Replace({ name, answer, close }) {
+  const say = (yes) => () => {
+    close();
+    answer(yes);
+  };
+  return html`<${Dialog} title="Replace ${name}" onClose=${say(false)} actions=${html`<${Button} danger onClick=${say(true)}>Replace<//><${Button} onClick=${say(false)}>Cancel<//>`}>
+    <p>There is a file of that name already.</p><//>`;
+}
+
 function Delete({ entry, where, doThen, close, problem }) {
   const path = below(where, entry.name);
-  return html`<${Form} title="Delete ${entry.name}" action="Delete" danger fields=${{}} values=${{}} work=${() => doThen(() => api.del("/files", { path }))} ...${{ close, problem }}>
-    <p>${path} is gone then${entry.kind === "directory" ? "; a directory has to be empty" : ""}. What is saved comes back with a rollback.</p>
+  return html`<${Form} title="Delete ${entry.name}" action="Delete" danger fields=${{}} values=${{}} work=${() => doThen(() => api.del("/files", { path, recursive: entry.kind === "directory" }))} ...${{ close, problem }}>
+    <p>${path} is gone then${entry.kind === "directory" ? ", with all that is in it" : ""}. What is saved comes back with a rollback.</p>
   <//>`;
 }

@@ -10,7 +10,7 @@ import { Result } from "../../parts/Result.js";
 
 const MOST = 1000;
 
-/** What a channel says, line by line: `{lines, problem, said, file, running, start, stop}`. */
+/** What a channel says, line by line: `{lines, problem, said, capture, running, start, stop, ask}`. */
 function useLines() {
   const [state, setState] = useState({ lines: [], running: false });
   const channel = useRef(null);
@@ -26,19 +26,18 @@ function useLines() {
   };
   const halt = () => {
     stop();
-    setState((old) => ({ ...old, running: false, stopped: true }));
+    setState((old) => ({ ...old, running: false, said: "Stopped." }));
   };
-  return { ...state, start, stop: halt };
+  return { ...state, start, stop: halt, ask: (message) => channel.current.send(message) };
 }
 
 function taken(old, found) {
-  const more = found.lines ?? (found.line === undefined ? [] : [found.line]);
-  return { ...old, lines: [...old.lines, ...more].slice(-MOST), file: found.capture ?? found.file ?? found.id ?? old.file, said: found.said ?? old.said };
+  return { ...old, lines: [...old.lines, ...(found.lines ?? [])].slice(-MOST), capture: found.capture ?? old.capture, said: found.said ?? old.said };
 }
 
 function Lines({ label, found }) {
   return html`<pre class="log" role="log" aria-label=${label} tabindex="0">${found.lines.join("\n")}</pre>
-    <p class="quiet" role="status">${found.running ? "Running …" : found.stopped ? "Stopped." : found.said ?? ""}</p>`;
+    <p class="quiet" role="status">${found.running ? "Running …" : found.said ?? ""}</p>`;
 }
 
 export function Ping({ channel }) {
@@ -68,7 +67,7 @@ export function Capture() {
     event.preventDefault();
     found.start("capture", { ...wanted, packets: Number(wanted.packets), seconds: Number(wanted.seconds) });
   };
-  const names = (network.data?.interfaces ?? []).map((one) => one.name ?? one.ifname);
+  const names = (network.data?.interfaces ?? []).map((one) => one.name);
   return html`
     <form class="toolbar" onSubmit=${start}>
       <label>Interface <select ...${field("interface")}><option>any</option>${names.map((name) => html`<option>${name}</option>`)}</select></label>
@@ -76,8 +75,8 @@ export function Capture() {
       <label>Packets <input type="number" min="1" max="100000" ...${field("packets")} /></label>
       <label>Seconds <input type="number" min="1" max="3600" ...${field("seconds")} /></label>
       <button disabled=${found.running}>Start</button>
-      ${found.running && html`<${Button} onClick=${found.stop}>Stop<//>`}
-      ${found.file && !found.running && html`<a class="button" href=${api.url(`/captures/${found.file}`)} download>Download</a>`}
+      ${found.running && html`<${Button} onClick=${() => found.ask({ stop: true })}>Stop<//>`}
+      ${found.capture && !found.running && html`<a class="button" href=${api.url(`/captures/${found.capture}`)} download>Download</a>`}
     </form>
     <${Lines} label="Packets" found=${found} />
     <${Result} problem=${found.problem ?? network.problem} />

@@ -9,9 +9,11 @@ import { Terminal, launched } from "../../parts/Terminal.js";
 let shell = null;
 
 export function TerminalTool({ session }) {
-  const [current, setCurrent] = useState(() => (shell ??= launched()));
+  const [current, setCurrent] = useState(() => (shell = shell && !shell.ended ? shell : launched()));
+  const [remark, setRemark] = useState("");
   const [ended, setEnded] = useState(current.ended);
   current.onEnd = setEnded;
+  current.onRemark = setRemark;
   const launch = () => {
     shell?.dispose();
     shell = launched();
@@ -26,6 +28,6 @@ export function TerminalTool({ session }) {
       <span class="quiet">Ctrl+Shift+C copies, Ctrl+Shift+V pastes</span>
     </div>
     <${Terminal} key=${current.number} shell=${current} />
-    <p role="status" class=${ended ? "said" : "quiet"}>${ended ?? ""}</p>
+    <p role="status" class=${ended ? "result said" : "quiet"}>${ended ? `The terminal has ended: ${ended}.` : remark}</p>
   `;
 }
