@@ -115,6 +115,20 @@ class Operator:
         self.page.keyboard.press("Control+a")
         self.page.keyboard.insert_text(text)
 
+    def text(self, path: str) -> str:
+        """What stands in an editor, as far as it is drawn."""
+        return self.editor(path).inner_text().replace("\u200b", "")
+
+    def is_written(self) -> None:
+        """The editor has nothing left that is not written, and nothing was wrong."""
+        expect(self.page.get_by_text("changed, not written yet")).to_have_count(0)
+        expect(self.page.get_by_role("alert")).to_have_count(0)
+
+    def be_advanced(self) -> None:
+        """See the advanced buttons of the services."""
+        if self.button("advanced mode").get_attribute("aria-pressed") != "true":
+            self.click("advanced mode")
+
     def press(self, key: str) -> None:
         """Press a key."""
         self.page.keyboard.press(key)

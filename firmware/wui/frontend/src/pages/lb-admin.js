@@ -95,7 +95,7 @@ function Proxy({ proxy, history, may, act }) {
 function Line({ proxy, line, past, may, act, open, onOpen }) {
   const where = line.address ? `${line.name} ${line.address}` : line.name;
   return html`<tr class=${line.kind}>
-    <th scope="row">${line.name}${line.address && html`<small>${line.address}</small>`}</th>
+    <td class="name">${line.name}${line.address && html`<small>${line.address}</small>`}</td>
     <td><span class="state ${colour(line.status)}">${line.status}</span></td>
     <td class="number">${short(line.sessions)}</td>
     <td class="number">${short(line.rate)}</td>

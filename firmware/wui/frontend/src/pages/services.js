@@ -61,16 +61,21 @@ export function State({ row }) {
 function Actions({ row, run, advanced }) {
   const doing = (verb) => run(() => act(row.title, verb));
   return html`
-    <${Button} onClick=${() => doing("start")} disabled=${row.state === "running"}>Start<//>
-    <${Button} onClick=${() => doing("stop")} disabled=${row.state !== "running" && row.state !== "failed"}>Stop<//>
+    <${Button} onClick=${() => doing("start")}>Start<//>
+    <${Button} onClick=${() => doing("stop")}>Stop<//>
     <${Button} onClick=${() => doing("restart")}>Restart<//>
     ${row.needs_apply && html`<${Button} primary onClick=${() => doing("apply")}>Apply<//>`}
     ${!row.needs_apply && row.may_push && html`<${Push} title=${row.title} run=${run} />`}
     ${advanced && html`
-      ${row.files.length > 0 && html`<a class="button" href="#/services/${encodeURIComponent(row.title)}/edit">Edit Configuration</a>`}
-      <a class="button" href="#/services/${encodeURIComponent(row.title)}/setup">${row.title} setup</a>
+      ${row.files.length > 0 && html`<${Button} onClick=${() => go(row.title, "edit")}>Edit Configuration<//>`}
+      <${Button} onClick=${() => go(row.title, "setup")}>${row.title} setup<//>
       ${row.name === "csyncd" && html`<${Keys} running=${row.state === "running"} run=${run} />`}`}
   `;
+}
+
+/** Show a part of a service's page: "edit", "setup", or "" for what is known of it. */
+export function go(title, part) {
+  location.hash = `#/services/${encodeURIComponent(title)}/${part}`;
 }
 
 /** Do it, and return what the node said of it. */

@@ -37,7 +37,7 @@ export function BlockEditor({ title, may, onClose, reload }) {
   });
   const places = (problem?.places ?? []).map((place) => ({ ...place, line: place.line - (kept.line ?? 1) + 1 }));
   return html`
-    <${Editor} label="/etc/config.rc: service ${title}" value=${text} onChange=${setText} places=${places} readOnly=${!may} language="rc" />
+    <${Editor} label="/etc/config.rc" value=${text} onChange=${setText} places=${places} readOnly=${!may} language="rc" />
     <div class="toolbar">
       ${may && html`<${Button} primary onClick=${() => write(kept.digest)}>OK<//>`}
       <${Button} onClick=${onClose}>Close<//>

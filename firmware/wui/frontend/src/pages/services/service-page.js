@@ -7,7 +7,7 @@ import { Push } from "../../parts/Push.js";
 import { Result } from "../../parts/Result.js";
 import { ServiceFiles } from "../../parts/ServiceFiles.js";
 import { moment } from "../../words.js";
-import { State, act as ask } from "../services.js";
+import { State, act as ask, go } from "../services.js";
 import { BlockEditor } from "./block-editor.js";
 
 /** `part`: "edit" for its files, "setup" for its block, "" for what is known of it. */
@@ -37,7 +37,6 @@ export function ServicePage({ session, rows, title, part, reload }) {
 function Actions({ row, rows, run, part }) {
   const doing = (title, verb) => run(() => ask(title, verb));
   const several = rows.filter((one) => one.name === row.name).length > 1 || row.instance;
-  const here = `#/services/${encodeURIComponent(row.title)}`;
   return html`<div class="toolbar">
     <${Button} onClick=${() => doing(row.title, "start")}>Start service<//>
     ${several && html`<${Button} onClick=${() => doing(row.name, "start")}>Start service ${row.name}<//>`}
@@ -48,9 +47,9 @@ function Actions({ row, rows, run, part }) {
     ${row.needs_apply && ["network", "firewall"].includes(row.name) && html`
       <${Button} onClick=${() => run(() => ask(row.title, "apply", { confirm: 90 }))}>Apply for 90 s, unless confirmed<//>`}
     ${!row.needs_apply && row.may_push && html`<${Push} title=${row.title} run=${run} />`}
-    ${part !== "edit" && row.files.length > 0 && html`<a class="button" href="${here}/edit">Edit Configuration</a>`}
-    ${part !== "setup" && html`<a class="button" href="${here}/setup">${row.title} setup</a>`}
-    ${part !== "" && html`<a class="button" href=${here}>Overview</a>`}
+    ${part !== "edit" && row.files.length > 0 && html`<${Button} onClick=${() => go(row.title, "edit")}>Edit Configuration<//>`}
+    ${part !== "setup" && html`<${Button} onClick=${() => go(row.title, "setup")}>${row.title} setup<//>`}
+    ${part !== "" && html`<${Button} onClick=${() => go(row.title, "")}>Overview<//>`}
   </div>
   ${!row.may_push && row.node_specific && html`<p class="quiet">It is not pushed: ${row.node_specific}.</p>`}`;
 }
@@ -68,7 +67,7 @@ function Facts({ row }) {
     ${told.words && html`<h2>Its last words</h2><pre class="log" tabindex="0">${told.words}</pre>`}
     ${directives.length > 0 && html`<h2>Directives</h2><div class="wide"><table aria-label="Directives of ${row.title}">
       <thead><tr><th>Directive</th><th>Value</th><th>Default</th><th>What it does</th></tr></thead>
-      <tbody>${directives.map((one) => html`<tr key=${one.name}><th scope="row"><code>${one.name}</code></th><td>${one.value ?? one.type ?? ""}</td><td>${one.default ?? ""}</td><td>${one.help ?? one.summary ?? ""}</td></tr>`)}</tbody>
+      <tbody>${directives.map((one) => html`<tr key=${one.name}><td class="name"><code>${one.name}</code></td><td>${one.value ?? one.type ?? ""}</td><td>${one.default ?? ""}</td><td>${one.help ?? one.summary ?? ""}</td></tr>`)}</tbody>
     </table></div>`}`;
 }
 

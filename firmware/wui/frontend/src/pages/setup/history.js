@@ -25,7 +25,7 @@ export function History({ session }) {
     <div class="wide"><table aria-label="History">
       <thead><tr><th>Generation</th><th>Time</th><th>Message</th><th>Version</th><th>Verified</th>${session.role === "admin" && html`<th>Actions</th>`}</tr></thead>
       <tbody>${entries.map((one) => html`<tr key=${one.generation}>
-        <th scope="row">${one.generation}${one.current && html` <span class="state green">current</span>`}</th>
+        <td class="name">${one.generation}${one.current && html` <span class="state green">current</span>`}</td>
         <td>${moment(one.time)}</td><td>${one.message}</td><td>${one.version}</td>
         <td>${one.verified ? "yes" : html`<span class="state red">no</span>`}</td>
         ${session.role === "admin" && html`<td class="actions"><${Button} onClick=${() => setAsks(one)}>Roll back<//></td>`}

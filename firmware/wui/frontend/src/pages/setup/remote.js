@@ -59,7 +59,7 @@ function Services({ report }) {
   return html`<div class="wide"><table aria-label="Services of both nodes">
     <thead><tr><th>Service</th><th>Here and there</th><th>Runs there</th><th>Saved there</th><th>Last push</th></tr></thead>
     <tbody>${rows.map(([title, one]) => html`<tr key=${title}>
-      <th scope="row">${title}</th>
+      <td class="name">${title}</td>
       <td>${one.in_sync === null ? "not known" : one.in_sync ? "the same" : html`<span class="state orange">differ</span>`}</td>
       <td>${runsThere(one)}</td>
       <td>${savedThere(one.peer)}</td>

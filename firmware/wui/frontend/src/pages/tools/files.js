@@ -117,7 +117,7 @@ function Entry({ entry, where, setDialog }) {
   const isDirectory = entry.kind === "directory";
   const leadsTo = entry.kind === "link" ? entry.leads_to : isDirectory || entry.kind === "file" ? path : null;
   return html`<tr>
-    <th scope="row">${leadsTo ? html`<a href=${hashOf(leadsTo)}>${entry.name}${isDirectory && "/"}</a>` : entry.name}${entry.target && html` <small>→ ${entry.target}</small>`}</th>
+    <td class="name">${leadsTo ? html`<a href=${hashOf(leadsTo)}>${entry.name}${isDirectory && "/"}</a>` : entry.name}${entry.target && html` <small>→ ${entry.target}</small>`}</td>
     <td class="number">${entry.kind === "file" ? bytes(entry.size) : entry.kind}</td>
     <td><code>${entry.mode}</code></td>
     <td>${entry.owner}:${entry.group}</td>
