@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
-.PHONY: help run run-console image buildroot sizes lock env lab assets test test-all test-buildroot directives bench soak clean root
+.PHONY: help run run-console image buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak clean root
 .PHONY: unit-packages lab-packages image-packages unit-env lab-env browser-env always
 
 # Debian's own interpreter, which the nodes use too
@@ -93,6 +93,9 @@ directives: unit-env ## writes docs/directives.md from the declarations of the s
 
 bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half; ARGS=product IMAGE=…: Buildroot's)
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/long/bench.py $(ARGS)
+
+screenshots: browser-env ## pictures of the web UI, build/screenshots
+	$(VENV)/bin/python tests/support/screenshots.py
 
 soak: env ## the long runs, build/soak.json (ARGS="endurance=50": that one, 50 times; SEED=… again)
 	$(VENV)/bin/python tests/long/soak.py $(if $(SEED),--seed $(SEED)) $(ARGS)

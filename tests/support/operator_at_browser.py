@@ -68,6 +68,16 @@ class Operator:
         self.click("Log in")
         self.is_in()
 
+    def come_in(self, password: str = PASSWORD) -> None:
+        """Log in, or set the first password if there is none yet."""
+        self.page.goto(self.door.address)
+        first = self.button("Set password").or_(self.button("Log in"))
+        first.wait_for()
+        if first.inner_text() == "Set password":
+            self.begin(password)
+        else:
+            self.log_in(password)
+
     def is_in(self) -> None:
         """The application is there."""
         expect(self.button("Log out")).to_be_visible()
@@ -80,6 +90,13 @@ class Operator:
         """Click a tab of the navigation."""
         self.page.get_by_role("navigation").get_by_role("link", name=tab, exact=True).click()
         expect(self.page.get_by_role("heading", level=1, name=tab)).to_be_visible()
+
+    def open(self, place: str) -> None:
+        """Go to a place of the application by its address; it is there, and so is what it asks the node for."""
+        self.page.evaluate("place => { location.hash = '#/' + place }", place)
+        expect(self.page.get_by_role("heading", level=1)).to_be_visible()
+        self.page.wait_for_load_state("networkidle")
+        expect(self.page.get_by_text("Loading …")).to_have_count(0)
 
     def row(self, name: str) -> Locator:
         """The row of a table in which a cell has exactly that text."""
