@@ -6,8 +6,10 @@ from typing import Any
 from firmware.errors import Failure
 from firmware.wui.attempts import TooMany
 from firmware.wui.credentials import Denied
-from firmware.wui.request import Answer, problem
+from firmware.wui.request import Answer, TooLong, problem
 from firmware.wui.root_half import Over, Unavailable
+
+_STATUSES = {Over: 401, Unavailable: 503, TooLong: 413}
 
 
 def refusal(error: Failure) -> Answer:
@@ -16,7 +18,7 @@ def refusal(error: Failure) -> Answer:
         return problem(429, str(error), "", {"Retry-After": str(error.seconds)})
     if isinstance(error, Denied):
         return login_refusal(error.said)
-    status = 401 if isinstance(error, Over) else 503 if isinstance(error, Unavailable) else 400
+    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 400)
     return problem(status, str(error), error.hint)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 from firmware import frames
 from firmware.errors import Failure
 from firmware.wui.credentials import Credentials
-from firmware.wui.request import JSON, PROBLEM, Answer, Request, problem
+from firmware.wui.request import JSON, PROBLEM, Answer, Request, problem, require_length
 from firmware.wui.root_half import Connection, Session, read_answer
 
 #: all requests of the API begin so; the root half knows what comes then
@@ -30,8 +30,6 @@ _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; charset=[a-z0-9-]+)?\Z")
 
 class Relay:
     """One request to a session, whose body is yet to come."""
-
-    limit = LIMIT
 
     def __init__(self, request: Request, session: Session, connection: Connection, credentials: Credentials) -> None:
         self._request, self._session, self._connection = request, session, connection
@@ -72,8 +70,9 @@ class Relay:
 
 
 async def open_relay(request: Request, credentials: Credentials) -> Relay:
-    """One that has said what is asked; Over, Denied, TooMany, Unavailable, or a Failure for what cannot be asked."""
+    """One that has said what is asked; TooLong, Over, Denied, TooMany, Unavailable, or a Failure for what cannot be asked."""
     head = _head(request)
+    require_length(request, LIMIT)
     await credentials.require_session(request)
     session, connection = await credentials.open(request)
     relay = Relay(request, session, connection, credentials)

@@ -5,16 +5,26 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from firmware.errors import Failure
+
 JSON, PROBLEM, HTML = "application/json", "application/problem+json", "text/html; charset=utf-8"
 
 #: methods that change nothing
 SAFE = ("GET", "HEAD")
 
 
+class TooLong(Failure):
+    """The body is longer than what is taken."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is longer than {limit} bytes")
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request without its body: `path` and `query` as they were sent, still percent-encoded; `headers` by any spelling of
-    their names; `address` is the client's. `trust` is called once who asks is known to have a session."""
+    """A request without its body, which has `length` bytes: `path` and `query` as they were sent, still percent-encoded;
+    `headers` by any spelling of their names; `address` is the client's. `trust` is called once who asks is known to have a
+    session."""
 
     method: str
     path: str
@@ -22,6 +32,7 @@ class Request:
     headers: Mapping[str, str]
     address: str
     tls: bool
+    length: int = 0
     trust: Callable[[], None] = lambda: None
 
     def header(self, name: str) -> str:
@@ -46,9 +57,7 @@ class Answer:
 
 
 class Incoming(Protocol):
-    """A request whose body is on its way in, at most `limit` bytes."""
-
-    limit: int
+    """A request whose body is on its way in."""
 
     async def take(self, piece: bytes) -> None:
         """The next piece of the body; returns once there is room for another."""
@@ -61,6 +70,12 @@ class Incoming(Protocol):
     async def end(self) -> None:
         """The answer has been sent, or nobody waits for it any more."""
         ...
+
+
+def require_length(request: Request, limit: int) -> None:
+    """TooLong if the body has more bytes."""
+    if request.length > limit:
+        raise TooLong(limit)
 
 
 def json_answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:

@@ -14,7 +14,7 @@ from firmware.wui.credentials import Credentials, bearer, session_of
 from firmware.wui.live import Tab
 from firmware.wui.pages import Pages
 from firmware.wui.refusals import login_refusal, refusal
-from firmware.wui.request import SAFE, Answer, Incoming, Request, json_answer, problem
+from firmware.wui.request import SAFE, Answer, Incoming, Request, json_answer, problem, require_length
 from firmware.wui.root_half import Over, parse_cookie
 
 #: where it says who may log in; only root reads it
@@ -104,6 +104,7 @@ class Site:
             return problem(403, "another site's page asks")
         if request.header("Content-Type").partition(";")[0].strip() != "application/json":
             return problem(415, "a login is JSON", "send Content-Type: application/json")
+        require_length(request, BODY_LIMIT)
         return Login(request, self._credentials)
 
     async def _log_out(self, request: Request) -> Answer:
@@ -121,7 +122,6 @@ class Login:
 
     request: Request
     credentials: Credentials
-    limit: int = BODY_LIMIT
     _body: bytearray = field(default_factory=bytearray)
 
     async def take(self, piece: bytes) -> None:

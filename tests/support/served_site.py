@@ -107,17 +107,17 @@ async def read_reply(reader: asyncio.StreamReader, method: str = "GET") -> Reply
         return Reply(status, headers, b"")
     if headers.get("transfer-encoding") != "chunked":
         return Reply(status, headers, await reader.readexactly(int(headers.get("content-length", 0))))
-    body = b""
+    body = bytearray()
     while size := int(await reader.readline(), 16):
         body += (await reader.readexactly(size + 2))[:-2]
     await reader.readline()
-    return Reply(status, headers, body)
+    return Reply(status, headers, bytes(body))
 
 
 @contextlib.asynccontextmanager
 async def serving(directory: Path, *, tls: bool = False, rooms: Rooms | None = None) -> AsyncIterator[ServedSite]:
     root, pages, rooms = RootHalf(directory), directory / "pages", rooms or Rooms()
-    (pages / "assets").mkdir(parents=True)
+    (pages / "assets").mkdir(parents=True, exist_ok=True)
     await root.start()
     site = Site(Credentials(_front_of(root), Attempts()), Pages(pages), directory / "accounts.json")
     server = Server(site, listening.tls_context() if tls else None, rooms)

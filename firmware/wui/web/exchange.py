@@ -1,6 +1,7 @@
 """A request as Tornado hands it over, and the answer as it takes it."""
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from types import TracebackType
 from typing import Any, Protocol
@@ -13,6 +14,8 @@ from firmware.wui import guard
 from firmware.wui.refusals import refusal
 from firmware.wui.request import Answer, Incoming, Request, problem
 
+#: what the name of a header is made of
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: bytes of a body that nobody wants, which are read so that the answer reaches who sends it
 USELESS = 1 << 20
 #: seconds that a body may take once somebody who has logged in sends it
@@ -43,20 +46,18 @@ class Exchange(web.RequestHandler):
 
     async def prepare(self) -> None:
         """The head is here, and nothing of the body is read."""
-        length, request = content_length(self.request), as_request(self.request)
+        length = content_length(self.request)
         if isinstance(length, Answer):
             await self._send(length)
             return
-        opened = await self._site.open(request)
+        opened = await self._site.open(as_request(self.request, length))
         if isinstance(opened, Answer):
             await self._refuse(opened, length)
             return
         self._incoming = opened
         if self._done.done():  # nobody waits any more
             await opened.end()
-        if length > opened.limit:
-            await self._refuse(problem(413, f"the body is longer than {opened.limit} bytes"), length)
-        elif length > USELESS:
+        if length > USELESS:
             _connection(self.request).set_body_timeout(BODY_SECONDS)
 
     async def _refuse(self, answer: Answer, length: int) -> None:
@@ -153,18 +154,26 @@ def run_aside(work: Awaitable[None]) -> None:
     task.add_done_callback(_aside.discard)
 
 
-def as_request(found: httputil.HTTPServerRequest) -> Request:
+def as_request(found: httputil.HTTPServerRequest, length: int = 0) -> Request:
     """The head of a request."""
     hold = _connection(found).stream.hold
-    method, path = found.method or "", found.path or ""
     return Request(
-        method, path, found.query, found.headers, found.remote_ip or "", found.protocol == "https", hold.trust
+        found.method or "",
+        found.path or "",
+        found.query,
+        found.headers,
+        address=found.remote_ip or "",
+        tls=found.protocol == "https",
+        length=length,
+        trust=hold.trust,
     )
 
 
 def content_length(found: httputil.HTTPServerRequest) -> int | Answer:
     """How long the body is, or a refusal: bodies in chunks, and lengths that two programs might read in two ways, are not
     taken."""
+    if not all(_NAME.fullmatch(name) for name in found.headers):
+        return problem(400, "a header has a name that is none")
     if "Transfer-Encoding" in found.headers:
         return problem(
             411, "the length of the body is not known beforehand", "send Content-Length, no Transfer-Encoding"
