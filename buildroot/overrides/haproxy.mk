@@ -5,7 +5,7 @@
 ################################################################################
 
 # What Buildroot's own haproxy.mk lacks; upstream/
-# 0001-package-haproxy-build-it-for-the-C-library.patch
+# 0001-package-haproxy-build-it-for-the-C-library.diff
 # is fit to be sent.
 
 # CFLAGS on make's command line take the place of haproxy's own, -fwrapv

@@ -5,7 +5,7 @@
 ################################################################################
 
 # What makes Buildroot's own interpreter slower than it need be; upstream/
-# 0002-package-python3-have-computed-gotos.patch
+# 0002-package-python3-have-computed-gotos.diff
 # is fit to be sent.
 
 # configure finds out by running a program whether the compiler has computed

@@ -117,7 +117,7 @@ def test_what_is_for_upstream_fits_the_newest_buildroot() -> None:
     newer = make("printvars", "VARS=BR2_VERSION", output=OUTPUT).partition("=")[2].strip()
     if newer.startswith(RELEASE["VERSION"].rpartition(".")[0]):
         pytest.skip(f"Buildroot {newer} takes no such patches: try its branch master")
-    for patch in sorted((TREE / "upstream").glob("*.patch")):
+    for patch in sorted((TREE / "upstream").glob("*.diff")):
         argv = ["patch", "-p1", "--dry-run", "--force", "-i", patch]
         done = subprocess.run(argv, cwd=BUILDROOT, capture_output=True, text=True)
         assert done.returncode == 0, f"{patch.name}: {done.stdout}{done.stderr}"
@@ -137,6 +137,20 @@ def test_the_sbom_is_of_csyncd_and_holds_what_is_in_the_image(output: Path, tmp_
     assert kinds == {"target"}
     referred = {name for entry in sbom["dependencies"] for name in entry["dependsOn"]}
     assert referred <= {component["bom-ref"] for component in sbom["components"]}
+
+
+def test_the_source_of_our_package_lies_alone_where_it_is_built_and_handed_out_from(tmp_path: Path) -> None:
+    """legal-info copies the SITE of a local package as it is."""
+    done = built(tmp_path / "output", "", "printvars", "VARS=CSYNCD_FIRMWARE_SITE")
+    assert done.returncode == 0, done.stderr
+    (said,) = re.findall(r"^CSYNCD_FIRMWARE_SITE=(.*)$", done.stdout, re.M)
+    source = Path(said)
+    assert source.is_relative_to(tmp_path / "output")
+    files = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    assert {path.parts[0] for path in files} == {"LICENSE", "pyproject.toml", "setup.py", "firmware", "native"}
+    wanted = subprocess.run(["git", "ls-files", "firmware", "native"], cwd=TREE.parent, capture_output=True, text=True)
+    tracked = {Path(name) for name in wanted.stdout.split() if "/frontend/" not in name}
+    assert {path for path in files if len(path.parts) > 1} == tracked
 
 
 def test_haproxy_is_built_with_what_it_needs(output: Path) -> None:
