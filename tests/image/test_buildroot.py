@@ -36,6 +36,7 @@ SYMBOLS = {package.debian: package.buildroot for service in catalog.services() f
     "python3-psutil": "PYTHON_PSUTIL",
     "python3-pyinotify": "PYTHON_PYINOTIFY",
     "python3-serial": "PYTHON_SERIAL",
+    "python3-tornado": "PYTHON_TORNADO",
     "s6": "S6",
     "tcpdump": "TCPDUMP",
     "tzdata": None,  # BR2_TARGET_TZ_INFO
