@@ -1,11 +1,15 @@
-"""Drives nodes from Python the way everybody does it: through the program tests/lab/nodes."""
+"""Drives nodes from Python the way everybody does it: through the program tests/lab/nodes. What `Lab.run` runs on lab nodes is done
+by the same code, in a process that is loaded already (`exec_client.py`)."""
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import exec_client
 
 NODES = Path(__file__).resolve().parents[1] / "lab" / "nodes"
 
@@ -50,7 +54,10 @@ class Lab:
         self, node: int, *argv: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 60
     ) -> Result:
         """Run a command on a node. With `check`, an exit status other than 0 is Failed, with the command's words."""
-        return self.nodes("exec", str(node), *argv, stdin=stdin, check=check, timeout=timeout)
+        if self.kind != "lab":
+            return self.nodes("exec", str(node), *argv, stdin=stdin, check=check, timeout=timeout)
+        words = [os.fsdecode(word) for word in (*self._options(), "exec", str(node), *argv)]
+        return _result(words, exec_client.execute(words, _encode(stdin), timeout), check)
 
     def start(self, node: int, *argv: str | bytes) -> subprocess.Popen[bytes]:
         """Start a command on a node and leave it running; its streams are pipes, and it ends when it is killed here."""
@@ -87,13 +94,8 @@ class Lab:
 
     def nodes(self, *words: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 400) -> Result:
         """Run the program itself."""
-        data = stdin.encode("utf-8", "surrogateescape") if isinstance(stdin, str) else stdin
-        done = subprocess.run(self._argv(*words), input=data, capture_output=True, timeout=timeout)
-        streams = [stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr)]
-        result = Result(done.returncode, *streams)
-        if check and result.status:
-            raise Failed(f"nodes {words!r}: exit status {result.status}\n{result.stdout}{result.stderr}")
-        return result
+        done = subprocess.run(self._argv(*words), input=_encode(stdin), capture_output=True, timeout=timeout)
+        return _result(words, (done.returncode, done.stdout, done.stderr), check)
 
     def _argv(self, *words: str | bytes) -> list[str | bytes]:
         return [sys.executable, "-ES", str(NODES), *self._options(), *words]
@@ -102,6 +104,17 @@ class Lab:
         image = ["--image", str(self.image)] if self.image else []
         kind = ["--kind", self.kind] if self.kind else []
         return [*kind, "--state", str(self.state), *image, *(["--cold"] if self.cold else [])]
+
+
+def _encode(text: str | bytes) -> bytes:
+    return text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+
+
+def _result(words: Sequence[str | bytes], done: tuple[int, bytes, bytes], check: bool) -> Result:
+    result = Result(done[0], *(stream.decode("utf-8", "surrogateescape") for stream in done[1:]))
+    if check and result.status:
+        raise Failed(f"nodes {words!r}: exit status {result.status}\n{result.stdout}{result.stderr}")
+    return result
 
 
 def fresh_nodes(lab: Lab) -> Iterator[Lab]:
