@@ -150,6 +150,19 @@ def end_group(pid: int) -> None:
         os.waitpid(pid, 0)
 
 
+def end_marked(session: int, mark: str) -> None:
+    """HUP, and KILL after a moment, every process of that session (by the pid of its leader) but the leader itself, and every
+    one that has `mark` (NAME=VALUE) in its environment: what was started there and has left it."""
+    for number, seconds in ((signal.SIGHUP, 0.5), (signal.SIGKILL, 1.0), (signal.SIGKILL, 1.0), (signal.SIGKILL, 1.0)):
+        found = [process for process in psutil.process_iter() if _is_marked(process.pid, session, mark)]
+        if not found:
+            return
+        for process in found:
+            _signal_if_there(process, lambda process: process.send_signal(number))  # noqa: B023
+            _signal_if_there(process, psutil.Process.resume)
+        psutil.wait_procs(found, timeout=seconds)
+
+
 def terminate_each(processes: list[Identity]) -> None:
     """TERM each of these processes that is still there."""
     for process in processes:
@@ -166,6 +179,19 @@ def is_running(pid: int, name: str) -> bool:
         return False
     known = {path if full else os.path.basename(path) for path in (program, *command[:1]) for full in (True, False)}
     return bool(words) and words[0] in known and command[1 : len(words)] == words[1:]
+
+
+def _is_marked(pid: int, session: int, mark: str) -> bool:
+    """Our own process, the leader of the session and zombies are not."""
+    try:
+        if pid in (os.getpid(), session) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return False
+        if os.getsid(pid) == session:
+            return True
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return mark.encode() in file.read().split(b"\0")
+    except (psutil.Error, OSError):
+        return False
 
 
 def _connections(pid: int) -> Any:

@@ -9,8 +9,9 @@ They run in /, wherever we are: haproxy's checker, which is not root, must be ab
 
 import os
 import select
+import signal
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from errno import ENOSPC
@@ -117,6 +118,35 @@ def start_detached(script: str, word: str, *argv: str) -> int:
         command, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", env=environment(),
     ).pid  # fmt: skip
+
+
+def start_on(
+    argv: Sequence[str],
+    *,
+    stdin: int,
+    output: int,
+    errors: int,
+    passed: Sequence[int] = (),
+    more: Mapping[str, str] | None = None,
+) -> int:
+    """Start a program on descriptors of ours, whose words somebody reads as they come; returns its pid, for which the caller
+    waits. It has those that are `passed` from number 3 on, and `more` in its environment. No signal is ignored in it, whatever
+    we ignore."""
+    _show(argv)
+    handles = enumerate((stdin, output, errors, *passed))
+    onto = [(os.POSIX_SPAWN_DUP2, handle, number) for number, handle in handles]
+    signals = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+    try:
+        return os.posix_spawnp(
+            argv[0],
+            list(argv),
+            {**environment(), **(more or {})},
+            file_actions=onto,
+            setsigdef=signals,
+            setsigmask=(),
+        )
+    except FileNotFoundError:
+        raise Failure(f"{argv[0]}: the program is not on this node") from None
 
 
 async def wait_for_end(process: "Process") -> None:
