@@ -12,12 +12,14 @@ def identify() -> Who:
 
 
 def _account() -> str:
-    """The account; behind sudo, the one that called it."""
-    return os.environ.get("SUDO_USER") or user_name(os.getuid())
+    """The account; behind sudo, the one that called it; in a terminal of the web UI, the one that logged in there."""
+    return os.environ.get("SUDO_USER") or os.environ.get("WEB_ACCOUNT") or user_name(os.getuid())
 
 
 def _origin() -> str:
     """The address that an administrator logged in from, else the terminal, else "": nobody sits there."""
+    if address := os.environ.get("WEB_ADDRESS"):
+        return address
     if connection := os.environ.get("SSH_CONNECTION"):
         return connection.split()[0]
     try:

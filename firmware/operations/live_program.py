@@ -33,7 +33,9 @@ class LiveProgram:
         self._rest = b""
         self._is_over = False
         try:
-            self.pid = start_on(argv, stdin=nothing, output=output, errors=output if errors < 0 else errors, passed=passed)
+            self.pid = start_on(
+                argv, stdin=nothing, output=output, errors=output if errors < 0 else errors, passed=passed
+            )
         except BaseException:
             os.close(self._words)
             raise

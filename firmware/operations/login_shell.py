@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 
 from firmware import processes
-from firmware.errors import Failure, Usage
+from firmware.errors import Usage
 from firmware.run import start_on
 from firmware.sync import audit
 from firmware.sync.audit import Who
@@ -62,6 +62,11 @@ class LoginShell:
         return self._terminal
 
     @property
+    def process(self) -> int:
+        """A descriptor with something to read once the shell has ended."""
+        return self._handle
+
+    @property
     def is_typing(self) -> bool:
         """Is something waiting to be read in there? Then the descriptor is to be watched for room, too."""
         return bool(self._waiting)
@@ -76,17 +81,17 @@ class LoginShell:
         """What the terminal shows; nothing if there is nothing for now, or nothing more."""
         try:
             return os.read(self._terminal, _PIECE)
-        except (BlockingIOError, OSError):  # EIO: nobody has the other side open
+        except OSError:  # EAGAIN, or EIO: nobody has the other side open
             return b""
 
-    def type(self, data: bytes = b"") -> None:
-        """Have these bytes typed, after those that wait. Failure if too many do."""
-        if len(self._waiting) + len(data) > _MOST_WAITING:
-            raise Failure("the terminal: what runs there does not read what is typed", "paste less at once")
-        self._waiting += data
-        with suppress(BlockingIOError, OSError):
+    def type(self, data: bytes = b"") -> bool:
+        """Have these bytes typed, after those that wait; returns whether they will be: not if too many wait."""
+        is_taken = len(self._waiting) + len(data) <= _MOST_WAITING
+        self._waiting += data if is_taken else b""
+        with suppress(OSError):
             while self._waiting:
                 self._waiting = self._waiting[os.write(self._terminal, self._waiting[:4096]) :]
+        return is_taken
 
     def resize(self, columns: int, rows: int) -> None:
         """Give it another size; what runs there is told."""

@@ -34,9 +34,9 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where packets to a destination go; "" for what a route does not say."""
+    """Where packets to an address or a network go; "" for what a route does not say."""
 
-    destination: str
+    to: str
     gateway: str
     interface: str
     source: str
@@ -113,10 +113,10 @@ def _interface(link: Mapping[str, Any]) -> Interface:
 
 
 def _route(route: Mapping[str, Any]) -> Route:
-    destination, gateway, interface, source, protocol = (
+    to, gateway, interface, source, protocol = (
         str(route.get(key, "")) for key in ("dst", "gateway", "dev", "prefsrc", "protocol")
     )
-    return Route(destination, gateway, interface, source, int(route.get("metric", 0)), protocol)
+    return Route(to, gateway, interface, source, int(route.get("metric", 0)), protocol)
 
 
 def _read(path: Path) -> str:

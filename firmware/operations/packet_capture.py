@@ -23,7 +23,7 @@ INTERFACES = Path("/sys/class/net")
 #: every interface
 ANY = "any"
 #: the most packets and seconds that may be asked for; bytes of a file, after which a capture ends; and of a packet
-MOST_PACKETS, MOST_SECONDS, MOST_BYTES, _SNAPPED = 10_000, 600, 16 << 20, 262_144
+MOST_PACKETS, MOST_SECONDS, MOST_BYTES, _SNAPPED = 100_000, 3600, 16 << 20, 262_144
 #: files that a session keeps, and characters of a filter
 _KEPT, _LONGEST_FILTER = 4, 1000
 _ACCOUNT = Account("tcpdump", ("net_raw",))

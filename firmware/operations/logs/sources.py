@@ -85,6 +85,12 @@ def list_sources() -> tuple[LogSource, ...]:
     )
 
 
+def require_source(source: str) -> None:
+    """Usage if there is no log of that name."""
+    if source not in (EVENTS, CONSOLE):
+        _directory(source, Path("/"))
+
+
 def last_lines(source: str, count: int, *, filter: str = "", secrets: bool = False) -> list[str]:
     """The last lines of a log that the filter lets through."""
     with closing(LogReader(source, filter=filter, secrets=secrets)) as reader:
