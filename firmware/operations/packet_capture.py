@@ -64,9 +64,9 @@ class Capture:
         words = os.pread(self._said, 1 << 16, 0).decode("utf-8", "surrogateescape")
         os.close(self._said)
         text = shorten(escape(words.strip().removeprefix("tcpdump: "), keep="\n"), 1000)
-        if status and status not in (-signal.SIGKILL, -signal.SIGXFSZ):
+        if status and status not in (-signal.SIGINT, -signal.SIGKILL, -signal.SIGXFSZ):
             raise Failure(f"tcpdump: {text or f'exit status {status}'}")
-        return text
+        return text or "it ended before it began"
 
     def pieces(self) -> Iterator[bytes]:
         """Its file."""

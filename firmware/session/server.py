@@ -138,8 +138,12 @@ class Server:
         sessions.touch(self._lock)
 
     def _talk(self, connection: socket.socket, request: Request, call: Call) -> None:
-        row, found = dispatch.find_channel(request)
-        dispatch.require_role(call, row.role)
+        try:
+            row, found = dispatch.find_channel(request)
+            dispatch.require_role(call, row.role)
+        except Failure as error:  # a channel has no status: it ends with what is wrong
+            frames.send_end(connection, problem.describe(error))
+            return
         connection.settimeout(None)
         talk = Conversation(connection)
         with self._changing:

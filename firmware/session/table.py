@@ -2,8 +2,19 @@
 
 from firmware.session.endpoint import Channel, Endpoint
 from firmware.session.topics import (
-    accounts, configuration, description, files, haproxy, live, node, pair, probes, services, session, terminal,
-)  # fmt: skip
+    accounts,
+    configuration,
+    description,
+    files,
+    haproxy,
+    live,
+    node,
+    pair,
+    probes,
+    services,
+    session,
+    terminal,
+)
 
 _TOPICS = (session, accounts, services, pair, configuration, files, haproxy, node, probes, terminal, description)
 

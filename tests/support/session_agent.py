@@ -8,6 +8,7 @@ import json
 import socket
 import struct
 import sys
+from contextlib import suppress
 from typing import Any
 
 TOP = "/run/firmware/wui"
@@ -38,8 +39,9 @@ def exchange(path: str, *sent: bytes) -> list[tuple[str, bytes]]:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(60)
         connection.connect(path)
-        for one in sent:
-            connection.sendall(one)
+        with suppress(BrokenPipeError):  # refused before all of it was heard; the answer is there
+            for one in sent:
+                connection.sendall(one)
         return read_frames(connection)
 
 
