@@ -75,9 +75,15 @@ MONITORS_READ = [
     "GET /config/changes",
     "GET /config/diff",
     "GET /config/history",
+    "GET /haproxy/proxies",
+    "GET /network",
+    "GET /time",
+    "GET /logs",
+    "GET /logs/sources",
+    "GET /logs/download",
     "GET /openapi.json",
 ]
-MONITORS_HEAR = ["/services", "/status", "/unsaved", "/banner"]
+MONITORS_HEAR = ["/proxies", "/logs", "/ping", "/traceroute", "/services", "/status", "/unsaved", "/banner"]
 
 
 def test_every_row_says_its_role_and_what_it_is_for() -> None:
