@@ -34,8 +34,8 @@ def execute(words: list[str], data: bytes, seconds: float) -> tuple[int, bytes, 
             ours.sendall(json.dumps(words).encode())
             ours.shutdown(socket.SHUT_WR)
             pid = _receive(ours, deadline)
-            streams = _exchange(to, data, [out, err], deadline)
-            return _receive(ours, deadline), *streams
+            said, complained = _exchange(to, data, [out, err], deadline)
+            return _receive(ours, deadline), said, complained
         except TimeoutError:
             os.kill(pid, signal.SIGKILL)
             raise subprocess.TimeoutExpired(["nodes", *words], seconds) from None
