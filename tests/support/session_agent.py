@@ -1,6 +1,6 @@
 """Runs on a node, as root or as another account: speaks to the sockets of the web UI's root half as the front half does.
 
-Its argument is a JSON object: `login` (a credential), or `session` and `secret`; `requests` to send one after the other, each
+Its argument is a JSON object: `login` (a credential), or `session` and `secret`, or `logins`, tried one after the other; `requests` to send one after the other, each
 with method, path, and if need be query, body (JSON), secret. It prints what came of the login and of each request, as JSON.
 """
 
@@ -67,7 +67,8 @@ def ask(session: str, secret: str, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def main(wish: dict[str, Any]) -> None:
-    result = {"login": log_in(wish["login"])} if "login" in wish else {}
+    result: dict[str, Any] = {"login": log_in(wish["login"])} if "login" in wish else {}
+    result["logins"] = [log_in(one) for one in wish.get("logins", ())]
     known = {**wish, **result.get("login", {})}
     if "session" in known:
         asked = [ask(known["session"], known["secret"], one) for one in wish.get("requests", ())]

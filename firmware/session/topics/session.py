@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from firmware import __version__
 from firmware.accounts import sessions
 from firmware.errors import Failure
-from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Endpoint
+from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Endpoint, NotFound
 from firmware.sync import settings
 
 
@@ -71,6 +71,8 @@ def end_own(call: Call) -> None:
 
 def end_one(id: str) -> None:
     """Log one session out."""
+    if id not in [one.session.id for one in sessions.live_sessions()]:
+        raise NotFound(f"session {id[:40]!r}: there is no such session")
     sessions.end(id)
 
 
