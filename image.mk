@@ -27,7 +27,7 @@ UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch py
 	python3-psutil python3-pyinotify python3-serial python3-tornado python3-venv shellcheck strace util-linux
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
 	tcpdump tzdata wireguard-go wireguard-tools
-TEST_PACKAGES := curl mount rsync
+TEST_PACKAGES := curl e2fsprogs mount qemu-system-common rsync
 BROWSER_PACKAGES := chromium fonts-dejavu-core
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image

@@ -4,7 +4,6 @@ A generation that a newer firmware wrote is whole, but not ours to read: it is p
 removed, for the other slot may need it.
 """
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ KEPT, PEERS_KEPT = 10, 3
 #: how many that verify are never removed, however scarce room is: the last ones, and the last that no peer had saved
 ALWAYS_KEPT = 2
 #: the format of a line of the journal, and the bytes that it may have: a longer journal loses its older half
-JOURNAL_FORMAT, JOURNAL_LIMIT = 1, 256 * 1024
+JOURNAL_FORMAT, JOURNAL_LIMIT = 1, 64 * 1024
 
 #: the name of a peer, for whom a generation was saved
 _PEER = re.compile(r"node-[0-9]+")
@@ -231,19 +230,13 @@ def append_journal(directory: Path, action: str, *, generation: int, who: str, m
     """Append a line to the journal, for good: what was done to which generation, when, and by whom."""
     path = directory / "journal"
     body = {"time": utc_now(), "who": who, "what": action, "generation": generation, "message": message}
-    line = records.dump(body, JOURNAL_FORMAT)
-    if path.exists() and path.stat().st_size > JOURNAL_LIMIT:
-        newer_half = path.read_bytes()[-JOURNAL_LIMIT // 2 :].partition(b"\n")[2]
-        files.write(path, newer_half, mode=0o600)
-    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        size = os.fstat(handle).st_size
-        # A power cut may have left half a line.
-        torn = size and os.pread(handle, 1, size - 1) != b"\n"
-        os.write(handle, b"\n" * bool(torn) + line + b"\n")
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    known = path.read_bytes() if path.exists() else b""
+    if len(known) > JOURNAL_LIMIT:
+        known = known[-JOURNAL_LIMIT // 2 :].partition(b"\n")[2]
+    # A power cut may have left half a line.
+    torn = b"\n" * bool(known and not known.endswith(b"\n"))
+    # Anew, not at its end: the page of the disk that is written when power fails may be lost, with the lines that lie in it.
+    files.write(path, known + torn + records.dump(body, JOURNAL_FORMAT) + b"\n", mode=0o600)
 
 
 def utc_now() -> str:

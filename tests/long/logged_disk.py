@@ -1,0 +1,133 @@
+"""A disk whose writes are logged, and one on which a state is tried; neither needs a guest.
+
+The logged one: a file → QEMU's `blklogwrites` → an export by FUSE → a loop device. The tried one: a file in RAM behind a loop
+device, which is written to while nothing is mounted from it.
+"""
+
+import ctypes
+import mmap
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_READ_ONLY, _NO_ATIME = 1, 1024
+_CLONE_NEWNS, _PRIVATE = 0x20000, 1 << 18 | 1 << 14
+#: bytes that are compared at once
+_STEP = 1 << 16
+_OPTIONS = b"errors=remount-ro"
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedDisk:
+    """`device` is to be mounted; `log` grows with each write."""
+
+    device: Path
+    log: Path
+
+    @property
+    def log_size(self) -> int:
+        """The bytes of the log now."""
+        return self.log.stat().st_size
+
+
+@contextmanager
+def logged(image: Path, top: Path) -> Iterator[LoggedDisk]:
+    """A device with what the file `image` holds; what is written goes there, too."""
+    log, export, pid = top / "log", top / "export", top / "pid"
+    for path in (log, export):
+        path.write_bytes(b"")
+    nodes = [
+        f"driver=file,node-name=image,filename={image}", f"driver=file,node-name=log,filename={log}",
+        "driver=blklogwrites,node-name=logged,file=image,log=log,log-sector-size=512",
+    ]  # fmt: skip
+    argv = ["qemu-storage-daemon", *(word for node in nodes for word in ("--blockdev", node))]
+    argv += ["--export", f"type=fuse,id=export,node-name=logged,mountpoint={export},writable=on"]
+    subprocess.run([*argv, "--pidfile", str(pid), "--daemonize"], check=True)
+    try:
+        with loop_device(export) as device:
+            yield LoggedDisk(device, log)
+    finally:
+        _end(int(pid.read_text()))
+
+
+def _end(daemon: int) -> None:
+    handle, waiting = os.pidfd_open(daemon), select.poll()
+    os.kill(daemon, signal.SIGTERM)
+    waiting.register(handle, select.POLLIN)
+    waiting.poll(10_000)
+    os.close(handle)
+
+
+@contextmanager
+def loop_device(file: Path) -> Iterator[Path]:
+    """A loop device for a file."""
+    made = subprocess.run(["losetup", "--find", "--show", str(file)], check=True, capture_output=True, text=True)
+    device = Path(made.stdout.strip())
+    try:
+        yield device
+    finally:
+        subprocess.run(["losetup", "--detach", str(device)], check=True)
+
+
+def hide_mounts() -> None:
+    """Have this process mount things for itself alone. Whoever else makes a mount namespace would take what is mounted along, and
+    then a disk would still be mounted there, with what the kernel remembers of it, once it was unmounted here."""
+    for failed in (_libc.unshare(_CLONE_NEWNS), _libc.mount(b"none", b"/", None, _PRIVATE, None)):
+        if failed:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+@contextmanager
+def mounted(device: Path, place: Path, *, write: bool = False) -> Iterator[Path]:
+    """What is on the device, as /etc/fstab says; OSError if it cannot be mounted."""
+    flags = _NO_ATIME | (0 if write else _READ_ONLY)
+    if _libc.mount(os.fsencode(device), os.fsencode(place), b"ext4", flags, _OPTIONS):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(device))
+    try:
+        yield place
+    finally:
+        if _libc.umount2(os.fsencode(place), 0):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(place))
+
+
+class TriedDisk:
+    """A disk in RAM that is given one state after the other. `device` is to be mounted."""
+
+    def __init__(self, file: Path, device: Path, content: bytes, touched: Sequence[int]) -> None:
+        self.device = device
+        self._handle = os.open(file, os.O_RDWR)
+        self._memory = mmap.mmap(self._handle, len(content))
+        self._content, self._touched = bytearray(content), set(touched)
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._memory.close()
+        os.close(self._handle)
+
+    def settle(self, sectors: dict[int, bytes]) -> None:
+        """What all states from now on begin with."""
+        for sector, data in sectors.items():
+            self._content[sector * 512 : (sector + 1) * 512] = data
+
+    def show(self, sectors: dict[int, bytes]) -> None:
+        """Have the disk hold this state, whatever was done to it since the last one."""
+        for sector in self._touched | sectors.keys():
+            at = sector * 512
+            data = sectors.get(sector)
+            self._memory[at : at + 512] = bytes(self._content[at : at + 512]) if data is None else data
+
+    def put_back(self) -> None:
+        """Look at the whole disk: what was written to it and is not put back by `show` is put back, from now on, too."""
+        self.show({})
+        for start in range(0, len(self._content), _STEP):
+            if self._memory[start : start + _STEP] != self._content[start : start + _STEP]:
+                for at in range(start, start + _STEP, 512):
+                    if self._memory[at : at + 512] != self._content[at : at + 512]:
+                        self._memory[at : at + 512] = bytes(self._content[at : at + 512])
+                        self._touched.add(at // 512)

@@ -1,0 +1,53 @@
+"""The program that tries what a power cut may leave on the flash, shortened; and that it notices what it is there to notice."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import saving_subject
+import write_log
+from write_log import Epoch
+
+PROGRAM = Path(__file__).with_name("crash_states.py")
+TOP = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.root
+
+
+def tried(count: int, *words: str) -> dict[str, Any]:
+    """What the program reports after some states."""
+    environment = {"PYTHONPATH": str(TOP), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    argv = [sys.executable, str(PROGRAM), str(count), *words]
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=600)
+    assert done.stdout, done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert done.returncode == (1 if report["lost"] or report["unmountable"] else 0)
+    return report
+
+
+def test_no_state_after_a_power_cut_loses_or_mixes_what_was_saved() -> None:
+    report = tried(300)
+    assert (report["lost"], report["unmountable"]) == (0, 0), report["words"]
+    assert report["states"] >= 270
+    assert {"prefix", "sector lost", "page lost", "one write left out", "one write alone"} <= report["kinds"].keys()
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("mutant", saving_subject.MUTANTS)
+def test_every_classic_mistake_is_noticed(mutant: str) -> None:
+    report = tried(400, "--mutant", mutant)
+    assert report["lost"] > 0
+
+
+def test_the_states_of_an_epoch_are_all_there() -> None:
+    """Of two writes, of two sectors and of one: in whichever order the disk does them, and in the middle of each."""
+    a, b, c = (8, b"a" * 512), (9, b"b" * 512), (100, b"c" * 512)
+    epoch = Epoch(((a, b), (c,)), 1)
+    found = [state.sectors for state in write_log.states([epoch], 10**6, 1)]
+    assert all(one in found for one in ({}, dict([a]), dict([a, b]), dict([a, b, c]), dict([c])))
+    lost = [one for one in found if any(data in write_log.FILLS for data in one.values())]
+    assert {9, 100} <= {sector for one in lost for sector, data in one.items() if data in write_log.FILLS}
+    assert any(len(one) == 8 for one in lost)  # a whole page
