@@ -99,7 +99,7 @@ def test_nor_do_all_the_addresses_of_a_neighbour(stage: Stage) -> None:
 def test_the_process_has_ceilings(stage: Stage) -> None:
     limits = stage.lab.read(2, f"/proc/{service_pid(stage.lab, 'wui', 2)}/limits")
     rows = {line[:25].strip(): line[25:].split()[:2] for line in limits.splitlines()}
-    assert rows["Max open files"] == ["256", "256"]
+    assert rows["Max open files"] == ["512", "512"]
     assert rows["Max data size"] == [str(128 << 20)] * 2
 
 

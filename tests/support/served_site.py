@@ -49,6 +49,7 @@ class ServedSite:
     root: RootHalf
     pages: Path
     rooms: Rooms
+    server: Server
     tls: ssl.SSLContext | None
 
     @property
@@ -124,7 +125,7 @@ async def serving(directory: Path, *, tls: bool = False, rooms: Rooms | None = N
     (listener,) = listening.open_listeners(Address("127.0.0.1", 0, tls))
     accepting = asyncio.create_task(server.accept(listener))
     try:
-        yield ServedSite(listener.getsockname()[1], root, pages, rooms, _trusting_context() if tls else None)
+        yield ServedSite(listener.getsockname()[1], root, pages, rooms, server, _trusting_context() if tls else None)
     finally:
         accepting.cancel()
         listener.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -143,13 +143,9 @@ class Exchange(web.RequestHandler):
 _aside = set["asyncio.Task[None]"]()
 
 
-def run_aside(work: Awaitable[None]) -> None:
+def run_aside(work: Coroutine[Any, Any, None]) -> None:
     """Have something done that nobody waits for."""
-
-    async def run() -> None:
-        await work
-
-    task = asyncio.create_task(run())
+    task = asyncio.create_task(work)
     _aside.add(task)
     task.add_done_callback(_aside.discard)
 
