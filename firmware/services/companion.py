@@ -31,9 +31,9 @@ def stop(title: str, name: str) -> None:
 
 def stop_all(title: str, *, scan: Path = SCAN) -> None:
     """Have none of them run any more."""
-    for path in sorted(scan.glob(f"{title}~*")):
-        name = path.name.rpartition("~")[2]
-        if name != "log" and path.name.count("~") == 1:
+    for path in sorted(scan.iterdir()) if scan.is_dir() else ():
+        owner, _, name = path.name.partition("~")
+        if owner == title and name not in ("", "log") and "~" not in name:
             stop(title, name)
 
 

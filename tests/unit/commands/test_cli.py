@@ -38,11 +38,15 @@ MODULES = [
 ]
 
 
+#: the same where a program has verbs of these names for something else
+WORDS_OF_ACCOUNT = {"add": ("anna",), "password": ("anna",), "del": ("anna",), "token": ("anna",)}
+
+
 def verbs() -> Iterator[tuple[str, ...]]:
     """Words that call each verb of every program."""
     for name in PROGRAMS:
-        module = import_module(f"firmware.commands.{name}")
-        yield from ((name, verb, *WORDS.get(verb, ())) for verb in module.VERBS)
+        module, words = import_module(f"firmware.commands.{name}"), WORDS_OF_ACCOUNT if name == "account" else WORDS
+        yield from ((name, verb, *words.get(verb, ())) for verb in module.VERBS)
         yield from ((name, "haproxy", verb) for verb in getattr(module, "LATER", {}))
 
 
