@@ -75,7 +75,8 @@ def test_what_is_taken_can_be_saved() -> None:
         (space.MAX_BYTES // 4096, 4096, 80),
         (space.MAX_FILES, 0, space.MAX_PATHS // space.MAX_FILES),
     ):
-        data, path = bytes(size), f"/etc/haproxy/{'/'.join(['a' * 199] * (length // 200))}/{'b' * (length % 200)}"
+        directories = "/".join(["a" * 199] * (length // 200))
+        data, path = bytes(size), f"/etc/haproxy/{directories or 'a'}/{'b' * (length % 200)}"
         known = [
             Entry(f"{path}{number:06}", "file", 0o640, "haproxy", "haproxy", size, native.bytes_digest(data))
             for number in range(count)
