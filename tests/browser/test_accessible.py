@@ -31,6 +31,13 @@ def test_the_login_page_has_no_barrier(browser: Browser, doorways: dict[int, Doo
     stranger.leave()
 
 
+def test_a_barrier_would_be_found(person: Operator) -> None:
+    person.open("tools")
+    person.page.evaluate("document.querySelector('main').append(document.createElement('input'))")
+    assert ["label" in one for one in barriers(person)] == [True]
+    person.page.evaluate("document.querySelector('main > input').remove()")
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_a_tab_has_no_barrier(person: Operator, tab: str) -> None:
     person.open(tab)

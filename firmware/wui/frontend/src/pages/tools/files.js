@@ -67,7 +67,7 @@ function Directory({ where, found }) {
       <thead><tr><th>Name</th><th class="number">Size</th><th>Mode</th><th>Owner</th><th>Modified</th><th>Actions</th></tr></thead>
       <tbody>${entries.slice(0, MOST).map((entry) => html`<${Entry} key=${entry.name} entry=${entry} ...${context} />`)}</tbody>
     </table></div>
-    <p class="quiet">${found.data ? counted(entries.length, "entry", "entries") : "Loading …"}${entries.length > MOST ? `, the first ${MOST} are shown: filter` : ""}${found.data?.more ? `, and ${found.data.more} that are not shown` : ""}</p>
+    <p class="quiet">${found.data ? counted(entries.length, "entry", "entries") : !found.problem && "Loading …"}${entries.length > MOST ? `, the first ${MOST} are shown: filter` : ""}${found.data?.more ? `, and ${found.data.more} that are not shown` : ""}</p>
     ${dialog && html`<${dialog.view} ...${dialog} ...${context} problem=${result.problem} />`}
     <${Result} problem=${dialog ? null : result.problem ?? found.problem} said=${result.said} />
   `;
