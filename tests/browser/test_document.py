@@ -92,8 +92,10 @@ def test_a_push_onto_what_was_edited_there_shows_the_difference_and_asks(
     one.click("Cancel", within=dialog)
     assert module_lab.read(2, story.CONFIG).endswith("# by hand\n")
     one.click("Push")
+    one.click("Push", within=dialog)
+    expect(dialog.get_by_role("alert")).to_be_visible()
     one.click("Overwrite", within=dialog)
-    expect(dialog).to_be_hidden()
+    document.is_pushed(one)
     assert module_lab.read(2, story.CONFIG) == story.page("over it")
 
 

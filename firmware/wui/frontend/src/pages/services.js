@@ -3,8 +3,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import * as api from "../api.js";
-import { useAction, useData } from "../data.js";
-import { useChannel } from "../live.js";
+import { useAction, useServices } from "../data.js";
 import { Button } from "../parts/Button.js";
 import { Push } from "../parts/Push.js";
 import { Result } from "../parts/Result.js";
@@ -16,11 +15,10 @@ import { ServicePage } from "./services/service-page.js";
 let wasAdvanced = false;
 
 export function Page({ session, path }) {
-  const first = useData("/services");
-  const rows = useChannel("services", {})?.services ?? first.data?.services ?? first.data;
-  if (!rows) return html`<h1>Services</h1>${first.problem ? html`<${Result} problem=${first.problem} />` : html`<p class="quiet">Loading …</p>`}`;
-  if (path[0]) return html`<${ServicePage} key=${path.join("/")} session=${session} rows=${rows} title=${path[0]} part=${path[1] ?? ""} reload=${first.reload} />`;
-  return html`<${Table} session=${session} rows=${rows} reload=${first.reload} />`;
+  const { rows, problem, reload } = useServices();
+  if (!rows) return html`<h1>Services</h1>${problem ? html`<${Result} problem=${problem} />` : html`<p class="quiet">Loading …</p>`}`;
+  if (path[0]) return html`<${ServicePage} key=${path.join("/")} session=${session} rows=${rows} title=${path[0]} part=${path[1] ?? ""} reload=${reload} />`;
+  return html`<${Table} session=${session} rows=${rows} reload=${reload} />`;
 }
 
 function Table({ session, rows, reload }) {

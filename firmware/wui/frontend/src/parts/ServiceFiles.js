@@ -53,10 +53,10 @@ function OneFile({ service, session, path, onClose, reload, balancer }) {
       return null;
     });
     if (!done) return false;
+    await reload();
     drafts.delete(path);
     setKept({ ...kept, text: written, digest: done.digest });
     setText(written);
-    await reload();
     return true;
   };
   const base = `/services/${encodeURIComponent(service.title)}`;

@@ -1,10 +1,9 @@
 // Setup > Configuration: what is not saved, and what can be done with all of the configuration.
 
 import { html } from "htm/preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
 import * as api from "../../api.js";
-import { useAction, useData } from "../../data.js";
-import { useChannel } from "../../live.js";
+import { useAction, useLive } from "../../data.js";
 import { Button } from "../../parts/Button.js";
 import { Dialog } from "../../parts/Dialog.js";
 import { Result } from "../../parts/Result.js";
@@ -12,13 +11,11 @@ import { counted } from "../../words.js";
 import { Difference } from "./difference.js";
 
 export function Configuration({ session }) {
-  const changes = useData("/config/changes");
-  const unsaved = useChannel("unsaved", {});
+  const changes = useLive("/config/changes", "unsaved");
   const [shows, setShows] = useState(false);
   const [message, setMessage] = useState("");
   const { act, ...result } = useAction();
   const may = session.role === "admin";
-  useEffect(() => void changes.reload(), [unsaved]);
   const doAndLook = (work) => act(async () => {
     const said = await work();
     await changes.reload();

@@ -3,25 +3,29 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import * as api from "../../api.js";
-import { useAction, useData } from "../../data.js";
-import { useChannel } from "../../live.js";
+import { useAction, useData, useLive } from "../../data.js";
 import { Button } from "../../parts/Button.js";
 import { Result } from "../../parts/Result.js";
 import { moment } from "../../words.js";
 
 export function Remote({ session }) {
-  const first = useData("/csync/status");
-  const report = asReport(useChannel("status") ?? first.data ?? (first.problem && { problem: first.problem }));
+  const { data, problem, reload } = useLive("/csync/status", "status");
+  const report = problem ? asReport(problem) : data;
   const { act, ...result } = useAction();
   const may = session.role === "admin";
+  const doThen = (work) => act(async () => {
+    const said = await work();
+    await reload();
+    return said;
+  });
   return html`<section class="card" aria-labelledby="remote">
     <h2 id="remote">Remote Configuration</h2>
     ${report ? html`<${Current} report=${report} />` : html`<p class="quiet">Loading …</p>`}
     ${report && html`<${Unsaved} peer=${report.peer} />`}
     ${may && html`<div class="toolbar">
-      <${Button} primary onClick=${() => act(save)}>Save<//>
-      ${report?.peer?.confirm_pending && html`<${Button} onClick=${() => act(() => api.post("/csync/confirm").then(() => "Confirmed."))}>Confirm the push<//>`}
-      ${report?.local?.confirm_pending && html`<${Button} danger onClick=${() => act(() => api.post("/csync/undo").then(() => "Undone."))}>Undo the peer’s push<//>`}
+      <${Button} primary onClick=${() => doThen(save)}>Save<//>
+      ${report?.peer?.confirm_pending && html`<${Button} onClick=${() => doThen(() => api.post("/csync/confirm").then(() => "Confirmed."))}>Confirm the push<//>`}
+      ${report?.local?.confirm_pending && html`<${Button} danger onClick=${() => doThen(() => api.post("/csync/undo").then(() => "Undone."))}>Undo the peer’s push<//>`}
     </div>`}
     <${Result} problem=${result.problem} said=${result.said} label="Remote Configuration: result" />
     ${report && html`<${Services} report=${report} />`}
@@ -29,10 +33,8 @@ export function Remote({ session }) {
   </section>`;
 }
 
-/** A node that cannot say how the pair is, most of all because csyncd is stopped, is red for that reason. */
-function asReport(found) {
-  if (!found?.problem) return found;
-  const { detail, title, hint } = found.problem;
+/** A node that cannot say how the pair is is red for that reason. */
+function asReport({ detail, title, hint }) {
   return { state: "red", reasons: [detail || title], remedy: hint, services: {} };
 }
 
