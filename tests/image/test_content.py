@@ -11,7 +11,7 @@ import disk_image
 import pytest
 from lab_driver import Lab, eventually
 from pexpect import TIMEOUT
-from serial_console import console
+from serial_console import console, console_text
 
 pytestmark = pytest.mark.usefixtures("image")
 WALKER = (Path(__file__).parents[1] / "support" / "unit_inventory.py").read_text()
@@ -57,6 +57,11 @@ def test_every_module_and_library_of_a_slot_is_there(root: Path) -> None:
     """As on a unit, where test-all looks, and in a hundredth of the time."""
     assert int(chrooted(root, "/usr/bin/python3", "-c", IMPORT)) > 80
     assert json.loads(chrooted(root, "/usr/bin/python3", "-c", WALKER, "libraries")) == []
+
+
+@pytest.mark.parametrize("program", ["s6-ipcserver-socketbinder", "s6-ipcserverd", "env", "python3"])
+def test_what_starts_the_root_half_of_the_web_ui_is_there(root: Path, program: str) -> None:
+    assert chrooted(root, "/bin/sh", "-c", f"command -v {program}").strip() == f"/usr/bin/{program}"
 
 
 def test_haproxy_can_do_what_configurations_use(root: Path) -> None:
@@ -232,6 +237,11 @@ def test_a_neighbour_changes_no_route_and_gives_no_address(units: Lab) -> None:
     names = ("ipv4/conf/eth0/accept_redirects", "ipv4/conf/eth0/send_redirects", "ipv4/conf/eth0/rp_filter")
     names6 = ("ipv6/conf/eth0/accept_redirects", "ipv6/conf/eth0/accept_ra")
     assert [units.read(1, f"/proc/sys/net/{name}").strip() for name in (*names, *names6)] == ["0", "0", "2", "0", "0"]
+
+
+def test_the_console_shows_the_setup_code_of_the_web_ui(units: Lab) -> None:
+    code = units.run(1, "account", "code").stdout.strip()
+    assert eventually(lambda: f"Its setup code is {code}" in console_text(units, 1), 60)
 
 
 def test_nobody_is_on_the_second_serial_line(units: Lab) -> None:
