@@ -11,8 +11,9 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from errno import ENOSPC
 from typing import TYPE_CHECKING, BinaryIO
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 #: the environment variable that has each command shown
 VERBOSE = "FIRMWARE_VERBOSE"
+#: where whoever wants to know notes the commands that are run for him
+_noted: ContextVar[list[str] | None] = ContextVar("noted", default=None)
+#: of them, at most
+_MOST_NOTED = 500
 #: bytes that are read of each stream
 MAX_OUTPUT = 1 << 20
 
@@ -186,11 +191,29 @@ def _limit_command(limits: Limits | None) -> list[str]:
     return ["prlimit", *bounds, "--"]
 
 
-def _show(argv: Sequence[str], stdin: bytes = b"") -> None:
-    if os.environ.get(VERBOSE):
-        import shlex
+@contextmanager
+def note_commands() -> Iterator[list[str]]:
+    """Have the commands noted that are run in here, and in threads that are started for it (`asyncio.to_thread`), each as a line
+    that can be copied into a shell."""
+    lines: list[str] = []
+    before = _noted.set(lines)
+    try:
+        yield lines
+    finally:
+        _noted.reset(before)
 
-        log.line(f"+ {shlex.join(argv)}" + (f"  # {len(stdin)} bytes on stdin" if stdin else ""))
+
+def _show(argv: Sequence[str], stdin: bytes = b"") -> None:
+    noted, is_verbose = _noted.get(), bool(os.environ.get(VERBOSE))
+    if noted is None and not is_verbose:
+        return
+    import shlex
+
+    line = f"+ {shlex.join(argv)}" + (f"  # {len(stdin)} bytes on stdin" if stdin else "")
+    if is_verbose:
+        log.line(line)
+    if noted is not None and len(noted) < _MOST_NOTED:
+        noted.append(line)
 
 
 def _await_end(process: "subprocess.Popen[bytes]", timeout: float) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
+from firmware import run
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure, Invalid, Usage, from_system, full_text, outcome
 from firmware.flows import push as flow
@@ -22,12 +24,22 @@ Verb = Callable[[Pair, dict[str, Any], Who], Awaitable[dict[str, Any]]]
 
 
 async def answer(pair: Pair, request: Request) -> Response:
-    """Answer one request; an error travels with its exit status and hint."""
+    """Answer one request; an error travels with its exit status and hint, and with either go the commands that were run for it
+    here, if it is to be `verbose`."""
     verb = VERBS.get(request.path)
     if verb is None or request.method != "POST":
         return Response(404, {"error": f"{request.path}: no such verb"})
     try:
         body = await request.json()
+    except (Failure, OSError) as raised:
+        return _error_response(raised)
+    with run.note_commands() as commands:
+        done = await _carry_out(verb, pair, body)
+    return replace(done, content={**done.content, "commands": commands}) if body.get("verbose") else done
+
+
+async def _carry_out(verb: "Verb", pair: Pair, body: dict[str, Any]) -> Response:
+    try:
         who = Who(**body.get("by", {"account": "root"}))
         try:
             return Response(200, await verb(pair, body, who))
@@ -35,9 +47,13 @@ async def answer(pair: Pair, request: Request) -> Response:
             _note_unknown_outcome(pair, verb, body, who)
             raise
     except (Failure, OSError) as raised:
-        error = from_system(raised) if isinstance(raised, OSError) else raised
-        problems = list(error.problems) if isinstance(error, Invalid) else []
-        return Response(409, {"error": str(error), "hint": error.hint, "exit": error.status, "problems": problems})
+        return _error_response(raised)
+
+
+def _error_response(raised: Failure | OSError) -> Response:
+    error = from_system(raised) if isinstance(raised, OSError) else raised
+    problems = list(error.problems) if isinstance(error, Invalid) else []
+    return Response(409, {"error": str(error), "hint": error.hint, "exit": error.status, "problems": problems})
 
 
 def _note_unknown_outcome(pair: Pair, verb: Verb, body: dict[str, Any], who: Who) -> None:

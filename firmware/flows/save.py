@@ -14,7 +14,7 @@ from firmware.printable import escape
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
-from firmware.services import applied, catalog, confirmation, lifecycle
+from firmware.services import applied, catalog, confirmation, lifecycle, states
 from firmware.services.definition import Context
 from firmware.store import generations, rules, snapshot
 from firmware.store.generations import SaveResult
@@ -100,6 +100,10 @@ def _unapplied_note(block: Block, config: Document) -> str:
         return f"service {block.title}: saved with what is invalid: {why}"
     except (Failure, OSError):  # somebody is at work on it, or there is no room to check it
         pass
+    if not applied.digest(block.title) and states.service_state(block.title).is_stopped:
+        return (
+            f"service {block.title}: it has not run here yet; a boot will start it (now: service {block.title} start)"
+        )
     return f"service {block.title}: saved with what has not been applied (service {block.title} apply)"
 
 

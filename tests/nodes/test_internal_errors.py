@@ -4,7 +4,7 @@ import json
 
 from lab_driver import eventually
 from service_helpers import PYTHON
-from story import Stage
+from story import Stage, page
 
 #: a program with a bug: `service list`
 BUG = """
@@ -72,3 +72,16 @@ def test_a_daemon_shows_them_in_its_log_if_its_environment_says_so(stage: Stage)
         stage.on(1, "config", "del", "csyncd", "cmdline")
         stage.on(1, "config", "del", "csyncd", "procname")
         stage.on(1, "service", "csyncd", "restart")
+
+
+def test_v_shows_what_csyncd_runs_for_a_push_on_this_node(stage: Stage) -> None:
+    """The link is there already, so a push may need no command here; the other node's are in the log of its csyncd."""
+    stage.edit(1, page("shown"))
+    stage.on(1, "service", "haproxy", "apply")
+    done = stage.lab.run(1, "csync", "-v", "push", "haproxy", check=False)
+    shown = [line for line in done.stderr.splitlines() if line.startswith("+ ")]
+    assert done.status == 0 and shown, done
+    stage.edit(1, page("shown no more"))
+    stage.on(1, "service", "haproxy", "apply")
+    assert "+ " not in stage.lab.run(1, "csync", "push", "haproxy").stderr
+    print(shown)

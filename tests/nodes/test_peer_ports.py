@@ -51,6 +51,8 @@ def test_a_port_that_somebody_else_has_is_named_at_a_start_and_free_it_is_taken(
         refused = stage.on(2, "service", "csyncd", "start", expect=4)
         assert "port 30022 of 10.32.0.12 is taken by python3 (pid " in refused
     stage.on(2, "service", "csyncd", "start")
+    assert "sshd" in stage.on(2, "ss", "-Hltnp", "sport = :30022")
+    assert eventually(lambda: is_connected(stage), 20), "peers come in there"
 
 
 @pytest.mark.all

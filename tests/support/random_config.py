@@ -13,7 +13,19 @@ _LINES = {
     ),
     "syslogd": ("remote 192.0.2.20:514", "size 512", "rotate 8", "buffer 64", "level 6", "config /etc/syslogd/syslog.conf"),
     "sshd": ("port 2222", "port 2223", "listen 127.0.0.1", "config /etc/ssh/sshd_config", "check_interval 5"),
-    "firewall": ("config /etc/firewall/rules.nft", "forward off", "no forward", "check_interval 5"),
+    "firewall": (
+        "config /etc/firewall/rules.nft", "forward off", "no forward", "forward on", "from_peer on",
+        "conntrack tcp_timeout_established 7200", "conntrack udp_timeout 45",
+    ),
+    "haproxy": ("config /etc/haproxy/haproxy.cfg", "old_workers 2", "check_interval 7", "cpumask 0"),
+    "wui": ("port 4445", "listen 127.0.0.1", "tls off", "check_interval 7"),
+    "ipvsd": ("config /etc/ipvsd/ipvsd.conf", "check_interval 7", "cpumask 0"),
+    "network wg0": (
+        "wg listen_port 51999", "wg fwmark 0x7", "ip route 10.67.0.0/16 -", "mtu 1380", "ip6 address fd00:66::1/128", "shutdown",
+        "wg private_key /etc/wg/none", "ip address 10.66.0.9/32",
+    ),
+    "wg": ("endpoint 192.0.2.9:51820", "keepalive 25", "keepalive off", "allowed_ips 10.68.0.0/16,10.69.0.0/24"),
+    "wg far": ("endpoint [2001:db8::9]:51820", "keepalive 1"),
     "network br0": (
         "ip address 10.9.0.2/24", "ip6 address fd00:9::1/64", "ip route 10.8.0.0/16 10.9.0.254", "bridge_stp on", "mtu 1400",
         "ip neigh 10.9.0.7 02:00:00:00:00:07", "ip rule from 10.9.0.0/24 table 100 pref 700", "sysctl rp_filter=0",
@@ -23,11 +35,15 @@ _LINES = {
     "vrrp": ("track_svc sshd", "track_mgt syslogd", "notify /bin/true"),
     "ntp": ("server 192.0.2.124", "check_interval 9"),
 }  # fmt: skip
+_KEY = "hSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo="
 #: what a block has to say before anything else in it can be right
 _FIRST = {
     "network br0": ("type bridge", "ip address 10.9.0.1/24"),
     "network tun0": ("type tun",),
     "ntp": ("server 192.0.2.123",),
+    "network wg0": ("type wg", "ip address 10.66.0.1/32", "wg private_key /etc/wg/key"),
+    "wg": ("interface wg0", f"public_key {_KEY}", "allowed_ips 10.66.0.2/32"),
+    "wg far": ("interface wg0", f"public_key {_KEY}", "allowed_ips 10.66.0.3/32"),
 }
 _FRAMEWORK = ("cpumask 0", "no autostart", "check_interval 5")
 _VRRP = ("vrrp prio 110", "vrrp garp 5", "vrrp address 10.1.0.98", "vrrp address fd00:1::99/64")
@@ -40,7 +56,8 @@ _WORDS = (
 
 
 def random_config(chance: random.Random) -> str:
-    """The text of a config.rc, with interface `spare` where it needs one that is there; in every other one some words are not
+    """The text of a config.rc, with interface `spare`, the key /etc/wg/key and the file of
+    ipvsd where it needs what is there; in every other one some words are not
     what they should be."""
     names = chance.sample(list(_LINES), chance.randint(1, 4))
     blocks = [_block(chance, name) for name in names]
@@ -51,6 +68,8 @@ def random_config(chance: random.Random) -> str:
             else []
         )
         blocks.insert(0, [*random_block(chance, "spare").splitlines(), *(f"\t{line}" for line in vrrp)])
+    if {"wg", "wg far"} & set(names) and "network wg0" not in names and chance.random() < 0.9:
+        blocks.insert(0, _block(chance, "network wg0"))
     lines = [line for block in blocks for line in (*block, "")]
     for _ in range(chance.choice((0, 0, 1, 2))):
         _spoil(chance, lines)

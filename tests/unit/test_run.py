@@ -1,10 +1,11 @@
 """External commands: each can be seen as it is run."""
 
+import asyncio
 import subprocess
 
 import pytest
 
-from firmware.run import VERBOSE, run
+from firmware.run import VERBOSE, note_commands, run
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +43,16 @@ def test_nothing_is_shown_to_who_has_not_asked(
 
 def test_a_command_does_not_show_what_it_runs_itself() -> None:
     assert VERBOSE not in run(["env"]).stdout
+
+
+def test_commands_are_noted_for_who_asks_in_threads_too_and_for_nobody_else() -> None:
+    async def ask(word: str) -> list[str]:
+        with note_commands() as lines:
+            await asyncio.to_thread(run, ["printf", word])
+            await asyncio.sleep(0)
+            return lines
+
+    async def both() -> list[list[str]]:
+        return list(await asyncio.gather(ask("one"), ask("two")))
+
+    assert asyncio.run(both()) == [["+ printf one"], ["+ printf two"]]

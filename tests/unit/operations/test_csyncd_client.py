@@ -65,3 +65,17 @@ def test_an_error_comes_as_it_was_raised(answering: Callable[[int, object], None
     with pytest.raises(Invalid) as raised:
         ask_csyncd("push", {})
     assert (str(raised.value), raised.value.hint, raised.value.problems) == ("1 error", "config check", ("a:1: x",))
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [("1", "+ ip route\n"), ("", "")])
+def test_who_wants_to_see_each_command_sees_those_of_csyncd(
+    answering: Callable[[int, object], None],
+    verbose: str,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FIRMWARE_VERBOSE", verbose)
+    answering(200, {"state": "green", **({"commands": ["+ ip route"]} if verbose else {})})
+    assert ask_csyncd("status", {}) == {"state": "green"}
+    assert capfd.readouterr().err == shown

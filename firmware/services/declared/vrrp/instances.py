@@ -130,6 +130,11 @@ def _instance_problems(networks: list[Block]) -> Iterator[tuple[int, str]]:
             yield number, f"interface {block.instance} has no 'vrrp address'"
         elif not block.value("vrrp id"):
             yield number, f"interface {block.instance} has no 'vrrp id': both nodes give the same, 1 to 255"
+        elif ":" not in _addresses(block)[0] and not (block.values("ip address") or block.flag("ip dhcp", False)):
+            yield (
+                number,
+                f"interface {block.instance} has no 'ip address' of its own, from which keepalived would speak",
+            )
         for one in block.occurrences("vrrp address"):
             for address in (word.partition("/")[0] for word in one.values if not one.negated):
                 if (holder := holders.setdefault(address, block.instance)) != block.instance:

@@ -43,6 +43,8 @@ def problems(block: Block, document: Document) -> list[tuple[int, str]]:
     wanted = block.standing("interface")
     if wanted and wanted[-1].values[0] not in _tunnels(document):
         found.append((wanted[-1].line.number, f"no 'service network {wanted[-1].values[0]}' has 'type wg'"))
+    elif wanted and _is_shut_down(wanted[-1].values[0], document):
+        found.append((wanted[-1].line.number, f"{wanted[-1].values[0]} has 'shutdown': no route can lead through it"))
     return found
 
 
@@ -96,6 +98,10 @@ def _own_addresses(document: Document) -> Iterator[tuple[str, Address]]:
 
 def _tunnels(document: Document) -> list[str]:
     return [block.instance for block in _network_blocks(document) if block.value("type") == "wg"]
+
+
+def _is_shut_down(interface: str, document: Document) -> bool:
+    return any(block.flag("shutdown", False) for block in _network_blocks(document) if block.instance == interface)
 
 
 def _network_blocks(document: Document) -> list[Block]:
