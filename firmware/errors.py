@@ -68,6 +68,16 @@ class NewerFormat(Failure):
         )
 
 
+class NotMigrated(Failure):
+    """A saved configuration is whole, and could not be brought to the format of this firmware."""
+
+    def __init__(self, format: int, about: str, why: str) -> None:
+        super().__init__(
+            f"it could not be brought to format {format} of the configuration ({about}): {why}",
+            "the firmware that saved it reads it: upgrade rollback",
+        )
+
+
 def full_text(error: Failure) -> str:
     """All that an error says, its single problems too, where it is to be told elsewhere than on our own stderr."""
     return "; ".join((str(error), *(error.problems if isinstance(error, Invalid) else ())))

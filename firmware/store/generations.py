@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from firmware import __version__
 from firmware.errors import Failure, NewerFormat, Refused
 from firmware.printable import escape
-from firmware.store import archive, flash, repository, rules, saved_state, snapshot
+from firmware.store import archive, flash, migrations, repository, rules, saved_state, snapshot
 from firmware.store.archive import Archive, Draft, Label, SealedDraft
 from firmware.store.capture import capture
 from firmware.store.changes import Changes
@@ -97,6 +97,22 @@ def save_factory(*, who: str, paths: Paths = NODE) -> SaveResult:
     return _save_target("reset", snapshot.compose(Draft({}, {}, ()), paths), "factory reset", who, paths)
 
 
+def save_for_schema(schema: int, *, who: str, paths: Paths = NODE) -> SaveResult:
+    """Have what is saved be readable for a firmware that knows the configuration's format `schema` and none after it: before that
+    starts. NotMigrated if it cannot be; not `fresh` if it is already."""
+    with repository.open_directory(write=True, paths=paths) as directory:
+        before = saved_state.find_newest(directory, paths)
+        if before.generation is None:
+            raise Failure("nothing is saved: every firmware starts with its own factory's configuration")
+        saved = repository.load(directory, before.generation.number)
+        if saved.label.schema <= schema:
+            return SaveResult(before.generation, Changes(), fresh=False)
+        older = migrations.migrate(migrations.open_draft(saved), saved.label.schema, schema)
+        label = replace(_new_label(directory, f"in format {schema}", who), schema=schema)
+        target = snapshot.compose(saved, paths)
+        return _add("convert", archive.seal(label, older), target, Changes(), directory, paths)
+
+
 def _save_target(action: str, target: Target, message: str, who: str, paths: Paths) -> SaveResult:
     """Make a tree a new generation, whatever lies below /etc."""
     with repository.open_directory(write=True, paths=paths) as directory:
@@ -141,7 +157,7 @@ def note_in_journal(action: str, *, generation: int, who: str, paths: Paths = NO
 
 def _new_label(directory: Path, message: str, who: str) -> Label:
     number = max(repository.numbers(directory), default=0) + 1
-    return Label(number, repository.utc_now(), message, __version__, who)
+    return Label(number, repository.utc_now(), message, __version__, who, archive.SCHEMA)
 
 
 def _is_newest(state: SavedState, directory: Path) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import files, locks, records
+from firmware.directory import read as read_file
 from firmware.errors import Failure, NewerFormat
 from firmware.store import archive, flash
 from firmware.store.archive import Archive, Label
@@ -230,7 +231,10 @@ def append_journal(directory: Path, action: str, *, generation: int, who: str, m
     """Append a line to the journal, for good: what was done to which generation, when, and by whom."""
     path = directory / "journal"
     body = {"time": utc_now(), "who": who, "what": action, "generation": generation, "message": message}
-    known = path.read_bytes() if path.exists() else b""
+    try:
+        known = read_file(directory, path.name)
+    except FileNotFoundError:
+        known = b""
     if len(known) > JOURNAL_LIMIT:
         known = known[-JOURNAL_LIMIT // 2 :].partition(b"\n")[2]
     # A power cut may have left half a line.

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.errors import Failure, NewerFormat
-from firmware.store import flash, generations, repository, rules, saved_state, snapshot
+from firmware.errors import Failure, NewerFormat, NotMigrated
+from firmware.printable import escape
+from firmware.store import flash, generations, migrations, repository, rules, saved_state, snapshot
 from firmware.store.apply import apply_target, keep_nothing
 from firmware.store.changes import Changes
 from firmware.store.paths import NODE, Paths
@@ -54,14 +55,22 @@ def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Pat
         except Failure as error:
             problems.append(f"generation {number} is damaged: {error}")
             continue
-        target, generation = snapshot.compose(saved, paths), Generation.from_archive(number, saved)
+        generation = Generation.from_archive(number, saved)
         try:
+            target = snapshot.compose(saved, paths)
             changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
+        except NotMigrated as error:
+            problems.append(f"generation {number} of version {escape(generation.version)}: {error}")
+            if not live:
+                migrations.note_failure(problems[-1], paths)
+            continue
         except Failure as error:
             problems.append(f"generation {number} could not be restored: {error}")
             continue
         problem = saved_state.instead_of_newest("".join(problems[:1]), number)
         saved_state.write(SavedState.from_target(generation, target, identity, problem), paths)
+        if not live and not any(problems):
+            migrations.note_failure("", paths)
         lines = (f"restored generation {number} of {generation.time}", *problems)
         return RestoreResult(generation, changes, lines, tuple(problems))
     return None

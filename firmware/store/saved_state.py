@@ -112,11 +112,11 @@ def find_newest(directory: Path, paths: Paths = NODE) -> SavedState:
         identity = repository.file_identity(directory, number)
         try:
             saved = repository.load(directory, number)
+            target = snapshot.compose(saved, paths)
         except Failure as error:
             why = str(error).removeprefix(f"generation {number}: ")
             problem = problem or f"generation {number}, the newest one: {why}"
             continue
-        target = snapshot.compose(saved, paths)
         if target.config().strip():
             return SavedState.from_target(
                 Generation.from_archive(number, saved), target, identity, instead_of_newest(problem, number)

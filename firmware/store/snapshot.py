@@ -12,7 +12,7 @@ from firmware import directory, manifest
 from firmware.errors import Refused
 from firmware.manifest import Entry
 from firmware.rc import document
-from firmware.store import flash, rules
+from firmware.store import flash, migrations, rules
 from firmware.store.archive import Archive, Draft
 from firmware.store.archive.item import Item, ancestry
 from firmware.store.paths import CONFIG, ETC, NODE, Paths, relative_path
@@ -93,8 +93,10 @@ def compose(saved: Archive | Draft | None, paths: Paths = NODE, *, base: Base | 
     """The factory's tree with an archive over it; the firmware may be another one than that which saved it.
 
     What it ignores is up to the rules that it has itself: those in the archive, or else the factory's. `base` is the factory's
-    tree, for who has just read it. Failure if the factory's files cannot be read.
+    tree, for who has just read it. An archive of an older format is migrated first. Failure if the factory's files cannot be
+    read, or a migration fails.
     """
+    saved = migrations.current(saved) if isinstance(saved, Archive) else saved
     text = saved.content(rules.FILE) if saved and saved.has_content(rules.FILE) else None
     target_rules = rules.parse_tolerant(text.decode("utf-8", "surrogateescape") if text is not None else None, paths)
     if base is None or base.rules != target_rules:

@@ -12,7 +12,7 @@ the headers is written down here, not left to a library, because archives have t
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any, BinaryIO
 
@@ -30,8 +30,10 @@ from firmware.store.archive.item import (
     require_type,
     row_text,
 )
+from firmware.store.archive.parts import SCHEMA, Archive, Draft, Label, SealedDraft
 
-FORMAT = 1
+#: the newest one; 2 added `schema` and `withheld`, and is only written where it says something with them
+FORMAT = 2
 #: bytes of an archive's manifest, and rows in it
 MANIFEST_LIMIT, ROWS = 8 * 2**20, 20_000
 MANIFEST, TRAILER = b"manifest.json", b"SHA256"
@@ -45,72 +47,9 @@ _HEAD_SIZE = 16 * 1024
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, RecursionError, OverflowError)
 
 __all__ = [
-    "LIMIT", "ROWS", "Archive", "Draft", "Label", "SealedDraft", "build", "parse", "read_label", "refuse_excess", "seal",
-    "verify",
+    "LIMIT", "ROWS", "SCHEMA", "Archive", "Draft", "Label", "SealedDraft",
+    "build", "parse", "read_label", "refuse_excess", "seal", "verify",
 ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """What a generation says about itself. `time` is UTC, as in 2026-01-31T23:59:59Z; `who` saved it."""
-
-    generation: int
-    time: str
-    message: str
-    version: str
-    who: str
-
-
-@dataclass(frozen=True, slots=True)
-class Archive:
-    """A whole archive that has been verified. `digest` is "sha256:HEX", over everything before the last member."""
-
-    label: Label
-    items: Mapping[str, Item]
-    removed: tuple[str, ...]
-    digest: str
-    data: bytes
-    offsets: Mapping[str, int]
-
-    def has_content(self, path: str) -> bool:
-        """Is it a file in it?"""
-        return path in self.offsets
-
-    def content(self, path: str) -> bytes:
-        """The bytes of a file in it."""
-        start = self.offsets[path]
-        return self.data[start : start + self.items[path].entry.size]
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What is to be saved: the items, the bytes of those that are files, and the paths that are gone."""
-
-    items: Mapping[str, Item]
-    contents: Mapping[str, bytes]
-    removed: tuple[str, ...]
-
-    def has_content(self, path: str) -> bool:
-        """Is it a file in it?"""
-        return path in self.contents
-
-    def content(self, path: str) -> bytes:
-        """The bytes of a file in it."""
-        return self.contents[path]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedDraft:
-    """The bytes of an archive, in pieces that follow each other. `digest` is as in Archive."""
-
-    label: Label
-    digest: str
-    pieces: tuple[bytes, ...]
-
-    @property
-    def size(self) -> int:
-        """Its bytes."""
-        return sum(map(len, self.pieces))
 
 
 def build(label: Label, draft: Draft | Archive) -> bytes:
@@ -150,10 +89,21 @@ def _require_readable(draft: Draft | Archive) -> None:
 def _manifest_text(label: Label, draft: Draft | Archive) -> str:
     """The manifest as `json.dumps(…, indent=1)` lays it out. ASCII only: names that are not UTF-8 stay what they are, as
     escaped surrogates."""
-    head = json.dumps({"format": FORMAT, **asdict(label), "removed": sorted(draft.removed)}, indent=1)
+    head = json.dumps(_head(label, draft), indent=1)
     rows = ",\n".join(row_text(draft.items[path]) for path in sorted(draft.items))
     entries = f"[\n{rows}\n ]" if rows else "[]"
     return f'{head.removesuffix("}").rstrip()},\n "entries": {entries}\n}}\n'
+
+
+def _head(label: Label, draft: Draft | Archive) -> dict[str, Any]:
+    """What stands in the manifest before the entries: in the first format, which every firmware reads, wherever that will do."""
+    about = asdict(label)
+    schema = about.pop("schema")
+    if schema == 1 and not draft.withheld:
+        return {"format": 1, **about, "removed": sorted(draft.removed)}
+    return {
+        "format": FORMAT, **about, "schema": schema, "removed": sorted(draft.removed), "withheld": sorted(draft.withheld),
+    }  # fmt: skip
 
 
 def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
@@ -211,16 +161,23 @@ def _parse(data: bytes, digest: str, name: str) -> Archive:
         raise ValueError(f"more than {ROWS} paths")
     items = {item.path: item for item in map(from_row, head["entries"])}
     removed = tuple(require_path(path) for path in head["removed"])
+    withheld = tuple(require_path(path) for path in head["withheld"]) if head["format"] > 1 else ()
     _require_order(items, [row["path"] for row in head["entries"]], removed)
-    return Archive(label, items, removed, "sha256:" + digest, data, _offsets(reader, items))
+    return Archive(label, items, removed, "sha256:" + digest, data, _offsets(reader, items), withheld)
 
 
 def _label(head: Mapping[str, Any], name: str) -> Label:
     if require_type(head["format"], int) > FORMAT:
         raise NewerFormat(name, head["format"], FORMAT)
-    if head["format"] < FORMAT:
+    if head["format"] < 1:
         raise ValueError(f"it has format {head['format']}")
-    return Label(**{field.name: require_type(head[field.name], field.type) for field in fields(Label)})
+    schema = require_type(head["schema"], int) if head["format"] > 1 else 1
+    if schema > SCHEMA:
+        raise NewerFormat(name, schema, SCHEMA)
+    if schema < 1:
+        raise ValueError(f"its configuration has format {schema}")
+    time, message, version, who = (require_type(head[key], str) for key in ("time", "message", "version", "who"))
+    return Label(require_type(head["generation"], int), time, message, version, who, schema)
 
 
 def _offsets(reader: "_Reader", items: Mapping[str, Item]) -> dict[str, int]:

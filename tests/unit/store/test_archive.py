@@ -226,7 +226,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "more than the rows say": (forged([row(GOOD)], [b"service x\n"], after=tar.header(tar.Member(b"x"))), "after the last"),
     "fewer than the rows say": (sealed(DATA[: -archive.TRAILER_SIZE - 512]), "after the content"),
     "padding": (sealed(DATA[: -archive.TRAILER_SIZE - 1] + b"!"), "after the content"),
-    "format": (forged([], [], head={"format": 2}), "format 2"),
+    "format": (forged([], [], head={"format": 3}), "format 3"),
     "no label": (forged([], [], head={"who": None}), "is not a str"),
     "too many rows": (forged([], [], removed=[""] * 20_001), "more than 20000"),
     "a manifest that is a list": (sealed(tar.header(tar.Member(b"manifest.json", size=2, mode=0o600)) + tar.pad_to_block(b"[]")), "malformed"),

@@ -247,15 +247,13 @@ def test_no_manifest_makes_a_trace(body: dict[str, object], right: bool) -> None
 # ---- what a newer firmware wrote
 
 
-def newer_archive(monkeypatch: pytest.MonkeyPatch) -> bytes:
+def newer_archive() -> bytes:
     """As a newer firmware may make it: whole, and of a format that this one does not know."""
-    with monkeypatch.context() as patch:
-        patch.setattr(archive, "FORMAT", 2)
-        return archive.build(Label(1, "2030-01-01T00:00:00Z", "newer", "9.0", "x"), Draft({}, {}, ()))
+    return archive.build(Label(1, "2030-01-01T00:00:00Z", "newer", "9.0", "x", 2), Draft({}, {}, ()))
 
 
 def test_a_newer_generation_is_said_to_be_newer(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    repository.path_of(node.repository, 3).write_bytes(newer_archive(monkeypatch))
+    repository.path_of(node.repository, 3).write_bytes(newer_archive())
     words = "written by a newer firmware (format 2; this one reads up to 1)"
     first, second, _ = generations.history(paths=node)
     assert (first.generation.newer, first.generation.problem, second.current) == (True, words, True)
@@ -269,7 +267,7 @@ def test_a_newer_generation_is_said_to_be_newer(node: Paths, monkeypatch: pytest
         assert str(error.value) == f"generation 3: {words}"
         assert "upgrade" in error.value.hint
     with pytest.raises(Refused, match="newer firmware") as refused:
-        generations.import_archive(newer_archive(monkeypatch), who="tester", paths=node)
+        generations.import_archive(newer_archive(), who="tester", paths=node)
     assert "upgrade" in refused.value.hint
     for live in (True, False):
         lines = restore.restore(live=live, paths=node).lines
@@ -279,13 +277,13 @@ def test_a_newer_generation_is_said_to_be_newer(node: Paths, monkeypatch: pytest
 
 
 def test_the_next_save_stands_after_a_newer_generation(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    repository.path_of(node.repository, 3).write_bytes(newer_archive(monkeypatch))
+    repository.path_of(node.repository, 3).write_bytes(newer_archive())
     assert generations.save("", who="tester", paths=node).generation.number == 4
     assert directory_node.reboot(node).lines[0].startswith("restored generation 4 ")
 
 
 def test_a_newer_generation_is_never_removed(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = newer_archive(monkeypatch)
+    data = newer_archive()
     for number in (3, 4, 5):
         repository.path_of(node.repository, number).write_bytes(data)
     repository.path_of(node.repository, 6).write_bytes(b"damaged")
@@ -302,7 +300,7 @@ def test_a_newer_generation_is_never_removed(node: Paths, monkeypatch: pytest.Mo
 
 def test_only_what_is_whole_counts_as_newer(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a flipped bit in the number of its format would keep a damaged one for ever."""
-    data = bytearray(newer_archive(monkeypatch))
+    data = bytearray(newer_archive())
     data[700] ^= 1
     repository.path_of(node.repository, 3).write_bytes(data)
     assert not repository.summarize(node.repository, 3).newer
