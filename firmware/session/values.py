@@ -16,6 +16,7 @@ from firmware.http11.json_body import parse_body
 #: bytes of a body that is JSON
 MAX_JSON = 4 << 20
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
 
@@ -59,6 +60,8 @@ def _from_word(value: Any, kind: Any) -> Any:
         return value
     if kind is int and value.isascii() and value.removeprefix("-").isdigit() and len(value) < 19:
         return int(value)
+    if kind is float and _NUMBER.fullmatch(value):
+        return float(value)
     return {"1": True, "true": True, "": True, "0": False, "false": False}.get(value, value) if kind is bool else value
 
 

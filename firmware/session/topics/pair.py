@@ -34,6 +34,13 @@ class PushOf:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What was noted after that moment (seconds since the epoch)."""
+
+    since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Code:
     """The pairing code of the keys that were shown."""
 
@@ -50,10 +57,12 @@ def check() -> list[ChecklistItem]:
     return list(check_pair())
 
 
-def log() -> dict[str, Any]:
-    """The audit trail, oldest first."""
+def log(query: Since) -> dict[str, Any]:
+    """The audit trail, oldest first; `until` is what to ask for next, to get what is new."""
     found = trail.read()
-    return {"entries": [entry.json() for entry in found.entries], "problems": list(found.problems)}
+    entries = [entry.json() for entry in found.entries if entry.time > query.since]
+    until = max((entry.time for entry in found.entries), default=query.since)
+    return {"entries": entries, "problems": list(found.problems), "until": max(until, query.since)}
 
 
 def keys() -> dict[str, Any]:
