@@ -145,6 +145,7 @@ def test_killed_it_leaves_no_address_and_comes_back(pair: Lab) -> None:
     found = measured(pair, lambda: kill_all(pair))
     pair.write(1, "/run/firmware/scan/vrrp/run", kept)
     pair.run(1, "pkill", "-f", "^sleep 1000$")
+    print(f"killed: {found}")
     assert found.both <= INTERVAL and found.silence <= 4 * INTERVAL, found
     assert eventually(lambda: holders(pair) == [1], 15)
 
