@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useState } from "preact/hooks";
 import * as api from "./api.js";
 import { connected } from "./live.js";
 import * as lbAdmin from "./pages/lb-admin.js";
@@ -34,7 +34,8 @@ function App() {
   const [session, setSession] = useState(null);
   const [problem, setProblem] = useState(null);
   const [tab, ...path] = useAddress();
-  useEffect(() => void api.get("/session").then(setSession, setProblem), []);
+  const load = () => void api.get("/session").then(setSession, setProblem);
+  useEffect(load, []);
   const found = TABS.find(([key]) => key === tab) ?? TABS[0];
   useEffect(() => {
     document.title = `${found[1]} · ${session?.hostname ?? "load balancer"}`;
@@ -47,8 +48,14 @@ function App() {
     ${!connected.value && html`<p class="banner red" role="status">The node does not answer. What is shown may be old; it is asked again all the time.</p>`}
     <${Banner} session=${session} />
     <main id="main" tabindex="-1"><${Boundary} key=${found[0]}><${Page} session=${session} path=${path} /><//></main>
-    ${api.sessionOver.value && html`<${LoginAgain} user=${session.account} />`}
+    ${api.sessionOver.value && html`<${LoginAgain} user=${session.account} onDone=${load} />`}
   `;
+}
+
+/** A page; if it fails, that is said, and the rest stays. */
+function Guarded({ children }) {
+  const [error] = useErrorBoundary();
+  return error ? html`<${Result} problem=${{ detail: `This page has failed: ${error.message}`, hint: "Look at another tab, or reload the page." }} />` : children;
 }
 
 /** The words of the address after #/. */
@@ -84,10 +91,14 @@ function Header({ session, tab }) {
 }
 
 /** The session has ended: nothing that was typed is lost. */
-function LoginAgain({ user }) {
-  return html`<${Dialog} title="The session has ended" onClose=${() => {}}>
+function LoginAgain({ user, onDone }) {
+  const go = () => {
+    api.sessionOver.value = false;
+    onDone();
+  };
+  return html`<${Dialog} title="The session has ended">
     <p>Log in again; what you have typed is still there.</p>
-    <${Credentials} user=${user} onDone=${() => (api.sessionOver.value = false)} />
+    <${Credentials} user=${user} onDone=${go} />
   <//>`;
 }
 

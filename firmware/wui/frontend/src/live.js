@@ -36,11 +36,11 @@ export function open(channel, params, handlers) {
   };
 }
 
-/** The last message of a channel; null before the first one. */
+/** The last message of a channel; null before the first one. What goes wrong on the node stands beside it as `problem`. */
 export function useChannel(channel, params = {}) {
   const [last, setLast] = useState(null);
   useEffect(() => {
-    const opened = open(channel, params, { message: setLast, again: true });
+    const opened = open(channel, params, { message: (found) => setLast((before) => (found.problem ? { ...before, problem: found.problem } : found)), again: true });
     return () => opened.close();
   }, [channel, JSON.stringify(params)]);
   return last;
@@ -73,14 +73,20 @@ function connect() {
 }
 
 function take(found) {
-  if ("end" in found) {
-    const channel = channels.get(found.end);
-    channels.delete(found.end);
-    if (found.problem?.status === 401) sessionOver.value = true;
-    channel?.end?.(found.problem);
-  } else {
-    channels.get(found.from)?.message?.(found.message);
-  }
+  if (!("end" in found)) return channels.get(found.from)?.message?.(found.message);
+  if (found.problem?.status === 401) sessionOver.value = true;
+  const channel = channels.get(found.end);
+  if (channel?.again && !isRefused(found.problem)) return void setTimeout(reopen, PAUSES.at(-1), found.end);
+  channels.delete(found.end);
+  return channel?.end?.(found.problem);
+}
+
+/** Whether it makes no sense to ask again. */
+const isRefused = (problem) => [400, 403, 404].includes(problem?.status);
+
+/** Open a channel again that the node has ended. When the session is over, a new socket opens it. */
+function reopen(number) {
+  if (channels.has(number) && socket?.readyState === WebSocket.OPEN && !sessionOver.value) socket.send(channels.get(number).opening);
 }
 
 function takeBytes(data) {
@@ -104,4 +110,5 @@ function lose(code) {
   if (waiting.length) setTimeout(connect, PAUSES[Math.min(attempts++, PAUSES.length - 1)]);
 }
 
-sessionOver.subscribe((over) => !over && waiting.length && connect());
+// A socket belongs to the session that it was opened with: a new session opens a new one.
+sessionOver.subscribe((over) => !over && count && (socket ? socket.close() : connect()));

@@ -35,15 +35,15 @@ function Table({ session, rows, reload }) {
     <h1>Services</h1>
     <div class="toolbar"><${Button} pressed=${advanced} onClick=${toggle}>advanced mode<//></div>
     <${Result} problem=${problem} said=${said} />
-    <div class="wide"><table aria-label="Services">
+    <div class="wide"><table class="stack" aria-label="Services">
       <thead><tr><th>Service</th><th>State</th><th>In effect</th><th>Autostart</th><th>Process</th><th>Since</th><th>Actions</th></tr></thead>
       <tbody>${rows.map((row) => html`<tr key=${row.title}>
         <td title=${row.summary}><a href="#/services/${encodeURIComponent(row.title)}">${row.title}</a></td>
         <td><${State} row=${row} /></td>
-        <td>${row.needs_apply ? html`<span class="state orange">needs apply</span>` : row.state === "running" ? "yes" : ""}</td>
-        <td>${row.autostart ? "yes" : "no"}</td>
-        <td>${row.pid ?? ""}</td>
-        <td class="nowrap">${row.since ? moment(row.since) : ""}</td>
+        <td data-label="In effect">${row.needs_apply ? html`<span class="state orange">needs apply</span>` : row.state === "running" ? "yes" : ""}</td>
+        <td data-label="Autostart">${row.autostart ? "yes" : "no"}</td>
+        <td data-label="Process">${row.pid ?? ""}</td>
+        <td data-label="Since" class="nowrap">${row.since ? moment(row.since) : ""}</td>
         <td class="actions">${may && html`<${Actions} row=${row} run=${run} advanced=${advanced} />`}</td>
       </tr>`)}</tbody>
     </table></div>`;
@@ -63,7 +63,7 @@ function Actions({ row, run, advanced }) {
     <${Button} onClick=${() => doing("stop")}>Stop<//>
     <${Button} onClick=${() => doing("restart")}>Restart<//>
     ${row.needs_apply && html`<${Button} primary onClick=${() => doing("apply")}>Apply<//>`}
-    ${!row.needs_apply && row.may_push && html`<${Push} title=${row.title} run=${run} />`}
+    <${Push} title=${row.title} offered=${!row.needs_apply && row.may_push} run=${run} />
     ${advanced && html`
       ${row.files.length > 0 && html`<${Button} onClick=${() => go(row.title, "edit")}>Edit Configuration<//>`}
       <${Button} onClick=${() => go(row.title, "setup")}>${row.title} setup<//>

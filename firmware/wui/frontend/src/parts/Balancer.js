@@ -10,5 +10,5 @@ export function Balancer({ heading, name, session }) {
   const service = rows?.find((row) => row.name === name);
   if (!rows) return html`<h1>${heading}</h1><${Result} problem=${problem} />`;
   if (!service) return html`<h1>${heading}</h1><p>There is no <code>service ${name}</code> in <code>/etc/config.rc</code>, so nothing is balanced here.</p>`;
-  return html`<h1>${heading}</h1><${ServiceFiles} balancer service=${service} session=${session} reload=${reload} />`;
+  return html`<h1>${heading}</h1><div class="balancer"><${ServiceFiles} balancer service=${service} session=${session} reload=${reload} /></div>`;
 }

@@ -12,7 +12,7 @@ import { Result } from "./Result.js";
 export function Banner({ session }) {
   const found = useChannel("banner", {});
   const { act, problem, said } = useAction();
-  if (!found) return null;
+  if (!found?.state) return found?.problem ? html`<p class="banner red" role="status">${found.problem.detail}</p>` : null;
   const may = session.role === "admin";
   return html`
     ${found.state === "red" && html`<p class="banner red" role="status"><strong>red</strong> ${found.reasons[0] ?? ""} <a href="#/setup">What to do</a></p>`}

@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 
+/** `onClose()` is called when somebody wants it closed; without it, only what is in it leads out. */
 export function Dialog({ title, children, actions, onClose, wide }) {
   const dialog = useRef(null);
   useEffect(() => {
@@ -16,9 +17,11 @@ export function Dialog({ title, children, actions, onClose, wide }) {
   }, []);
   const cancel = (event) => {
     event.preventDefault();
-    onClose();
+    onClose?.();
   };
-  return html`<dialog ref=${dialog} aria-label=${title} class=${wide ? "large" : ""} onCancel=${cancel}>
+  // A browser closes a dialog by itself when Escape comes twice; so it never sees one.
+  const escape = (event) => event.key === "Escape" && !event.defaultPrevented && cancel(event);
+  return html`<dialog ref=${dialog} aria-label=${title} class=${wide ? "large" : ""} onCancel=${cancel} onKeyDown=${escape}>
     <h2>${title}</h2>
     <div class="body">${children}</div>
     ${actions && html`<div class="toolbar end">${actions}</div>`}

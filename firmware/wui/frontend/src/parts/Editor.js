@@ -5,9 +5,10 @@ import { useEffect, useRef } from "preact/hooks";
 
 /**
  * `value`: the text when it opens, and whenever it is replaced from outside; `onChange(text)` after each change.
- * `places`: errors [{file, line, text, severity?}] that are shown at their lines. `language`: see `code-mirror.js`.
+ * `places`: errors [{file, line, text, severity?}] that are shown at their lines, which are counted from `first` on; when `picked`
+ * becomes another one of them, its line is shown. `language`: see `code-mirror.js`.
  */
-export function Editor({ label, value, onChange, places = [], language, readOnly = false }) {
+export function Editor({ label, value, onChange, places = [], picked = null, first = 1, language, readOnly = false }) {
   const place = useRef(null);
   const editor = useRef(null);
   const latest = useRef({});
@@ -16,7 +17,7 @@ export function Editor({ label, value, onChange, places = [], language, readOnly
     let gone = false;
     import("./code-mirror.js").then(({ opened }) => {
       if (gone) return;
-      editor.current = opened(place.current, { label, language, readOnly, text: latest.current.value, onChange: (text) => latest.current.onChange?.(text) });
+      editor.current = opened(place.current, { label, language, first, readOnly, text: latest.current.value, onChange: (text) => latest.current.onChange?.(text) });
       editor.current.mark(latest.current.places);
     });
     return () => {
@@ -26,5 +27,6 @@ export function Editor({ label, value, onChange, places = [], language, readOnly
   }, []);
   useEffect(() => editor.current?.replace(value), [value]);
   useEffect(() => editor.current?.mark(places), [places]);
+  useEffect(() => void (picked && editor.current?.show(picked.line)), [picked]);
   return html`<div class="editor" ref=${place}></div>`;
 }

@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import * as api from "../api.js";
+import * as live from "../live.js";
 import { Button } from "./Button.js";
 import { Dialog } from "./Dialog.js";
 import { Diff } from "./Diff.js";
@@ -10,38 +11,60 @@ import { Diff } from "./Diff.js";
 /** Seconds that are offered for a push that has to be confirmed. */
 const SECONDS = [0, 60, 90, 300, 900];
 
-/** The button; `run(work)` runs the push and shows what it returns or throws. */
-export function Push({ title, run }) {
+/**
+ * The button, where it is `offered`; a dialog that is open stays. `run(work)` runs what may go wrong and shows what it returns or
+ * throws.
+ */
+export function Push({ title, offered, run }) {
   const [asks, setAsks] = useState(null);
-  const path = `/services/${encodeURIComponent(title)}`;
   const ask = () => run(async () => {
-    const report = await api.post(`${path}/diff`).catch((problem) => refusedReport(problem));
+    const report = await api.post(`/services/${encodeURIComponent(title)}/diff`).catch(asQuestion);
     if (report.result === "unchanged" && !report.files.length) return `Node ${report.node} has the same already.`;
     setAsks(report);
     return "";
   });
-  const push = (wish) => run(async () => {
-    setAsks(null);
-    const report = await api.post(`${path}/push`, wish).catch((problem) => refusedReport(problem));
+  const push = (wish, onProgress) => run(async () => {
+    const report = await pushed({ title, ...wish }, onProgress).catch(asQuestion).finally(() => setAsks(null));
     if (report.problem) setAsks(report);
     return report.problem ? "" : words(report);
   });
-  return html`<${Button} onClick=${ask}>Push<//>
-    ${asks && html`<${Question} title=${title} report=${asks} push=${push} onClose=${() => setAsks(null)} />`}`;
+  return html`${offered && html`<${Button} onClick=${ask}>Push<//>`}
+    ${asks && html`<${Question} key=${Boolean(asks.problem)} title=${title} report=${asks} push=${push} onClose=${() => setAsks(null)} />`}`;
 }
 
-/** A refusal with a difference is a question: overwrite what was changed there? Other problems are thrown. */
-function refusedReport(problem) {
-  if (problem.status !== 409 || !problem.body?.report?.files?.length) throw problem;
-  return { ...problem.body.report, problem };
+/** Push, and tell how it goes on; the report of a push that worked, else a Problem. */
+function pushed(wish, onProgress) {
+  return new Promise((resolve, reject) => {
+    let outcome = null;
+    live.open("push", wish, {
+      message: (found) => {
+        if (found.progress) onProgress(found.progress);
+        outcome = found.outcome ?? outcome;
+      },
+      end: (problem) => (problem || !outcome ? reject(new api.Problem(problem ?? NO_OUTCOME)) : resolve(outcome)),
+    });
+  });
+}
+
+const NO_OUTCOME = { title: "No outcome", status: 0, detail: "The push ended without an outcome.", hint: "What was pushed stands in Tools and in csync log." };
+
+/** A refusal with a difference is a question: overwrite what was changed there? Other problems are thrown, with all that was said. */
+function asQuestion(problem) {
+  const report = problem.body?.report;
+  if (problem.status === 409 && report?.files?.length) return { ...report, problem };
+  if (!report) throw problem;
+  const said = [report.check?.output, report.reload?.output].filter((text) => text?.trim() && !problem.detail.includes(text.trim()));
+  throw new api.Problem({ ...problem.body, detail: [problem.detail, ...said].join("\n") });
 }
 
 function Question({ title, report, push, onClose }) {
   const [confirm, setConfirm] = useState(0);
+  const [progress, setProgress] = useState("");
   const refused = report.problem;
   const wish = { force: Boolean(refused), confirm };
   return html`<${Dialog} wide title="Push ${title}" onClose=${onClose} actions=${html`
-      <${Button} primary=${!refused} danger=${Boolean(refused)} onClick=${() => push(wish)}>${refused ? "Overwrite" : "Push"}<//>
+      <span class="quiet progress" role="status">${progress}</span>
+      <${Button} primary=${!refused} danger=${Boolean(refused)} onClick=${() => push(wish, setProgress)}>${refused ? "Overwrite" : "Push"}<//>
       <${Button} onClick=${onClose}>Cancel<//>`}>
     ${refused ? html`<div class="result problem" role="alert"><p>${refused.detail}</p>
         <p>Overwrite replaces what was changed on node ${report.node}. This is the difference:</p></div>`

@@ -5,8 +5,8 @@ import { html } from "htm/preact";
 export function Result({ problem, said, label = "Result" }) {
   if (!problem && !said) return null;
   if (!problem) return html`<p class="result said" role="status">${said}</p>`;
-  return html`<section class="result problem" role="alert" aria-label=${label}>
+  return html`<section aria-label=${label}><div class="result problem" role="alert" aria-label=${label}>
     <p>${problem.detail || problem.title || problem.message}</p>
     ${problem.hint && html`<p class="hint">What to do: ${problem.hint}</p>`}
-  </section>`;
+  </div></section>`;
 }

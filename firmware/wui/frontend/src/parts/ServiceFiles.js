@@ -1,9 +1,10 @@
 // The files of a service: one is edited at a time; what is typed is tried by the service's own checker while typing pauses.
 
 import { html } from "htm/preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import * as api from "../api.js";
 import { useAction } from "../data.js";
+import { useEditing, usePlaces } from "../editing.js";
 import { Button } from "./Button.js";
 import { Conflict } from "./Conflict.js";
 import { Editor } from "./Editor.js";
@@ -11,113 +12,74 @@ import { Errors } from "./Errors.js";
 import { Push } from "./Push.js";
 import { Result } from "./Result.js";
 
-/** Milliseconds without a key before what is typed is tried. */
-const PAUSE = 700;
-
 /** `service`: its row. `balancer`: on the page of a load balancer Check stands in the place of OK and Close. */
 export function ServiceFiles({ service, session, onClose, reload, balancer = false }) {
   const [path, setPath] = useState(service.files[0]);
   const several = service.files.length > 1;
+  if (!path) return html`<p>service ${service.title} has no files that are edited as text.</p>`;
   return html`
     ${several && html`<div role="group" aria-label="Files of ${service.title}" class="choice">${service.files.map((one) => html`
-      <button key=${one} aria-pressed=${one === path} onClick=${() => setPath(one)}>${one.split("/").at(-1)}</button>`)}</div>`}
+      <button type="button" key=${one} title=${one} aria-pressed=${one === path} onClick=${() => setPath(one)}>${shortened(one)}</button>`)}</div>`}
     <${OneFile} key=${path} ...${{ service, session, path, onClose, reload, balancer }} />`;
 }
 
-/** What was typed and not written, by path: it is there again when the page is left and opened again. */
-const drafts = new Map();
+/** A path below the directory of its service. */
+const shortened = (path) => path.split("/").slice(3).join("/") || path;
 
 function OneFile({ service, session, path, onClose, reload, balancer }) {
-  const [kept, setKept] = useState(null);
-  const [text, setText] = useState("");
-  const [other, setOther] = useState(null);
-  const { act, problem, said } = useAction();
-  const tried = useTrial(service.title, path, text, kept);
-  const may = session.role === "admin";
-  const show = (file) => {
-    setKept(file);
-    setText(drafts.get(path)?.text ?? file.text ?? "");
-  };
-  useEffect(() => void act(async () => show(await opened(path))), []);
-  if (!kept) return html`<${Result} problem=${problem} />`;
-  if (kept.text === null) return html`<p>${path} is no text, or too much of it for the editor. It is left as it is; the File manager has it.</p>`;
-  const change = (typed) => {
-    setText(typed);
-    if (typed === kept.text) drafts.delete(path);
-    else drafts.set(path, { text: typed, digest: kept.digest });
-  };
-  const write = async (digest, written) => {
-    const done = await api.put("/files", { text: written, digest }, { path, check: 1 }).catch(async (error) => {
-      if (error.status !== 409) throw error;
-      setOther(await api.get("/files", { path }));
-      return null;
-    });
-    if (!done) return false;
-    await reload();
-    drafts.delete(path);
-    setKept({ ...kept, text: written, digest: done.digest });
-    setText(written);
-    return true;
-  };
   const base = `/services/${encodeURIComponent(service.title)}`;
-  const changed = text !== kept.text;
-  const ok = () => act(async () => void (await write(kept.digest, text)));
-  const check = () => act(async () => {
-    const { places = [] } = changed ? await api.post(`${base}/try`, { files: { [path]: text } }) : await api.post(`${base}/check`);
-    const errors = places.filter((place) => place.severity !== "warning");
-    if (errors.length) throw Object.assign(new api.Problem({ detail: `${path} is not valid.`, status: 422 }), { places: errors });
+  const { act, problem, said } = useAction();
+  const [picked, setPicked] = useState(null);
+  const write = async (text, digest) => {
+    const done = await api.put("/files", { text, digest }, { path, check: 1 });
+    await reload();
+    return done;
+  };
+  const editing = useEditing({ name: path, act, read: () => readFile(path), write });
+  const tryOut = (text) => api.post(`${base}/try`, { files: { [path]: text } });
+  const places = usePlaces(editing, problem, tryOut);
+  const { opened, text, changed } = editing;
+  if (!opened) return html`<${Result} problem=${problem} />`;
+  if (opened.text === null) return html`<p>${path} is no text, or too much of it for the editor. It is left as it is; the <a href="#/tools/files${path}">File manager</a> has it.</p>`;
+
+  const may = session.role === "admin";
+  const applied = !changed && !service.needs_apply;
+  const check = async () => {
+    if (!changed) return warnings(await api.post(`${base}/check`));
+    const found = await tryOut(text);
+    if (found.places.some((place) => place.severity !== "warning")) throw new api.Problem({ detail: `${path} is not valid as it is typed.`, hint: "Mend what stands above.", places: found.places });
     return "";
-  });
-  const apply = () => act(async () => {
-    if (changed && !(await write(kept.digest, text))) return "";
+  };
+  const apply = async () => {
+    if (changed && !(await editing.write())) return "";
     const done = await api.post(`${base}/apply`);
     await reload();
-    return (done?.warnings ?? []).join("\n");
-  });
-  const run = (work) => act(work);
-  const places = problem?.places?.length ? problem.places : tried;
-  const applied = !changed && !service.needs_apply;
+    return warnings(done);
+  };
   return html`
-    <${Editor} label=${path} value=${text} onChange=${change} places=${places.filter((place) => place.file === path)} readOnly=${!may} language=${service.name} />
+    <${Editor} label=${path} value=${text} onChange=${editing.type} places=${places.filter((place) => place.file === path)} picked=${picked} readOnly=${!may} language=${service.name} />
     <div class="toolbar">
-      ${may && !balancer && html`<${Button} primary onClick=${ok}>OK<//>`}
-      ${balancer && html`<${Button} onClick=${check}>Check<//>`}
-      ${may && (balancer || !applied) && html`<${Button} primary=${balancer} onClick=${apply}>Apply<//>`}
-      ${may && applied && service.may_push && html`<${Push} title=${service.title} run=${run} />`}
+      ${may && !balancer && html`<${Button} primary onClick=${() => act(async () => warnings(await editing.write()))}>OK<//>`}
+      ${balancer && html`<${Button} onClick=${() => act(check)}>Check<//>`}
+      ${may && (balancer || !applied) && html`<${Button} primary=${balancer} onClick=${() => act(apply)}>Apply<//>`}
+      ${may && html`<${Push} title=${service.title} offered=${applied && service.may_push} run=${act} />`}
       ${!balancer && html`<${Button} onClick=${onClose}>Close<//>`}
+      ${changed && html`<${Button} onClick=${() => act(editing.discard)}>Discard<//>`}
       <span class="quiet">${changed ? "changed, not written yet" : service.needs_apply ? "written, not in effect yet" : ""}</span>
     </div>
-    <${Errors} places=${places} />
+    <${Errors} places=${places} onPick=${setPicked} />
     <${Result} problem=${problem} said=${said} />
-    ${other && html`<${Conflict} name=${path} mine=${text} theirs=${other.text ?? ""} onClose=${() => setOther(null)}
-      onKeep=${(merged) => { setOther(null); return act(async () => void (await write(other.digest, merged))); }}
-      onTake=${() => { drafts.delete(path); setOther(null); show(other); }} />`}
+    <${Conflict} name=${path} editing=${editing} write=${(work) => act(async () => warnings(await work()))} />
   `;
 }
 
-/** A file as the node has it; one that is not there yet is empty. */
-async function opened(path) {
-  const file = await api.get("/files", { path }).catch((problem) => {
+/** What there is to be warned of: silence is success. */
+const warnings = (done) => (done?.warnings ?? []).join("\n");
+
+/** A file as the node has it; one that is not there is empty. */
+async function readFile(path) {
+  return api.get("/files", { path }).catch((problem) => {
     if (problem.status === 404) return { path, text: "", digest: null };
     throw problem;
   });
-  const draft = drafts.get(path);
-  return draft ? { ...file, digest: draft.digest } : file;
-}
-
-/** What the checker says of what is typed, once typing has paused; nothing of what is there already. */
-function useTrial(title, path, text, kept) {
-  const [places, setPlaces] = useState([]);
-  const asked = useRef(0);
-  useEffect(() => {
-    const number = (asked.current += 1);
-    setPlaces([]);
-    if (!kept || text === kept.text) return undefined;
-    const timer = setTimeout(async () => {
-      const found = await api.post(`/services/${encodeURIComponent(title)}/try`, { files: { [path]: text } }).catch(() => null);
-      if (found && number === asked.current) setPlaces(found.places ?? []);
-    }, PAUSE);
-    return () => clearTimeout(timer);
-  }, [text, kept]);
-  return places;
 }

@@ -32,8 +32,8 @@ const words = StreamLanguage.define({
   },
 });
 
-/** Open an editor in an element: {replace(text), mark(places), close(), view}. */
-export function opened(parent, { label, language, text, onChange, readOnly }) {
+/** Open an editor in an element: {replace(text), mark(places), show(line), close(), view}. Its lines are counted from `first` on. */
+export function opened(parent, { label, language, text, first, onChange, readOnly }) {
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
   const nonce = document.querySelector("meta[name=nonce]")?.content ?? "";
   const view = new EditorView({
@@ -42,11 +42,12 @@ export function opened(parent, { label, language, text, onChange, readOnly }) {
       doc: text,
       extensions: [
         EditorView.cspNonce.of(nonce), EditorView.theme({}, { dark }), EditorView.lineWrapping,
-        lineNumbers(), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(), drawSelection(), history(), search({ top: true }), highlightSelectionMatches(),
+        lineNumbers({ formatNumber: (line) => String(line + first - 1) }), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(), drawSelection(), history(), search({ top: true }), highlightSelectionMatches(),
         language === "haproxy" ? autocompletion({ override: [haproxyWords] }) : [],
         lintGutter(), words, syntaxHighlighting(COLOURS),
         keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
-        EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", autocorrect: "off", spellcheck: "false" }),
+        EditorState.lineSeparator.of("\n"), // so that a carriage return is a character, which is shown and stays
+        EditorView.contentAttributes.of({ "aria-label": label, "aria-description": "Tab indents; Escape and then Tab leaves the editor.", autocapitalize: "off", autocorrect: "off", spellcheck: "false" }),
         EditorState.readOnly.of(readOnly),
         EditorView.updateListener.of((update) => update.docChanged && onChange(update.state.doc.toString())),
       ],
@@ -56,12 +57,22 @@ export function opened(parent, { label, language, text, onChange, readOnly }) {
   return {
     view,
     replace: (next) => next !== view.state.doc.toString() && view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: next } }),
-    mark: (places) => view.dispatch(setDiagnostics(view.state, places.filter((place) => place.line).map((place) => diagnostic(view.state.doc, place)))),
+    mark: (places) => view.dispatch(setDiagnostics(view.state, places.filter((place) => place.line).map((place) => diagnostic(view.state.doc, place, first)))),
+    show: (line) => showLine(view, line - first + 1),
     close: () => view.destroy(),
   };
 }
 
-function diagnostic(doc, { line, text, severity = "error" }) {
-  const found = doc.line(Math.min(line, doc.lines));
+/** A line of the text; the nearest one where there is none of that number. */
+const lineAt = (doc, number) => doc.line(Math.min(Math.max(number, 1), doc.lines));
+
+function showLine(view, number) {
+  const { from } = lineAt(view.state.doc, number);
+  view.dispatch({ selection: { anchor: from }, effects: EditorView.scrollIntoView(from, { y: "center" }) });
+  view.focus();
+}
+
+function diagnostic(doc, { line, text, severity = "error" }, first) {
+  const found = lineAt(doc, line - first + 1);
   return { from: found.from, to: found.to, severity, message: text };
 }

@@ -46,7 +46,7 @@ function Actions({ row, rows, run, part }) {
     ${row.needs_apply && html`<${Button} primary onClick=${() => doing(row.title, "apply")}>Apply<//><${Button} onClick=${() => doing(row.title, "revert")}>Revert<//>`}
     ${row.needs_apply && ["network", "firewall"].includes(row.name) && html`
       <${Button} onClick=${() => run(() => ask(row.title, "apply", { confirm: 90 }))}>Apply for 90 s, unless confirmed<//>`}
-    ${!row.needs_apply && row.may_push && html`<${Push} title=${row.title} run=${run} />`}
+    <${Push} title=${row.title} offered=${!row.needs_apply && row.may_push} run=${run} />
     ${part !== "edit" && row.files.length > 0 && html`<${Button} onClick=${() => go(row.title, "edit")}>Edit Configuration<//>`}
     ${part !== "setup" && html`<${Button} onClick=${() => go(row.title, "setup")}>${row.title} setup<//>`}
     ${part !== "" && html`<${Button} onClick=${() => go(row.title, "")}>Overview<//>`}
@@ -60,14 +60,16 @@ function Facts({ row }) {
   const status = useData(path);
   const help = useData(`${path}/help`);
   const told = status.data ?? {};
-  const directives = help.data?.directives ?? [];
+  const directives = [...(help.data?.directives ?? []), ...(help.data?.common ?? [])];
   return html`
     ${told.crashes > 0 && html`<p><span class="state red">${told.crashes} crashes</span> since it was last started on purpose</p>`}
     ${(told.remarks ?? []).map((remark) => html`<p key=${remark}>${remark}</p>`)}
     ${told.words && html`<h2>Its last words</h2><pre class="log" tabindex="0">${told.words}</pre>`}
-    ${directives.length > 0 && html`<h2>Directives</h2><div class="wide"><table aria-label="Directives of ${row.title}">
-      <thead><tr><th>Directive</th><th>Value</th><th>Default</th><th>What it does</th></tr></thead>
-      <tbody>${directives.map((one) => html`<tr key=${one.name}><td class="name"><code>${one.name}</code></td><td>${one.value ?? one.type ?? ""}</td><td>${one.default ?? ""}</td><td>${one.help ?? one.summary ?? ""}</td></tr>`)}</tbody>
+    ${directives.length > 0 && html`<h2>Directives</h2><div class="wide"><table class="stack" aria-label="Directives of ${row.title}">
+      <thead><tr><th>Directive</th><th>Value</th><th>Default</th><th>What it does</th><th>Example</th></tr></thead>
+      <tbody>${directives.map((one) => html`<tr key=${one.key}>
+        <td class="name"><code>${one.key}</code></td><td data-label="Value">${one.type}</td><td data-label="Default">${one.default}</td>
+        <td>${one.help}${one.notes && html` <small>${one.notes}</small>`}</td><td><code>${one.example}</code></td></tr>`)}</tbody>
     </table></div>`}`;
 }
 
