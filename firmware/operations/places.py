@@ -8,6 +8,8 @@ from firmware.printable import escape
 
 _PLACE = re.compile(r"(/[^:\n]+):(\d{1,9}): ?(.*)", re.DOTALL)
 _WARNING = "warning: "
+#: haproxy's words that there were errors, which it has told before
+_SUMMARY = re.compile(r"\[ALERT\].*(?:Error\(s\) found in configuration file|Fatal errors found in configuration)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,8 @@ def find_places(words: Iterable[str], severity: str = "error") -> tuple[Place, .
         text = escape(line, keep="\t")
         if match := _PLACE.match(text):
             found.append(_place(match[1], int(match[2]), match[3], severity))
+        elif found and _SUMMARY.match(text):
+            continue
         elif found:
             found[-1] = replace(found[-1], text=f"{found[-1].text}\n{text}")
         elif text.strip():

@@ -1,12 +1,11 @@
 """Tools, Logs, LB Admin and the editor, at the sockets of the web UI's root half, on a real node."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
-from lab_driver import Lab
+from lab_driver import Lab, eventually
 from service_helpers import page, run_service
-from web_session import WebSession, log_in_first, log_in_new_monitor
+from web_session import PASSWORD, WebSession, log_in, log_in_first, log_in_new_monitor
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 PROXIES = """\
@@ -36,13 +35,12 @@ def monitor(module_lab: Lab, admin: WebSession) -> WebSession:
     return log_in_new_monitor(module_lab)
 
 
-@pytest.fixture
-def haproxy(module_lab: Lab) -> Iterator[Lab]:
-    """A node on which haproxy has a backend with two servers."""
+@pytest.fixture(scope="module")
+def haproxy(module_lab: Lab) -> Lab:
+    """A node on which haproxy runs with a backend of two servers, whatever lies on its disk later."""
     module_lab.write(1, CONFIG, PROXIES)
     run_service(module_lab, "haproxy", "restart")
-    yield module_lab
-    module_lab.write(1, CONFIG, page("here"))
+    return module_lab
 
 
 # ---- the file manager
@@ -60,6 +58,7 @@ def test_a_file_is_made_written_moved_and_removed(module_lab: Lab, admin: WebSes
     (entry,) = admin.ask("GET", "/files", path="/etc/work")["entries"]
     assert (entry["name"], entry["mode"], entry["group"], entry["size"]) == ("caf\\351", "0640", "haproxy", 4)
     assert admin.ask("GET", "/files/content", path="/etc/work/caf\\351") == "two\n"
+    admin.ask("GET", "/files", status=404, path="/etc/work/file")
     refused = admin.ask("DELETE", "/files", status=409, path="/etc/work")
     assert "there is something in it" in refused["detail"]
     admin.ask("DELETE", "/files", status=204, path="/etc/work", recursive="1")
@@ -68,6 +67,7 @@ def test_a_file_is_made_written_moved_and_removed(module_lab: Lab, admin: WebSes
     assert (written["who"], written["from"]) == ("admin", "192.0.2.7 (web)")
 
 
+@pytest.mark.all
 def test_an_upload_is_what_came(admin: WebSession) -> None:
     admin.ask("PUT", "/files/content", "hello", path="/etc/upload")
     assert admin.ask("GET", "/files/content", path="/etc/upload") == '"hello"'
@@ -76,6 +76,7 @@ def test_an_upload_is_what_came(admin: WebSession) -> None:
     admin.ask("DELETE", "/files", status=204, path="/etc/upload")
 
 
+@pytest.mark.all
 def test_the_checker_sees_a_text_before_it_is_written(module_lab: Lab, admin: WebSession) -> None:
     module_lab.write(1, CONFIG, page("before"))
     digest = admin.ask("GET", "/files", path=CONFIG)["digest"]
@@ -117,6 +118,7 @@ def test_what_is_typed_is_checked_and_not_written(module_lab: Lab, admin: WebSes
     assert module_lab.run(1, "sh", "-c", "ls -d /run/firmware/typed.* 2>/dev/null", check=False).stdout == ""
 
 
+@pytest.mark.all
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "/etc/haproxy/../passwd", "/etc/haproxy", "/etc/haproxy/a/b", "haproxy.cfg"]
 )
@@ -144,24 +146,18 @@ def test_proxies_are_shown_and_servers_told(haproxy: Lab, admin: WebSession) -> 
     assert "app/one: drain" in haproxy.run(1, "csync", "log").stdout
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "app/none",
-        "web/FRONTEND",
-        "app/BACKEND",
-        "app/one%3Bshutdown",
-        "app/one%0Ashow%20info",
-        "app/one%20weight%201",
+@pytest.mark.all
+def test_a_name_is_no_command(haproxy: Lab, admin: WebSession) -> None:
+    for path in (
+        "app/none", "web/FRONTEND", "app/BACKEND", "app/one%3Bshutdown", "app/one%0Ashow%20info", "app/one%20weight%201",
         "app%2Fone/two",
-    ],
-)
-def test_a_name_is_no_command(haproxy: Lab, admin: WebSession, path: str) -> None:
-    problem = admin.ask("POST", f"/haproxy/servers/{path}", {"state": "maint"}, status=400)
-    assert "haproxy has no such server" in problem["detail"]
+    ):  # fmt: skip
+        problem = admin.ask("POST", f"/haproxy/servers/{path}", {"state": "maint"}, status=400)
+        assert "haproxy has no such server" in problem["detail"]
     assert "MAINT" not in json.dumps(admin.ask("GET", "/haproxy/proxies"))
 
 
+@pytest.mark.all
 def test_states_and_weights_are_those_that_there_are(haproxy: Lab, admin: WebSession) -> None:
     for wish in (
         {},
@@ -174,6 +170,7 @@ def test_states_and_weights_are_those_that_there_are(haproxy: Lab, admin: WebSes
         admin.ask("POST", "/haproxy/servers/app/one", wish, status=400)
 
 
+@pytest.mark.all
 def test_a_stopped_haproxy_is_said_to_be_stopped(module_lab: Lab, admin: WebSession) -> None:
     run_service(module_lab, "haproxy", "stop")
     assert admin.ask("GET", "/haproxy/proxies", status=409)["hint"] == "service haproxy start"
@@ -198,6 +195,7 @@ def test_logs_grow_before_ones_eyes(module_lab: Lab, admin: WebSession) -> None:
     assert [one["name"] for one in admin.ask("GET", "/logs/sources")] == ["system", "events", "console", "haproxy.log"]
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("source", ["system", "events", "console", "haproxy.log"])
 def test_every_log_can_be_read_and_downloaded(admin: WebSession, source: str) -> None:
     assert len(admin.ask("GET", "/logs", source=source, lines="3")["lines"]) <= 3
@@ -205,12 +203,14 @@ def test_every_log_can_be_read_and_downloaded(admin: WebSession, source: str) ->
     assert answer["status"] == 200 and answer["name"] == f"{source}.log"
 
 
+@pytest.mark.all
 @pytest.mark.parametrize("source", ["", "../../etc/passwd", "messages.d/../x", "shadow"])
 def test_a_log_is_one_of_those_that_there_are(admin: WebSession, source: str) -> None:
     for path in ("/logs", "/logs/download"):
         assert "there is no such log" in admin.ask("GET", path, status=400, source=source)["detail"]
 
 
+@pytest.mark.all
 def test_network_and_time_are_as_they_are(admin: WebSession) -> None:
     network = admin.ask("GET", "/network")
     eth0 = {one["name"]: one for one in network["interfaces"]}["eth0"]
@@ -233,6 +233,7 @@ def test_a_shell_of_root_in_the_browser(module_lab: Lab, admin: WebSession) -> N
     assert "admin at 192.0.2.7 (web)" in log and "the shell ended with exit status 3" in log
 
 
+@pytest.mark.all
 def test_control_c_reaches_what_runs_there(admin: WebSession) -> None:
     found = admin.talk(
         "/terminal", ["type", "sh -c 'echo be\"\"gun; exec sleep 600'\n"], ["until", "begun"], ["type", "\x03"],
@@ -255,6 +256,20 @@ def test_what_was_started_in_a_terminal_ends_with_it(module_lab: Lab, admin: Web
     )
 
 
+@pytest.mark.all
+@pytest.mark.parametrize("how", ["log out", "kill"])
+def test_a_terminal_ends_with_its_session(module_lab: Lab, admin: WebSession, how: str) -> None:
+    """Also where the process of the session is killed: then the kernel ends the shell, and what runs in its foreground."""
+    session = log_in(module_lab, 1, user="admin", password=PASSWORD)
+    before = module_lab.run(1, "pgrep", "-f", "firmware session").stdout.split()
+    end = {"log out": "kill -TERM", "kill": "kill -KILL"}[how]
+    words = f"session=$(ps -o ppid= -p $$); sh -c \"{end} $session; exec sleep 7005\"\n"
+    session.talk("/terminal", ["type", words], ["rest"])
+    assert eventually(lambda: module_lab.run(1, "pgrep", "-f", "sleep 7005", check=False).status != 0)
+    assert eventually(lambda: len(module_lab.run(1, "pgrep", "-f", "firmware session").stdout.split()) < len(before))
+
+
+@pytest.mark.all
 def test_what_is_not_drawn_is_not_sent(module_lab: Lab, admin: WebSession) -> None:
     """A screen that acknowledges nothing gets a bounded part, and Ctrl-C still comes through."""
     found = admin.talk(
@@ -264,6 +279,7 @@ def test_what_is_not_drawn_is_not_sent(module_lab: Lab, admin: WebSession) -> No
     assert "missing" not in found and len(found["bytes"]) < 512 << 10
 
 
+@pytest.mark.all
 def test_a_terminal_takes_what_it_knows(admin: WebSession) -> None:
     for size in ({"columns": 0}, {"rows": 1001}, {"columns": "x"}):
         assert admin.talk("/terminal", ["rest"], **size)["end"]["status"] == 400
@@ -271,6 +287,7 @@ def test_a_terminal_takes_what_it_knows(admin: WebSession) -> None:
     assert admin.talk("/terminal", ["send", {"nonsense": 1}], ["rest"])["end"]["status"] == 400
 
 
+@pytest.mark.all
 def test_what_a_terminal_does_is_noted_for_who_has_logged_in(module_lab: Lab, admin: WebSession) -> None:
     words = "echo correct horse battery | account add other; echo ma''de\n"
     admin.talk("/terminal", ["type", words], ["until", "made"], ["end"], ["rest"])
@@ -281,6 +298,7 @@ def test_what_a_terminal_does_is_noted_for_who_has_logged_in(module_lab: Lab, ad
 # ---- ping, traceroute, capture
 
 
+@pytest.mark.all
 def test_ping_and_traceroute_say_what_comes_back(admin: WebSession, monitor: WebSession) -> None:
     found = monitor.talk("/ping", ["rest"], address="10.32.0.12", packets=2)
     assert found["messages"][-1] == {"said": ""} and "2 packets received" in json.dumps(found)
@@ -290,6 +308,7 @@ def test_ping_and_traceroute_say_what_comes_back(admin: WebSession, monitor: Web
     assert "missing" not in found
 
 
+@pytest.mark.all
 @pytest.mark.parametrize(
     "address", ["", "-f", "--help", "10.32.0.12; id", "a b", "$(id)", "::1%eth0;id", "x" * 254, "a\nb"]
 )
@@ -314,6 +333,7 @@ def test_packets_are_shown_and_kept_as_a_file(module_lab: Lab, admin: WebSession
     assert module_lab.run(1, "sh", "-c", "ps -e -o args | grep '[t]cpdump' || :").stdout == ""
 
 
+@pytest.mark.all
 def test_a_capture_ends_by_itself_or_when_it_is_told_to(admin: WebSession) -> None:
     ended = admin.talk("/capture", ["rest"], interface="eth0", filter="udp port 9", seconds=1)
     assert "0 packets captured" in ended["messages"][-1]["said"]
@@ -323,6 +343,7 @@ def test_a_capture_ends_by_itself_or_when_it_is_told_to(admin: WebSession) -> No
     assert ended["end"] == {} and ended["messages"][-1]["said"]
 
 
+@pytest.mark.all
 @pytest.mark.parametrize(
     "query",
     [
@@ -334,6 +355,7 @@ def test_a_capture_is_bounded_and_its_interface_is_one(admin: WebSession, query:
     assert admin.talk("/capture", ["rest"], **query)["end"]["status"] == 400
 
 
+@pytest.mark.all
 @pytest.mark.parametrize(
     "filter", ["-w /etc/filter-wrote", "-z sh -G 1 -w /etc/filter-wrote", "-F /etc/shadow", "--version", "tcp port"]
 )
@@ -343,6 +365,7 @@ def test_a_filter_is_no_option(module_lab: Lab, admin: WebSession, filter: str) 
     assert module_lab.run(1, "ls", "/etc/filter-wrote", check=False).status != 0
 
 
+@pytest.mark.all
 def test_tcpdump_runs_as_its_account_and_may_do_nothing_else(module_lab: Lab, admin: WebSession) -> None:
     look = "for p in $(pgrep -x tcpdump); do grep -E '^(Uid|CapEff|CapBnd|NoNewPrivs)' /proc/$p/status; done >/tmp/seen; touch /tmp/looked"
     watcher = module_lab.start(
@@ -374,6 +397,7 @@ def test_who_may_only_look_changes_and_reads_nothing_else(
         assert monitor.answer("GET", path)["status"] == 200, path
 
 
+@pytest.mark.all
 def test_who_may_only_look_sees_no_secret_in_a_log(module_lab: Lab, admin: WebSession, monitor: WebSession) -> None:
     module_lab.run(1, "logger", "stats auth admin:hunter2")
     query = {"source": "system", "lines": "50"}

@@ -4,6 +4,7 @@ A link on the way is an error that says where it leads: who may write to a direc
 root must not write there unasked.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -22,6 +23,12 @@ _OF_THE_KERNEL = {
 #: bytes of a file system and of memory that nobody may fill through a browser
 _KEPT_FREE = 16 << 20
 TOP = Path("/")
+#: what the system says where a thing is not to be had, whoever asks
+_FORBIDDEN = (errno.EPERM, errno.EACCES, errno.EROFS, errno.EBUSY, errno.ETXTBSY)
+
+
+class Missing(Failure):
+    """There is nothing at that path."""
 
 
 @contextmanager
@@ -50,9 +57,12 @@ def folder(path: str, top: Path = TOP) -> Iterator[int]:
 
 
 def named_error(error: OSError, path: str) -> Failure:
-    """An error of the system with the path that it is about."""
+    """An error of the system with the path that it is about: Missing where nothing is there, Refused where even root may not."""
     error.filename = f"/{spell(path)}"
-    return from_system(error)
+    found = from_system(error)
+    if error.errno == errno.ENOENT:
+        return Missing(str(found))
+    return Refused(str(found)) if error.errno in _FORBIDDEN else found
 
 
 def file_system(handle: int) -> str:

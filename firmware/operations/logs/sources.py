@@ -109,7 +109,7 @@ def whole_log(source: str, *, secrets: bool = False, top: Path = Path("/")) -> I
 
 def show_line(line: str, *, secrets: bool) -> str:
     """A line as anybody may see it."""
-    shown = shorten(escape(line, keep="\t"), MOST_OF_LINE)
+    shown = shorten(escape(line.rstrip("\r\n"), keep="\t"), MOST_OF_LINE)
     return shown if secrets else hide_secrets(shown)
 
 

@@ -1,0 +1,29 @@
+"""The words of checkers as places in files."""
+
+from firmware.operations.places import Place, find_places
+
+WORDS = """\
+/etc/haproxy/haproxy.cfg:5: unknown keyword 'x' in 'frontend' section
+  did you mean 'maxconn'?
+/etc/haproxy/haproxy.cfg:9: warning: 'user' is passed over
+/etc/haproxy/\x1b[2Jname:12: something
+[ALERT]    (13) : config : Error(s) found in configuration file : /etc/haproxy/haproxy.cfg
+[ALERT]    (13) : config : Fatal errors found in configuration."""
+
+
+def test_several_errors_and_warnings_have_their_lines() -> None:
+    assert find_places(WORDS.splitlines()) == (
+        Place("/etc/haproxy/haproxy.cfg", 5, "unknown keyword 'x' in 'frontend' section\n  did you mean 'maxconn'?"),
+        Place("/etc/haproxy/haproxy.cfg", 9, "'user' is passed over", "warning"),
+        Place("/etc/haproxy/\\x1b[2Jname", 12, "something"),
+    )
+
+
+def test_words_without_a_place_are_not_lost() -> None:
+    assert find_places(["keepalived: it does not start"]) == (Place("", 0, "keepalived: it does not start"),)
+    assert find_places(["[ALERT] (13) : config : Fatal errors found in configuration."])[0].line == 0
+    assert find_places([""]) == ()
+
+
+def test_what_only_warns_is_a_warning() -> None:
+    assert find_places(["/etc/x:1: it lacks names"], "warning") == (Place("/etc/x", 1, "it lacks names", "warning"),)
