@@ -1,13 +1,14 @@
 """HTTP/1.1 as bytes: requests encoded, responses decoded. How the bytes are read and written is the caller's business."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import h11
 
 from firmware.errors import Failure
+from firmware.http11.encoded import Encoded
 
 READ_SIZE = 65536
 #: bytes of a body that are taken; a service of 16 MiB in base64 fits
@@ -16,14 +17,6 @@ BODY_LIMIT = 24 << 20
 ANSWER_LIMIT = 8 << 20
 #: what breaks a connection, as who reads and writes sees it
 CONNECTION_ERRORS = (OSError, h11.ProtocolError, EOFError)
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """A JSON object that is encoded while it is sent, as often as it is sent: its bytes, and what makes the pieces."""
-
-    size: int
-    pieces: Callable[[], Iterator[bytes]]
 
 
 #: the body of a request: a JSON object, or how it is encoded; None for none

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from firmware.errors import Failure, Refused, Usage, from_status
 from firmware.operations import service_actions, service_titles
-from firmware.operations.peer import parse_confirm_seconds
 from firmware.operations.service_list import require_context, require_service
 from firmware.services import confirmation, lifecycle
 
@@ -45,6 +44,7 @@ def undo(title: str) -> None:
 
 def _try(title: str, word: str, act: Callable[[], object]) -> int:
     from firmware.flows import recovery
+    from firmware.operations.peer import parse_confirm_seconds
 
     _require_confirmable(title)
     seconds = parse_confirm_seconds(word or str(confirmation.SECONDS))

@@ -1,6 +1,5 @@
 """Content: what a service is at one moment, as one value with one digest: its block and the entries that it owns."""
 
-import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -57,6 +56,8 @@ def context_digest(service: Service, context: Context, digest: str) -> str:
 
 def sha256(of: Content, service: Service, *, top: Path | None = None) -> str:
     """The same as SHA-256 over every byte, "sha256:HEX", for the audit trail. `top` holds the files, if not their place."""
+    import hashlib
+
     whole = hashlib.sha256(repr(of.statements).encode("utf-8", "surrogateescape"))
     for path, entry in sorted(of.entries.items()):
         facts = f"\n{entry.path!r} {entry.kind} {entry.mode:04o} {entry.owner} {entry.group} {entry.size}\n"

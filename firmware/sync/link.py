@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from firmware import files, run
 from firmware.errors import Failure, Invalid, Lost, Refused
 from firmware.http11.client import Client, connect_unix
-from firmware.http11.wire import Encoded
+from firmware.http11.encoded import Encoded
 from firmware.sync import keys, packets
 from firmware.sync.link_problems import CABLE_REMEDY, LinkProblem, SshOutput, explain_ssh_output, missing_keys
 from firmware.sync.message import Message, parse_refusal

@@ -13,7 +13,7 @@ from typing import Any
 
 from firmware import __version__, files, native
 from firmware.errors import Refused
-from firmware.http11.wire import Encoded
+from firmware.http11.encoded import Encoded
 from firmware.manifest import Entry
 from firmware.printable import escape, quote_word, shorten
 from firmware.rc import check, document

@@ -204,6 +204,14 @@ def test_a_command_loads_nothing_that_only_daemons_use(command: str) -> None:
     assert done.stdout.split() == []
 
 
+@pytest.mark.parametrize("command", ["service_one", "service_all", "config_save"])
+def test_a_command_about_this_node_alone_speaks_no_http(command: str) -> None:
+    """Nothing that it loads does: that takes a sixth of its time."""
+    found = f"import firmware.commands.{command}, sys; print(*{{'h11', 'firmware.operations.peer'}} & {{*sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", found], capture_output=True, text=True, check=True, cwd=TOP.parent)
+    assert done.stdout.split() == []
+
+
 def test_service_list_loads_nothing_that_takes_long_and_that_it_does_not_use() -> None:
     slow = {"tempfile", "subprocess", "json", "typing", "difflib", "random", "shutil", "argparse"}
     found = "import sys; before = {*sys.modules}; import firmware.commands.service_all; print(*{*sys.modules} - before)"
