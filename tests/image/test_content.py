@@ -262,6 +262,10 @@ def test_a_shell_prefers_the_programs_of_util_linux(units: Lab, program: str) ->
 
 
 @pytest.mark.all
+def test_busybox_has_what_the_web_ui_calls(units: Lab) -> None:
+    assert {"ping", "ping6", "traceroute", "logread"} <= {*units.run(1, "busybox", "--list").stdout.split()}
+
+
 def test_busybox_finds_differences(units: Lab) -> None:
     """What a push changes is shown with it, by this very call."""
     call = "printf 'a\\nb' >/tmp/a; printf 'a\\nc\\n' >/tmp/b; prlimit --as=41943040 busybox diff -a -U 3 /tmp/a /tmp/b"

@@ -263,7 +263,7 @@ def test_a_terminal_ends_with_its_session(module_lab: Lab, admin: WebSession, ho
     session = log_in(module_lab, 1, user="admin", password=PASSWORD)
     before = module_lab.run(1, "pgrep", "-f", "firmware session").stdout.split()
     end = {"log out": "kill -TERM", "kill": "kill -KILL"}[how]
-    words = f"session=$(ps -o ppid= -p $$); sh -c \"{end} $session; exec sleep 7005\"\n"
+    words = f'session=$(ps -o ppid= -p $$); sh -c "{end} $session; exec sleep 7005"\n'
     session.talk("/terminal", ["type", words], ["rest"])
     assert eventually(lambda: module_lab.run(1, "pgrep", "-f", "sleep 7005", check=False).status != 0)
     assert eventually(lambda: len(module_lab.run(1, "pgrep", "-f", "firmware session").stdout.split()) < len(before))
