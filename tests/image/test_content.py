@@ -261,11 +261,11 @@ def test_a_shell_prefers_the_programs_of_util_linux(units: Lab, program: str) ->
     assert "util-linux" in units.run(1, "sh", "-c", f"{program} --version").stdout
 
 
-@pytest.mark.all
 def test_busybox_has_what_the_web_ui_calls(units: Lab) -> None:
     assert {"ping", "ping6", "traceroute", "logread"} <= {*units.run(1, "busybox", "--list").stdout.split()}
 
 
+@pytest.mark.all
 def test_busybox_finds_differences(units: Lab) -> None:
     """What a push changes is shown with it, by this very call."""
     call = "printf 'a\\nb' >/tmp/a; printf 'a\\nc\\n' >/tmp/b; prlimit --as=41943040 busybox diff -a -U 3 /tmp/a /tmp/b"
