@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from firmware.printable import escape
 
-_PLACE = re.compile(r"(/[^:\n]+):(\d{1,9}): ?(.*)", re.DOTALL)
+#: `FILE:LINE: …`, as sshd has it `FILE: line LINE: …`, and what is said of a whole file
+_PLACE = re.compile(r"(/[^:\n]+):(?:(\d{1,9}):| line (\d{1,9}):)? ?(.*)", re.DOTALL)
 _WARNING = "warning: "
 #: haproxy's words that there were errors, which it has told before
 _SUMMARY = re.compile(r"\[ALERT\].*(?:Error\(s\) found in configuration file|Fatal errors found in configuration)")
@@ -14,8 +15,8 @@ _SUMMARY = re.compile(r"\[ALERT\].*(?:Error\(s\) found in configuration file|Fat
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A line of a file and what is said of it; `severity` is error or warning. `file` is "" and `line` 0 for words that name
-    no place."""
+    """A line of a file and what is said of it; `severity` is error or warning. `line` is 0 for words about the whole file,
+    and `file` "" for those that name none."""
 
     file: str
     line: int
@@ -30,7 +31,7 @@ def find_places(words: Iterable[str], severity: str = "error") -> tuple[Place, .
     for line in words:
         text = escape(line, keep="\t")
         if match := _PLACE.match(text):
-            found.append(_place(match[1], int(match[2]), match[3], severity))
+            found.append(_place(match[1], int(match[2] or match[3] or 0), match[4].lstrip(), severity))
         elif found and _SUMMARY.match(text):
             continue
         elif found:

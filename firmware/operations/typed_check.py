@@ -13,7 +13,7 @@ from firmware import files
 from firmware.errors import Failure, Invalid, Refused, Usage
 from firmware.locks import hold, service_lock
 from firmware.operations.places import Place, find_places
-from firmware.operations.service_list import require_context, require_service
+from firmware.operations.service_list import find_context, require_context, require_service
 from firmware.printable import quote_word
 from firmware.rc import check as rc_check
 from firmware.rc import document, edit
@@ -107,9 +107,11 @@ def _refuse_large(service: Service) -> None:
 
 
 def _context(title: str, block: str | None) -> Context:
-    if block is None:
-        return require_context(title)
-    config = edit.replace_block(document.read_tolerant(), Title.parse(title), block)
+    """With that block, or its own; with one that says nothing where config.rc has none: its files are checked all the same."""
+    if block is None and (known := find_context(title)):
+        return known
+    named = Title.parse(title)
+    config = edit.replace_block(document.read_tolerant(), named, block or f"service {named.service} {named.instance}\n")
     typed = config.find_unique(Title.parse(title))
     if typed is None:
         raise Failure(f"{title}: the text has no block of this service", f"it begins with: service {title}")

@@ -10,24 +10,28 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.errors import Usage
+from firmware.errors import Failure, Usage
 from firmware.operations.logs.kernel import KernelLog
 from firmware.operations.logs.log_files import LogFiles, all_lines
 from firmware.operations.trail import TrailEntry
 from firmware.operations.trail import read as read_trail
 from firmware.printable import escape, quote_word, shorten
 from firmware.rc import document
+from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.run import run
 from firmware.services.declared.syslogd import rules
 from firmware.services.logs import LOGS
 from firmware.store.confidential import hide_secrets
+from firmware.sync import audit
 
 SYSTEM, EVENTS, CONSOLE = "system", "events", "console"
 _MESSAGES = "messages"
 #: characters of a line that are shown, and of a filter
 MOST_OF_LINE, MOST_OF_FILTER = 2000, 200
 
+#: seconds between two looks at a log in memory: a program is run for it
+_MEMORY_SECONDS = 2.0
 #: s6-log's time stamp up to the milliseconds, and with the two blanks after it
 _STAMP, _WHOLE_STAMP = 23, 31
 
@@ -64,12 +68,12 @@ class LogReader:
 
     def _reader(self, source: str, top: Path) -> Callable[[], list[str]]:
         if source == EVENTS:
-            return _Unseen(lambda: [_event_line(entry) for entry in read_trail().entries]).read_new
+            return _Unseen(lambda: [_event_line(entry) for entry in read_trail().entries], _trail_stamp).read_new
         if source == CONSOLE:
             self._kernel = KernelLog()
             return _Console(self._kernel, top / LOGS.relative_to("/")).read_new
-        if source == SYSTEM and _memory_block():
-            return _Unseen(_memory_lines).read_new
+        if source == SYSTEM and _is_in_memory():
+            return _Unseen(_memory_lines, lambda: int(time.monotonic() / _MEMORY_SECONDS)).read_new
         files = LogFiles(_directory(source, top))
         return lambda: [line.decode("utf-8", "surrogateescape") for line in files.read_new()]
 
@@ -99,7 +103,7 @@ def last_lines(source: str, count: int, *, filter: str = "", secrets: bool = Fal
 
 def whole_log(source: str, *, secrets: bool = False, top: Path = Path("/")) -> Iterator[str]:
     """Every line of a log, oldest first; of those that are made of several, the end."""
-    if source in (EVENTS, CONSOLE) or (source == SYSTEM and _memory_block()):
+    if source in (EVENTS, CONSOLE) or (source == SYSTEM and _is_in_memory()):
         with closing(LogReader(source, secrets=secrets, top=top)) as reader:
             yield from reader.read_new(1 << 20)[0]
         return
@@ -114,14 +118,19 @@ def show_line(line: str, *, secrets: bool) -> str:
 
 
 class _Unseen:
-    """New lines of what can only be read as a whole: those after the last one that was seen."""
+    """New lines of what can only be read as a whole: those after the last ones that were seen. It is read again once `stamp`
+    gives something else."""
 
-    def __init__(self, read: Callable[[], list[str]]) -> None:
-        self._read = read
+    def __init__(self, read: Callable[[], list[str]], stamp: Callable[[], object]) -> None:
+        self._read, self._stamp = read, stamp
+        self._known: object = None
         self._last: list[str] = []
 
     def read_new(self) -> list[str]:
-        lines = self._read()
+        stamp = self._stamp()
+        if stamp == self._known:
+            return []
+        self._known, lines = stamp, self._read()
         known, self._last = self._last, lines[-3:]
         for end in range(len(lines), 0, -1):
             if known and lines[max(0, end - len(known)) : end] == known:
@@ -143,6 +152,11 @@ class _Console:
             lines = (line.decode("utf-8", "surrogateescape") for line in files.read_new())
             found += [f"{line[:_STAMP]}  {path.name}: {line[_WHOLE_STAMP:]}" for line in lines]
         return sorted(found, key=lambda line: line[:_STAMP])
+
+
+def _trail_stamp() -> object:
+    """Something else whenever the trail has changed."""
+    return [(path.name, path.stat().st_size) for path in sorted(audit.DIRECTORY.glob("*.log"))]
 
 
 def _event_line(entry: TrailEntry) -> str:
@@ -172,14 +186,22 @@ def _directory(source: str, top: Path) -> Path:
 
 
 def _rules() -> list[rules.Rule]:
-    block = document.read_tolerant().find_unique(Title("syslogd", ""))
+    block = _syslogd_block()
     return rules.read_rules((block and block.value("config")) or rules.FILE)
 
 
-def _memory_block() -> bool:
+def _is_in_memory() -> bool:
     """Is the log kept in memory?"""
-    block = document.read_tolerant().find_unique(Title("syslogd", ""))
+    block = _syslogd_block()
     return block is not None and bool(block.value("buffer"))
+
+
+def _syslogd_block() -> Block | None:
+    """None, too, where config.rc cannot be read: that is when logs are looked at."""
+    try:
+        return document.read_tolerant().find_unique(Title("syslogd", ""))
+    except Failure:
+        return None
 
 
 def _memory_lines() -> list[str]:

@@ -25,5 +25,17 @@ def test_words_without_a_place_are_not_lost() -> None:
     assert find_places([""]) == ()
 
 
+def test_other_programs_name_places_in_other_ways() -> None:
+    words = [
+        "/etc/ssh/sshd_config: line 1: Bad option",
+        "/etc/csyncd/csyncd.cfg: LOCAL_NODE is missing",
+        "csyncd: 2 errors",
+    ]
+    assert find_places(words) == (
+        Place("/etc/ssh/sshd_config", 1, "Bad option"),
+        Place("/etc/csyncd/csyncd.cfg", 0, "LOCAL_NODE is missing\ncsyncd: 2 errors"),
+    )
+
+
 def test_what_only_warns_is_a_warning() -> None:
     assert find_places(["/etc/x:1: it lacks names"], "warning") == (Place("/etc/x", 1, "it lacks names", "warning"),)
