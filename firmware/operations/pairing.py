@@ -12,6 +12,9 @@ from firmware.sync.audit import Who
 from firmware.sync.keys import PublicKeys
 from firmware.sync.settings import Settings
 
+#: the word (`problem`) by which it says why there are no keys: the csyncd.cfg there cannot be used
+SETTINGS_INVALID = "settings"
+
 
 @dataclass(frozen=True, slots=True)
 class GeneratedKeys:

@@ -12,6 +12,7 @@ from typing import Any
 from firmware.errors import Failure, Lost
 from firmware.http11 import blocking
 from firmware.http11.wire import Response
+from firmware.operations import pairing
 from firmware.printable import bracket_address
 from firmware.rc import document
 from firmware.rc.title import Title
@@ -22,8 +23,6 @@ from firmware.sync.settings import FILE, Settings
 
 #: seconds that the peer's web UI may take to be there, and again to answer
 ANSWER_SECONDS = 10.0
-#: the word (`problem`) by which it says why there are no keys: the csyncd.cfg there cannot be used
-SETTINGS_INVALID = "settings"
 _REMEDY = (
     "both web UIs have to run, on the same port and with the same scheme: service wui status, here and on PEER; "
     "one that does not answer: service wui restart"
@@ -56,7 +55,7 @@ def ask_peer_web_ui(settings: Settings) -> WebUiAnswer:
 
 def peer_keys(answer: WebUiAnswer, node: int) -> PublicKeys:
     """The public keys of that node, as its web UI answered; Failure with what to do if there are none."""
-    if answer.status == 404 and answer.content.get("problem") == SETTINGS_INVALID:
+    if answer.status == 404 and answer.content.get("problem") == pairing.SETTINGS_INVALID:
         raise Failure(
             f"{answer.url}: csyncd.cfg of the peer cannot be used", f"on the peer: edit {FILE}, then csync genkey"
         )

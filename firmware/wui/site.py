@@ -8,7 +8,6 @@ from typing import Any
 
 from firmware.errors import Failure, Invalid
 from firmware.operations import pairing
-from firmware.operations.peer_web_ui import SETTINGS_INVALID
 from firmware.wui import guard, pages, relay
 from firmware.wui.credentials import Credentials, bearer, session_of
 from firmware.wui.live import Tab
@@ -163,5 +162,5 @@ def public_keys() -> Answer:
     try:
         return json_answer(pairing.public_keys().json())
     except Failure as error:
-        problem_ = {"problem": SETTINGS_INVALID} if isinstance(error, Invalid) else {}
+        problem_ = {"problem": pairing.SETTINGS_INVALID} if isinstance(error, Invalid) else {}
         return json_answer({"error": str(error), "hint": error.hint, **problem_}, 404)

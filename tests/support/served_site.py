@@ -133,11 +133,13 @@ async def serving(directory: Path, *, tls: bool = False, rooms: Rooms | None = N
         await server.stop()
 
 
-def play(directory: Path, story: Callable[[ServedSite], Awaitable[None]], **options: Any) -> None:
+def play(
+    directory: Path, story: Callable[[ServedSite], Awaitable[None]], *, seconds: float = 30, **options: Any
+) -> None:
     """Run a story before a site that is served."""
 
     async def run_story() -> None:
-        async with asyncio.timeout(30), serving(directory, **options) as site:
+        async with asyncio.timeout(seconds), serving(directory, **options) as site:
             await story(site)
 
     asyncio.run(run_story())

@@ -188,6 +188,16 @@ def test_commands_parse_and_print_and_operations_do_the_rest() -> None:
     ] == []
 
 
+def test_the_half_of_the_web_ui_that_faces_the_network_knows_nothing_that_acts() -> None:
+    """Of the operations it has what it shows without a login; root does the rest, in a session."""
+    for path in sorted((TOP / "wui").rglob("*.py")):
+        for name in imported(path):
+            above = f"{name}.".startswith(
+                ("firmware.operations.", "firmware.session.", "firmware.accounts.", "firmware.flows.")
+            )
+            assert not above or name == "firmware.operations.pairing", f"{path} imports {name}"
+
+
 @pytest.mark.parametrize(("one", "other"), [("store", "services"), ("services", "store")])
 def test_store_and_services_do_not_know_each_other(one: str, other: str) -> None:
     names = [(path, name) for path in (TOP / one).rglob("*.py") for name in imported(path)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from memory_peak import memory
 from root_half import Reader, Writer, answer, body_length
 from served_site import Reply, ServedSite, play, read_reply
 
@@ -53,6 +54,26 @@ def test_a_body_is_passed_on_as_it_comes_and_no_faster_than_it_is_taken(tmp_path
         assert (await read_reply(reader)).json == {"size": size}
 
     play(tmp_path, story)
+
+
+@pytest.mark.all
+def test_two_gigabytes_take_no_memory(tmp_path: Path) -> None:
+    """Of the process, which is the sender and the root half, too."""
+
+    async def story(site: ServedSite) -> None:
+        size, piece = 2 << 30, bytes(1 << 18)
+        reader, writer = await site.connect()
+        writer.write(site.request("PUT", "/api/v1/x", b"", {**await log_in(site), "Content-Length": str(size)}))
+        seen = []
+        for number in range(size // len(piece)):
+            writer.write(piece)
+            await writer.drain()
+            if number % 512 == 0:
+                seen.append(memory("self", "VmRSS"))
+        assert (await read_reply(reader)).json["size"] == size
+        assert max(seen) < seen[0] + (16 << 20), seen
+
+    play(tmp_path, story, seconds=120)
 
 
 def test_an_answer_is_passed_on_as_it_comes_and_no_faster_than_it_is_read(tmp_path: Path) -> None:
