@@ -1,11 +1,12 @@
-"""The C part as Python: digests of files (XXH3-128 through libxxhash), many files of a directory at once, the exchange of two
-names, and free memory that goes back to the system.
+"""The C part as Python: digests of files (XXH3-128 through libxxhash), of a whole tree and of many files of a directory at once,
+the exchange of two names, and free memory that goes back to the system.
 """
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from firmware._native import ffi, lib
 
@@ -73,3 +74,37 @@ def exchange(one: Path | str, other: Path | str, *, one_dir: int = -1, other_dir
 def trim_heap() -> None:
     """Give memory that nothing is in any more back to the system. It takes some milliseconds."""
     lib.native_trim_heap()
+
+
+#: an entry of a tree as it lies in memory (native/tree.h): mode, uid, gid, errno value, size, times of the last change of content
+#: and of anything in nanoseconds, inode, digest
+_ROW = struct.Struct("=IIIiqqqQ16s")
+
+
+def scan_tree(
+    top: int, start: str, patterns: Sequence[str] = (), *, threads: int = 0
+) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+    """Everything below the open directory `top`, sorted by the bytes of the paths: the path below `top`, the target of a link (""
+    else), and a row (mode, uid, gid, error, size, mtime, ctime, inode, digest): times in nanoseconds; `error` is the errno value
+    for which it could not be read, EAGAIN if it never kept still; the digest is XXH3-128 of a file's bytes or a link's target.
+
+    Paths that match a pattern (see `patterns`) when they are known as `start` and what follows are left out, with all below them.
+    No link is followed, no other file system entered, nothing but files is opened. `threads`: as many as there are processors
+    for 0. OSError if `top` cannot be read.
+    """
+    tree, texts = ffi.new("struct native_tree *"), [os.fsencode(pattern) + b"\0" for pattern in patterns]
+    count = threads or len(os.sched_getaffinity(0))
+    error = lib.native_scan_tree(top, os.fsencode(start), b"".join(texts), len(texts), count, ffi.NULL, tree)
+    if error:
+        raise OSError(error, os.strerror(error), start)
+    try:
+        rows = bytes(ffi.buffer(tree.entries, tree.count * _ROW.size))
+        names = os.fsdecode(bytes(ffi.buffer(tree.names, tree.names_size))).split("\0")
+    finally:
+        lib.native_free_tree(tree)
+    return zip(names[::2], names[1::2], _ROW.iter_unpack(rows), strict=False)
+
+
+def matches(pattern: str, path: str) -> bool:
+    """Whether the C part says that a path matches a pattern (see `patterns.PathPatterns`)."""
+    return bool(lib.native_matches(os.fsencode(pattern), os.fsencode(path)))

@@ -15,14 +15,24 @@ ffi.cdef("""
                            int64_t *sizes, unsigned char *digests);
     int native_exchange(int one_dir, const char *one, int other_dir, const char *other);
     void native_trim_heap(void);
+
+    struct native_entry {
+        uint32_t mode, uid, gid; int32_t error; int64_t size, mtime, ctime; uint64_t inode; unsigned char digest[16];
+    };
+    struct native_progress { uint64_t files, bytes; int32_t cancelled; };
+    struct native_tree { struct native_entry *entries; char *names; uint64_t count, names_size; };
+    int native_scan_tree(int top, const char *start, const char *patterns, uint32_t pattern_count, uint32_t threads,
+                         struct native_progress *progress, struct native_tree *tree);
+    void native_free_tree(struct native_tree *tree);
+    bool native_matches(const char *pattern, const char *path);
 """)
 ffi.set_source(
     "firmware._native",
-    '#include "native.h"',
-    sources=["native/native.c"],
+    '#include "native.h"\n#include "patterns.h"\n#include "tree.h"',
+    sources=[f"native/{name}.c" for name in ("digest", "native", "patterns", "tree")],
     include_dirs=[str(HERE)],
     libraries=["xxhash"],
-    extra_compile_args=["-O2", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+    extra_compile_args=["-std=c11", "-O2", "-pthread", "-Wall", "-Wextra", "-Wno-unused-parameter"],
 )
 
 if __name__ == "__main__":

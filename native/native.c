@@ -1,20 +1,21 @@
 #define _GNU_SOURCE
 #include "native.h"
 
+#include "digest.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 
 int native_hash_fd(int fd, unsigned char digest[16], uint64_t *size)
 {
-	unsigned char buffer[65536];
+	unsigned char buffer[262144];
 	XXH3_state_t *state = XXH3_createState();
 	ssize_t got;
 
@@ -31,7 +32,7 @@ int native_hash_fd(int fd, unsigned char digest[16], uint64_t *size)
 			XXH3_freeState(state);
 			return error;
 		}
-		XXH3_128bits_update(state, buffer, (size_t)got);
+		native_digest_update(state, buffer, (size_t)got);
 		*size += (uint64_t)got;
 	}
 	XXH128_canonicalFromHash((XXH128_canonical_t *)digest, XXH3_128bits_digest(state));
@@ -41,7 +42,7 @@ int native_hash_fd(int fd, unsigned char digest[16], uint64_t *size)
 
 void native_hash_bytes(const void *data, uint64_t size, unsigned char digest[16])
 {
-	XXH128_canonicalFromHash((XXH128_canonical_t *)digest, XXH3_128bits(data, (size_t)size));
+	XXH128_canonicalFromHash((XXH128_canonical_t *)digest, native_digest(data, (size_t)size));
 }
 
 static int64_t nanoseconds(struct timespec time)
