@@ -146,6 +146,25 @@ class Operator:
         if self.button("advanced mode").get_attribute("aria-pressed") != "true":
             self.click("advanced mode")
 
+    def launch_terminal(self) -> None:
+        """Click Launch a terminal in the Tools tab; it takes what is typed."""
+        self.visit("Tools")
+        if self.page.get_by_role("link", name="All tools").count():
+            self.page.get_by_role("link", name="All tools").click()
+        self.click("Launch a terminal")
+        self.terminal_shows("#")
+        self.page.get_by_role("textbox", name="Terminal").focus()
+
+    def type_command(self, command: str, answer: str) -> None:
+        """Type a command into the terminal; its answer is shown."""
+        self.page.get_by_role("textbox", name="Terminal").focus()
+        self.page.keyboard.type("clear\n" + command + "\n")
+        self.terminal_shows(answer)
+
+    def terminal_shows(self, text: str) -> None:
+        """The terminal shows that text, as a screen reader has it."""
+        expect(self.page.locator(".xterm-accessibility")).to_contain_text(text)
+
     def press(self, key: str) -> None:
         """Press a key."""
         self.page.keyboard.press(key)

@@ -15,10 +15,10 @@ export function short(count) {
   return count < 10_000 ? String(Math.round(count * 10) / 10) : new Intl.NumberFormat("en", { notation: "compact" }).format(count);
 }
 
-/** Seconds since the epoch as local date and time: "2026-11-28 05:07:31". */
-export function moment(seconds) {
-  if (!seconds) return "";
-  const at = new Date(seconds * 1000);
+/** Seconds since the epoch, or a time as ISO 8601 has it, as local date and time: "2026-11-28 05:07:31". */
+export function moment(when) {
+  if (!when) return "";
+  const at = new Date(typeof when === "number" ? when * 1000 : when);
   const two = (number) => String(number).padStart(2, "0");
   const day = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())].join("-");
   return `${day} ${[at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":")}`;

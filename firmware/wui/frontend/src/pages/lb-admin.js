@@ -13,6 +13,8 @@ import { matches, short } from "../words.js";
 
 /** How many seconds the pictures show: one value a second. */
 const SECONDS = 300;
+/** How many seconds the small ones are wide at least. */
+const LEAST = 60;
 
 export function Page({ session }) {
   const [proxies, problem, history] = useProxies();
@@ -82,8 +84,8 @@ function Proxy({ proxy, history, may, act }) {
   return html`<section class="card">
     <h2>${proxy.name}</h2>
     <div class="wide"><table aria-label=${proxy.name}>
-      <thead><tr><th>Name</th><th>Status</th><th class="number">Sessions</th><th class="number">Rate a second</th><th class="number">Errors</th>
-        <th>Check</th><th class="number">Weight</th><th>Last 5 minutes</th>${may && html`<th>Actions</th>`}</tr></thead>
+      <thead><tr><th>Name</th><th>Status</th><th class="number">Sessions</th><th class="number">Rate a second</th><th class="number less">Errors</th>
+        <th class="less">Check</th><th class="number">Weight</th><th>Last minutes</th>${may && html`<th>Actions</th>`}</tr></thead>
       <tbody>${lines.map((line) => html`<${Line} key=${line.key} ...${{ proxy, line, may, act }} past=${history.get(line.key) ?? []}
         open=${open === line.key} onOpen=${() => setOpen(open === line.key ? null : line.key)} />`)}</tbody>
     </table></div>
@@ -99,11 +101,11 @@ function Line({ proxy, line, past, may, act, open, onOpen }) {
     <td><span class="state ${colour(line.status)}">${line.status}</span></td>
     <td class="number">${short(line.sessions)}</td>
     <td class="number">${short(line.rate)}</td>
-    <td class="number">${short(line.errors)}</td>
-    <td>${line.check}</td>
-    <td class="number">${line.weight ?? ""}</td>
+    <td class="number less">${short(line.errors)}</td>
+    <td class="less">${line.check}</td>
+    <td class="number"><${Weight} ...${{ proxy, line, may, act }} /></td>
     <td><button class="bare" aria-expanded=${open} aria-label="Chart of ${where}" onClick=${onOpen}>
-      <${Sparkline} values=${past.map((one) => one.rate)} length=${SECONDS} label="rate a second of ${line.name}, now ${line.rate}" /></button></td>
+      <${Sparkline} values=${past.map((one) => one.rate)} length=${Math.max(LEAST, past.length)} label="rate a second of ${line.name}, now ${line.rate}" /></button></td>
     ${may && html`<td class="actions">${line.kind === "server" && html`<${ServerActions} ...${{ proxy, line, act }} />`}</td>`}
   </tr>`;
 }
@@ -111,13 +113,19 @@ function Line({ proxy, line, past, may, act, open, onOpen }) {
 const STATES = [["Ready", "ready"], ["Drain", "drain"], ["Maintenance", "maint"]];
 
 function ServerActions({ proxy, line, act }) {
-  const [asks, setAsks] = useState(false);
-  const path = `/haproxy/servers/${encodeURIComponent(proxy.name)}/${encodeURIComponent(line.name)}`;
   const current = stateOf(line);
-  return html`
-    ${STATES.filter(([, state]) => state !== current).map(([word, state]) => html`
-      <${Button} onClick=${() => act(() => api.post(path, { state }).then(() => `${line.name}: ${word}.`))}>${word}<//>`)}
-    <${Button} onClick=${() => setAsks(true)}>Weight<//>
+  return STATES.map(([word, state]) => html`
+    <${Button} key=${state} disabled=${state === current} onClick=${() => act(() => api.post(pathOf(proxy, line), { state }).then(() => `${line.name}: ${word}.`))}>${word}<//>`);
+}
+
+const pathOf = (proxy, line) => `/haproxy/servers/${encodeURIComponent(proxy.name)}/${encodeURIComponent(line.name)}`;
+
+/** The weight of a server; who may change it clicks it. */
+function Weight({ proxy, line, may, act }) {
+  const [asks, setAsks] = useState(false);
+  const path = pathOf(proxy, line);
+  if (line.kind !== "server" || !may) return line.weight ?? "";
+  return html`<${Button} label="Weight of ${line.name}: ${line.weight}" onClick=${() => setAsks(true)}>${line.weight}<//>
     ${asks && html`<${WeightDialog} ...${{ line, path, act }} onClose=${() => setAsks(false)} />`}
   `;
 }

@@ -3,17 +3,20 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api.js";
+import { useData } from "../data.js";
 import * as live from "../live.js";
 import { Button } from "../parts/Button.js";
 import { Result } from "../parts/Result.js";
 import { counted, matches } from "../words.js";
 
-const SOURCES = { system: "System", events: "Events", console: "Console" };
+/** The logs that every node has; some have more. */
+const SOURCES = [{ name: "system", title: "System" }, { name: "events", title: "Events" }, { name: "console", title: "Console" }];
 /** Lines that the browser keeps. */
 const MOST = 2000;
 
 export function Page({ path }) {
-  const source = path[0] in SOURCES ? path[0] : "system";
+  const sources = useData("/logs/sources").data ?? SOURCES;
+  const { name: source, title } = sources.find((one) => one.name === path[0]) ?? sources[0];
   const [filter, setFilter] = useState("");
   const [paused, setPaused] = useState(false);
   const log = useLog(source, paused);
@@ -21,17 +24,19 @@ export function Page({ path }) {
   return html`
     <h1>Logs</h1>
     <div class="toolbar">
-      <div role="group" aria-label="Source" class="choice">${Object.entries(SOURCES).map(([key, word]) => html`
-        <a key=${key} href="#/logs/${key}" aria-current=${key === source ? "true" : undefined}>${word}</a>`)}</div>
+      <div role="group" aria-label="Source" class="choice">${sources.map((one) => html`
+        <a key=${one.name} href="#/logs/${encodeURIComponent(one.name)}" aria-current=${one.name === source ? "true" : undefined}>${capital(one.title)}</a>`)}</div>
       <label>Filter <input type="search" value=${filter} onInput=${(event) => setFilter(event.target.value)} /></label>
       <${Button} onClick=${() => setPaused(!paused)}>${paused ? "Continue" : "Pause"}<//>
       <a class="button" href=${api.url("/logs/download", { source })} download>Download</a>
     </div>
     <p class="quiet" role="status">${said(shown.length, log, paused, filter)}</p>
-    <${Lines} key=${source} lines=${shown} label="${SOURCES[source]} log" />
+    <${Lines} key=${source} lines=${shown} label="${capital(title)} log" />
     <${Result} problem=${log.problem} />
   `;
 }
+
+const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
 function said(count, log, paused, filter) {
   const lines = filter ? `${counted(count, "line")} of ${log.lines.length} with “${filter}”` : counted(count, "line");
