@@ -1,10 +1,12 @@
 """The way of a browser to a node's web UI."""
 
+import pytest
 from doorway import Doorway
 from lab_driver import Lab
 from playwright.sync_api import Browser
 
 
+@pytest.mark.all
 def test_a_browser_reaches_each_node_and_again_after_a_reboot(
     browser: Browser, module_lab: Lab, doorways: dict[int, Doorway]
 ) -> None:

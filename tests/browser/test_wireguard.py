@@ -2,6 +2,7 @@
 
 import document_in_browser as document
 import pytest
+import story
 from lab_driver import Lab
 from operator_at_browser import Operator
 from playwright.sync_api import expect
@@ -14,10 +15,8 @@ RC = "/etc/config.rc"
 
 @pytest.fixture(scope="module")
 def pair(operators: dict[int, Operator]) -> dict[int, Operator]:
-    """Both nodes are enabled and know each other's keys."""
-    for person in operators.values():
-        document.enable_csyncd(person)
-    document.exchange_keys(operators)
+    """Both nodes are paired already."""
+    story.pair(story.Stage(operators[1].door.lab, tell=lambda text: None))
     return operators
 
 

@@ -83,9 +83,9 @@ function Proxy({ proxy, history, may, act }) {
   const past = history.get(open) ?? [];
   return html`<section class="card">
     <h2>${proxy.name}</h2>
-    <div class="wide"><table aria-label=${proxy.name}>
-      <thead><tr><th>Name</th><th>Status</th><th class="number">Sessions</th><th class="number">Rate a second</th><th class="number less">Errors</th>
-        <th class="less">Check</th><th class="number">Weight</th><th>Last minutes</th>${may && html`<th>Actions</th>`}</tr></thead>
+    <div class="wide"><table class="stack" aria-label=${proxy.name}>
+      <thead><tr><th>Name</th><th>Status</th><th class="number">Sessions</th><th class="number">Rate a second</th><th class="number">Errors</th>
+        <th>Check</th><th class="number">Weight</th><th>Last minutes</th>${may && html`<th>Actions</th>`}</tr></thead>
       <tbody>${lines.map((line) => html`<${Line} key=${line.key} ...${{ proxy, line, may, act }} past=${history.get(line.key) ?? []}
         open=${open === line.key} onOpen=${() => setOpen(open === line.key ? null : line.key)} />`)}</tbody>
     </table></div>
@@ -99,11 +99,11 @@ function Line({ proxy, line, past, may, act, open, onOpen }) {
   return html`<tr class=${line.kind}>
     <td class="name">${line.name}${line.address && html`<small>${line.address}</small>`}</td>
     <td><span class="state ${colour(line.status)}">${line.status}</span></td>
-    <td class="number">${short(line.sessions)}</td>
-    <td class="number">${short(line.rate)}</td>
-    <td class="number less">${short(line.errors)}</td>
-    <td class="less">${line.check}</td>
-    <td class="number"><${Weight} ...${{ proxy, line, may, act }} /></td>
+    <td class="number" data-label="Sessions">${short(line.sessions)}</td>
+    <td class="number" data-label="Rate">${short(line.rate)}</td>
+    <td class="number" data-label="Errors">${short(line.errors)}</td>
+    <td>${line.check}</td>
+    <td class="number" data-label="Weight"><${Weight} ...${{ proxy, line, may, act }} /></td>
     <td><button class="bare" aria-expanded=${open} aria-label="Chart of ${where}" onClick=${onOpen}>
       <${Sparkline} values=${past.map((one) => one.rate)} length=${Math.max(LEAST, past.length)} label="rate a second of ${line.name}, now ${line.rate}" /></button></td>
     ${may && html`<td class="actions">${line.kind === "server" && html`<${ServerActions} ...${{ proxy, line, act }} />`}</td>`}

@@ -29,10 +29,10 @@ function List({ session }) {
   const open = (view, account) => () => setDialog({ view, account });
   return html`<section class="card" aria-labelledby="accounts">
     <h2 id="accounts">Accounts</h2>
-    <div class="wide"><table aria-label="Accounts">
+    <div class="wide"><table class="stack" aria-label="Accounts">
       <thead><tr><th>Name</th><th>Role</th><th class="number">Sessions</th><th>Tokens</th><th>Actions</th></tr></thead>
       <tbody>${list.map((one) => html`<tr key=${one.name}>
-        <td class="name">${one.name}</td><td>${one.role}</td><td class="number">${one.sessions}</td><td><${Tokens} account=${one} act=${doThen} /></td>
+        <td class="name">${one.name}</td><td>${one.role}</td><td class="number" data-label="Sessions">${one.sessions}</td><td><${Tokens} account=${one} act=${doThen} /></td>
         <td class="actions"><${Button} onClick=${open(Password, one)}>Password<//><${Button} onClick=${open(NewToken, one)}>New token<//>
           ${one.name !== session.account && html`<${Button} danger onClick=${open(Delete, one)}>Delete<//>`}</td>
       </tr>`)}</tbody>
@@ -130,10 +130,10 @@ function Sessions({ session }) {
   });
   return html`<section class="card" aria-labelledby="sessions">
     <h2 id="sessions">Sessions</h2>
-    <div class="wide"><table aria-label="Sessions">
+    <div class="wide"><table class="stack" aria-label="Sessions">
       <thead><tr><th>Account</th><th>Address</th><th>Since</th><th>Last</th><th>Actions</th></tr></thead>
       <tbody>${list.map((one) => html`<tr key=${one.id}>
-        <td class="name">${one.account}${one.id === session.id && html` <span class="state green">this one</span>`}</td><td>${one.address}</td><td>${moment(one.since)}</td><td>${moment(one.last)}</td>
+        <td class="name">${one.account}${one.id === session.id && html` <span class="state green">this one</span>`}</td><td>${one.address}</td><td data-label="Since">${moment(one.since)}</td><td data-label="Last">${moment(one.last)}</td>
         <td class="actions"><${Button} onClick=${() => end(one.id)}>End<//></td></tr>`)}</tbody>
     </table></div>
     <div class="toolbar"><${Button} danger onClick=${endAll}>Log out everywhere<//></div>

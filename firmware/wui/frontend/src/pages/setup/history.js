@@ -22,12 +22,12 @@ export function History({ session }) {
   return html`<section class="card" aria-labelledby="history">
     <h2 id="history">History</h2>
     ${history.data && !entries.length && html`<p>Nothing has been saved yet.</p>`}
-    <div class="wide"><table aria-label="History">
+    <div class="wide"><table class="stack" aria-label="History">
       <thead><tr><th>Generation</th><th>Time</th><th>Message</th><th>Version</th><th>Verified</th>${session.role === "admin" && html`<th>Actions</th>`}</tr></thead>
       <tbody>${entries.map((one) => html`<tr key=${one.generation}>
         <td class="name">${one.generation}${one.current && html` <span class="state green">current</span>`}</td>
-        <td>${moment(one.time)}</td><td>${one.message}</td><td>${one.version}</td>
-        <td>${one.verified ? "yes" : html`<span class="state red">no</span>`}</td>
+        <td>${moment(one.time)}</td><td>${one.message}</td><td data-label="Version">${one.version}</td>
+        <td data-label="Verified">${one.verified ? "yes" : html`<span class="state red">no</span>`}</td>
         ${session.role === "admin" && html`<td class="actions"><${Button} onClick=${() => setAsks(one)}>Roll back<//></td>`}
       </tr>`)}</tbody>
     </table></div>

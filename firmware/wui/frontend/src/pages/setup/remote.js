@@ -58,14 +58,14 @@ function Unsaved({ peer }) {
 function Services({ report }) {
   const rows = Object.entries(report.services ?? {});
   if (!rows.length) return null;
-  return html`<div class="wide"><table aria-label="Services of both nodes">
+  return html`<div class="wide"><table class="stack" aria-label="Services of both nodes">
     <thead><tr><th>Service</th><th>Here and there</th><th>Runs there</th><th>Saved there</th><th>Last push</th></tr></thead>
     <tbody>${rows.map(([title, one]) => html`<tr key=${title}>
       <td class="name">${title}</td>
-      <td>${one.in_sync === null ? "not known" : one.in_sync ? "the same" : html`<span class="state orange">differ</span>`}</td>
-      <td>${runsThere(one)}</td>
-      <td>${savedThere(one.peer)}</td>
-      <td>${one.last_push ? `${moment(one.last_push.time)} from node ${one.last_push.node}` : ""}</td>
+      <td data-label="Here and there">${one.in_sync === null ? "not known" : one.in_sync ? "the same" : html`<span class="state orange">differ</span>`}</td>
+      <td data-label="Runs there">${runsThere(one)}</td>
+      <td data-label="Saved there">${savedThere(one.peer)}</td>
+      <td data-label="Last push">${one.last_push ? `${moment(one.last_push.time)} from node ${one.last_push.node}` : ""}</td>
     </tr>`)}</tbody></table></div>`;
 }
 

@@ -63,8 +63,8 @@ function Directory({ where, found }) {
       event.preventDefault();
       send([...event.dataTransfer.files]);
     }}>
-    <table aria-label=${where}>
-      <thead><tr><th>Name</th><th class="number">Size</th><th class="less">Mode</th><th class="less">Owner</th><th class="less">Modified</th><th>Actions</th></tr></thead>
+    <table class="stack" aria-label=${where}>
+      <thead><tr><th>Name</th><th class="number">Size</th><th>Mode</th><th>Owner</th><th>Modified</th><th>Actions</th></tr></thead>
       <tbody>${entries.slice(0, MOST).map((entry) => html`<${Entry} key=${entry.name} entry=${entry} ...${context} />`)}</tbody>
     </table></div>
     <p class="quiet">${found.data ? counted(entries.length, "entry", "entries") : !found.problem && "Loading …"}${entries.length > MOST ? `, the first ${MOST} are shown: filter` : ""}${found.data?.more ? `, and ${found.data.more} that are not shown` : ""}</p>
@@ -119,9 +119,9 @@ function Entry({ entry, where, setDialog }) {
   return html`<tr>
     <td class="name">${leadsTo ? html`<a href=${hashOf(leadsTo)}>${entry.name}${isDirectory && "/"}</a>` : entry.name}${entry.target && html` <small>→ ${entry.target}</small>`}</td>
     <td class="number">${entry.kind === "file" ? bytes(entry.size) : entry.kind}</td>
-    <td class="less"><code>${entry.mode}</code></td>
-    <td class="less">${entry.owner}:${entry.group}</td>
-    <td class="less">${moment(entry.mtime)}</td>
+    <td><code>${entry.mode}</code></td>
+    <td>${entry.owner}:${entry.group}</td>
+    <td>${moment(entry.mtime)}</td>
     <td class="actions">
       ${entry.kind === "file" && html`<a class="button" href=${api.url("/files/content", { path })} download=${entry.name}>Download</a>`}
       <${Button} onClick=${() => setDialog({ view: Rename, entry })}>Rename<//>
