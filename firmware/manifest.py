@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 from firmware import directory, native
 from firmware.errors import Failure
@@ -135,7 +134,7 @@ def group_name(gid: int) -> str:
         return str(gid)
 
 
-def _entry_of_row(start: str, top: Path, path: str, target: str, row: tuple[Any, ...]) -> Entry:
+def _entry_of_row(start: str, top: Path, path: str, target: str, row: native.Row) -> Entry:
     """The entry of a row of `native.scan_tree`. OSError, with the path as it lies below `top`, if it could not be read."""
     mode, uid, gid, error, size, _, _, _, digest = row
     if error == errno.EAGAIN:

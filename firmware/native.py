@@ -6,7 +6,6 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from firmware._native import ffi, lib
 
@@ -79,11 +78,12 @@ def trim_heap() -> None:
 #: an entry of a tree as it lies in memory (native/tree.h): mode, uid, gid, errno value, size, times of the last change of content
 #: and of anything in nanoseconds, inode, digest
 _ROW = struct.Struct("=IIIiqqqQ16s")
+Row = tuple[int, int, int, int, int, int, int, int, bytes]
 
 
 def scan_tree(
     top: int, start: str, patterns: Sequence[str] = (), *, threads: int = 0
-) -> Iterator[tuple[str, str, tuple[Any, ...]]]:
+) -> Iterator[tuple[str, str, Row]]:
     """Everything below the open directory `top`, sorted by the bytes of the paths: the path below `top`, the target of a link (""
     else), and a row (mode, uid, gid, error, size, mtime, ctime, inode, digest): times in nanoseconds; `error` is the errno value
     for which it could not be read, EAGAIN if it never kept still; the digest is XXH3-128 of a file's bytes or a link's target.
