@@ -28,6 +28,11 @@ def connect(wish: Wish, source: str = "") -> http.client.HTTPConnection:
     return http.client.HTTPSConnection(host, port, timeout=30, source_address=here, context=context)
 
 
+def spell_host(connection: http.client.HTTPConnection) -> str:
+    host = f"[{connection.host}]" if ":" in connection.host else connection.host
+    return f"{host}:{connection.port}"
+
+
 def ask(
     connection: http.client.HTTPConnection, method: str, path: str, body: Any = None, **headers: str
 ) -> http.client.HTTPResponse:
@@ -127,7 +132,7 @@ def upload(wish: Wish) -> Wish:
     """A file of so many bytes, and it is there."""
     connection, size, seen = connect(wish), wish["size"], [memory()]
     connection.putrequest("PUT", wish["path"])
-    origin = f"https://{connection.host}:{connection.port}"
+    origin = f"https://{spell_host(connection)}"
     for name, value in {"Cookie": wish["cookie"], "Origin": origin, "X-Requested-With": "csyncd", "Content-Length": str(size)}.items():  # fmt: skip
         connection.putheader(name, value)
     connection.endheaders()
@@ -160,7 +165,7 @@ def watch(wish: Wish) -> Wish:
     connection = connect(wish)
     connection.connect()
     stream: Any = connection.sock
-    host = f"{connection.host}:{connection.port}"
+    host = spell_host(connection)
     lines = [
         "GET /live HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", f"Origin: https://{host}", f"Cookie: {wish['cookie']}",
