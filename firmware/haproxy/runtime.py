@@ -7,7 +7,7 @@ worker answers may be anything; it is bounded, and never believed to be more tha
 import re
 from collections.abc import Mapping
 
-from firmware.errors import Failure, Usage
+from firmware.errors import Failure, Refused, Unavailable, Usage
 from firmware.haproxy import master
 from firmware.printable import escape, quote_word, shorten
 
@@ -60,15 +60,15 @@ def _server(backend: str, server: str) -> str:
 
 
 def _command(path: str, master_pid: int, command: str) -> None:
-    """A command that answers nothing if it is carried out."""
+    """A command that answers nothing if it is carried out; Refused with what it answers."""
     if said := _ask(path, master_pid, command).strip():
-        raise Failure(f"haproxy: {escape(shorten(said, 400), keep=chr(10))}")
+        raise Refused(f"haproxy: {escape(shorten(said, 400), keep=chr(10))}")
 
 
 def _ask(path: str, master_pid: int, command: str) -> str:
     answer = master.ask(path, master_pid, f"@1 {command}", longest=_LONGEST)
     if answer is None:
-        raise Failure("haproxy: no worker answers", "service haproxy status")
+        raise Unavailable("haproxy: no worker answers", "service haproxy status")
     return answer
 
 

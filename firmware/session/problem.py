@@ -8,7 +8,7 @@ from firmware import log
 from firmware.accounts.attempts import Slowed
 from firmware.accounts.login import Denied
 from firmware.errors import Failure, Invalid, Lost, Refused, Unavailable, Usage, from_system
-from firmware.operations.files.place import Missing
+from firmware.operations.files.place import Missing, NoRoom
 from firmware.operations.places import find_places
 from firmware.printable import escape
 from firmware.session.endpoint import Conflict, NotFound
@@ -17,7 +17,7 @@ TYPE = "application/problem+json"
 #: by class, the nearest one counts
 _STATUS: dict[type[Failure], int] = {
     Denied: 401, Slowed: 429, NotFound: 404, Missing: 404, Conflict: 409, Refused: 409, Usage: 400, Invalid: 422,
-    Unavailable: 503, Lost: 502, Failure: 500,
+    Unavailable: 503, NoRoom: 507, Lost: 502, Failure: 500,
 }  # fmt: skip
 
 

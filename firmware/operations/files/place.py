@@ -31,6 +31,10 @@ class Missing(Failure):
     """There is nothing at that path."""
 
 
+class NoRoom(Failure):
+    """What is to be written does not fit."""
+
+
 @contextmanager
 def parent(path: str, top: Path = TOP) -> Iterator[tuple[int, str]]:
     """The open directory in which the path below `top` lies, and its name there. Refused where a link is on the way;
@@ -100,10 +104,10 @@ def refuse_mounts(path: str, top: Path = TOP) -> None:
 
 
 def require_room(handle: int, path: str, size: int = 0) -> None:
-    """Failure where so many bytes would leave the file system, or memory that many are in, without room for others."""
+    """NoRoom where so many bytes would leave the file system, or memory that many are in, without room for others."""
     status = os.fstatvfs(handle)
     if min(status.f_bavail * status.f_frsize, _available_memory()) - size < _KEPT_FREE:
-        raise Failure(f"/{spell(path)}: there is no room for it", "make room: `df /etc /run` says where there is none")
+        raise NoRoom(f"/{spell(path)}: there is no room for it", "make room: `df /etc /run` says where there is none")
 
 
 def kind_of(mode: int) -> str:

@@ -4,7 +4,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from firmware.errors import Failure
+from firmware.errors import Failure, Refused
 from firmware.operations import haproxy_proxies
 from firmware.operations.haproxy_proxies import Proxy
 from firmware.session import problem
@@ -45,7 +45,7 @@ def proxies(talk: Conversation) -> None:
             silent_since = None
         except Failure as error:
             silent_since = silent_since or time.monotonic()
-            if time.monotonic() - silent_since >= PATIENCE or error.status == 3:
+            if time.monotonic() - silent_since >= PATIENCE or isinstance(error, Refused):
                 talk.tell({"proxies": [], "problem": problem.describe(error)})
         _wait(talk)
 
