@@ -2,11 +2,12 @@
 
 Its argument is a JSON object: `session`, `secret`, `channel`, `query`, and `steps`: ["type", TEXT] sends bytes, ["send", OBJECT]
 a message, ["until", TEXT] waits until that has come (in bytes, or in a message as JSON), ["wait", PATH] until a file is there,
-["end"] leaves, ["rest"] hears all there is. It prints what came, as JSON; `missing`: the text that never came.
+["quiet", BYTES] until nothing more comes for a while, of so many bytes at most, ["end"] leaves, ["rest"] hears all there is. It prints what came, as JSON; `missing`: the text that never came.
 """
 
 import json
 import os
+import select
 import socket
 import struct
 import sys
@@ -60,6 +61,10 @@ class Channel:
             end = time.monotonic() + SECONDS
             while not os.path.exists(what) and time.monotonic() < end:
                 time.sleep(0.01)
+        elif verb == "quiet":
+            while select.select([self.connection], [], [], 0.5)[0] and self.hear():
+                if len(self.came["bytes"]) > what:
+                    raise LookupError("quiet")
         elif verb == "end":
             self.send("E", b"{}")
         else:
