@@ -48,15 +48,9 @@ service ntp
 	no hard_sync
 service firewall
 service ipvsd
-service network spare
-	type dummy
-	multicast on
-	ip address 192.0.2.1/24
-	vrrp address 192.0.2.100/24
-	vrrp id 7
 service vrrp
 """
-_TITLES = ("network.wg0", "wg", "ntp", "firewall", "ipvsd", "network.spare", "vrrp")
+_TITLES = ("network.wg0", "wg", "ntp", "firewall", "ipvsd", "vrrp")
 
 
 @pytest.fixture
@@ -66,7 +60,7 @@ def lab(units: Lab) -> Iterator[Lab]:
     for title in reversed(_TITLES):
         units.run(1, "service", title, "stop", check=False)
     units.run(1, "cp", f"/usr/share/factory{RC}", RC)
-    units.run(1, "service", "system", "apply")
+    units.run(1, "sh", "-c", "service system apply; service network.eth0 apply")
     units.run(1, "sh", "-c", "service csyncd stop; rm -rf /etc/wg /etc/ipvsd /etc/csyncd/*key* /etc/csyncd/*_ed25519*")
     units.run(1, "cp", "/usr/share/factory/etc/csyncd/csyncd.cfg", "/etc/csyncd/csyncd.cfg")
 
@@ -140,6 +134,9 @@ def test_all_optional_services_together_fit_into_the_memory_that_is_left_to_them
     lab.write(1, "/etc/ipvsd/ipvsd.conf", LAYER4)
     before = available(lab)
     append(lab, RC, EVERYTHING)
+    for line in ("vrrp address 10.32.0.100/24", "vrrp id 7"):
+        lab.run(1, "config", "add", "network.eth0", *line.split())
+    run_service(lab, "network.eth0", "apply")
     taken = {}
     for title in _TITLES:
         run_service(lab, title, "start")

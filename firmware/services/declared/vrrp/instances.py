@@ -12,6 +12,9 @@ PRIORITY = "100"
 #: what each dead service of the administration takes from the priority
 MANAGEMENT_WEIGHT = 10
 
+#: the types whose interfaces answer nobody who asks for an address of theirs (ARP)
+_WITHOUT_ARP = ("dummy", "tun", "wg")
+
 _LOST = "service vrrp: its configuration is invalid"
 
 
@@ -130,6 +133,11 @@ def _instance_problems(networks: list[Block]) -> Iterator[tuple[int, str]]:
             yield number, f"interface {block.instance} has no 'vrrp address'"
         elif not block.value("vrrp id"):
             yield number, f"interface {block.instance} has no 'vrrp id': both nodes give the same, 1 to 255"
+        elif block.value("type") in _WITHOUT_ARP:
+            yield (
+                number,
+                f"{block.instance} is of 'type {block.value('type')}', which has no ARP: nobody could be told of it",
+            )
         elif ":" not in _addresses(block)[0] and not (block.values("ip address") or block.flag("ip dhcp", False)):
             yield (
                 number,

@@ -36,6 +36,7 @@ def test_what_fits_together_has_no_problems() -> None:
     [
         ("    vrrp id 7\n", "", 3, "interface eth0 has no 'vrrp id'"),
         ("    vrrp address 192.0.2.100/24\n", "", 3, "interface eth0 has no 'vrrp address'"),
+        ("    vrrp id 8\n", "    vrrp id 8\n    type dummy\n", 7, "eth1 is of 'type dummy', which has no ARP"),
         ("    ip address 192.0.2.1/24\n", "", 2, "interface eth0 has no 'ip address' of its own"),
         ("vrrp address 198.51.100.100/24", "vrrp address 192.0.2.100", 7, "192.0.2.100 is a virtual address of eth0 already"),
         ("group eth0 eth1", "group eth0 eth9", 12, "'group': network eth9 has no vrrp lines"),
