@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import story
 from lab_driver import Lab, eventually
-from service_helpers import PYTHON, append, run_service
+from service_helpers import LAYER4, PYTHON, append, run_service
 
 RC = "/etc/config.rc"
 SERVER = (Path(__file__).parents[1] / "support" / "time_server.py").read_text()
@@ -17,20 +17,6 @@ AHEAD = 40
 #: kB that the services of `EVERYTHING` may take together
 MOST_MEMORY = 12 * 1024
 
-LAYER4 = """\
-virtual_server 10.32.0.11 8081 {
-    delay_loop 1
-    lb_algo wrr
-    lb_kind NAT
-    protocol TCP
-    real_server 10.32.0.12 80 {
-        weight 1
-        TCP_CHECK {
-            connect_timeout 1
-        }
-    }
-}
-"""
 EVERYTHING = f"""
 service network wg0
 	type wg

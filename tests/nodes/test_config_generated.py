@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from lab_driver import Lab
 from random_config import random_config
+from service_helpers import LAYER4
 
 #: checks each text of a list; starts all that one holds which passes, and stops it; prints what was said of each
 DRIVER = """
@@ -41,7 +42,9 @@ for text in json.load(sys.stdin):
 """
 
 #: what only the node can tell, and not the text: the state or the check of the service says it until it is otherwise
-_OF_THE_NODE = re.compile(r"is not there; what needs it is set up when it comes|there is no such file$")
+_OF_THE_NODE = re.compile(
+    r"is not there; what needs it is set up when it comes|there is no such file$|Can't initialize ipvs"
+)
 
 
 @pytest.fixture
@@ -49,12 +52,8 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
     """A node on which nothing runs but what a test starts, with an interface to spare."""
     made = "ip link add spare type veth peer name other; ip link set other up"
     module_lab.run(1, "sh", "-ec", f"service shutdown; {made}; echo 0 >/proc/sys/net/ipv6/conf/spare/dad_transmits")
-    module_lab.run(
-        1,
-        "sh",
-        "-ec",
-        "umask 077; mkdir -p /etc/wg /etc/ipvsd; wg genkey >/etc/wg/key; echo 'virtual_server 10.1.0.99 80 {\n}' >/etc/ipvsd/ipvsd.conf",
-    )
+    module_lab.run(1, "sh", "-ec", "umask 077; mkdir -p /etc/wg /etc/ipvsd; wg genkey >/etc/wg/key")
+    module_lab.write(1, "/etc/ipvsd/ipvsd.conf", LAYER4)
     yield module_lab
     module_lab.run(1, "sh", "-c", "ip link del spare; service boot")
 

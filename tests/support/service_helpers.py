@@ -7,6 +7,22 @@ from lab_driver import Lab, Result, eventually
 
 PYTHON = "/usr/bin/python3"
 
+#: a file of ipvsd that is right
+LAYER4 = """\
+virtual_server 10.32.0.11 8081 {
+    delay_loop 1
+    lb_algo wrr
+    lb_kind NAT
+    protocol TCP
+    real_server 10.32.0.12 80 {
+        weight 1
+        TCP_CHECK {
+            connect_timeout 1
+        }
+    }
+}
+"""
+
 #: keeps a TCP port of the node from everybody else; says so, and holds it until it is killed
 HOLD = """
 import socket, sys, time

@@ -17,6 +17,8 @@ BOND = "service network bond0\ntype bonding\nslave eth1 eth2\n"
             "service network br0\ntype bridge\nslave br1\nservice network br1\ntype bridge\nslave br0\n",
             "network.br1 network.br0",
         ),
+        ("service wg\ninterface wg0\nservice network wg0\ntype wg\n", "network.wg0 wg"),
+        ("service vrrp\nservice network eth1\nservice network eth0\nvrrp id 7\n", "network.eth0 vrrp network.eth1"),
         ("service network eth0.5\nservice sshd\nno service network eth0\n", "network.eth0 network.eth0.5 sshd"),
     ],
 )

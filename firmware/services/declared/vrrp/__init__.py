@@ -45,6 +45,11 @@ def _problems(block: Block, document: Document) -> list[tuple[int, str]]:
     return instances.problems(block, document)
 
 
+def _needs(_: Block, document: Document) -> list[str]:
+    """It comes after the interfaces of its addresses: keepalived ends where one has no address to speak from."""
+    return [block.title for block in instances.network_blocks(document)]
+
+
 def _warnings(block: Block, document: Document) -> list[tuple[int, str]]:
     """What in it has no effect."""
     return instances.warnings(block, document)
@@ -56,6 +61,7 @@ SERVICE = Service(
     owns="/etc/vrrp",
     reads=("network vrrp",),
     problems=_problems,
+    needs=_needs,
     warnings=_warnings,
     generates=generate,
     node_specific="its priorities and interfaces belong to this node",

@@ -23,6 +23,11 @@ def _problems(block: Block, document: Document) -> list[tuple[int, str]]:
     return peers.problems(block, document)
 
 
+def _needs(block: Block, _: Document) -> list[str]:
+    """It comes after its interface, wherever that stands."""
+    return [f"network.{name}" for (name,) in block.values("interface")[-1:]]
+
+
 def _warnings(block: Block, document: Document) -> list[tuple[int, str]]:
     """What in the block will not work as it stands."""
     from firmware.services.declared.wg import peers
@@ -41,6 +46,7 @@ SERVICE = Service(
     reconcile=_set_up,
     take_down=wireguard.take_down_peer,
     problems=_problems,
+    needs=_needs,
     warnings=_warnings,
     directives=(
         Directive("interface", INTERFACE, "the network service of type wg that it belongs to", example="interface wg0"),
