@@ -113,7 +113,7 @@ def _answer(kind: Any, schemas: Schemas) -> dict[str, Any]:
     if kind is type(None):
         return {"204": {"description": "done"}}
     if kind is Download:
-        return {"200": {"description": "the bytes", "content": {"application/octet-stream": {}}}}
+        return {"200": {"description": "the bytes", "content": {"application/octet-stream": {}, "text/plain": {}}}}
     return {"200": {"description": "done", "content": {"application/json": {"schema": schemas.of(kind)}}}}
 
 
