@@ -97,6 +97,28 @@ def run(
     return result
 
 
+def filter_bytes(argv: Sequence[str], data: bytes, *, documents: Sequence[bytes], timeout: float = 120.0) -> bytes:
+    """What a program makes of `data`, however much that is. Failure with its words if it fails; `documents` as in `run`."""
+    with ExitStack() as files:
+        source, out, errors = (files.enter_context(_file_in_memory(each)) for each in (data, b"", b""))
+        read = [files.enter_context(_file_in_memory(each)).fileno() for each in documents]
+        command = [*argv, *(f"/proc/self/fd/{number}" for number in read)]
+        _show(command)
+        try:
+            with subprocess.Popen(
+                command, stdin=source, stdout=out, stderr=errors, cwd="/", env=environment(), pass_fds=read
+            ) as process:
+                _await_end(process, timeout)
+        except FileNotFoundError:
+            raise Failure(f"{argv[0]}: the program is not on this node") from None
+        except TimeoutError:
+            raise Failure(f"{argv[0]}: no end after {timeout:g} s") from None
+        if process.returncode:
+            raise Failure(f"{argv[0]}: {_read_text(errors).strip() or f'exit status {process.returncode}'}")
+        out.seek(0)
+        return out.read()
+
+
 def _system_hint(said: str) -> str:
     """What to do where a program found no room; "" for whatever else it says."""
     return system_hint(OSError(ENOSPC, "")) if os.strerror(ENOSPC) in said else ""

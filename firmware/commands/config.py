@@ -24,8 +24,9 @@ VERBS: Verbs = {
     "changes": (f"{_SAVE}:changes", "[-q] [--json]", "paths below /etc that differ from what is saved"),
     "diff": (
         f"{_SAVE}:diff",
-        "[saved|factory|N]",
-        "what differs from the last save, the factory or generation N, as a unified diff",
+        "[saved|factory|N [saved|factory|N]]",
+        "what differs from the last save, the factory or generation N, as a unified diff\n"
+        "With two of them: how the second one differs from the first.",
     ),
     "save": (f"{_SAVE}:save", "[-m TEXT] [--json]", "save /etc to flash, as a new generation"),
     "history": (f"{_SAVE}:history", "[--json]", "the saved generations"),
@@ -36,12 +37,19 @@ VERBS: Verbs = {
         "`service list` says which services need apply; `config save` makes it last.",
     ),
     "restore": (f"{_SAVE}:restore_", "", "put what is saved below /etc, as at boot"),
-    "export": (f"{_SAVE}:export", "FILE|-", "what is saved, as one archive"),
+    "export": (
+        f"{_SAVE}:export",
+        "FILE|- [--secrets]",
+        "what is saved, as one archive\n"
+        "Private keys and password hashes are only in it with --secrets. It is encrypted then, with a passphrase that is read\n"
+        "from the terminal, or as one line from standard input.",
+    ),
     "import": (
         f"{_SAVE}:import_",
         "FILE|- [--force] [--json]",
         "take such an archive as a new generation\n"
-        "It says which accounts, keys and commands differ from what is saved. --force takes another node's archive, too.",
+        "It says which accounts, keys and commands differ from what is saved. --force takes another node's archive, too.\n"
+        "Of an encrypted one it asks for the passphrase. Files that were left out of an export stay as they are saved here.",
     ),
     "digest": (
         "firmware.commands.config_digest:digest",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from firmware.commands import operator_identity
 from firmware.commands.cli import STDOUT, parse_arguments
+from firmware.commands.secret_input import read_new_secret, read_secret
 from firmware.errors import Refused, Usage
 from firmware.operations import saved_config
 from firmware.printable import escape
@@ -29,9 +30,10 @@ def changes(argv: list[str]) -> int:
 
 
 def diff(argv: list[str]) -> int:
-    """How /etc differs, as text, from the last save, the factory or a generation. Private keys are never shown."""
-    positional, options = parse_arguments(argv, "[BASE]", flags=("--json",))
-    found = saved_config.diff(*positional)
+    """How /etc differs, as text, from the last save, the factory or a generation; or with two of them, how the second one differs
+    from the first. Private keys are never shown."""
+    positional, options = parse_arguments(argv, "[BASE [OTHER]]", flags=("--json",))
+    found = saved_config.diff_between(*positional) if len(positional) == 2 else saved_config.diff(*positional)
     if "--json" in options:
         print(json.dumps([one.json() for one in found], indent=2))
     else:
@@ -58,11 +60,12 @@ def history(argv: list[str]) -> int:
         return 0
     for entry in found:
         one, mark = entry.generation, "*" if entry.current else " "
-        about = f"{one.time}  {one.version}  {escape(one.message)}".rstrip()
+        digest = one.digest.removeprefix("sha256:")[:12]
+        about = f"{one.time}  {one.version}  {escape(one.who)}  {digest}  {escape(one.message)}".rstrip()
         if one.problem:
             about = one.problem if one.newer else f"damaged: {one.problem}"
-        print(f"{mark} {one.number:>4}  {about}")
-    _say("* comes back at a reboot" if found else "nothing is saved: a reboot gives the factory")
+        print(f"{mark}{'>' if entry.running else ' '}{one.number:>4}  {about}")
+    _say("* comes back at a reboot, > is below /etc now" if found else "nothing is saved: a reboot gives the factory")
     return 0
 
 
@@ -96,9 +99,9 @@ def restore_(argv: list[str]) -> int:
 
 
 def export(argv: list[str]) -> int:
-    """Write what is saved to a file, readable for its owner only: private keys are in it."""
-    (name,), _ = parse_arguments(argv, "FILE|-")
-    exported = saved_config.export()
+    """Write what is saved to a file, readable for its owner only; private keys are only in it with --secrets, and encrypted."""
+    (name,), options = parse_arguments(argv, "FILE|-", flags=("--secrets",))
+    exported = saved_config.export(read_new_secret("passphrase") if "--secrets" in options else "")
     if name != "-":
         saved_config.write_archive(exported, Path(name))
     elif sys.stdout.isatty():
@@ -111,6 +114,11 @@ def export(argv: list[str]) -> int:
             error.filename = STDOUT
             raise
     _say(f"generation {exported.generation} exported: {exported.digest}")
+    if exported.withheld:
+        count = len(exported.withheld)
+        _say(
+            f"note: not in it: {count} {_files(count)} with secrets, such as private keys (config export FILE --secrets)"
+        )
     if exported.unsaved:
         _say(f"note: not in it: {exported.unsaved} unsaved {_paths(exported.unsaved)} below /etc (config changes)")
     return 0
@@ -121,7 +129,8 @@ def import_(argv: list[str]) -> int:
     (name,), options = parse_arguments(argv, "FILE|-", flags=("--json", "--force"))
     data = saved_config.read_archive(Path(name), sys.stdin.buffer if name == "-" else None)
     shown, who = "stdin" if name == "-" else name, operator_identity.identify()
-    done = saved_config.import_archive(data, who=who, name=shown, force="--force" in options)
+    passphrase = read_secret("passphrase", name == "-") if saved_config.is_encrypted(data) else ""
+    done = saved_config.import_archive(data, who=who, name=shown, force="--force" in options, passphrase=passphrase)
     _print_save(done, "--json" in options)
     _say("/etc is as it was; `config restore` or a reboot brings it into /etc")
     return 0
@@ -180,6 +189,10 @@ def _counts(found: Changes) -> str:
 
 def _kinds(found: Changes) -> tuple[tuple[str, ...], ...]:
     return found.added, found.changed, found.removed
+
+
+def _files(count: int) -> str:
+    return "file" if count == 1 else "files"
 
 
 def _paths(count: int) -> str:

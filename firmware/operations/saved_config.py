@@ -3,22 +3,23 @@
 Whatever deals with all of /etc keeps pushes out meanwhile, and is refused while one waits to be confirmed.
 """
 
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from errno import ENOSPC
 from pathlib import Path
 from typing import BinaryIO
 
 from firmware import files
-from firmware.errors import Damaged, Failure, NewerFormat, Refused, Usage, system_hint
+from firmware.errors import Failure, Refused, Usage, system_hint
 from firmware.store import archive, flash, generations, restore, saved_state, snapshot
+from firmware.store import export as export_format
 from firmware.store.archive import Archive
 from firmware.store.changes import Changes, Difference, differences, differences_between, unsaved_changes
 from firmware.store.generations import HistoryEntry, SaveResult
 from firmware.sync.audit import Who
 
 #: characters that a message may have · bytes that an archive may have
-MESSAGE_LIMIT, ARCHIVE_LIMIT = 500, archive.LIMIT
+MESSAGE_LIMIT, ARCHIVE_LIMIT = 500, archive.LIMIT + 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +36,14 @@ class RestoredConfig:
 
 @dataclass(frozen=True, slots=True)
 class ExportedConfig:
-    """What is saved, as one archive, private keys included; `unsaved` paths below /etc are not in it."""
+    """What is saved, as one archive. Its digest is the archive's own; `unsaved` paths below /etc are not in it, and the files
+    `withheld` are not, for they hold secrets."""
 
     generation: int
     digest: str
     data: bytes
     unsaved: int
+    withheld: tuple[str, ...] = ()
 
 
 def changes() -> Changes:
@@ -104,12 +107,23 @@ def reset(*, who: Who) -> RestoredConfig:
     return RestoredConfig(done.generation.number if done.generation else None, done.changes, done.lines, 0)
 
 
-def export() -> ExportedConfig:
-    """The newest generation as an archive; Failure if nothing is saved."""
+def export(passphrase: str = "") -> ExportedConfig:
+    """The newest generation as an archive without files that hold secrets; with a passphrase whole, and encrypted with that.
+    Failure if nothing is saved."""
     found: Archive | None = generations.load_current()
     if found is None:
         raise Failure("nothing is saved: there is nothing to export", "config save")
-    return ExportedConfig(found.label.generation, found.digest, found.data, len(unsaved_changes().paths))
+    unsaved = len(unsaved_changes().paths)
+    if passphrase:
+        encrypted = export_format.encrypt(found.data, passphrase)
+        return ExportedConfig(found.label.generation, found.digest, encrypted, unsaved)
+    data, withheld = export_format.without_secrets(found)
+    return ExportedConfig(found.label.generation, f"sha256:{archive.verify(data)}", data, unsaved, withheld)
+
+
+def is_encrypted(data: bytes) -> bool:
+    """Does an import of it take a passphrase?"""
+    return export_format.is_encrypted(data)
 
 
 def write_archive(exported: ExportedConfig, path: Path) -> None:
@@ -132,17 +146,23 @@ def read_archive(path: Path, stream: BinaryIO | None = None) -> bytes:
         return file.read(ARCHIVE_LIMIT + 1)
 
 
-def import_archive(data: bytes, *, who: Who, name: str = "the archive", force: bool = False) -> SaveResult:
+def import_archive(
+    data: bytes, *, who: Who, name: str = "the archive", force: bool = False, passphrase: str = ""
+) -> SaveResult:
     """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot.
-    Refused if it is another node's, unless forced. Its notes name what it brings of accounts, keys and commands."""
+    Refused if it is another node's, unless forced, and before anything is changed. Its notes name what it brings of accounts,
+    keys and commands."""
     from firmware.operations import import_review
 
-    notes: tuple[str, ...] = ()
-    with suppress(Damaged, NewerFormat):  # which the import itself refuses
-        new = snapshot.compose(archive.parse(data))
-        if not force and (whose := import_review.foreign_node(new)):
-            raise Refused(whose, "config import FILE --force takes it in spite of that")
-        notes = import_review.notable_changes(snapshot.compose(generations.load_current()), new)
+    if is_encrypted(data):
+        if not passphrase:
+            raise Refused(f"{name}: it is encrypted, and there is no passphrase", "config import FILE asks for it")
+        data = export_format.decrypt(data, passphrase, name)
+    _, filled = generations.read_import(data, name=name)
+    new = snapshot.compose(filled.draft)
+    if not force and (whose := import_review.foreign_node(new)):
+        raise Refused(whose, "config import FILE --force takes it in spite of that")
+    notes = import_review.notable_changes(snapshot.compose(generations.load_current()), new)
     result = generations.import_archive(data, who=_name_in_history(who), name=name)
     return replace(result, notes=(*notes, *result.notes))
 

@@ -81,6 +81,12 @@ def missing_bytes(directory: Path, size: int) -> int:
     return max(0, needed - space.f_bavail * space.f_frsize)
 
 
+def total_bytes(directory: Path) -> float:
+    """The bytes of the file system that a directory lies on; infinite where it does not say."""
+    space = os.statvfs(directory)
+    return space.f_blocks * space.f_frsize or float("inf")
+
+
 def write_durably(path: Path, pieces: Sequence[bytes]) -> None:
     """Make `path` with this content, in pieces that follow each other, so that it is there for good when this returns, or not
     at all.

@@ -1,6 +1,6 @@
 """Generations: what differs from the factory becomes a new one on flash. `save` is the whole story."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,15 +8,20 @@ from typing import Any
 
 from firmware import __version__
 from firmware.errors import Failure, NewerFormat, Refused
-from firmware.printable import escape
-from firmware.store import archive, flash, migrations, repository, rules, saved_state, snapshot
+from firmware.manifest import Entry
+from firmware.printable import escape, shorten
+from firmware.store import archive, export, flash, migrations, repository, rules, saved_state, snapshot
 from firmware.store.archive import Archive, Draft, Label, SealedDraft
 from firmware.store.capture import capture
 from firmware.store.changes import Changes
+from firmware.store.export import FilledDraft
 from firmware.store.paths import NODE, Paths
 from firmware.store.repository import Generation
 from firmware.store.saved_state import SavedState
 from firmware.store.snapshot import Target
+
+#: characters of an imported generation's message
+LONGEST_MESSAGE = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +54,19 @@ def reboot_problem(paths: Paths = NODE) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A generation, verified now. The `current` one is what a reboot would bring back."""
+    """A generation, verified now. The `current` one is what a reboot would bring back; the one that is `running` gives what lies
+    below /etc now, but for quiet paths."""
 
     generation: Generation
     current: bool
+    running: bool = False
 
     def json(self) -> dict[str, Any]:
         """As others read it."""
-        about = {"current": self.current, "verified": self.generation.is_verified, "problem": self.generation.problem}
-        return {**self.generation.json(), **about}
+        return {
+            **self.generation.json(), "current": self.current, "running": self.running,
+            "verified": self.generation.is_verified, "problem": self.generation.problem,
+        }  # fmt: skip
 
 
 def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
@@ -78,18 +87,29 @@ def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
         return _add("save", _seal(label, target), target, changes, directory, paths)
 
 
-def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: Paths = NODE) -> SaveResult:
-    """Make an exported archive a generation of this node. Refused, whole, if there is anything wrong with it; `name` is what
-    the refusal calls it."""
+def read_import(data: bytes, *, name: str = "the archive", paths: Paths = NODE) -> tuple[Archive, FilledDraft]:
+    """An archive from elsewhere, and what it makes of this node. Refused, whole, if there is anything wrong with it; `name` is
+    what the refusal calls it."""
     try:
         foreign = archive.parse(data)
         _refuse_set_id(foreign)
     except Failure as error:
         remedy = error.hint or "config export on the node that saved it writes one"
         raise Refused(f"{name}: not a configuration that can be taken: {error}", remedy) from None
+    return foreign, export.fill_in(foreign, snapshot.compose(load_current(paths=paths), paths))
+
+
+def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: Paths = NODE) -> SaveResult:
+    """Make an exported archive a generation of this node; see `read_import`. Its notes name what had been withheld from it, and
+    is not here either."""
+    foreign, filled = read_import(data, name=name, paths=paths)
     origin = f"imported: generation {foreign.label.generation} of {foreign.label.time}"
-    message = f"{origin}: {foreign.label.message}".removesuffix(": ")
-    return _save_target("import", snapshot.compose(foreign, paths), message, who, paths)
+    message = shorten(f"{origin}: {foreign.label.message}".removesuffix(": "), LONGEST_MESSAGE)
+    done = _save_target("import", snapshot.compose(filled.draft, paths), message, who, paths)
+    missing = tuple(
+        f"{escape(path)}: it is not in the archive, for it is secret, and not here" for path in filled.missing
+    )
+    return replace(done, notes=(*missing, *done.notes))
 
 
 def save_factory(*, who: str, paths: Paths = NODE) -> SaveResult:
@@ -122,11 +142,26 @@ def _save_target(action: str, target: Target, message: str, who: str, paths: Pat
 
 
 def history(*, paths: Paths = NODE) -> list[HistoryEntry]:
-    """All generations, newest first, each verified now."""
+    """All generations, newest first, each verified now. The newest of those that give what lies below /etc is running."""
+    with flash.convert_os_errors(paths.etc):
+        now = snapshot.current_entries(rules.load_tolerant(paths), paths)
     with repository.open_directory(write=False, paths=paths) as directory:
-        current = saved_state.find_newest(directory, paths).generation
-        known = [repository.summarize(directory, number) for number in repository.numbers(directory)]
-    return [HistoryEntry(each, current is not None and each.number == current.number) for each in known]
+        current, found, is_known = saved_state.find_newest(directory, paths).generation, list[HistoryEntry](), False
+        for number in repository.numbers(directory):
+            generation, saved = repository.examine(directory, number)
+            is_running = not is_known and saved is not None and _gives(saved, now, paths)
+            is_known = is_known or is_running
+            found.append(HistoryEntry(generation, current is not None and number == current.number, is_running))
+    return found
+
+
+def _gives(saved: Archive, now: Mapping[str, Entry], paths: Paths) -> bool:
+    """Would a restore of it change nothing below /etc?"""
+    try:
+        target = snapshot.compose(saved, paths)
+    except Failure:
+        return False
+    return not Changes.between(target.entries, now).without_quiet(target.rules).paths
 
 
 def load(number: int, *, paths: Paths = NODE) -> Archive:

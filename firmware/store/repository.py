@@ -21,8 +21,9 @@ from firmware.store import archive, flash
 from firmware.store.archive import Archive, Label
 from firmware.store.paths import NODE, Paths
 
-#: how many generations are kept, and how many of those that a peer had saved count before the operator's own
-KEPT, PEERS_KEPT = 10, 3
+#: how many generations are kept at most, which part of the flash they may take together, and how many of those that a peer had
+#: saved count before the operator's own
+MOST_KEPT, SHARE, PEERS_KEPT = 50, 0.5, 3
 #: how many that verify are never removed, however scarce room is: the last ones, and the last that no peer had saved
 ALWAYS_KEPT = 2
 #: the format of a line of the journal, and the bytes that it may have: a longer journal loses its older half
@@ -133,12 +134,20 @@ def usable_generations(directory: Path) -> Iterator[tuple[int, Archive]]:
 
 def summarize(directory: Path, number: int) -> Generation:
     """What is known of a generation, whatever became of it."""
+    return examine(directory, number)[0]
+
+
+def examine(directory: Path, number: int) -> tuple[Generation, Archive | None]:
+    """What is known of a generation, and itself, if it can be used."""
     try:
-        return Generation.from_archive(number, load(directory, number))
+        saved = load(directory, number)
     except NewerFormat as error:
-        return Generation(number, "", "", "", "", "", str(error).removeprefix(f"generation {number}: "), newer=True)
+        return Generation(
+            number, "", "", "", "", "", str(error).removeprefix(f"generation {number}: "), newer=True
+        ), None
     except Failure as error:
-        return Generation(number, "", "", "", "", "", str(error))
+        return Generation(number, "", "", "", "", "", str(error)), None
+    return Generation.from_archive(number, saved), saved
 
 
 def make_room(directory: Path, size: int) -> None:
@@ -171,12 +180,25 @@ def prune(directory: Path, *, verified: int = 0) -> None:
     A peer may save as often as it likes: beyond a few, its generations replace each other, and none of the operator's own.
     """
     known = numbers(directory)
-    if len(known) > KEPT:
+    most = _fitting_count(directory, known)
+    if len(known) > most:
         peers = [number for number in known if _is_peers(directory, number)]
-        own = [number for number in known if number not in peers][: KEPT - min(len(peers), PEERS_KEPT)]
-        kept = {*own, *peers[: KEPT - len(own)]}
+        own = [number for number in known if number not in peers][: most - min(len(peers), PEERS_KEPT)]
+        kept = {*own, *peers[: most - len(own)]}
         for number in _removable(directory, [number for number in known if number not in kept], verified):
             path_of(directory, number).unlink()
+
+
+def _fitting_count(directory: Path, known: list[int]) -> int:
+    """How many of the newest generations have room in their share of the flash: as many as are always kept, and MOST_KEPT at
+    most."""
+    room, count = flash.total_bytes(directory) * SHARE, 0
+    for number in known[:MOST_KEPT]:
+        room -= path_of(directory, number).stat().st_blocks * 512
+        if room < 0 and count >= ALWAYS_KEPT:
+            break
+        count += 1
+    return count
 
 
 def _is_peers(directory: Path, number: int) -> bool:

@@ -21,6 +21,9 @@ from firmware import files
 from firmware.store import flash, generations, repository, restore
 from firmware.store.paths import Paths
 
+#: few, so that old ones go
+MOST_KEPT = 8
+
 #: what may be found in parts, each of which is what it was after the last step that was acknowledged, or after the one under way
 Found = Mapping[str, object]
 
@@ -38,6 +41,7 @@ class Subject:
 def saving(work: Path, rounds: int = 4) -> Subject:
     """Saves, a rollback and an import, with the journal; more generations than are kept."""
     work.mkdir(parents=True)
+    repository.MOST_KEPT = MOST_KEPT
     node = directory_node.make(work)
     writer = _Writer(node)
     cycle = (writer.save, writer.save, writer.roll_back, writer.take)

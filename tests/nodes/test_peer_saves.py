@@ -21,4 +21,4 @@ def test_many_saves_by_a_peer_push_out_none_of_the_operators(module_lab: Lab) ->
     assert [row["generation"] for row in history if row["message"].startswith("own")] == [
         row["generation"] for row in own
     ]
-    assert len(history) == 10 and [row["who"] for row in history[:3]] == ["node-1"] * 3
+    assert [row["who"] for row in history[:3]] == ["node-1"] * 3

@@ -130,7 +130,7 @@ ENDPOINTS = (
         "POST", "/config/save", ADMIN, "save /etc to flash, as a new generation", save, {"message": "new frontend"}
     ),
     Endpoint("POST", "/config/rollback", ADMIN, "put a generation below /etc", roll_back, {"generation": 3}),
-    Endpoint("GET", "/config/export", ADMIN, "what is saved, as one archive, private keys included", export),
+    Endpoint("GET", "/config/export", ADMIN, "what is saved, as one archive, without private keys", export),
     Endpoint("POST", "/config/import", ADMIN, "take such an archive, the body, as a new generation", import_archive),
     Endpoint("POST", "/config/reset", ADMIN, "back to the factory; generations are kept", reset, {"word": "reset"}),
     Endpoint("POST", "/config/check", ADMIN, "everything that is wrong with config.rc", check),

@@ -287,7 +287,8 @@ def test_a_newer_generation_is_never_removed(node: Paths, monkeypatch: pytest.Mo
     for number in (3, 4, 5):
         repository.path_of(node.repository, number).write_bytes(data)
     repository.path_of(node.repository, 6).write_bytes(b"damaged")
-    for number in range(7, 7 + repository.KEPT + 2):
+    monkeypatch.setattr(repository, "MOST_KEPT", 4)
+    for number in range(7, 7 + repository.MOST_KEPT + 2):
         directory_node.write(node.etc / "config.rc", f"service haproxy\n# {number}\n")
         generations.save("", who="tester", paths=node)
     kept = repository.numbers(node.repository)

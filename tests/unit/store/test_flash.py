@@ -275,7 +275,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         assert text == f"{found}\n" * 2000
         assert found in (acknowledged, acknowledged + 1)
         assert done.lines[1:] == ()
-    assert len(repository.numbers(node.repository)) <= repository.KEPT + 1
+    assert len(repository.numbers(node.repository)) <= repository.MOST_KEPT + 1
 
 
 def test_what_an_interrupted_save_left_is_ignored_and_removed(node: Paths) -> None:

@@ -7,7 +7,29 @@ from firmware.errors import Failure
 from firmware.store import generations, repository
 from firmware.store.paths import Paths
 
-pytestmark = pytest.mark.usefixtures("no_leftovers")
+pytestmark = pytest.mark.usefixtures("no_leftovers", "ten_are_kept")
+
+
+@pytest.fixture
+def ten_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most, so that no test has to save more often."""
+    monkeypatch.setattr(repository, "MOST_KEPT", 10)
+
+
+def test_how_many_are_kept_follows_the_room(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = [float("inf")]
+    monkeypatch.setattr(repository, "MOST_KEPT", 30)
+    monkeypatch.setattr(repository.flash, "total_bytes", lambda directory: room[0])
+    for number in range(1, 16):
+        directory_node.save_config(node, str(number))
+    assert len(repository.numbers(node.repository)) == 15
+    each = repository.path_of(node.repository, 1).stat().st_blocks * 512
+    room[0] = 7.5 * each / repository.SHARE
+    assert directory_node.save_config(node, "16") == 16
+    assert repository.numbers(node.repository) == list(range(16, 9, -1))
+    room[0] = 0  # they take more than their share by themselves
+    directory_node.save_config(node, "17")
+    assert repository.numbers(node.repository) == [17, 16]
 
 
 def test_truncated_at_many_lengths(node: Paths) -> None:

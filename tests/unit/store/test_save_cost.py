@@ -21,7 +21,8 @@ SAVING = directory_node.TOP / "tests/long/saving.py"
 
 
 def test_every_file_is_read_once_and_no_old_archive_is_parsed(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number in range(1, repository.KEPT + 2):
+    monkeypatch.setattr(repository, "MOST_KEPT", 4)
+    for number in range(1, repository.MOST_KEPT + 2):
         directory_node.save_config(node, str(number))
     read, parsed, verified = list[str](), list[str](), list[int]()
     names, verify = native.read_names, archive.verify
@@ -30,7 +31,7 @@ def test_every_file_is_read_once_and_no_old_archive_is_parsed(node: Paths, monke
     monkeypatch.setattr(archive, "verify", lambda data: (verified.append(len(data)), verify(data))[1])
     monkeypatch.setattr(capture, "TICK", 0)
     number = directory_node.save_config(node, "one more")
-    assert repository.numbers(node.repository) == list(range(number, number - repository.KEPT, -1))
+    assert repository.numbers(node.repository) == list(range(number, number - repository.MOST_KEPT, -1))
     files = [path.name for path in node.etc.rglob("*") if path.is_file() and not path.is_symlink()]
     assert sorted(read) == sorted(files)
     assert parsed == []
