@@ -1,7 +1,8 @@
 // A text that is edited: what the node has, what is typed, and what somebody else has written meanwhile. What was typed and not
 // written is kept while these pages are open, also when another tab is looked at, and the browser asks before it goes.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { loaded } from "./parts/Editor.js";
 
 /** What was typed and not written, {text, digest of what it began with}, by what is edited. */
 const drafts = new Map();
@@ -13,22 +14,33 @@ addEventListener("beforeunload", (event) => drafts.size && event.preventDefault(
  * the place of the one with that digest, refuses with status 409 if it is another one by now, and returns what is new of it.
  * `act` runs what may go wrong (see `data.js`).
  *
- * Returns {opened, text, type(text), changed, write(), discard(), theirs, keep(text), take(), leave()}: `opened` is what was read,
- * null before; `theirs` is what somebody else has written meanwhile, null as long as nobody has. The last three answer that.
- * `write` and `keep` return what the node says, or null if `theirs` has to be answered first.
+ * Returns {opened, text, revision, type(text), changed, write(), discard(), theirs, keep(text), take(), leave()}: `opened` is what
+ * was read, null before; `revision` is another one whenever the text was not typed but put there; `theirs` is what somebody else
+ * has written meanwhile, null as long as nobody has. The last three answer that. `write` and `keep` return what the node says, or
+ * null if `theirs` has to be answered first.
  */
 export function useEditing({ name, read, write, act }) {
   const [opened, setOpened] = useState(null);
   const [text, setText] = useState("");
+  const [revision, setRevision] = useState(0);
   const [theirs, setTheirs] = useState(null);
-  const show = (found, typed) => {
+  const latest = useRef(null);
+  const hold = (typed, found) => {
+    latest.current = typed;
+    setText(typed);
+    if (typed === (found.text ?? "")) drafts.delete(name);
+    else drafts.set(name, { text: typed, digest: found.digest });
+  };
+  const show = (typed, found) => {
     setOpened(found);
-    setText(typed ?? found.text ?? "");
+    setRevision((number) => number + 1);
+    hold(typed, found);
   };
   useEffect(() => void act(async () => {
+    loaded(); // while the text is on its way
     const found = await read();
     const draft = drafts.get(name);
-    show(draft ? { ...found, digest: draft.digest } : found, draft?.text);
+    show(draft?.text ?? found.text ?? "", draft ? { ...found, digest: draft.digest } : found);
   }), []);
   const put = async (typed, digest) => {
     const done = await write(typed, digest).catch((problem) => problem);
@@ -38,31 +50,27 @@ export function useEditing({ name, read, write, act }) {
       setTheirs(now);
       return null;
     }
-    drafts.delete(name);
-    show({ ...opened, ...done, text: typed });
+    const found = { ...opened, ...done, text: typed };
+    setOpened(found);
+    hold(latest.current, found); // what was typed meanwhile stays
     return done;
   };
-  const takeTheirs = (found) => {
-    drafts.delete(name);
+  const takeOver = (found) => {
     setTheirs(null);
-    show(found);
+    show(found.text ?? "", found);
   };
   return {
-    opened, text, theirs,
-    changed: opened !== null && text !== opened.text,
-    type: (typed) => {
-      setText(typed);
-      if (typed === opened.text) drafts.delete(name);
-      else drafts.set(name, { text: typed, digest: opened.digest });
-    },
+    opened, text, revision, theirs,
+    changed: opened !== null && text !== (opened.text ?? ""),
+    type: (typed) => hold(typed, opened),
     write: () => put(text, opened.digest),
-    discard: async () => takeTheirs(await read()),
+    discard: async () => takeOver(await read()),
     keep: (merged) => {
-      setText(merged);
       setTheirs(null);
+      show(merged, opened);
       return put(merged, theirs.digest);
     },
-    take: () => takeTheirs(theirs),
+    take: () => takeOver(theirs),
     leave: () => setTheirs(null),
   };
 }

@@ -1,4 +1,4 @@
-// A button that cannot be clicked again while what it started is going on.
+// A button that cannot be clicked again while what it started is going on; the focus stays on it.
 
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -7,7 +7,9 @@ export function Button({ onClick, primary, danger, busy, disabled, label, title,
   const [working, setWorking] = useState(false);
   const there = useRef(true);
   useEffect(() => () => (there.current = false), []);
+  const waits = working || busy;
   const run = async (event) => {
+    if (waits) return;
     setWorking(true);
     try {
       await onClick(event);
@@ -15,6 +17,6 @@ export function Button({ onClick, primary, danger, busy, disabled, label, title,
       if (there.current) setWorking(false);
     }
   };
-  const looks = [primary && "primary", danger && "danger", (working || busy) && "working"].filter(Boolean).join(" ");
-  return html`<button type="button" class=${looks} aria-label=${label} title=${title} aria-pressed=${pressed} aria-busy=${working || busy || undefined} disabled=${disabled || working || busy} onClick=${run}>${children}</button>`;
+  const looks = [primary && "primary", danger && "danger", waits && "working"].filter(Boolean).join(" ");
+  return html`<button type="button" class=${looks} aria-label=${label} title=${title} aria-pressed=${pressed} aria-busy=${waits || undefined} aria-disabled=${waits || undefined} disabled=${disabled} onClick=${run}>${children}</button>`;
 }

@@ -11,8 +11,10 @@ export function Credentials({ setup, user = "", onDone }) {
   const [filled, setFilled] = useState({ user });
   const [problem, setProblem] = useState(null);
   const [busy, setBusy] = useState(false);
-  const first = useRef(null);
-  useEffect(() => first.current.focus(), []);
+  const fields = setup ? FIRST : KNOWN;
+  const empty = useRef(null);
+  const firstEmpty = fields.findIndex(([name]) => name !== "user" || !user);
+  useEffect(() => empty.current.focus(), []);
   const send = async (event) => {
     event.preventDefault();
     if (setup && filled.password !== filled.repeat) return setProblem({ detail: "The passwords differ.", hint: "Type the same one twice." });
@@ -23,8 +25,8 @@ export function Credentials({ setup, user = "", onDone }) {
     return found ?? onDone();
   };
   return html`<form onSubmit=${send}>
-    ${(setup ? FIRST : KNOWN).map(([name, label, type, autocomplete], index) => html`<label key=${name}>${label}
-      <input ref=${index ? null : first} required name=${name} type=${type} autocomplete=${autocomplete} autocapitalize="off" spellcheck=${false}
+    ${fields.map(([name, label, type, autocomplete], index) => html`<label key=${name}>${label}
+      <input ref=${index === firstEmpty ? empty : null} required name=${name} type=${type} autocomplete=${autocomplete} autocapitalize="off" spellcheck=${false}
         value=${filled[name] ?? ""} onInput=${(event) => setFilled({ ...filled, [name]: event.target.value })} /></label>`)}
     <button class="primary" disabled=${busy}>${setup ? "Set password" : "Log in"}</button>
     ${problem && html`<div role="alert" class="result problem"><p>${problem.detail ?? problem.title}</p>${problem.hint && html`<p class="hint">${problem.hint}</p>`}</div>`}

@@ -57,7 +57,7 @@ function OneFile({ service, session, path, onClose, reload, balancer }) {
     return warnings(done);
   };
   return html`
-    <${Editor} label=${path} value=${text} onChange=${editing.type} places=${places.filter((place) => place.file === path)} picked=${picked} readOnly=${!may} language=${service.name} />
+    <${Editor} label=${path} value=${text} revision=${editing.revision} onChange=${editing.type} places=${places.filter((place) => place.file === path)} picked=${picked} readOnly=${!may} language=${service.name} />
     <div class="toolbar">
       ${may && !balancer && html`<${Button} primary onClick=${() => act(async () => warnings(await editing.write()))}>OK<//>`}
       ${balancer && html`<${Button} onClick=${() => act(check)}>Check<//>`}

@@ -43,7 +43,7 @@ export function opened(parent, { label, language, text, first, onChange, readOnl
       extensions: [
         EditorView.cspNonce.of(nonce), EditorView.theme({}, { dark }), EditorView.lineWrapping,
         lineNumbers({ formatNumber: (line) => String(line + first - 1) }), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(), drawSelection(), history(), search({ top: true }), highlightSelectionMatches(),
-        language === "haproxy" ? autocompletion({ override: [haproxyWords] }) : [],
+        language === "haproxy" ? autocompletion({ override: [haproxyWords], icons: false, maxRenderedOptions: 12 }) : [],
         lintGutter(), words, syntaxHighlighting(COLOURS),
         keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
         EditorState.lineSeparator.of("\n"), // so that a carriage return is a character, which is shown and stays

@@ -25,7 +25,7 @@ export function BlockEditor({ title, may, onClose, reload }) {
   const { opened, text, changed } = editing;
   if (!opened) return html`<${Result} problem=${problem} />`;
   return html`
-    <${Editor} key=${opened.line} label=${opened.file} value=${text} first=${opened.line} onChange=${editing.type} places=${places.filter((place) => place.file === opened.file)} picked=${picked} readOnly=${!may} language="rc" />
+    <${Editor} key=${opened.line} label=${opened.file} value=${text} revision=${editing.revision} first=${opened.line} onChange=${editing.type} places=${places.filter((place) => place.file === opened.file)} picked=${picked} readOnly=${!may} language="rc" />
     <div class="toolbar">
       ${may && html`<${Button} primary onClick=${() => act(async () => void (await editing.write()))}>OK<//>`}
       <${Button} onClick=${onClose}>Close<//>

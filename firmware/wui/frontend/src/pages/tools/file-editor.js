@@ -31,7 +31,7 @@ function Text({ file, path, onClose }) {
     onClose();
   };
   return html`
-    <${Editor} label=${path} value=${text} onChange=${editing.type} places=${problem?.places ?? []} picked=${picked} />
+    <${Editor} label=${path} value=${text} revision=${editing.revision} onChange=${editing.type} places=${problem?.places ?? []} picked=${picked} />
     <div class="toolbar">
       <${Button} primary onClick=${() => act(() => written(editing.write))}>OK<//>
       <${Button} onClick=${() => (changed ? setLeaving(true) : onClose())}>Close<//>
