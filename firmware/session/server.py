@@ -25,6 +25,8 @@ from firmware.session.problem import HttpProblem
 IDLE, IDLE_OF_TOKEN, LONGEST = 1800.0, 60.0, 12 * 3600.0
 #: seconds between two looks whether it is over, and that what is under way then has to come to its end
 LOOK, GRACE = 5.0, 45.0
+#: looks in a row at which the web UI is stopped before a session ends with it: a restart is no stop, and may take its time
+STOPPED_LOOKS = 3
 #: seconds that a request may take to come, or its answer to be taken
 PATIENCE = 60.0
 #: connections at a time
@@ -40,7 +42,7 @@ class Server:
         self._threads: dict[threading.Thread, socket.socket] = {}
         self._talks: set[socket.socket] = set()
         self._awake = 0
-        self._stopped_before = False
+        self._stopped_looks = 0
         self._changing = threading.Lock()
 
     def introduction(self) -> dict[str, Any]:
@@ -84,9 +86,8 @@ class Server:
         now, idle = time.monotonic(), IDLE_OF_TOKEN if self._session.token else IDLE
         if not sessions.is_open(self._lock) or now - self._began > LONGEST:
             return True
-        stopped = states.service_state("wui").is_stopped
-        over, self._stopped_before = stopped and self._stopped_before, stopped  # a restart is no stop
-        return over or (not self._awake and now - self._used > idle)
+        self._stopped_looks = self._stopped_looks + 1 if states.service_state("wui").is_stopped else 0
+        return self._stopped_looks >= STOPPED_LOOKS or (not self._awake and now - self._used > idle)
 
     def _close(self) -> None:
         self._listener.close()
