@@ -23,6 +23,7 @@ PLACES = {
     "terminal": "tools/terminal", "files": "tools/files", "file": "tools/files/etc/config.rc", "ping": "tools/ping", "capture": "tools/capture",
     "setup": "setup", "history": "setup/history", "network": "setup/network", "time": "setup/time", "accounts": "setup/accounts", "upgrade": "setup/upgrade",
 }  # fmt: skip
+SMALL = {"width": 1000, "height": 620}
 #: how many seconds LB Admin watches before its picture is taken
 WATCHED = 20
 BALANCED = """\
@@ -90,10 +91,33 @@ def take_all(browser: Browser, stage: story.Stage) -> None:
                     person.open(place)
                     settle(person, name)
                     take(person, f"{name}-{look}")
+        with somebody(browser, door, size=SMALL) as person:
+            for_the_readme(person, stage)
         with somebody(browser, door) as person:
             for moment in (push_with_outcome, error_at_its_line, push_conflict, file_conflict, red, history):
                 moment(person, stage)
     door.close()
+
+
+def for_the_readme(person: Operator, stage: story.Stage) -> None:
+    """Three small ones, of which README.md has copies in docs/."""
+    person.visit("LB Admin")
+    settle(person, "lb-admin")
+    person.page.get_by_role("heading", name="shop").evaluate("heading => heading.scrollIntoView()")
+    person.page.screenshot(path=OUT / "readme-lb-admin.png")
+    person.visit("LB Layer7")
+    person.edit(story.CONFIG, BALANCED.replace("default_backend", "defualt_backend"))
+    person.click("Check")
+    expect(person.region("Errors")).to_be_visible()
+    person.region("Errors").scroll_into_view_if_needed()
+    person.page.screenshot(path=OUT / "readme-error.png")
+    person.edit(story.CONFIG, BALANCED.replace("maxconn 1000", "maxconn 2000"))
+    person.click("Apply")
+    person.click("Push")
+    expect(person.dialog("Push haproxy")).to_be_visible()
+    person.page.screenshot(path=OUT / "readme-push.png")
+    person.click("Cancel", within=person.dialog("Push haproxy"))
+    stage.edit(1, BALANCED)
 
 
 @contextmanager

@@ -84,7 +84,7 @@ function Proxy({ proxy, history, may, act }) {
   return html`<section class="card">
     <h2>${proxy.name}</h2>
     <div class="wide"><table class="stack" aria-label=${proxy.name}>
-      <thead><tr><th>Name</th><th>Status</th><th class="number">Sessions</th><th class="number">Rate a second</th><th class="number">Errors</th>
+      <thead><tr><th>Name</th><th>Status</th><th class="number">Sessions</th><th class="number">Rate/s</th><th class="number">Errors</th>
         <th>Check</th><th class="number">Weight</th><th>Last minutes</th>${may && html`<th>Actions</th>`}</tr></thead>
       <tbody>${lines.map((line) => html`<${Line} key=${line.key} ...${{ proxy, line, may, act }} past=${history.get(line.key) ?? []}
         open=${open === line.key} onOpen=${() => setOpen(open === line.key ? null : line.key)} />`)}</tbody>
@@ -102,7 +102,7 @@ function Line({ proxy, line, past, may, act, open, onOpen }) {
     <td class="number" data-label="Sessions">${short(line.sessions)}</td>
     <td class="number" data-label="Rate">${short(line.rate)}</td>
     <td class="number" data-label="Errors">${short(line.errors)}</td>
-    <td>${line.check}</td>
+    <td title=${line.check}>${line.check?.split(" ")[0]}</td>
     <td class="number" data-label="Weight"><${Weight} ...${{ proxy, line, may, act }} /></td>
     <td><button class="bare" aria-expanded=${open} aria-label="Chart of ${where}" onClick=${onOpen}>
       <${Sparkline} values=${past.map((one) => one.rate)} length=${Math.max(LEAST, past.length)} label="rate a second of ${line.name}, now ${line.rate}" /></button></td>
@@ -115,7 +115,7 @@ const STATES = [["Ready", "ready"], ["Drain", "drain"], ["Maintenance", "maint"]
 function ServerActions({ proxy, line, act }) {
   const current = stateOf(line);
   return STATES.map(([word, state]) => html`
-    <${Button} key=${state} disabled=${state === current} onClick=${() => act(() => api.post(pathOf(proxy, line), { state }).then(() => `${line.name}: ${word}.`))}>${word}<//>`);
+    <${Button} key=${state} pressed=${state === current} onClick=${() => act(() => api.post(pathOf(proxy, line), { state }).then(() => `${line.name}: ${word}.`))}>${word}<//>`);
 }
 
 const pathOf = (proxy, line) => `/haproxy/servers/${encodeURIComponent(proxy.name)}/${encodeURIComponent(line.name)}`;

@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import { short } from "../words.js";
 
-const WIDTH = 120;
+const WIDTH = 100;
 const HEIGHT = 26;
 
 /** A line without axes. `values`: oldest first, undefined where nothing is known; `length`: how many the width holds. */
