@@ -94,7 +94,7 @@ def test_a_handshake_has_its_time(certificate: None, tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "begun", [b"", b"GET /login HTTP/1.1\r\nHost:", b"POST /login HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"]
+    "begun", [b"", b"GET /login HTTP/1.1\r\nHost:", b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{"]
 )
 def test_without_a_login_a_connection_has_a_minute_whatever_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
