@@ -161,6 +161,10 @@ def test_it_is_pushed_and_loaded_there(stage: Stage, lab: Lab) -> None:
     for node in (1, 2):
         lab.run(node, "config", "add", "firewall", "from_peer", "on")
         run_service(lab, "firewall", "apply", node=node)
+    run_service(lab, "firewall", "apply", "--confirm", "60", node=2)
+    status, _, said = push(stage, "--force", service="firewall")
+    assert status == 3 and "service firewall: it waits to be confirmed" in said and "dport 8099" not in ruleset(lab, 2)
+    run_service(lab, "firewall", "undo", node=2)
     stage.on(1, "csync", "diff", "firewall")
     status, report, _ = push(stage, "--force", service="firewall")
     assert (status, report["result"]) == (0, "applied") and "dport 8099" in ruleset(lab, 2)

@@ -85,7 +85,7 @@ SERVICE = Service(
     consent="from_peer",
     account=Account("firewall", ("net_admin",), on_request=("net_admin",)),
     packages=(Package("nftables", "NFTABLES"),),
-    reads=("sshd", "wui", "csyncd"),
+    reads=("sshd port", "sshd listen", "sshd config", "wui port"),
     check=_check,
     checks_alone=True,
     reconcile=_set_up,
