@@ -30,6 +30,11 @@ class Paths:
         return self.run / "saved" / "state.json"
 
     @property
+    def greeting(self) -> Path:
+        """What whoever logs in is told of what is saved, if that is not as it should be."""
+        return self.run / "saved" / "attention"
+
+    @property
     def flash_lock(self) -> Path:
         """Held by whoever uses the flash."""
         return self.run / "lock" / locks.FLASH.name

@@ -13,6 +13,7 @@ from typing import Any
 from firmware import files, records
 from firmware.errors import Damaged, Failure, NewerFormat
 from firmware.manifest import Entry
+from firmware.printable import escape
 from firmware.rc import document
 from firmware.rc.block import Block
 from firmware.rc.title import Title
@@ -64,9 +65,18 @@ def write(state: SavedState, paths: Paths = NODE) -> None:
     try:
         paths.saved_state.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         files.write(paths.saved_state, records.dump(body, FORMAT), mode=0o600)
+        _tell_who_logs_in(state.problem, paths)
     except OSError:
         # It can be worked out again; an old one would be wrong.
         forget(paths)
+
+
+def _tell_who_logs_in(problem: str, paths: Paths) -> None:
+    """The greeting of a console and a login shell show this file: what a reboot brings back is not what was saved last."""
+    if problem:
+        files.write(paths.greeting, f"ATTENTION: {escape(problem)}\n".encode(), mode=0o644)
+    else:
+        paths.greeting.unlink(missing_ok=True)
 
 
 def _row(entry: Entry) -> tuple[str | int, ...]:

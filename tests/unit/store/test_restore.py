@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firmware.errors import Failure
-from firmware.store import changes, repository, restore, rules, saved_state
+from firmware.store import changes, flash, generations, repository, restore, rules, saved_state
 from firmware.store.paths import Paths
 
 pytestmark = pytest.mark.usefixtures("no_leftovers")
@@ -380,3 +380,32 @@ def test_every_restore_writes_the_state(node: Paths) -> None:
     shutil.rmtree(node.repository)
     restore.restore(live=True, paths=node)
     assert changes.unsaved_changes(paths=node).paths == ()
+
+
+def test_a_flash_that_cannot_be_mounted_gives_the_factory_and_that_is_said_everywhere(
+    node: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory_node.save_config(node, "1")
+    assert not node.greeting.exists()
+
+    def refuse(**words: object) -> object:
+        raise Failure("/flash: it cannot be mounted: mount: bad superblock")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flash, "mount", refuse)
+        done = directory_node.reboot(node)
+        assert done.lines == (
+            "restored the factory configuration",
+            "/flash: it cannot be mounted: mount: bad superblock",
+        )
+        problem = saved_state.load(node).problem  # which csync status, csync check and the colour take from here
+        assert problem == f"{done.lines[1]}; a reboot brings back the factory's configuration"
+        assert node.greeting.read_text() == f"ATTENTION: {problem}\n"
+        assert node.greeting.stat().st_mode & 0o777 == 0o644
+        with pytest.raises(Failure, match="cannot be mounted"):
+            generations.history(paths=node)
+        with pytest.raises(Failure, match="cannot be mounted"):
+            directory_node.save(node)
+    # The control: once it can be mounted, what was saved is there, and nobody is told anything.
+    assert directory_node.reboot(node).lines[0].startswith("restored generation 1 ")
+    assert not node.greeting.exists()
