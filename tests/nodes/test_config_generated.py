@@ -44,6 +44,7 @@ for text in json.load(sys.stdin):
 #: what only the node can tell, and not the text: the state or the check of the service says it until it is otherwise
 _OF_THE_NODE = re.compile(
     r"is not there; what needs it is set up when it comes|there is no such file$|Can't initialize ipvs"
+    r"|Read-only file system"
 )
 
 

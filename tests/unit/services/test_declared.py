@@ -73,8 +73,8 @@ def test_its_directories_below_run_are_its_own(service: Service) -> None:
 def test_nothing_else_makes_directories_for_services() -> None:
     texts = [OVERLAY / "usr/libexec/appliance/early", OVERLAY / "etc/fstab", OVERLAY / "etc/inittab"]
     words = set(re.findall(r"[\w-]+", "\n".join(path.read_text() for path in texts)))
-    # A file system, and the name below which a host says what comes before the first service.
-    assert words & {service.name for service in catalog.services()} == {"system", "csyncd"}
+    # The name below which a host says what comes before the first service.
+    assert words & {service.name for service in catalog.services()} == {"csyncd"}
 
 
 @each_service
