@@ -16,17 +16,18 @@ import { Result } from "./Result.js";
 export function ServiceFiles({ service, session, onClose, reload, balancer = false }) {
   const [path, setPath] = useState(service.files[0]);
   const several = service.files.length > 1;
+  if (session.role !== "admin") return html`<p class="quiet">Files may hold secrets: accounts of role admin see them.</p>`;
   if (!path) return html`<p>service ${service.title} has no files that are edited as text.</p>`;
   return html`
     ${several && html`<div role="group" aria-label="Files of ${service.title}" class="choice">${service.files.map((one) => html`
       <button type="button" key=${one} title=${one} aria-pressed=${one === path} onClick=${() => setPath(one)}>${shortened(one)}</button>`)}</div>`}
-    <${OneFile} key=${path} ...${{ service, session, path, onClose, reload, balancer }} />`;
+    <${OneFile} key=${path} ...${{ service, path, onClose, reload, balancer }} />`;
 }
 
 /** A path below the directory of its service. */
 const shortened = (path) => path.split("/").slice(3).join("/") || path;
 
-function OneFile({ service, session, path, onClose, reload, balancer }) {
+function OneFile({ service, path, onClose, reload, balancer }) {
   const base = `/services/${encodeURIComponent(service.title)}`;
   const { act, problem, said } = useAction();
   const [picked, setPicked] = useState(null);
@@ -42,7 +43,6 @@ function OneFile({ service, session, path, onClose, reload, balancer }) {
   if (!opened) return html`<${Result} problem=${problem} />`;
   if (opened.text === null) return html`<p>${path} is no text, or too much of it for the editor. It is left as it is; the <a href="#/tools/files${path}">File manager</a> has it.</p>`;
 
-  const may = session.role === "admin";
   const applied = !changed && !service.needs_apply;
   const check = async () => {
     if (!changed) return warnings(await api.post(`${base}/check`));
@@ -57,12 +57,12 @@ function OneFile({ service, session, path, onClose, reload, balancer }) {
     return warnings(done);
   };
   return html`
-    <${Editor} label=${path} value=${text} revision=${editing.revision} onChange=${editing.type} places=${places.filter((place) => place.file === path)} picked=${picked} readOnly=${!may} language=${service.name} />
+    <${Editor} label=${path} value=${text} revision=${editing.revision} onChange=${editing.type} places=${places.filter((place) => place.file === path)} picked=${picked} language=${service.name} />
     <div class="toolbar">
-      ${may && !balancer && html`<${Button} primary onClick=${() => act(async () => warnings(await editing.write()))}>OK<//>`}
+      ${!balancer && html`<${Button} primary onClick=${() => act(async () => warnings(await editing.write()))}>OK<//>`}
       ${balancer && html`<${Button} onClick=${() => act(check)}>Check<//>`}
-      ${may && (balancer || !applied) && html`<${Button} primary=${balancer} onClick=${() => act(apply)}>Apply<//>`}
-      ${may && html`<${Push} title=${service.title} offered=${applied && service.may_push} run=${act} />`}
+      ${(balancer || !applied) && html`<${Button} primary=${balancer} onClick=${() => act(apply)}>Apply<//>`}
+      <${Push} title=${service.title} offered=${applied && service.may_push} run=${act} />
       ${!balancer && html`<${Button} onClick=${onClose}>Close<//>`}
       ${changed && html`<${Button} onClick=${() => act(editing.discard)}>Discard<//>`}
       <span class="quiet">${changed ? "changed, not written yet" : service.needs_apply ? "written, not in effect yet" : ""}</span>

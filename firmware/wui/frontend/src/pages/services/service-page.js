@@ -10,6 +10,9 @@ import { moment } from "../../words.js";
 import { State, act as ask, go } from "../services.js";
 import { BlockEditor } from "./block-editor.js";
 
+/** Seconds within which what is applied on trial has to be confirmed. */
+const SECONDS = 90;
+
 /** `part`: "edit" for its files, "setup" for its block, "" for what is known of it. */
 export function ServicePage({ session, rows, title, part, reload }) {
   const row = rows.find((one) => one.title === title);
@@ -27,10 +30,10 @@ export function ServicePage({ session, rows, title, part, reload }) {
     <h1>${row.title}</h1>
     <p>${row.summary} · <${State} row=${row} />${row.needs_apply && html` <span class="state orange">needs apply</span>`}${row.since ? html` <span class="quiet">since ${moment(row.since)}</span>` : ""}</p>
     ${may && html`<${Actions} row=${row} rows=${rows} run=${run} part=${part} />`}
+    <${Result} problem=${problem} said=${said} />
     ${part === "edit" && html`<${ServiceFiles} service=${row} session=${session} onClose=${close} reload=${reload} />`}
     ${part === "setup" && html`<${BlockEditor} title=${row.title} may=${may} onClose=${close} reload=${reload} />`}
     ${part === "" && html`<${Facts} row=${row} />`}
-    <${Result} problem=${problem} said=${said} />
   `;
 }
 
@@ -44,8 +47,8 @@ function Actions({ row, rows, run, part }) {
     <${Button} onClick=${() => doing(row.title, "restart")}>Restart<//>
     <${Button} onClick=${() => doing(row.title, "check")}>Check<//>
     ${row.needs_apply && html`<${Button} primary onClick=${() => doing(row.title, "apply")}>Apply<//><${Button} onClick=${() => doing(row.title, "revert")}>Revert<//>`}
-    ${row.needs_apply && ["network", "firewall"].includes(row.name) && html`
-      <${Button} onClick=${() => run(() => ask(row.title, "apply", { confirm: 90 }))}>Apply for 90 s, unless confirmed<//>`}
+    ${row.needs_apply && row.confirmable && html`
+      <${Button} onClick=${() => run(() => ask(row.name, "apply", { confirm: SECONDS }))}>Apply, to be confirmed within ${SECONDS} s<//>`}
     <${Push} title=${row.title} offered=${!row.needs_apply && row.may_push} run=${run} />
     ${part !== "edit" && row.files.length > 0 && html`<${Button} onClick=${() => go(row.title, "edit")}>Edit Configuration<//>`}
     ${part !== "setup" && html`<${Button} onClick=${() => go(row.title, "setup")}>${row.title} setup<//>`}
