@@ -60,15 +60,21 @@ def lab(worker_labs: Path) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def fresh_lab(worker_labs: Path) -> Iterator[Lab]:
-    """Two nodes of one test's own, as the factory made them. They take a fraction of a second."""
-    yield from fresh_nodes(Lab(worker_labs / "fresh"))
+def fresh_lab(request: pytest.FixtureRequest, worker_labs: Path) -> Iterator[Lab]:
+    """Nodes of one test's own, as the factory made them: two, or as many as the module says (NODES). Each takes a second of
+    processor time."""
+    yield from fresh_nodes(Lab(worker_labs / "fresh"), nodes_of(request))
 
 
 @pytest.fixture(scope="module")
-def module_lab(worker_labs: Path) -> Iterator[Lab]:
-    """Two nodes for the tests of one module, as the factory made them when the first of them runs."""
-    yield from fresh_nodes(Lab(worker_labs / "module"))
+def module_lab(request: pytest.FixtureRequest, worker_labs: Path) -> Iterator[Lab]:
+    """The same for the tests of one module, as the factory made them when the first of them runs."""
+    yield from fresh_nodes(Lab(worker_labs / "module"), nodes_of(request))
+
+
+def nodes_of(request: pytest.FixtureRequest) -> int:
+    """How many nodes a module's own labs have."""
+    return int(getattr(request.module, "NODES", 2))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,9 @@ import re
 
 from lab_driver import Lab
 
+#: in a lab of this module
+NODES = 1
+
 FACTORY = "/usr/share/factory/etc"
 
 

@@ -9,6 +9,9 @@ from lab_driver import Lab, eventually
 from service_helpers import HOLD, PYTHON, page, run_service, service_row
 from time_limits import time_limit
 
+#: in a lab of this module
+NODES = 1
+
 RC = "/etc/config.rc"
 
 #: `service boot` without the restore before it: what is started is to be what lies there now

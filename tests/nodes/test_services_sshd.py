@@ -6,6 +6,9 @@ import pytest
 from lab_driver import Lab, eventually
 from service_helpers import HOLD, PYTHON, append, run_service, service_pid, service_row
 
+#: in a lab of this module
+NODES = 1
+
 CONFIG = "/etc/ssh/sshd_config"
 SSH = (
     "ssh",

@@ -120,10 +120,10 @@ def _result(words: Sequence[str | bytes], done: tuple[int, bytes, bytes], check:
     return result
 
 
-def fresh_nodes(lab: Lab) -> Iterator[Lab]:
-    """Two fresh nodes, for as long as a fixture has them."""
+def fresh_nodes(lab: Lab, count: int = 2) -> Iterator[Lab]:
+    """Fresh nodes, for as long as a fixture has them."""
     try:
-        lab.up(2)
+        lab.up(count)
         yield lab
     finally:
         lab.down()
