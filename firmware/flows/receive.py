@@ -44,6 +44,8 @@ def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
         old = staging.current_content(stage)
         if missing := proposal_changes.missing_contents(proposal, old):
             return Report("lacking", lacking=missing, state=old.digest).json()
+        if not proposal.dry:
+            staging.require_swappable(stage)  # what is mounted there is not looked at, and so would be a conflict
         conflict = "" if proposal.dry else _find_conflict(proposal, old, remote)
         changes = proposal_changes.changes(proposal, old, diff=proposal.dry or bool(conflict))
         if proposal.dry:

@@ -62,7 +62,7 @@ def stage_for(service: Service, title: str, *, top: Path = STAGING, config: Path
 
 def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
     """Write the proposed files: those that came with it, and those that are here already; then prove that they are right."""
-    _require_swappable(stage)
+    require_swappable(stage)
     remove(stage)
     stage.directory.parent.mkdir(mode=0o700, exist_ok=True)
     stage.directory.mkdir(mode=0o700)
@@ -82,7 +82,7 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
         raise Failure(f"{path}: it could not be staged as it was sent")
 
 
-def _require_swappable(stage: Stage) -> None:
+def require_swappable(stage: Stage) -> None:
     """Refused where what is swapped out could not be removed without harm, or not be swapped at all."""
     if os.path.lexists(stage.owned) and not stage.owned.is_dir():
         raise Refused(f"{stage.owned}: it is no directory on the receiving node", "remove it there")

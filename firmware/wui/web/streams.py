@@ -23,6 +23,9 @@ HANDSHAKE_SECONDS, CONNECTION_SECONDS = 5.0, 60.0
 #: bytes that are read at a time: a record of TLS; and that wait to be taken, at most
 READ_SIZE, BUFFER_LIMIT = 16384, 1 << 20
 
+#: the first byte of whoever speaks TLS, and the answer where there is none
+_TLS_HANDSHAKE, _NO_TLS_HERE = 0x16, b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
+
 
 @dataclass(slots=True)
 class Rooms:
@@ -67,9 +70,21 @@ class Hold:
 
 
 class PlainStream(IOStream):
-    """A connection without TLS."""
+    """A connection without TLS. Who speaks TLS is told at once, in HTTP: that is no TLS, so they need not wait."""
 
     hold: Hold | None = None
+    _has_read = False
+
+    def read_from_fd(self, buf: bytearray | memoryview) -> int | None:
+        """What came, as Tornado wants it."""
+        got: int | None = super().read_from_fd(buf)
+        if got and not self._has_read:
+            self._has_read = True
+            if buf[0] == _TLS_HANDSHAKE:
+                with contextlib.suppress(OSError):
+                    self.socket.send(_NO_TLS_HERE)
+                return 0
+        return got
 
     def close_fd(self) -> None:
         """Tornado is done with it, for whatever reason."""
