@@ -77,6 +77,14 @@ def test_a_file_is_uploaded_renamed_edited_downloaded_and_deleted(
     assert module_lab.run(1, "ls", "/etc/tried").stdout == ""
 
 
+def test_a_path_without_a_slash_begins_in_the_directory_and_a_device_is_not_shown_as_one(person: Operator) -> None:
+    person.open("tools/files/dev")
+    person.fill("Path", "zero")
+    person.click("Open")
+    expect(person.page.get_by_text("It is a device, not a file.")).to_be_visible()
+    assert person.page.url.endswith("#/tools/files/dev/zero")
+
+
 def test_a_file_that_changed_since_it_was_opened_is_shown_and_nothing_is_lost(
     person: Operator, module_lab: Lab
 ) -> None:

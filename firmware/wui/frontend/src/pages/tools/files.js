@@ -19,6 +19,7 @@ export function Files({ path }) {
   const kind = found.data?.kind;
   if (kind === "link" && found.data.leads_to) go(found.data.leads_to);
   if (kind === "file") return html`<${FileEditor} key=${where} file=${found.data} path=${where} onClose=${() => go(parentOf(where))} />`;
+  if (kind && kind !== "link" && kind !== "directory") return html`<${Crumbs} where=${where} /><p>It is a ${kind}, not a file. There is nothing to open.</p>`;
   return html`<${Directory} key=${where} where=${where} found=${found} />`;
 }
 
@@ -33,6 +34,8 @@ function go(path) {
 
 const parentOf = (path) => path.slice(0, path.lastIndexOf("/")) || "/";
 const below = (where, name) => `${where === "/" ? "" : where}/${name}`;
+/** A path as it is typed in a directory: without / before it, it begins there. */
+const absolute = (path, where) => (path.startsWith("/") ? path : below(where, path));
 
 function Directory({ where, found }) {
   const { act, ...result } = useAction();
@@ -84,7 +87,7 @@ function PathField({ where }) {
   const [path, setPath] = useState(where);
   const open = (event) => {
     event.preventDefault();
-    go(path.trim());
+    go(absolute(path.trim(), where));
   };
   return html`<form onSubmit=${open}><label>Path <input value=${path} spellcheck=${false} autocomplete="off" onInput=${(event) => setPath(event.target.value)} /></label> <button>Open</button></form>`;
 }
