@@ -1,9 +1,11 @@
 """`nodes exec`: a command on a node looks like one started here."""
 
 import os
+import socket
 import subprocess
 import sys
 
+import exec_client
 import pytest
 from lab_driver import NODES, Lab, Result, eventually
 
@@ -99,3 +101,11 @@ def test_the_hosts_environment_stays_outside(lab: Lab, monkeypatch: pytest.Monke
         assert by_program(lab, 2, "sh", "-c", "umask").stdout == "0022\n"
     finally:
         os.umask(old)
+
+
+def test_a_server_that_was_ended_is_replaced(lab: Lab) -> None:
+    """Nobody who runs a command on a node hears of it."""
+    lab.run(1, "true")
+    server = exec_client._server(os.getpid())
+    server.shutdown(socket.SHUT_RDWR)
+    assert lab.run(1, "echo", "there").stdout == "there\n"

@@ -25,7 +25,7 @@ def execute(words: list[str], data: bytes, seconds: float) -> tuple[int, bytes, 
     deadline = time.monotonic() + seconds
     ours, theirs = socket.socketpair()
     (stdin, to), (out, stdout), (err, stderr) = (os.pipe() for _ in range(3))
-    socket.send_fds(_server(os.getpid()), [b"x"], [theirs.fileno(), stdin, stdout, stderr])
+    _send_streams([theirs.fileno(), stdin, stdout, stderr])
     theirs.close()
     for handle in (stdin, stdout, stderr):
         os.close(handle)
@@ -39,6 +39,16 @@ def execute(words: list[str], data: bytes, seconds: float) -> tuple[int, bytes, 
         except TimeoutError:
             os.kill(pid, signal.SIGKILL)
             raise subprocess.TimeoutExpired(["nodes", *words], seconds) from None
+
+
+def _send_streams(handles: list[int]) -> None:
+    """Ask for a command that has these. Where the server has ended meanwhile, as processes here may be ended by tests, nothing has
+    been done yet, and another one is asked."""
+    try:
+        socket.send_fds(_server(os.getpid()), [b"x"], handles)
+    except (BrokenPipeError, ConnectionResetError):
+        _start_server.cache_clear()
+        socket.send_fds(_server(os.getpid()), [b"x"], handles)
 
 
 @functools.cache
