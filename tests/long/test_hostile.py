@@ -385,8 +385,14 @@ def test_what_a_peer_says_of_itself_is_no_command_to_a_terminal(stage: Stage, se
     path = "/etc/\x1b]0;x\a\n2000-01-01 csyncd: the pair is green"
     (answer,) = answers(sender.send(*standing(unsaved=[path])))
     assert answer.status == 200
-    log = stage.on(2, "tail", "-n", "3", "/run/firmware/log/csyncd/current")
-    assert r"\x1b]0;x" in log, "it was said"
+    told: list[str] = []
+
+    def is_said() -> bool:
+        told.append(stage.on(2, "tail", "-n", "20", "/run/firmware/log/csyncd/current"))
+        return r"\x1b]0;x" in told[-1]
+
+    assert eventually(is_said)
+    log = told[-1]
     assert "\x1b" not in log and "\n2000-01-01" not in log
     assert "\x1b" not in stage.on(2, "csync", "status") + stage.on(2, "csync", "log")
 
