@@ -28,6 +28,8 @@ RETRY_INTERVAL, CONNECT_TIME = 5.0, 12.0
 MIN_INTERVAL = 0.2
 #: seconds to wait for a link that broke before the peer had answered
 RECONNECT_TIME = 20.0
+#: seconds that it may take to say why an ssh has ended: three packets are sent for it (`packets.mtu_problem`)
+REASON_TIME = 5.0
 
 Answer = TypeVar("Answer")
 #: what to do where the peer's answer is none
@@ -125,7 +127,7 @@ class Link:
         A push has its own lane, so that it never waits behind a notice, nor a notice behind a long reload.
         """
         if self.reason:
-            raise Failure(f"the peer cannot be reached: {self.reason}", self.remedy or "csync check")
+            raise self._unreachable(self.reason)
         client = self._clients.get(lane)
         if client is None or not client.is_open:
             client = self._clients[lane] = await self._open_client()
@@ -167,7 +169,15 @@ class Link:
         try:
             return await connect_unix(self._socket)
         except OSError as error:
-            raise Failure(f"the peer cannot be reached: {error.strerror}", "csync check") from None
+            # ssh has ended just now. Why that is will be known in a moment, and says more than a socket without a listener.
+            if not self.reason:
+                self._attempted.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._attempted.wait(), REASON_TIME)
+            raise self._unreachable(self.reason or error.strerror or str(error)) from None
+
+    def _unreachable(self, why: str) -> Failure:
+        return Failure(f"the peer cannot be reached: {why}", self.remedy or "csync check")
 
     async def _connect_once(self) -> None:
         if (missing := missing_keys(self._settings)).text:
