@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from firmware import frames
+from firmware import frames, typed_values
 from firmware.errors import Failure, Usage
-from firmware.session import problem, values
+from firmware.session import problem
 from firmware.session.conversation import Conversation, Ended
 from firmware.session.endpoint import ADMIN, Call, Channel, Download, Endpoint
 from firmware.session.problem import HttpProblem
@@ -101,18 +101,18 @@ def _arguments(
     row: Endpoint, request: Request, found: Mapping[str, str], call: Call, pieces: Iterator[bytes]
 ) -> dict[str, Any]:
     """What the function of that row takes, of what was sent."""
-    wanted = values.annotations(row.function)
+    wanted = typed_values.annotations(row.function)
     given: dict[str, Any] = {**found}
     if "call" in wanted:
         given["call"] = call
     if "query" in wanted:
-        given["query"] = values.read_words(request.query, wanted["query"])
+        given["query"] = typed_values.read_words(request.query, wanted["query"])
     if "stream" in wanted:
         given["stream"] = pieces
     else:
         body = _collect(pieces)
         if "body" in wanted:
-            given["body"] = values.read_object(values.parse_json(body) if body else {}, wanted["body"])
+            given["body"] = typed_values.read_object(typed_values.parse_json(body) if body else {}, wanted["body"])
     return given
 
 
@@ -133,8 +133,8 @@ def _collect(pieces: Iterator[bytes]) -> bytes:
     result = bytearray()
     for piece in pieces:
         result += piece
-        if len(result) > values.MAX_JSON:
-            raise HttpProblem(413, f"the body: more than {values.MAX_JSON} bytes")
+        if len(result) > typed_values.MAX_JSON:
+            raise HttpProblem(413, f"the body: more than {typed_values.MAX_JSON} bytes")
     return bytes(result)
 
 
@@ -182,12 +182,12 @@ def as_json(result: Any) -> Any:
 
 def converse(row: Channel, request: Request, found: Mapping[str, str], call: Call, talk: Conversation) -> None:
     """Serve a channel until its function returns; a Failure ends it with a problem."""
-    wanted, given = values.annotations(row.function), dict[str, Any](found)
+    wanted, given = typed_values.annotations(row.function), dict[str, Any](found)
     try:
         if "call" in wanted:
             given["call"] = call
         if "query" in wanted:
-            given["query"] = values.read_words(request.query, wanted["query"])
+            given["query"] = typed_values.read_words(request.query, wanted["query"])
         row.function(talk=talk, **given)
     except Ended:
         raise

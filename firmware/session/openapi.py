@@ -9,7 +9,7 @@ from firmware import __version__
 from firmware.session import problem
 from firmware.session.endpoint import Channel, Download, Endpoint
 from firmware.session.schema import Schema, Schemas
-from firmware.session.values import annotations
+from firmware.typed_values import annotations
 
 _PROBLEM: Schema = {
     "type": "object",

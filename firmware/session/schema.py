@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from typing import Any
 
-from firmware.session.values import annotations
+from firmware.typed_values import annotations
 
 Schema = dict[str, Any]
 

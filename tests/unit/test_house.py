@@ -31,14 +31,16 @@ FLOORS = (
         "firmware.faults",
         "firmware.locks",
         "firmware.records",
+        "firmware.serial_line",
+        "firmware.typed_values",
     ),
-    ("firmware.manifest", "firmware.rc", "firmware.haproxy", "firmware.accounts"),
+    ("firmware.manifest", "firmware.rc", "firmware.haproxy", "firmware.accounts", "firmware.provision"),
     ("firmware.store", "firmware.services"),
     ("firmware.sync",),
     ("firmware.flows",),
     ("firmware.csyncd",),
     ("firmware.operations",),
-    ("firmware.commands", "firmware.wui", "firmware.session"),
+    ("firmware.commands", "firmware.wui", "firmware.session", "firmware.provisioning"),
     ("firmware.__main__",),
 )
 BEHIND = {

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from firmware.session import openapi, table, values
+from firmware import typed_values
+from firmware.session import openapi, table
 from firmware.session.endpoint import ADMIN, MONITOR, Endpoint
 
 DOCUMENT = openapi.describe(table.ENDPOINTS, table.CHANNELS)
@@ -32,21 +33,21 @@ def test_it_is_json_whose_references_lead_somewhere() -> None:
 
 def test_every_path_value_and_nothing_else_is_a_parameter_of_the_function() -> None:
     for row in table.ENDPOINTS:
-        taken = set(values.annotations(row.function)) - {"call", "query", "body", "stream", "return"}
+        taken = set(typed_values.annotations(row.function)) - {"call", "query", "body", "stream", "return"}
         assert taken == set(re.findall(r"\{(\w+)\}", row.path)), name(row)
 
 
 def test_no_two_types_have_one_name() -> None:
     kinds: dict[str, Any] = {}
     for row in table.ENDPOINTS:
-        for kind in values.annotations(row.function).values():
+        for kind in typed_values.annotations(row.function).values():
             if is_dataclass(kind) and isinstance(kind, type):
                 assert kinds.setdefault(kind.__name__, kind) is kind, name(row)
 
 
 @pytest.mark.parametrize("row", [row for row in table.ENDPOINTS if row.example], ids=name)
 def test_every_example_is_a_body_that_is_taken(row: Endpoint) -> None:
-    values.read_object(row.example, values.annotations(row.function)["body"])
+    typed_values.read_object(row.example, typed_values.annotations(row.function)["body"])
 
 
 def test_what_changes_something_is_for_admins_but_for_ones_own_session_and_password() -> None:

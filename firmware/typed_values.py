@@ -1,4 +1,4 @@
-"""JSON from the browser, and words of a query, as the values that a function takes: each of its type, nothing that it does not
+"""JSON from elsewhere, and words of a query, as the values that a function takes: each of its type, nothing that it does not
 know."""
 
 import json

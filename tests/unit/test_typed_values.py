@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from firmware import typed_values
 from firmware.errors import Failure, Usage
-from firmware.session import values
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Wish:
 
 
 def read(body: dict[str, Any]) -> Wish:
-    found = values.read_object(body, Wish)
+    found = typed_values.read_object(body, Wish)
     assert isinstance(found, Wish)
     return found
 
@@ -68,20 +68,20 @@ def test_what_lies_about_its_type_is_named(body: dict[str, Any], said: str) -> N
 
 
 def test_a_query_is_words() -> None:
-    assert values.read_words({"name": "1", "count": "-3", "force": "1"}, Wish) == Wish("1", -3, True)
-    assert values.read_words({"name": "1", "count": 3, "force": False}, Wish) == Wish("1", 3, False)
+    assert typed_values.read_words({"name": "1", "count": "-3", "force": "1"}, Wish) == Wish("1", -3, True)
+    assert typed_values.read_words({"name": "1", "count": 3, "force": False}, Wish) == Wish("1", 3, False)
     with pytest.raises(Usage, match="the query: count"):
-        values.read_words({"name": "x", "count": "9" * 5000}, Wish)
+        typed_values.read_words({"name": "x", "count": "9" * 5000}, Wish)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b"\xff", b"null", b'{"a":1,"a":2}', b"[" * 50_000, b'{"a":1e999}x'])
 def test_what_is_no_json_object_is_refused(data: bytes) -> None:
     with pytest.raises(Usage, match="the body"):
-        values.parse_json(data)
+        typed_values.parse_json(data)
 
 
 def test_text_in_any_script_is_taken() -> None:
-    assert values.parse_json('{"a":"ä€😀\\u00e4"}'.encode()) == {"a": "ä€😀ä"}
+    assert typed_values.parse_json('{"a":"ä€😀\\u00e4"}'.encode()) == {"a": "ä€😀ä"}
 
 
 JSON = st.recursive(
@@ -91,9 +91,9 @@ JSON = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from([*values.annotations(Wish), "from", "x"]), JSON))
+@given(st.dictionaries(st.sampled_from([*typed_values.annotations(Wish), "from", "x"]), JSON))
 def test_whatever_is_sent_is_a_value_or_a_usage_error(body: dict[str, Any]) -> None:
-    for read_from in (lambda: values.read_object(body, Wish), lambda: values.read_words(body, Wish)):
+    for read_from in (lambda: typed_values.read_object(body, Wish), lambda: typed_values.read_words(body, Wish)):
         try:
             found = read_from()
         except Failure as error:

@@ -1,0 +1,63 @@
+"""A line that loses, doubles, flips and delays bytes, and a pair of such lines between two threads."""
+
+import os
+import random
+import select
+import threading
+import time
+from collections import deque
+
+
+class NoisyRelay:
+    """Carries bytes between two descriptors, both ways, and spoils one in so many; a relay is a cable that can be pulled."""
+
+    def __init__(self, one: int, other: int, one_in: int, seed: int) -> None:
+        self._ends, self._one_in, self._random = (one, other), one_in, random.Random(seed)
+        self._waiting: deque[tuple[float, int, bytes]] = deque()
+        self._wake, self._stop = os.pipe()
+        self.cut = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Carry nothing more. The descriptors stay open."""
+        os.close(self._stop)
+        self._thread.join()
+        os.close(self._wake)
+
+    def _run(self) -> None:
+        while True:
+            ready, _, _ = select.select([*self._ends, self._wake], [], [], 0.002 if self._waiting else None)
+            if self._wake in ready:
+                return
+            for end, target in (self._ends, self._ends[::-1]):
+                if end in ready:
+                    try:
+                        data = os.read(end, 4096)
+                    except OSError:  # nobody has the other side open now
+                        time.sleep(0.01)
+                        continue
+                    self._pass_on(target, data)
+            while self._waiting and self._waiting[0][0] <= time.monotonic():
+                _, target, data = self._waiting.popleft()
+                os.write(target, data)
+
+    def _pass_on(self, target: int, data: bytes) -> None:
+        if self.cut:
+            return
+        spoiled = bytearray()
+        for byte in data:
+            if self._one_in == 0 or self._random.randrange(self._one_in):
+                spoiled.append(byte)
+                continue
+            match self._random.randrange(4):
+                case 0:
+                    pass
+                case 1:
+                    spoiled += bytes((byte, byte))
+                case 2:
+                    spoiled.append(byte ^ 1 << self._random.randrange(8))
+                case 3:
+                    self._waiting.append((time.monotonic() + 0.005, target, bytes((byte,))))
+        if spoiled:
+            os.write(target, bytes(spoiled))
