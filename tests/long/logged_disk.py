@@ -10,15 +10,16 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-_READ_ONLY, _NO_ATIME = 1, 1024
+_READ_ONLY, _NO_ATIME, _BIND = 1, 1024, 4096
 _CLONE_NEWNS, _PRIVATE = 0x20000, 1 << 18 | 1 << 14
-#: bytes that are compared at once
-_STEP = 1 << 16
+#: bytes that are put back and compared at once
+_PAGE = 4096
 _OPTIONS = b"errors=remount-ro"
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -83,6 +84,12 @@ def hide_mounts() -> None:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
+def bind(directory: Path, place: Path) -> None:
+    """Have what lies in a directory lie at a place, too."""
+    if _libc.mount(os.fsencode(directory), os.fsencode(place), None, _BIND, None):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(place))
+
+
 @contextmanager
 def mounted(device: Path, place: Path, *, write: bool = False) -> Iterator[Path]:
     """What is on the device, as /etc/fstab says; OSError if it cannot be mounted."""
@@ -97,13 +104,16 @@ def mounted(device: Path, place: Path, *, write: bool = False) -> Iterator[Path]
 
 
 class TriedDisk:
-    """A disk in RAM that is given one state after the other. `device` is to be mounted."""
+    """A disk in RAM that is given one state after the other. `device` is to be mounted. Only the pages are put back that a log or a
+    mount has touched, several at once: a state costs less than the mount does."""
 
-    def __init__(self, file: Path, device: Path, content: bytes, touched: Sequence[int]) -> None:
+    def __init__(self, file: Path, device: Path, content: bytes, touched: Iterable[int]) -> None:
         self.device = device
         self._handle = os.open(file, os.O_RDWR)
         self._memory = mmap.mmap(self._handle, len(content))
-        self._content, self._touched = bytearray(content), set(touched)
+        self._content = bytearray(content)
+        self._pages = {sector * 512 // _PAGE for sector in touched}
+        self._runs = [*_runs(self._pages)]
 
     def close(self) -> None:
         """Let the file go."""
@@ -117,17 +127,53 @@ class TriedDisk:
 
     def show(self, sectors: dict[int, bytes]) -> None:
         """Have the disk hold this state, whatever was done to it since the last one."""
-        for sector in self._touched | sectors.keys():
-            at = sector * 512
-            data = sectors.get(sector)
-            self._memory[at : at + 512] = bytes(self._content[at : at + 512]) if data is None else data
+        self._touch({sector * 512 // _PAGE for sector in sectors})
+        content = memoryview(self._content)
+        for start, end in self._runs:
+            self._memory[start:end] = content[start:end]
+        for sector, data in sectors.items():
+            self._memory[sector * 512 : (sector + 1) * 512] = data
 
     def put_back(self) -> None:
-        """Look at the whole disk: what was written to it and is not put back by `show` is put back, from now on, too."""
+        """Look at whatever the disk holds: what was written to it and is not put back by `show` is put back, from now on, too."""
         self.show({})
-        for start in range(0, len(self._content), _STEP):
-            if self._memory[start : start + _STEP] != self._content[start : start + _STEP]:
-                for at in range(start, start + _STEP, 512):
-                    if self._memory[at : at + 512] != self._content[at : at + 512]:
-                        self._memory[at : at + 512] = bytes(self._content[at : at + 512])
-                        self._touched.add(at // 512)
+        for start, end in _written(self._handle):
+            for at in range(start, end, _PAGE):
+                if self._memory[at : at + _PAGE] != self._content[at : at + _PAGE]:
+                    self._touch({at // _PAGE})
+        self.show({})
+
+    def _touch(self, pages: set[int]) -> None:
+        if not pages <= self._pages:
+            self._pages |= pages
+            self._runs = [*_runs(self._pages)]
+
+
+def _runs(pages: set[int]) -> Iterator[tuple[int, int]]:
+    """Where pages lie, in bytes from and to, those that follow each other together."""
+    for _, found in groupby(enumerate(sorted(pages)), lambda each: each[1] - each[0]):
+        run = [page for _, page in found]
+        yield run[0] * _PAGE, (run[-1] + 1) * _PAGE
+
+
+def write_sparsely(file: Path, content: bytes) -> None:
+    """A file with this content, in which pages of zeros take no room: then it is known what else has been written to."""
+    with file.open("wb") as out:
+        out.truncate(len(content))
+        for at in range(0, len(content), _PAGE):
+            if any(piece := content[at : at + _PAGE]):
+                out.seek(at)
+                out.write(piece)
+
+
+def _written(handle: int) -> Iterator[tuple[int, int]]:
+    """The parts of a sparse file that hold something, from and to, in bytes."""
+    start, size = 0, os.fstat(handle).st_size
+    while start < size:
+        try:
+            start = os.lseek(handle, start, os.SEEK_DATA)
+        except OSError:
+            return
+        end = os.lseek(handle, start, os.SEEK_HOLE)
+        yield start, end
+        start = end

@@ -10,12 +10,14 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 import directory_node
+import subject
+from subject import Found, Subject
 
 from firmware import files
 from firmware.store import flash, generations, repository, restore
@@ -23,19 +25,6 @@ from firmware.store.paths import Paths
 
 #: few, so that old ones go
 MOST_KEPT = 8
-
-#: what may be found in parts, each of which is what it was after the last step that was acknowledged, or after the one under way
-Found = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """`steps` are done one after the other on a mounted disk; each returns once it is acknowledged, and what a reader has to find
-    then, whatever happens. `read` is how the product reads it at a boot; what it says may be of no older step."""
-
-    name: str
-    steps: tuple[Callable[[Path], Found], ...]
-    read: Callable[[Path], Found]
 
 
 def saving(work: Path, rounds: int = 4) -> Subject:
@@ -45,9 +34,13 @@ def saving(work: Path, rounds: int = 4) -> Subject:
     node = directory_node.make(work)
     writer = _Writer(node)
     cycle = (writer.save, writer.save, writer.roll_back, writer.take)
-    return Subject(
-        "saving", tuple(cycle[number % len(cycle)] for number in range(rounds * len(cycle))), _Reader(node).read
-    )
+    steps = tuple(cycle[number % len(cycle)] for number in range(rounds * len(cycle)))
+    return Subject("saving", steps, _Reader(node).read, subject.from_layout("flash"))
+
+
+def saving_on_an_earlier_flash(work: Path) -> Subject:
+    """The same on the flash of a unit that was made earlier."""
+    return replace(saving(work), disk=subject.EARLIER_FLASH)
 
 
 _APPEND = repository.append_journal
@@ -99,12 +92,12 @@ class _Reader:
     """Reads what is on a flash as a boot does; what it has read before, it knows."""
 
     def __init__(self, node: Paths) -> None:
-        self._node, self._known = node, dict[str, Found]()
+        self._node, self._known = node, dict[int, Found]()
 
     def read(self, place: Path) -> Found:
         """What a boot restores, and the lines of the journal. A generation that had to be passed over is no good one."""
-        names = {path.name: path.read_bytes() for path in sorted((place / "config").glob("*"))}
-        key = hashlib.sha256(repr(sorted(names.items())).encode()).hexdigest()
+        names = _contents(place / "config")
+        key = hash(frozenset(names.items()))
         if key not in self._known:
             self._known[key] = {"saved": self._restored(place), "journal": tuple(_journal(names.get("journal", b"")))}
         return self._known[key]
@@ -115,6 +108,23 @@ class _Reader:
         directory_node.copy(self._node.factory, self._node.etc)
         done = restore.restore(paths=_at(self._node, place))
         return " ".join(done.problems) or (_config(self._node) if done.generation else "")
+
+
+def _contents(directory: Path) -> dict[str, bytes]:
+    """What lies in each file there. Every byte is read each time, and nothing else is done: a state takes milliseconds."""
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return {}
+    return {name: _content(f"{directory}/{name}") for name in names}
+
+
+def _content(path: str) -> bytes:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        return b"".join(iter(lambda: os.read(handle, 1 << 20), b""))
+    finally:
+        os.close(handle)
 
 
 def _at(node: Paths, place: Path) -> Paths:

@@ -86,8 +86,9 @@ def main(argv: list[str] | None = None, *, build: Path = BUILD) -> int:
     for name, _, count in named:
         print(f"{name}: seed {given.seed}", flush=True)
         rows.append(run(name, int(count or RUNS[name]), given.seed, _lab(build, name)))
+        # After each: should somebody end it, what has been done is known.
+        (build / "soak.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     print(*rows, sep="\n")
-    (build / "soak.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 0 if all(row.ok for row in rows) else 1
 
 

@@ -17,11 +17,13 @@ TOP = Path(__file__).parents[2]
 pytestmark = pytest.mark.root
 
 
+ENVIRONMENT = {"PYTHONPATH": str(TOP), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+
 def tried(count: int, *words: str) -> dict[str, Any]:
     """What the program reports after some states."""
-    environment = {"PYTHONPATH": str(TOP), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
     argv = [sys.executable, str(PROGRAM), str(count), *words]
-    done = subprocess.run(argv, capture_output=True, text=True, env=environment, timeout=600)
+    done = subprocess.run(argv, capture_output=True, text=True, env=ENVIRONMENT, timeout=600)
     assert done.stdout, done.stderr
     report: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == (1 if report["lost"] or report["unmountable"] else 0)
@@ -40,6 +42,25 @@ def test_no_state_after_a_power_cut_loses_or_mixes_what_was_saved() -> None:
 def test_every_classic_mistake_is_noticed(mutant: str) -> None:
     report = tried(400, "--mutant", mutant)
     assert report["lost"] > 0
+
+
+@pytest.mark.all
+def test_a_run_that_is_told_to_end_says_how_far_it_got() -> None:
+    argv = [sys.executable, str(PROGRAM), "100000", "--often", "0"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        assert process.stdout and process.stderr
+        assert " of 100000 states in " in process.stderr.readline()
+        process.terminate()
+        report = json.loads(process.stdout.read())
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode == 1 and not report["is_complete"] and 0 < report["states"] < 50_000
+
+
+def test_shares_of_the_states_are_all_of_them() -> None:
+    epochs = [Epoch((((start, b"a" * 512), (start + 1, b"b" * 512)),), start) for start in range(0, 80, 8)]
+    whole = list(write_log.states(epochs, 10**4, 1))
+    shares = [list(write_log.states(epochs, 10**4, 1, share=(number, 3))) for number in range(3)]
+    assert all(shares) and sorted(map(repr, whole)) == sorted(repr(state) for share in shares for state in share)
 
 
 def test_the_states_of_an_epoch_are_all_there() -> None:

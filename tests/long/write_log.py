@@ -70,14 +70,14 @@ def replay(content: bytes, epochs: Sequence[Epoch]) -> bytes:
     return bytes(made)
 
 
-def states(epochs: Sequence[Epoch], count: int, seed: int) -> Iterator[State]:
+def states(epochs: Sequence[Epoch], count: int, seed: int, *, share: tuple[int, int] = (0, 1)) -> Iterator[State]:
     """Some `count` states, none of them twice, epoch by epoch: every prefix, sector by sector; each write left out, or alone;
     each sector and page lost in the write that was under way; and others at random. Where `count` is too low for all that,
-    it is a share of each that chance picks out."""
-    chance = random.Random(seed)
+    it is a share of each that chance picks out. Of the epochs, those of a share: the N-th of so many."""
     regular = sum(1 for number, epoch in enumerate(epochs) for _ in _systematic(number, epoch))
     worth = sum(_is_worth_more(epoch) for epoch in epochs)
-    for number, epoch in enumerate(epochs):
+    for number, epoch in islice(enumerate(epochs), share[0], None, share[1]):
+        chance = random.Random(f"{seed} {number}")
         found = (state for state in _systematic(number, epoch) if chance.random() * regular < count)
         seen = set[int]()
         yield from _unseen(found, seen)
