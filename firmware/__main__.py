@@ -7,7 +7,7 @@ Nothing is imported here that the command at hand does not use; `config get` has
 import sys
 
 PROGRAMS = ("service", "config", "csync", "account")
-DAEMONS = ("csyncd", "wui", "session")
+DAEMONS = ("csyncd", "wui", "session", "provisioning")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -40,9 +40,15 @@ def _run_daemon(name: str, words: list[str]) -> int:
 
 
 def _takes_words(daemon: str, words: list[str]) -> bool:
-    """Whether a daemon takes these words: `check`, csyncd also `recover`, the web UI also where it listens."""
+    """Whether a daemon takes these words: `check`, csyncd also `recover`, the web UI also where it listens,
+    provisioning also its line."""
     others = words[:-1] if words[-1:] == ["check"] else words
-    return not others or (daemon == "wui" and len(others) == 3) or (daemon == "csyncd" and words == ["recover"])
+    return (
+        not others
+        or (daemon == "wui" and len(others) == 3)
+        or (daemon == "csyncd" and words == ["recover"])
+        or (daemon == "provisioning" and len(words) == 1)
+    )
 
 
 def _keep_ssl_out() -> None:

@@ -2,7 +2,7 @@
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
 Whoever holds several takes them in this order: push, service, SWAP, FLASH, CONFIG, ANCESTORS,
-ACCOUNTS, PASSWORD, ATTEMPTS.
+ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY.
 """
 
 import fcntl
@@ -19,6 +19,8 @@ TOP = Path("/run/firmware/lock")
 SWAP = TOP / "swap"
 #: held by whoever uses the flash
 FLASH = TOP / "save"
+#: held by whoever uses the identity partition
+IDENTITY = TOP / "identity"
 #: held by whoever replaces the file that was opened in a browser
 FILES = TOP / "files"
 #: held by whoever edits config.rc

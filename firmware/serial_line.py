@@ -29,10 +29,10 @@ class Line:
     """
 
     def __init__(self, name: str, speed: int = SPEED) -> None:
-        """`name` is the path of a device, socket://HOST:PORT or unix://PATH. Failure if it cannot be opened, Refused if
-        somebody else has it."""
+        """`name` is the path of a device or of a Unix socket, socket://HOST:PORT or unix://PATH. Failure if it cannot be opened,
+        Refused if somebody else has it."""
         self.name = name
-        if name.startswith(UNIX):
+        if name.startswith(UNIX) or ("://" not in name and Path(name).is_socket()):
             self._port: serial.SerialBase | socket.socket = _connect(name)
             return
         try:

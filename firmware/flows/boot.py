@@ -37,11 +37,13 @@ def boot(*, run: Path = RUN) -> list[str]:
 
     On a node that has booted it only starts what does not run: nothing that is not saved may be lost.
     """
+    from firmware.flows.identity import publish
     from firmware.flows.recovery import recover
     from firmware.store.restore import restore
 
     failed: list[str] = []
     if not was_restored(run):
+        failed += _attempt_and_log("identity", lambda: publish(directory=run / "identity"))
         failed += _attempt_and_log("restore", lambda: _log_lines(restore().lines))
         failed += _attempt_and_log("recovery", lambda: _log_lines(recover(booting=True)))
         failed += _attempt_and_log("boot", lambda: _mark(run / RESTORED))

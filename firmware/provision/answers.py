@@ -6,8 +6,10 @@ from typing import Literal
 from firmware.provision.questions import Mac
 
 #: of a unit: no identity yet · an identity, not locked · provisioned, for good
-NEW, BEGUN, LOCKED = "new", "begun", "locked"
 State = Literal["new", "begun", "locked"]
+NEW: State = "new"
+BEGUN: State = "begun"
+LOCKED: State = "locked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Questions and answers over a line, as the host asks them: again and again until the answer is there."""
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from firmware.errors import Failure, Lost, from_status
+from firmware.errors import Failure, Lost, Refused, from_status
 from firmware.http11.json_body import parse_body
-from firmware.provision.packets import ANSWER, QUESTION, Assembler, Decoder, Message, encode
+from firmware.provision import steps
+from firmware.provision.packets import ANSWER, ANY, QUESTION, Assembler, Decoder, Message, encode
 
 #: seconds without a word of the unit after which a question is sent again: at first, and at most
 SOON, LATER = 0.25, 2.0
@@ -43,9 +43,10 @@ def ask(
 
     What the unit refuses or fails at is raised as it is raised there. Lost if the line or the unit is silent for `silence`
     seconds, or if the answer does not come within `seconds`: whether it was done is not known then, and to ask again does no
-    harm. `on_work` is told what the unit says while it is at work.
+    harm. `on_work` is told what the unit says while it is at work. A locked unit answers with its state, which is an answer to
+    `hello` and to `lock`; Refused for any other step.
     """
-    question = Message(QUESTION, secrets.randbelow(1 << 24), json.dumps({"step": step, "body": body}))
+    question = Message(QUESTION, 1 + secrets.randbelow((1 << 24) - 1), steps.dump({"step": step, "body": body}))
     data, decoder, assembler = encode(question), Decoder(), Assembler()
     end, heard, wait = time.monotonic() + seconds, time.monotonic(), SOON + len(data) / 5000
     while True:
@@ -53,13 +54,13 @@ def ask(
         quiet_until = time.monotonic() + wait
         while (left := quiet_until - time.monotonic()) > 0:
             for packet in decoder.feed(line.read(left)):
-                if packet.id != question.id or packet.kind == QUESTION:
+                if packet.id not in (question.id, ANY) or packet.kind == QUESTION:
                     continue
                 heard = time.monotonic()
                 if (message := assembler.add(packet)) is None:
                     continue
                 if message.kind == ANSWER:
-                    return _read_answer(message.text)
+                    return _read_answer(message.text) if message.id else _read_locked(step, message.text)
                 quiet_until, wait = heard + LATER, SOON
                 if on_work:
                     on_work(message.text)
@@ -73,6 +74,16 @@ def _silence_words(step: str, quiet: float, silence: float) -> str:
     if quiet > silence:
         return f"{step}: the unit does not answer: nothing came for {quiet:.0f} s"
     return f"{step}: no whole answer came in time: the line is too noisy, or the unit too slow"
+
+
+def _read_locked(step: str, text: str) -> dict[str, Any]:
+    body = parse_body(bytearray(text.encode()))
+    if step in ("hello", "lock"):
+        return body
+    serial = str(body.get("serial"))
+    raise Refused(
+        f"{step}: the unit is locked: it is {serial} for good", "its console can open it again: docs/provisioning.md"
+    )
 
 
 def _read_answer(text: str) -> dict[str, Any]:

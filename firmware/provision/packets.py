@@ -21,6 +21,8 @@ from firmware.errors import Failure
 #: the kinds: what the host asks · the unit's answer · that it is at work on it
 QUESTION, ANSWER, WORKING = "Q", "A", "W"
 STX, LF = b"\x02", b"\n"
+#: the id of what a locked unit says, whoever asks; no question has it
+ANY = 0
 #: characters of text in a packet, packets of a message, characters of a message
 MOST_TEXT, MOST_PARTS = 24, 255
 MOST_MESSAGE = MOST_TEXT * MOST_PARTS

@@ -1,6 +1,7 @@
 """The steps of a provisioning by their names, each with what is asked and answered in it. Each can be repeated, and does the
 same again."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -65,6 +66,11 @@ def name_of(question: object) -> str:
 def body_of(value: object) -> dict[str, Any]:
     """A question or an answer as a JSON object."""
     return asdict(value)  # type: ignore[call-overload, no-any-return]
+
+
+def dump(body: Mapping[str, Any]) -> str:
+    """A JSON object as it crosses the line: without blanks, for each byte may be spoiled."""
+    return json.dumps(body, separators=(",", ":"))
 
 
 def parse_question(step: str, body: Mapping[str, Any]) -> Any:

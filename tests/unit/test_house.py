@@ -32,6 +32,7 @@ FLOORS = (
         "firmware.locks",
         "firmware.records",
         "firmware.serial_line",
+        "firmware.identity",
         "firmware.typed_values",
     ),
     ("firmware.manifest", "firmware.rc", "firmware.haproxy", "firmware.accounts", "firmware.provision"),
