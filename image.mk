@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
-.PHONY: help run run-console image buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak clean root
+.PHONY: help run run-console image bundle buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak clean root
 .PHONY: unit-packages lab-packages image-packages unit-env lab-env browser-env always
 
 # Debian's own interpreter, which the nodes use too
@@ -14,6 +14,7 @@ PYTHON := /usr/bin/python3
 VENV := build/venv
 NODES := $(PYTHON) tests/lab/nodes
 IMAGE ?= build/image/disk.img
+BUNDLE ?= build/bundle.raucb
 
 # Buildroot, and where it builds; what else is said on make's command line goes on to it
 OUTPUT ?= build/buildroot
@@ -22,7 +23,8 @@ BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=% LINE=%,$(MAK
 
 # what builds the firmware · the image, and boots it · what unit tests use · what runs on a node of the lab · what its tests use · a browser
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
-IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod openssh-client qemu-system-x86 squashfs-tools
+IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod libglib2.0-dev libssl-dev make \
+	openssh-client openssl pkg-config qemu-system-x86 rauc squashfs-tools
 UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
 	python3-psutil python3-pyinotify python3-serial python3-tornado python3-venv shellcheck strace util-linux
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
@@ -36,7 +38,7 @@ SOURCES := pyproject.toml setup.py buildroot/quick/install.py buildroot/board/fi
 LAYER_SOURCES := $(SOURCES) build/assets.made tests/lab/layer.py
 FRONTEND := $(shell find firmware/wui/frontend -type f | sort)
 IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* buildroot/quick/*)
-BASE_SOURCES := $(addprefix buildroot/quick/,unpack packages.lock leave-out not-unpacked) buildroot/board/kernel.list
+BASE_SOURCES := $(addprefix buildroot/quick/,unpack make-rauc packages.lock leave-out not-unpacked) buildroot/board/kernel.list
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -51,8 +53,12 @@ image: image-packages assets build/image/disk.img ## the disk image, build/image
 
 assets: build/assets.made ## the pages of the web UI, build/assets
 
-buildroot: assets ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see docs/image.md)
+buildroot: assets build/keys/made ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see docs/image.md)
 	@$(BUILDROOT_BUILD)
+
+bundle: image-packages build/keys/made $(filter build/image/disk.img,$(IMAGE)) ## what upgrades a unit to that image, signed: build/bundle.raucb (see docs/upgrade.md)
+	buildroot/scripts/make-bundle $(dir $(IMAGE))slot.squashfs $(BUNDLE) $(or $(CERTIFICATE),build/keys/signer.pem) \
+		'$(or $(KEY),build/keys/signer.key)' $(INTERMEDIATES)
 
 sizes: image ## what takes the room in a slot
 	@buildroot/quick/sizes build/image/base build/image/root
@@ -156,7 +162,10 @@ build/assets.made: $(FRONTEND) build/sources
 	cd build/frontend && node build.mjs ../assets
 	touch $@
 
-build/image/disk.img: build/assets.made build/image/base.made $(IMAGE_SOURCES) build/sources | image-packages
+build/keys/made: buildroot/scripts/make-authority | image-packages
+	buildroot/scripts/make-authority build/keys
+
+build/image/disk.img: build/assets.made build/image/base.made build/keys/made $(IMAGE_SOURCES) build/sources | image-packages
 	buildroot/quick/build build/image/base build/image
 
 build/image/base.made: $(BASE_SOURCES) | image-packages

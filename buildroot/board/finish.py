@@ -8,6 +8,7 @@ table `owners`.
 """
 
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ PROJECT = BOARD.parents[1]
 ASSETS = PROJECT / "build/assets"
 FACTORY = "usr/share/factory/etc"
 AUTHORITIES = "usr/share/ca-certificates"
+#: whose signature a unit believes: the certificate of a CA, named by the environment variable KEYRING, or the development one
+KEYRING = "usr/share/upgrade/keyring.pem"
+DEVELOPMENT_CA = PROJECT / "build/keys/ca.pem"
 PROGRAMS = ("service", "config", "csync", "account")
 #: directories of services that have no file of their own in the factory /etc
 EMPTY = ("wui",)
@@ -38,6 +42,7 @@ def finish(root: Path) -> None:
     """All steps, on a root that holds the package and everything that it needs."""
     overlay(root)
     authorities(root, root)
+    keyring(root)
     pages(root)
     factory(root)
     programs(root)
@@ -84,6 +89,13 @@ def authorities(root: Path, packages: Path) -> None:
         _link(root / "usr/lib/ssl/cert.pem", "/etc/ssl/cert.pem")
 
 
+def keyring(root: Path) -> None:
+    """Whose bundles a unit takes; a layer that was made without any takes none."""
+    source = Path(os.environ.get("KEYRING") or DEVELOPMENT_CA)
+    if os.environ.get("KEYRING") or source.exists():
+        (root / KEYRING).write_bytes(source.read_bytes())
+
+
 def factory(root: Path) -> None:
     """What is /etc so far becomes the factory's."""
     place = root / FACTORY
@@ -118,12 +130,19 @@ def programs(root: Path) -> None:
 
 
 def release(root: Path) -> None:
-    """What this is and which version; its time is the earliest that a unit's clock may show."""
-    version = next(root.glob("usr/lib/python3*/*-packages/firmware/__init__.py")).read_text().split('"')[-2]
+    """What this is, which version, and what it speaks and reads; its time is the earliest that a unit's clock may show."""
+    firmware = next(root.glob("usr/lib/python3*/*-packages/firmware"))
+    version = (firmware / "__init__.py").read_text().split('"')[-2]
+    spoken = re.search(r"^SPOKEN = \((\d+), (\d+)\)$", (firmware / "sync/versions.py").read_text(), re.M)
+    schema = re.search(r"^SCHEMA = (\d+)$", (firmware / "store/archive/parts.py").read_text(), re.M)
+    assert spoken and schema, "what a bundle says of itself is not where it was"
     path = root / "usr/lib/os-release"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    path.write_text(f'ID=csyncd\nNAME=csyncd\nVERSION_ID={version}\nPRETTY_NAME="csyncd appliance {version}"\n')
+    path.write_text(
+        f'ID=csyncd\nNAME=csyncd\nVERSION_ID={version}\nPRETTY_NAME="csyncd appliance {version}"\n'
+        f"CSYNCD_PEER_PROTOCOLS={spoken[1]}-{spoken[2]}\nCSYNCD_CONFIG_FORMAT={schema[1]}\n"
+    )
 
 
 def mounted(root: Path) -> None:
