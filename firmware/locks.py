@@ -33,6 +33,8 @@ ACCOUNTS = TOP / "accounts"
 PASSWORD = TOP / "password"
 #: held by whoever notes an attempt to log in
 ATTEMPTS = TOP / "attempts"
+#: held by whoever gets or installs a bundle; before every other one
+UPGRADE = TOP / "upgrade"
 
 
 def push_lock(title: str) -> Path:

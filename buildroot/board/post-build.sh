@@ -9,6 +9,8 @@ rm -rf boot
 rm -rf etc/init.d etc/profile.d linuxrc
 # links from a root that is read-only to what can be written; /etc can
 rm -f etc/mtab etc/resolv.conf
+# what RAUC brings for bundles that are made of archives: none of ours is
+rm -f usr/bin/mksquashfs usr/bin/unsquashfs usr/bin/sqfscat usr/bin/sqfstar
 # the time zone is said in config.rc; nobody counts leap seconds
 rm -rf etc/localtime etc/timezone usr/share/zoneinfo/right
 # of Python, what only developers use, and a binding that nobody imports

@@ -56,6 +56,7 @@ PARTS = {
     "PCRE2",
     "PYTHON3",
     "PYTHON_PYASYNCORE",
+    "RAUC",  # buildroot/quick/make-rauc makes it for the quick image
     "BUSYBOX_SHOW_OTHERS",
 }
 

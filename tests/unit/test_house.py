@@ -36,7 +36,7 @@ FLOORS = (
         "firmware.typed_values",
     ),
     ("firmware.manifest", "firmware.rc", "firmware.haproxy", "firmware.accounts", "firmware.provision"),
-    ("firmware.store", "firmware.services"),
+    ("firmware.store", "firmware.services", "firmware.upgrade"),
     ("firmware.sync",),
     ("firmware.flows",),
     ("firmware.csyncd",),

@@ -1,0 +1,84 @@
+"""The one module that runs RAUC, which verifies a bundle and writes a slot; and what is on this unit by its configuration."""
+
+import configparser
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from firmware.errors import Failure, Refused
+from firmware.printable import escape
+from firmware.run import run
+from firmware.upgrade.bundle import Bundle, parse_manifest, read_manifest
+
+CONFIGURATION = Path("/usr/share/upgrade/system.conf")
+#: where RAUC mounts a bundle while it installs it
+MOUNTS = Path("/run/firmware/upgrade")
+#: seconds for a slot on a slow disk
+INSTALL_SECONDS = 900.0
+#: what its words mean to an operator
+_HINTS = {
+    "expired": "is the clock right (date)? else ask for a bundle that is signed anew",
+    "not yet valid": "is the clock right (date)?",
+    "local issuer": "it was signed by somebody whom this unit does not believe",
+    "self-signed": "it was signed by somebody whom this unit does not believe",
+    "self signed": "it was signed by somebody whom this unit does not believe",
+}
+
+
+def model(configuration: Path = CONFIGURATION) -> str:
+    """Which model this unit is: only bundles for it are taken."""
+    parser = configparser.RawConfigParser(delimiters=("=",))
+    try:
+        parser.read_string(configuration.read_text())
+        return parser["system"]["compatible"]
+    except (OSError, KeyError, configparser.Error):
+        raise Failure(f"{configuration}: it does not say which model this unit is") from None
+
+
+def read(path: Path, configuration: Path = CONFIGURATION) -> Bundle:
+    """A bundle that somebody has signed whom this unit believes. Refused for any other, in RAUC's words."""
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise Refused(f"{escape(str(path))}: it is no file")
+    manifest = read_manifest(path)
+    with _in_words("the bundle is not taken"):
+        run(["rauc", f"--conf={configuration}", "info", str(path)], timeout=120)
+    return parse_manifest(manifest)
+
+
+def install(path: Path, slot: str, *, other_model: bool, configuration: Path = CONFIGURATION) -> None:
+    """Write a bundle into the slot that is not `slot`, the one that runs. All of it is verified before anything is written."""
+    forget_interrupted()
+    words = ["--ignore-compatible"] if other_model else []
+    with _in_words("the bundle is not installed"):
+        command = ["rauc", f"--conf={configuration}", f"--override-boot-slot={slot}", "install", *words, str(path)]
+        run(command, timeout=INSTALL_SECONDS)
+
+
+def forget_interrupted() -> None:
+    """Take away what an installation left mounted that was interrupted; the device behind it goes with it."""
+    MOUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    place = MOUNTS / "bundle"
+    while os.path.ismount(place) and run(["umount", str(place)], check=False).status == 0:
+        pass
+    with suppress(OSError):
+        place.rmdir()
+
+
+@contextmanager
+def _in_words(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Failure as error:
+        said = telling_line(str(error))
+        hint = next((hint for word, hint in _HINTS.items() if word in said.lower()), "")
+        raise Refused(f"{what}: {said}", hint) from None
+
+
+def telling_line(said: str) -> str:
+    """The line of RAUC's words that says why."""
+    lines = [line.strip() for line in said.removeprefix("rauc: ").splitlines() if line.strip()]
+    ours = [line.partition("check-bundle: ")[2] for line in lines if line.startswith("check-bundle: ")]
+    errors = [line for line in lines if not line.startswith("rauc-") and "%" not in line[:4]]
+    return (ours or errors or lines or ["RAUC does not say why"])[-1]

@@ -1,0 +1,166 @@
+"""Bundles: what is signed is taken, and whatever else comes is refused before a slot is touched. RAUC itself verifies them here,
+with what a unit tells it; what only shows while one is installed, test_upgrade.py has."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import bundles
+import pytest
+from bundles import Signer
+
+from firmware.errors import Refused
+from firmware.upgrade import rauc
+from firmware.upgrade.bundle import Bundle
+
+CHECK = bundles.PROJECT / "overlay/usr/libexec/appliance/check-bundle"
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Signer:
+    return Signer.make(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="module")
+def good(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("good")
+    return bundles.bundle(bundles.slot(place), place / "good.raucb", signer)
+
+
+@pytest.fixture(scope="module")
+def configuration(signer: Signer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return signer.configuration(tmp_path_factory.mktemp("configuration"))
+
+
+def refusal(path: Path, configuration: Path) -> str:
+    with pytest.raises(Refused) as caught:
+        rauc.read(path, configuration)
+    return f"{caught.value} ({caught.value.hint})"
+
+
+def test_a_bundle_says_what_the_slot_says(good: Path, configuration: Path) -> None:
+    image = (good.parent / "slot.squashfs").read_bytes()
+    found = rauc.read(good, configuration)
+    assert found == Bundle("csyncd-x86_64", "1.2.3", (1, 2), 1, len(image), hashlib.sha256(image).hexdigest())
+
+
+def test_a_bundle_that_was_put_together_anew_is_taken(
+    good: Path, configuration: Path, signer: Signer, tmp_path: Path
+) -> None:
+    """The control of the hostile ones below."""
+    payload, manifest = bundles.split(good)
+    path = bundles.join(tmp_path / "anew", payload, signer.sign(manifest))
+    assert rauc.read(path, configuration).version == "1.2.3"
+
+
+def test_a_truncated_one_is_refused(good: Path, configuration: Path, tmp_path: Path) -> None:
+    data = good.read_bytes()
+    for size in (0, 7, 4096, len(data) // 2, len(data) - 1):
+        (tmp_path / "short").write_bytes(data[:size])
+        assert "it is no bundle, or not all of it" in refusal(tmp_path / "short", configuration)
+
+
+def test_a_tampered_signature_or_manifest_is_refused(good: Path, configuration: Path, tmp_path: Path) -> None:
+    data = bytearray(good.read_bytes())
+    at = data.rindex(b"version=1.2.3")
+    data[at : at + 13] = b"version=9.2.3"
+    (tmp_path / "tampered").write_bytes(data)
+    words = refusal(tmp_path / "tampered", configuration)
+    assert "signature holds no manifest" in words or "verification failed" in words
+
+
+def test_an_unsigned_one_is_refused(good: Path, configuration: Path, tmp_path: Path) -> None:
+    payload, manifest = bundles.split(good)
+    (tmp_path / "bare").write_bytes(payload)
+    assert "no signature at its end" in refusal(tmp_path / "bare", configuration)
+    bundles.join(tmp_path / "text", payload, manifest.encode())
+    assert "holds no manifest" in refusal(tmp_path / "text", configuration)
+
+
+def test_one_that_somebody_else_has_signed_is_refused(good: Path, configuration: Path, tmp_path: Path) -> None:
+    payload, manifest = bundles.split(good)
+    other = Signer.make(tmp_path / "other")
+    words = refusal(bundles.join(tmp_path / "bundle", payload, other.sign(manifest)), configuration)
+    assert "somebody whom this unit does not believe" in words
+
+
+@pytest.mark.parametrize(
+    ("purpose", "start", "end", "words"),
+    [
+        ("codeSigning", "20200101000000Z", "20210101000000Z", "expired"),
+        ("codeSigning", "20900101000000Z", "20910101000000Z", "not yet valid"),
+        ("serverAuth", "20200101000000Z", "20900101000000Z", "purpose"),
+        ("emailProtection", "20200101000000Z", "20900101000000Z", "purpose"),
+    ],
+    ids=["expired", "not yet", "of a web server", "of a mail"],
+)
+def test_a_certificate_that_is_not_for_it_now_signs_nothing(
+    purpose: str, start: str, end: str, words: str, good: Path, configuration: Path, signer: Signer, tmp_path: Path
+) -> None:
+    payload, manifest = bundles.split(good)
+    other = signer.issue(f"{purpose}-{start}", purpose=purpose, start=start, end=end)
+    assert words in refusal(bundles.join(tmp_path / "bundle", payload, other.sign(manifest)), configuration)
+
+
+def test_a_certificate_of_the_same_kind_that_is_valid_signs(
+    good: Path, configuration: Path, signer: Signer, tmp_path: Path
+) -> None:
+    payload, manifest = bundles.split(good)
+    other = signer.issue("valid", end="20900101000000Z")
+    bundles.join(tmp_path / "bundle", payload, other.sign(manifest))
+    assert rauc.read(tmp_path / "bundle", configuration).version == "1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("filename=slot.squashfs", "filename=../../etc/shadow"),
+        ("filename=slot.squashfs", "filename=/dev/vda"),
+        ("filename=slot.squashfs", "filename=slot.tar"),
+        ("[image.rootfs]", "[hooks]\nfilename=hook\nhooks=install-check\n\n[image.rootfs]"),
+        ("[image.rootfs]", "[handler]\nfilename=handler\n\n[image.rootfs]"),
+        ("filename=slot.squashfs", "filename=slot.squashfs\nhooks=post-install"),
+        ("filename=slot.squashfs", "filename=slot.squashfs\n\n[image.boot]\nfilename=boot.img"),
+        ("\nsize=", "\nsize=-"),
+        ("[image.rootfs]", "[image.boot]"),
+        ("peer-protocols=1-2", "nothing"),
+    ],
+    ids=["path", "device", "archive", "hook", "handler", "slot hook", "two images", "size", "other slot", "protocols"],
+)
+def test_what_no_bundle_of_ours_says_is_refused_though_it_is_signed(
+    old: str, new: str, good: Path, configuration: Path, signer: Signer, tmp_path: Path
+) -> None:
+    payload, manifest = bundles.split(good)
+    assert old in manifest
+    path = bundles.join(tmp_path / "bundle", payload, signer.sign(manifest.replace(old, new, 1)))
+    assert "bundle" in refusal(path, configuration)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path, configuration: Path) -> None:
+    assert "it is no file" in refusal(tmp_path, configuration)
+    assert "it is no file" in refusal(Path("/dev/null"), configuration)
+
+
+def check(place: Path, data: bytes) -> str:
+    """What check-bundle says of a mounted bundle; "" if it takes it."""
+    variables = {"RAUC_BUNDLE_MOUNT_POINT": str(place), "RAUC_IMAGE_DIGEST_1": hashlib.sha256(data).hexdigest()}
+    done = subprocess.run([CHECK], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **variables})
+    assert bool(done.returncode) == bool(done.stderr)
+    return done.stderr
+
+
+def test_a_mounted_bundle_holds_one_image_and_nothing_else(tmp_path: Path) -> None:
+    image, data = tmp_path / "slot.squashfs", b"an image"
+    image.write_bytes(data)
+    (tmp_path / "manifest.raucm").touch()
+    assert check(tmp_path, data) == ""
+    assert "not the one that the manifest names" in check(tmp_path, b"another")
+    (tmp_path / ".hidden").symlink_to("/nowhere")
+    assert "something else" in check(tmp_path, data)
+    (tmp_path / ".hidden").unlink()
+    image.rename(tmp_path.parent / "elsewhere")
+    image.symlink_to(tmp_path.parent / "elsewhere")
+    assert "no regular file" in check(tmp_path, data)
+    image.unlink()
+    image.mkdir()
+    assert "no regular file" in check(tmp_path, data)
