@@ -28,8 +28,15 @@ def convert_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "make room: export and remove old generations" if error.errno == errno.ENOSPC else system_hint(error)
-        raise Failure(f"{error.filename or path}: {error.strerror or error}", hint) from None
+        raise Failure(f"{error.filename or path}: {error.strerror or error}", _hint(error)) from None
+
+
+def _hint(error: OSError) -> str:
+    if error.errno in (errno.EIO, errno.EROFS, errno.EUCLEAN):
+        return (
+            "the flash may be failing: config history says what is still whole, config export keeps it elsewhere; dmesg"
+        )
+    return "make room: export and remove old generations" if error.errno == errno.ENOSPC else system_hint(error)
 
 
 @contextmanager

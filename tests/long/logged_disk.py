@@ -40,19 +40,26 @@ class LoggedDisk:
 @contextmanager
 def logged(image: Path, top: Path) -> Iterator[LoggedDisk]:
     """A device with what the file `image` holds; what is written goes there, too."""
-    log, export, pid = top / "log", top / "export", top / "pid"
-    for path in (log, export):
-        path.write_bytes(b"")
-    nodes = [
+    log = top / "log"
+    log.write_bytes(b"")
+    nodes = (
         f"driver=file,node-name=image,filename={image}", f"driver=file,node-name=log,filename={log}",
-        "driver=blklogwrites,node-name=logged,file=image,log=log,log-sector-size=512",
-    ]  # fmt: skip
-    argv = ["qemu-storage-daemon", *(word for node in nodes for word in ("--blockdev", node))]
-    argv += ["--export", f"type=fuse,id=export,node-name=logged,mountpoint={export},writable=on"]
+        "driver=blklogwrites,node-name=exported,file=image,log=log,log-sector-size=512",
+    )  # fmt: skip
+    with export(nodes, top) as file, loop_device(file) as device:
+        yield LoggedDisk(device, log)
+
+
+@contextmanager
+def export(nodes: Iterable[str], top: Path, *words: str) -> Iterator[Path]:
+    """A file that holds what QEMU's node named `exported` gives; `words` go to its daemon, too."""
+    file, pid = top / "export", top / "pid"
+    file.write_bytes(b"")
+    argv = ["qemu-storage-daemon", *words, *(word for node in nodes for word in ("--blockdev", node))]
+    argv += ["--export", f"type=fuse,id=export,node-name=exported,mountpoint={file},writable=on"]
     subprocess.run([*argv, "--pidfile", str(pid), "--daemonize"], check=True)
     try:
-        with loop_device(export) as device:
-            yield LoggedDisk(device, log)
+        yield file
     finally:
         _end(int(pid.read_text()))
 

@@ -74,17 +74,20 @@ def states(epochs: Sequence[Epoch], count: int, seed: int, *, share: tuple[int, 
     """Some `count` states, none of them twice, epoch by epoch: every prefix, sector by sector; each write left out, or alone;
     each sector and page lost in the write that was under way; and others at random. Where `count` is too low for all that,
     it is a share of each that chance picks out. Of the epochs, those of a share: the N-th of so many."""
-    regular = sum(1 for number, epoch in enumerate(epochs) for _ in _systematic(number, epoch))
-    worth = sum(_is_worth_more(epoch) for epoch in epochs)
+    sizes = [sum(1 for _ in _systematic(number, epoch)) for number, epoch in enumerate(epochs)]
+    regular, worth, owed = sum(sizes), sum(map(_is_worth_more, epochs)), 0
     for number, epoch in islice(enumerate(epochs), share[0], None, share[1]):
         chance = random.Random(f"{seed} {number}")
         found = (state for state in _systematic(number, epoch) if chance.random() * regular < count)
         seen = set[int]()
         yield from _unseen(found, seen)
+        owed += sizes[number] - len(seen)  # what was there twice is made up for
         if _is_worth_more(epoch) and count > regular:
-            quota = -(-(count - regular) // worth)
-            more = (State(number, _some_of(epoch, chance), "some at random") for _ in range(5 * quota))
-            yield from islice(_unseen(more, seen), quota)
+            owed += -(-(count - regular) // worth)
+            more = (State(number, _some_of(epoch, chance), "some at random") for _ in range(5 * owed))
+            for state in islice(_unseen(more, seen), owed):
+                yield state
+                owed -= 1
 
 
 def _unseen(found: Iterable[State], seen: set[int]) -> Iterator[State]:

@@ -516,8 +516,12 @@ def test_errors_of_the_system_name_path_and_reason() -> None:
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/flash/config/x")
     assert error.value.hint
-    with pytest.raises(Failure, match=r"^/flash: Input/output error$"), flash.convert_os_errors(Path("/flash")):
+    with (
+        pytest.raises(Failure, match=r"^/flash: Input/output error$") as error,
+        flash.convert_os_errors(Path("/flash")),
+    ):
         raise OSError(errno.EIO, os.strerror(errno.EIO))
+    assert "the flash may be failing" in error.value.hint
 
 
 @pytest.fixture(autouse=True)
