@@ -1,12 +1,12 @@
-"""Where a command begins: the programs `service`, `config`, `csync` and `account`, and the daemons `csyncd`, `wui` and, for
-each who is logged in to the web UI, `session`.
+"""Where a command begins: the programs `service`, `config`, `csync`, `account` and `provision`, and the daemons `csyncd`,
+`wui` and, for each who is logged in to the web UI, `session`.
 
 Nothing is imported here that the command at hand does not use; `config get` has to be fast.
 """
 
 import sys
 
-PROGRAMS = ("service", "config", "csync", "account")
+PROGRAMS = ("service", "config", "csync", "account", "provision")
 DAEMONS = ("csyncd", "wui", "session", "provisioning")
 
 
@@ -86,6 +86,11 @@ def csync() -> int:
 def account() -> int:
     """The program `account`."""
     return run_program("account", sys.argv[1:])
+
+
+def provision() -> int:
+    """The program `provision`, at a station of the factory."""
+    return run_program("provision", sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ FLOORS = (
     ("firmware.sync",),
     ("firmware.flows",),
     ("firmware.csyncd",),
-    ("firmware.operations",),
+    ("firmware.operations", "firmware.station"),
     ("firmware.commands", "firmware.wui", "firmware.session", "firmware.provisioning"),
     ("firmware.__main__",),
 )
@@ -51,7 +51,7 @@ BEHIND = {
 
 #: what commands know: what they call, and the data that they give and get
 KNOWN_TO_COMMANDS = (
-    "firmware.commands", "firmware.operations", "firmware.errors", "firmware.printable", "firmware.log",
+    "firmware.commands", "firmware.operations", "firmware.station", "firmware.errors", "firmware.printable", "firmware.log",
     "firmware.manifest.user_name", "firmware.rc.document.PATH", "firmware.rc.title.Title", "firmware.store.changes.Changes",
     "firmware.store.generations.SaveResult", "firmware.sync.audit.Who", "firmware.sync.keys.Key", "firmware.sync.keys.PublicKeys",
 )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Several units at once, each at its own line: what fails there is told there, and the others go on."""
+
+import csv
+import io
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware import files
+from firmware.errors import Busy, Failure, Lost, Refused, from_system
+from firmware.station import label
+from firmware.station.meeting import Meeting, meetings_of
+from firmware.station.order import UnitOrder
+from firmware.station.unit import Provisioned, SetAside, Station, provision
+
+#: how it ended with a unit
+NEW, DONE, SET_ASIDE, REFUSED, UNFINISHED = "provisioned", "done already", "set aside", "refused", "not finished"
+#: is told which unit is at what
+TellUnit = Callable[[UnitOrder, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended with one unit, after so many seconds. `record` is the number of its record, 0 for none; `why` and `hint`
+    say why there is none; `status` is the exit status for it alone."""
+
+    order: UnitOrder
+    word: str
+    record: int = 0
+    why: str = ""
+    hint: str = ""
+    status: int = 0
+    seconds: float = 0.0
+
+
+def run_batch(
+    orders: Sequence[UnitOrder], station: Station, tell: TellUnit, labels: Path | None = None
+) -> tuple[Outcome, ...]:
+    """Provision all of them, and draw their labels where a directory for these is given."""
+    meetings = meetings_of(orders)
+
+    def run_one(order: UnitOrder) -> Outcome:
+        outcome = _run_unit(order, station, tell, meetings.get(order.serial), labels)
+        tell(order, f"{outcome.word}: {outcome.why}" if outcome.why else outcome.word)
+        return outcome
+
+    with ThreadPoolExecutor(max(1, len(orders)), "unit") as pool:
+        return tuple(pool.map(run_one, orders))
+
+
+def _run_unit(
+    order: UnitOrder, station: Station, tell: TellUnit, meeting: Meeting | None, labels: Path | None
+) -> Outcome:
+    began = time.monotonic()
+    try:
+        done = provision(order, station, lambda words: tell(order, words), meeting)
+        if labels:
+            draw_label(done, labels)
+        return Outcome(order, NEW if done.is_new else DONE, done.record.number, seconds=_since(began))
+    except OSError as error:
+        failure = from_system(error)
+    except Failure as error:
+        failure = error
+    return Outcome(order, _word(failure), 0, str(failure), failure.hint, failure.status, _since(began))
+
+
+def draw_label(done: Provisioned, labels: Path) -> None:
+    """The label of a unit, SERIAL.pdf and SERIAL.png; what is there already stays."""
+    labels.mkdir(parents=True, exist_ok=True)
+    pdf, png = (labels / f"{done.record.serial}.{kind}" for kind in ("pdf", "png"))
+    if done.is_new or not (pdf.exists() and png.exists()):
+        label.write(label.label_of(done.record), pdf, png)
+
+
+def _word(error: Failure) -> str:
+    if isinstance(error, SetAside):
+        return SET_ASIDE
+    return REFUSED if isinstance(error, Refused) and not isinstance(error, Busy | Lost) else UNFINISHED
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 1)
+
+
+def write_summary(outcomes: Sequence[Outcome], path: Path) -> None:
+    """The outcomes as CSV, a row a unit. A spreadsheet takes no word of a unit for a formula."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(("serial", "model", "mac", "port", "outcome", "record", "seconds", "why"))
+    for one in outcomes:
+        order = one.order
+        row = (
+            order.serial,
+            order.model,
+            " ".join(order.macs),
+            order.port,
+            one.word,
+            one.record or "",
+            one.seconds,
+            one.why,
+        )
+        writer.writerow([f"'{word}" if str(word).startswith(("=", "+", "-", "@")) else word for word in row])
+    files.write(path, out.getvalue().encode())
