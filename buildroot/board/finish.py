@@ -46,6 +46,7 @@ def finish(root: Path) -> None:
     pages(root)
     factory(root)
     programs(root)
+    for_hosts(root)
     release(root)
     mounted(root)
     no_rights(root)
@@ -127,6 +128,14 @@ def programs(root: Path) -> None:
             "sys.exit(status)\n"
         )
         (place / name).chmod(0o755)
+
+
+def for_hosts(root: Path) -> None:
+    """What runs at a station of the factory, and on no appliance, goes."""
+    for path in list(root.glob("usr/lib/python3*/*-packages/firmware")):
+        shutil.rmtree(path / "station", ignore_errors=True)
+        for module in (path / "commands").rglob("provision*.py*"):
+            module.unlink()
 
 
 def release(root: Path) -> None:

@@ -21,7 +21,7 @@ def read_orders(paths: Sequence[Path], known: Callable[[UnitOrder], Iterable[str
     problems = [problem for table in tables for problem in table.problems]
     found = [row for table in tables for row in table.rows]
     problems += [problem for row in found for problem in _row_problems(row)]
-    problems += _repeated(found)
+    problems += _repetitions(found)
     sound = [row for row in found if not any(_row_problems(row))]
     problems += _pair_problems(found, {_first(row, "serial"): row for row in reversed(sound)})
     orders = [_order(row, found) for row in sound]
@@ -77,7 +77,7 @@ def _network_problems(row: Row) -> Iterator[str]:
         yield f"{row.place('gateway')}: gateway: it is the unit's own address: write the router's"
 
 
-def _repeated(found: Sequence[Row]) -> Iterator[str]:
+def _repetitions(found: Sequence[Row]) -> Iterator[str]:
     """What only one unit may have, and two do."""
     for name in ("serial", "mac", "host_name", "address", "port"):
         first: dict[str, str] = {}

@@ -1,0 +1,78 @@
+"""Several units at once: simulated ones, with the real agent, each at a terminal of its own."""
+
+from factory import Factory
+
+from firmware.station.batch import DONE, NEW, REFUSED, SET_ASIDE, UNFINISHED
+from firmware.station.verify import verify
+
+
+def test_each_unit_becomes_what_is_ordered_and_has_one_record(factory: Factory) -> None:
+    factory.add_units(3)
+    outcomes = factory.run(factory.orders())
+    assert [(one.word, one.why) for one in outcomes] == [(NEW, "")] * 3
+    assert sorted(one.record for one in outcomes) == [1, 2, 3]
+    for unit, one in zip(factory.units, outcomes, strict=True):
+        standing = unit.standing()
+        assert standing.identity and standing.identity.serial == one.order.serial
+        record = factory.kept.find(one.order.serial)
+        assert record and record.number == one.record and record.unit["digest"] == standing.digest
+        assert [step["step"] for step in record.steps] == [
+            "hello", "self-test", "time", "identity", "management", "admin", "keys", "firmware", "save", "lock",
+        ]  # fmt: skip
+    assert verify(factory.kept.top).problems == ()
+
+
+def test_repeating_the_command_changes_nothing(factory: Factory) -> None:
+    factory.add_units(2)
+    factory.run(factory.orders())
+    before = {path.name: path.read_bytes() for path in factory.kept.top.iterdir() if path.is_file()}
+    assert [one.word for one in factory.run(factory.orders())] == [DONE, DONE]
+    assert {path.name: path.read_bytes() for path in factory.kept.top.iterdir() if path.is_file()} == before
+
+
+def test_a_unit_that_fails_its_self_test_is_set_aside_and_the_others_go_on(factory: Factory) -> None:
+    factory.add_units(3)
+    factory.units[1].broken["memory"] = "a bit at 0x1000 stays 0"
+    outcomes = factory.run(factory.orders())
+    assert [one.word for one in outcomes] == [NEW, SET_ASIDE, NEW]
+    assert "a bit at 0x1000 stays 0" in outcomes[1].why and outcomes[1].hint
+    assert factory.units[1].standing().identity is None
+    factory.units[1].broken.clear()
+    assert [one.word for one in factory.run(factory.orders())] == [DONE, NEW, DONE]
+
+
+def test_a_pair_waits_for_each_other_and_a_partner_that_fails_is_told(factory: Factory) -> None:
+    factory.add_units(4)
+    factory.units[3].broken["flash"] = "it cannot be written"
+    outcomes = factory.run(factory.orders((1, 2), (3, 4)))
+    assert [one.word for one in outcomes] == [NEW, NEW, REFUSED, SET_ASIDE]
+    assert "T-0004: self-test: flash" in outcomes[2].why
+    one, two = (factory.kept.find(f"T-000{number}") for number in (1, 2))
+    assert one and two and (one.order["node"], two.order["node"]) == (1, 2)
+    found = [next(step["answer"] for step in record.steps if step["step"] == "pair") for record in (one, two)]
+    codes = [next(step["answer"]["code"] for step in record.steps if step["step"] == "keys") for record in (one, two)]
+    assert [each["peer_code"] for each in found] == codes[::-1]
+    factory.units[3].broken.clear()
+    assert [one.word for one in factory.run(factory.orders((1, 2), (3, 4)))] == [DONE, DONE, NEW, NEW]
+
+
+def test_a_unit_that_is_another_one_already_is_refused_and_stays_as_it_is(factory: Factory) -> None:
+    factory.add_units(2)
+    orders = factory.orders()
+    factory.units[0].broken["memory"] = "bad"
+    swapped = [orders[0], orders[1].__class__(**{**_fields(orders[1]), "port": orders[0].port})]
+    outcomes = factory.run(swapped[1:])
+    assert outcomes[0].word == REFUSED and "MAC addresses" in outcomes[0].why
+    assert factory.units[0].standing().identity is None
+
+
+def test_a_line_that_is_not_there_is_told(factory: Factory) -> None:
+    factory.add_units(1)
+    (order,) = factory.orders()
+    lost = order.__class__(**{**_fields(order), "port": "/dev/no-such-line"})
+    (outcome,) = factory.run([lost])
+    assert outcome.word == UNFINISHED and "/dev/no-such-line" in outcome.why
+
+
+def _fields(order: object) -> dict[str, object]:
+    return {name: getattr(order, name) for name in order.__slots__}  # type: ignore[attr-defined]
