@@ -21,11 +21,12 @@ OUTPUT ?= build/buildroot
 BUILDROOT_BUILD = BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMENT="$(FRAGMENT)" LINE="$(LINE)" buildroot/scripts/build
 BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=% LINE=%,$(MAKEOVERRIDES))
 
-# what builds the firmware · the image, and boots it · what unit tests use · what runs on a node of the lab · what its tests use · a browser
+# what builds the firmware · the image, and boots it · a station of the factory · what unit tests use · what runs on a node of the lab · what its tests use · a browser
 FIRMWARE_PACKAGES := gcc libc6-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
 IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod libglib2.0-dev libssl-dev make \
 	openssh-client openssl pkg-config qemu-system-x86 rauc squashfs-tools
-UNIT_PACKAGES := $(FIRMWARE_PACKAGES) busybox libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
+STATION_PACKAGES := fonts-dejavu-core openssh-client python3-cairo python3-segno python3-serial
+UNIT_PACKAGES := $(FIRMWARE_PACKAGES) $(STATION_PACKAGES) poppler-utils python3-zbar busybox libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
 	python3-psutil python3-pyinotify python3-serial python3-tornado python3-venv shellcheck strace util-linux
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
 	tcpdump tzdata wireguard-go wireguard-tools
