@@ -1,4 +1,5 @@
-"""Where a command begins: the programs `service`, `config`, `csync`, `account` and `provision`, and the daemons `csyncd`,
+"""Where a command begins: the programs `service`, `config`, `csync`, `account`, `provision` and `upgrade`, and the daemons
+`csyncd`,
 `wui` and, for each who is logged in to the web UI, `session`.
 
 Nothing is imported here that the command at hand does not use; `config get` has to be fast.
@@ -6,7 +7,7 @@ Nothing is imported here that the command at hand does not use; `config get` has
 
 import sys
 
-PROGRAMS = ("service", "config", "csync", "account", "provision")
+PROGRAMS = ("service", "config", "csync", "account", "provision", "upgrade")
 DAEMONS = ("csyncd", "wui", "session", "provisioning")
 
 
@@ -91,6 +92,11 @@ def account() -> int:
 def provision() -> int:
     """The program `provision`, at a station of the factory."""
     return run_program("provision", sys.argv[1:])
+
+
+def upgrade() -> int:
+    """The program `upgrade`."""
+    return run_program("upgrade", sys.argv[1:])
 
 
 if __name__ == "__main__":

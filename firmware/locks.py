@@ -2,7 +2,7 @@
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
 Whoever holds several takes them in this order: push, service, SWAP, FLASH, CONFIG, ANCESTORS,
-ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY.
+ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY, OTHER_SLOT, SLOTS.
 """
 
 import fcntl
@@ -35,6 +35,10 @@ PASSWORD = TOP / "password"
 ATTEMPTS = TOP / "attempts"
 #: held by whoever gets or installs a bundle; before every other one
 UPGRADE = TOP / "upgrade"
+#: held by whoever looks into the slot that does not run
+OTHER_SLOT = TOP / "other slot"
+#: held by whoever changes the record of slots
+SLOTS = TOP / "slots"
 
 
 def push_lock(title: str) -> Path:

@@ -85,6 +85,18 @@ def listening_ports(pid: int) -> set[int]:
         return set()
 
 
+def listening_sockets(pid: int, *, family: bool) -> set[tuple[str, int]]:
+    """Address and port of each TCP socket at which this process listens; with `family`, those of all below it, too."""
+    found: set[tuple[str, int]] = set()
+    with suppress(psutil.Error):
+        below = psutil.Process(pid).children(recursive=True) if family else []
+        for each in (pid, *(child.pid for child in below)):
+            with suppress(psutil.Error):
+                sockets = [one.laddr for one in _connections(each) if one.status == psutil.CONN_LISTEN]
+                found |= {(str(one.ip), int(one.port)) for one in sockets}
+    return found
+
+
 def listeners(port: int) -> list[int]:
     """The pids of who listens on that TCP port of this node, as far as that can be seen."""
     try:

@@ -22,7 +22,7 @@ AUTHORITIES = "usr/share/ca-certificates"
 #: whose signature a unit believes: the certificate of a CA, named by the environment variable KEYRING, or the development one
 KEYRING = "usr/share/upgrade/keyring.pem"
 DEVELOPMENT_CA = PROJECT / "build/keys/ca.pem"
-PROGRAMS = ("service", "config", "csync", "account")
+PROGRAMS = ("service", "config", "csync", "account", "upgrade")
 #: directories of services that have no file of their own in the factory /etc
 EMPTY = ("wui",)
 MOUNTED = ("dev", "etc", "flash", "identity", "proc", "root", "run", "sys", "tmp", "var")

@@ -39,6 +39,7 @@ def boot(*, run: Path = RUN) -> list[str]:
     """
     from firmware.flows.identity import publish
     from firmware.flows.recovery import recover
+    from firmware.flows.switch_slot import settle
     from firmware.store.restore import restore
 
     failed: list[str] = []
@@ -46,6 +47,7 @@ def boot(*, run: Path = RUN) -> list[str]:
         failed += _attempt_and_log("identity", lambda: publish(directory=run / "identity"))
         failed += _attempt_and_log("restore", lambda: _log_lines(restore().lines))
         failed += _attempt_and_log("recovery", lambda: _log_lines(recover(booting=True)))
+        failed += _attempt_and_log("slots", lambda: _log_lines(settle()))
         failed += _attempt_and_log("boot", lambda: _mark(run / RESTORED))
     failed += _attempt_and_log("supervisor", await_supervisor)
     failed += _attempt_and_log("boot", lambda: failed.extend(start_all()))

@@ -72,12 +72,19 @@ class Generation:
 
 
 @contextmanager
+def hold_flash(*, write: bool, paths: Paths = NODE) -> Iterator[Path]:
+    """Have the flash for one user at a time, mounted. Every OSError inside comes out as a Failure that names path and reason."""
+    with flash.convert_os_errors(paths.flash), locks.hold(paths.flash_lock), flash.mount(write=write, paths=paths):
+        yield paths.flash
+
+
+@contextmanager
 def open_directory(*, write: bool, paths: Paths = NODE) -> Iterator[Path]:
     """The directory of the generations, for one user at a time; it may not exist yet unless `write`.
 
     The flash is mounted for the time. Every OSError inside comes out as a Failure that names path and reason.
     """
-    with flash.convert_os_errors(paths.flash), locks.hold(paths.flash_lock), flash.mount(write=write, paths=paths):
+    with hold_flash(write=write, paths=paths):
         if write:
             if not paths.repository.is_dir():
                 paths.repository.mkdir(mode=0o700)

@@ -1,0 +1,136 @@
+"""Which slot starts next: marked as bad before it is written, put on trial when it is whole, kept, or given up."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from firmware import log
+from firmware.errors import Failure, Refused
+from firmware.flows import node_health
+from firmware.locks import SLOTS, hold
+from firmware.store import archive, generations
+from firmware.sync import audit
+from firmware.sync.audit import THIS_NODE, Who
+from firmware.upgrade import notes, record_partition, slot_record, slots
+from firmware.upgrade.slot_record import SlotRecord
+
+#: below /run: the slot that runs has proved itself since it was started
+PROVED = Path("/run/firmware/slot-proved")
+
+
+def mark_bad(slot: str) -> None:
+    """Have the other slot not be started: it is about to be written, or it did not work. Refused for the one that runs."""
+    _require_other(slot)
+    _change(lambda record: slot_record.mark_bad(record, slot))
+
+
+def set_primary(slot: str, *, keep_link: bool = True) -> None:
+    """Have the other slot be started next, on trial: if it does not work, this one comes back. What works now is noted on flash,
+    for the other one to do as well; without `keep_link` it need not reach the peer."""
+    _require_other(slot)
+    expected = node_health.expectation()
+    notes.write_expectation(expected if keep_link else replace(expected, link=False))
+    notes.write_outcome(notes.STARTED, slot, _version(slot))
+    _change(lambda record: slot_record.put_on_trial(record, slot))
+
+
+def require_proved() -> None:
+    """Refused while the slot that runs has not proved itself: the other one is the way back."""
+    running = slots.require_slots()
+    if not record_partition.read().record.trust(running).is_proved:
+        hint = "upgrade status says what is waited for; upgrade confirm keeps it now"
+        raise Refused(f"slot {running}, which runs, has not proved itself yet: the other one is the way back", hint)
+
+
+def confirm(*, who: Who, reasons: tuple[str, ...] = ()) -> bool:
+    """Keep the slot that runs: it has proved itself. Returns whether it had not already."""
+    running = slots.require_slots()
+    was_proved = record_partition.read().record.trust(running).is_proved
+    if not was_proved:
+        _change(lambda record: slot_record.prove(record, running))
+        PROVED.touch()
+        _note(notes.CONFIRMED, running, reasons, who)
+    return not was_proved
+
+
+def give_up(reasons: tuple[str, ...], *, who: Who, result: str = notes.FELL_BACK) -> None:
+    """Have the slot that runs, which has not proved itself, not be started again. Why comes first: it is for the other one."""
+    running = slots.require_slots()
+    _note(result, running, reasons, who)
+    _change(lambda record: slot_record.mark_bad(record, running))
+
+
+def go_back(*, who: Who, force: bool) -> str:
+    """Have the other slot be started next; returns it. Refused where that has not proved itself, unless forced: then it is on
+    trial. What is saved is kept in a format that it reads."""
+    running = slots.require_slots()
+    there, record = slots.other(running), record_partition.read().record
+    contents = slots.release(there)
+    if contents is None:
+        raise Refused(f"slot {there}: it cannot be read", "upgrade install writes it anew")
+    if not record.trust(running).is_proved:
+        give_up(("somebody asked for it",), who=who, result=notes.ROLLED_BACK)
+        return there
+    if not record.trust(there).is_proved and not force:
+        hint = "upgrade rollback --force starts it on trial"
+        raise Refused(f"slot {there} (version {contents.version}) has not proved itself", hint)
+    if contents.config_format < archive.SCHEMA:
+        generations.save_for_schema(contents.config_format, who=who.account)
+    if not record.trust(there).is_proved:
+        set_primary(there)
+    else:
+        _note(notes.ROLLED_BACK, running, ("somebody asked for it",), who)
+        _change(lambda now: now.with_first(there))
+    return there
+
+
+def settle() -> list[str]:
+    """At a boot: mend the record if a copy is not whole, and if the boot loader has given up a slot that was on trial, note that;
+    returns what there is to say. Nothing on a node without slots."""
+    if not slots.has_slots():
+        return []
+    running, found = slots.running(), record_partition.read()
+    if found.problem:
+        log.line(f"the record of slots: {found.problem}; it is written anew")
+        _change(lambda record: record)
+    first = found.record.order[0]
+    if first == running:
+        return []
+    if found.record.trust(first).is_proved:
+        return [f"slot {first} comes first, and the boot loader could not start it: slot {running} runs"]
+    return _note_fall_back(first)
+
+
+def _note_fall_back(slot: str) -> list[str]:
+    """Note that a slot on trial has used up its tries, unless it has said itself why it gave up."""
+    outcome = notes.read_outcome()
+    if outcome is None or outcome.slot != slot or outcome.result == notes.STARTED:
+        why = "it was started several times, and ended each time before it was known to work (a crash, a hang, a power cut)"
+        _note(notes.FELL_BACK, slot, (why,), THIS_NODE)
+    _change(lambda record: slot_record.mark_bad(record, slot))
+    return []
+
+
+def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who) -> None:
+    """For `upgrade status` and the trail. That it cannot be noted changes nothing."""
+    version = _version(slot)
+    audit.note(f"upgrade {result}", who=who, result="done", slot=slot, version=version, message="; ".join(reasons))
+    try:
+        notes.write_outcome(result, slot, version, reasons)
+    except Failure as error:
+        log.line(f"upgrade: {error}")
+
+
+def _version(slot: str) -> str:
+    found = slots.release(slot)
+    return found.version if found else ""
+
+
+def _require_other(slot: str) -> None:
+    if slot == slots.require_slots():
+        raise Refused(f"slot {slot} is the one that runs", "upgrade status")
+
+
+def _change(change: Callable[[SlotRecord], SlotRecord], device: Path = record_partition.DEVICE) -> None:
+    with hold(SLOTS):
+        record_partition.write(change(record_partition.read(device).record), device)

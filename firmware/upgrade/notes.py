@@ -1,0 +1,96 @@
+"""What one slot leaves on flash for the other: what worked before an upgrade, and what became of it."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+from firmware import files, records
+from firmware.errors import Damaged, NewerFormat
+from firmware.store import flash
+from firmware.store.paths import NODE, Paths
+from firmware.store.repository import hold_flash
+
+#: where on flash · the format of both notes
+DIRECTORY, FORMAT = "upgrade", 1
+#: what may become of an upgrade
+CONFIRMED, FELL_BACK, ROLLED_BACK, STARTED = "confirmed", "fell back", "rolled back", "started"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the last upgrade: `result` of `version` in `slot`, why (the `reasons`), and when (seconds since the
+    epoch)."""
+
+    result: str
+    slot: str
+    version: str
+    reasons: tuple[str, ...]
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What worked before an upgrade, and has to work after it: titles of services that ran; sockets at which they listened
+    (TITLE ADDRESS PORT); those at which haproxy had something to say; addresses of this node; gateways that answered; whether
+    the peer could be reached. `problem` is what was wrong with what is saved."""
+
+    services: tuple[str, ...]
+    listening: tuple[str, ...]
+    answering: tuple[str, ...]
+    addresses: tuple[str, ...]
+    gateways: tuple[str, ...]
+    link: bool
+    problem: str
+
+
+def write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = (), paths: Paths = NODE) -> None:
+    """Note on flash what became of an upgrade."""
+    _write("outcome.json", records.dump(asdict(Outcome(result, slot, version, reasons, time.time())), FORMAT), paths)
+
+
+def read_outcome(paths: Paths = NODE) -> Outcome | None:
+    """What became of the last upgrade; None if there was none, or if it cannot be read."""
+    body = _read("outcome.json", paths)
+    try:
+        with records.interpreting("the note about the last upgrade"):
+            return Outcome(**{**body, "reasons": tuple(body["reasons"])}) if body else None
+    except Damaged:
+        return None
+
+
+def write_expectation(expectation: Expectation, paths: Paths = NODE) -> None:
+    """Note on flash what works now."""
+    _write("expectation.json", records.dump(asdict(expectation), FORMAT), paths)
+
+
+def read_expectation(paths: Paths = NODE) -> Expectation | None:
+    """What worked before the upgrade; None where nobody noted it, or where it cannot be read."""
+    body = _read("expectation.json", paths)
+    try:
+        with records.interpreting("the note about what worked"):
+            return _expectation(body) if body else None
+    except Damaged:
+        return None
+
+
+def _expectation(body: dict[str, Any]) -> Expectation:
+    kinds = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items()}
+    return Expectation(**cast(dict[str, Any], kinds))
+
+
+def _write(name: str, data: bytes, paths: Paths) -> None:
+    with hold_flash(write=True, paths=paths) as top:
+        directory = top / DIRECTORY
+        if not directory.is_dir():
+            directory.mkdir(mode=0o700)
+            files.sync_directory(top)
+        flash.remove_leftovers(directory)
+        flash.write_durably(directory / name, [data])
+
+
+def _read(name: str, paths: Paths) -> dict[str, Any] | None:
+    with hold_flash(write=False, paths=paths) as top:
+        try:
+            return records.load((top / DIRECTORY / name).read_bytes(), FORMAT, name)
+        except (OSError, Damaged, NewerFormat):
+            return None
