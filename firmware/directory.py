@@ -19,6 +19,8 @@ _BELOW = _TOP | os.O_NOFOLLOW
 #: what was a file a moment ago may be a link or a pipe by now
 #: the flags that open a file to read it, and nothing that a link leads to; nobody waits for a pipe's other end
 READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+#: bytes of a file that are read at a time
+PIECE = 1 << 17
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -99,6 +101,13 @@ def read(top: Path | int, path: str) -> bytes:
     """The bytes of the file `path` below `top`."""
     with parent(top, path) as (place, name), os.fdopen(open_file(name, place), "rb") as file:
         return file.read()
+
+
+def pieces(top: Path | int, path: str) -> Iterator[bytes]:
+    """The same, a piece at a time."""
+    with parent(top, path) as (place, name), os.fdopen(open_file(name, place), "rb", 0) as file:
+        while data := file.read(PIECE):
+            yield data
 
 
 def is_directory(name: str, place: int) -> bool:

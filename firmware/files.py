@@ -39,6 +39,13 @@ def write(path: Path, data: bytes, *, mode: int | None = None, owner: tuple[int,
     sync_directory(path.parent)
 
 
+def write_all(handle: int, data: bytes) -> None:
+    """Write all of it to an open file, in as many calls as that takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(handle, rest) :]
+
+
 def sync_directory(path: Path) -> None:
     """Make the names in a directory last."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

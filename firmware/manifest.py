@@ -8,7 +8,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -88,6 +88,20 @@ def read_with_digest(top: Path, path: str) -> tuple[bytes, str]:
             if _is_unchanged(before, after) and len(data) == after.st_size:
                 return data, native.bytes_digest(data)
     raise _never_settles(str(top / path))
+
+
+def read_pieces(top: Path, path: str, digest: str, error: Callable[[], Failure]) -> Iterator[bytes]:
+    """The bytes of the file `path` below `top` in small pieces; `error` is raised unless they are what has that digest, before
+    the first of them if it is so by then, and after the last if somebody writes meanwhile. No link is followed on the way."""
+    with directory.parent(top, path) as (place, name), os.fdopen(directory.open_file(name, place), "rb", 0) as file:
+        before = os.fstat(file.fileno())
+        if native.file_digest(file.fileno())[0] != digest:
+            raise error()
+        file.seek(0)
+        while data := file.read(directory.PIECE):
+            yield data
+        if not _is_unchanged(before, os.fstat(file.fileno())):
+            raise error()
 
 
 @dataclass(frozen=True, slots=True)

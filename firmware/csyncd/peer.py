@@ -6,8 +6,10 @@ Which peer speaks is known by the socket that it came through, and so by its key
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
+from firmware.blocks import Blocks
 from firmware.csyncd import heap, recovery_timer
 from firmware.csyncd.pair import Pair
 from firmware.csyncd.turns import Turns
@@ -18,9 +20,10 @@ from firmware.flows.save import save
 from firmware.http11.server import Request
 from firmware.http11.wire import Response
 from firmware.printable import shorten
-from firmware.sync import audit, proposal
+from firmware.sync import audit, proposal, proposal_body
 from firmware.sync.message import PUSH, TITLE, Message
 from firmware.sync.peer_sshd import RemotePeer
+from firmware.sync.proposal import Proposal
 from firmware.sync.push_report import Report
 
 #: held while a push of that service is dealt with, so that peers come in the order in which they asked: else one that pushes
@@ -47,9 +50,11 @@ async def answer(pair: Pair, remote: RemotePeer, request: Request, origin: Calla
     if request.method != "POST":
         return Response(405, {"error": f"{request.method[:100]}: the peer API knows only POST"})
     try:
-        body = await request.json()
+        body = {} if request.file is not None else await request.json()
         await TURNS[request.path].wait(remote.name)
         remote = replace(remote, address=await asyncio.to_thread(origin), has_gone=request.has_gone)
+        if request.file is not None:
+            return Response(200, await _receive_blocks(verb, pair, remote, request.file))
         return Response(200, await verb(pair, remote, body))
     except (Failure, OSError) as raised:
         error = from_system(raised) if isinstance(raised, OSError) else raised
@@ -62,15 +67,31 @@ async def _exchange_states(pair: Pair, remote: RemotePeer, body: dict[str, Any])
 
 
 async def _receive_push(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
+    def parse() -> Proposal:
+        offer = proposal.parse(body)
+        body.clear()  # what it says is in the offer; it would lie here until all is done
+        return offer
+
+    return await _deal_with_push(pair, remote, parse)
+
+
+async def _receive_blocks(verb: Verb, pair: Pair, remote: RemotePeer, file: int) -> dict[str, Any]:
+    """A push that came in blocks; nothing else may."""
+    if verb is not _receive_push:
+        raise Refused("the message: it is not JSON")
+    found = await asyncio.to_thread(Blocks, file)
+    return await _deal_with_push(pair, remote, partial(proposal_body.parse, found))
+
+
+async def _deal_with_push(pair: Pair, remote: RemotePeer, parse: Callable[[], Proposal]) -> dict[str, Any]:
     await pair.refuse_mismatch()
     pair.refuse_twin(remote)
     try:
-        offer = await asyncio.to_thread(proposal.parse, body)
+        offer = await asyncio.to_thread(parse)
     except Failure as error:
         why = shorten(full_text(error))
         audit.note("push received", who=remote.who, result="refused", by_peer=True, message=why)
         return Report("refused", why, shorten(error.hint)).json()
-    body.clear()  # what it says is in the offer; it would lie here until all is done
     try:
         async with _turns.setdefault(offer.title, asyncio.Lock()):
             return await asyncio.to_thread(receive.answer, offer, remote)

@@ -25,13 +25,15 @@ from firmware.rc.title import Title
 from firmware.services import applied, catalog, confirmation
 from firmware.services.definition import Context, Service
 from firmware.sync import (
+    acceptable,
     ancestor,
     audit,
     contents,
     keys,
-    proposal,
+    proposal_body,
     proposal_changes,
     push_report,
+    synced,
     transaction,
     unconfirmed_push,
     versions,
@@ -42,6 +44,7 @@ from firmware.sync.keys import KnownPeer
 from firmware.sync.link import MALFORMED, Link
 from firmware.sync.node_state import NodeState
 from firmware.sync.proposal import Proposal
+from firmware.sync.proposal_body import Known
 from firmware.sync.push_report import Report
 from firmware.sync.settings import Settings
 from firmware.sync.unconfirmed_push import UnconfirmedPush
@@ -51,6 +54,8 @@ from firmware.sync.versions import Versions
 ANSWER_TIME = 120.0
 #: seconds to wait for another push of the service, from here or to here
 LOCK_TIME = 5.0
+#: the difference, the whole table, and the contents that are still lacking
+MOST_ROUND_TRIPS = 3
 #: results after which the peer has what was pushed
 SUCCESSES = ("applied", "unchanged")
 #: results of a question what would change
@@ -85,7 +90,8 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
             proposed = await asyncio.to_thread(make_proposal, request.title, keys.known_peer(settings))
             proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown, confirm=request.confirm)
             fault_point("push.proposed")
-            delivery = await _deliver(proposed, protocol, link, settings)
+            known = await asyncio.to_thread(_what_peer_has, proposed, theirs, protocol)
+            delivery = await _deliver(proposed, known, protocol, link, settings)
             fault_point("push.answered")
     except (Failure, OSError) as raised:
         error = from_system(raised) if isinstance(raised, OSError) else raised
@@ -112,7 +118,8 @@ async def preview(title: str, link: Link, settings: Settings, theirs: NodeState)
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
     proposed = replace(await asyncio.to_thread(make_proposal, title, keys.known_peer(settings)), dry=True)
     protocol = _require_protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
-    delivery = await link.retry_if_lost(lambda seconds: _send(proposed, protocol, link, seconds), ANSWER_TIME)
+    known = await asyncio.to_thread(_what_peer_has, proposed, theirs, protocol)
+    delivery = await link.retry_if_lost(lambda seconds: _send(proposed, known, protocol, link, seconds), ANSWER_TIME)
     if delivery.answer.result not in DRY_RESULTS:
         raise _unasked_answer(title, settings)
     return {"service": title, "node": settings.remote_node, **delivery.answer.json()}
@@ -147,7 +154,7 @@ def make_proposal(title: str, peer: KnownPeer) -> Proposal:
     recovery.refuse_while_waiting()
     service, block = require_pushable(title)
     entries = applied.entries(service, title)
-    proposal.require_sendable(service, entries)
+    acceptable.require_sendable(service, entries)
     last = ancestor.find(peer, title)
     new_digests = {entry.digest for entry in entries.values()} - set(last.files) if last else set()
     sent = _contents(service, entries, title, new_digests)
@@ -193,7 +200,20 @@ def _require_protocol(request: PushRequest, theirs: NodeState, settings: Setting
     return versions.common_version(ours, theirs.versions)
 
 
-async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Settings) -> Delivery:
+def _what_peer_has(proposed: Proposal, theirs: NodeState, protocol: int) -> Known | None:
+    """What the peer has of the service, if its state says so and this node knows what that is: what is pushed, or what was
+    synced last."""
+    if protocol < 3:
+        return None
+    told = theirs.services.get(proposed.title)
+    state = proposal_changes.proposed_digest(proposed)
+    if told and told.files == state:
+        return Known(state, proposed.entries)
+    found = synced.find(proposed.title)
+    return found if found and (told is None or told.files == found.digest) else None
+
+
+async def _deliver(proposed: Proposal, known: Known | None, protocol: int, link: Link, settings: Settings) -> Delivery:
     """Have the peer deal with a proposal. If the link breaks before its answer, the same proposal is sent again once the
     link is back: where it had arrived, that changes nothing and only tells what came of it."""
     attempts = 0
@@ -201,7 +221,7 @@ async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Sett
     async def attempt(seconds: float) -> Delivery:
         nonlocal attempts
         attempts += 1
-        delivery = await _send(proposed, protocol, link, seconds)
+        delivery = await _send(proposed, known, protocol, link, seconds)
         if delivery.answer.result == "busy" and attempts > 1:
             raise Failure(f"service {proposed.title}: {settings.peer} is still at work on it")
         return replace(delivery, round_trips=delivery.round_trips + attempts - 1)
@@ -219,17 +239,21 @@ async def _deliver(proposed: Proposal, protocol: int, link: Link, settings: Sett
     return delivery
 
 
-async def _send(proposed: Proposal, protocol: int, link: Link, seconds: float) -> Delivery:
-    """Send a proposal, and once more with the contents that the peer says it lacks."""
-    answer = await link.request("/v1/push", proposed.encode(protocol), push_report.parse, lane="push", timeout=seconds)
-    if answer.result != "lacking":
-        return Delivery(answer, 1)
-    digests = {*proposed.contents, *answer.lacking}
-    completed = replace(proposed, contents=_contents(proposed.service, proposed.entries, proposed.title, digests))
-    answer = await link.request("/v1/push", completed.encode(protocol), push_report.parse, lane="push", timeout=seconds)
-    if answer.result == "lacking":
-        raise Failure(f"service {proposed.title}: the peer changes while it is being pushed to", "push again")
-    return Delivery(answer, 2)
+async def _send(proposed: Proposal, known: Known | None, protocol: int, link: Link, seconds: float) -> Delivery:
+    """Send a proposal, as a difference to what the peer has if that is known. Once more as a whole if it has something else,
+    and once more with the contents that the peer says it lacks."""
+    round_trips = 0
+    while True:
+        round_trips += 1
+        body = proposal_body.encode(proposed, known, protocol) if protocol >= 3 else proposed.encode(protocol)
+        answer = await link.request("/v1/push", body, push_report.parse, lane="push", timeout=seconds)
+        if answer.result not in ("lacking", "diverged"):
+            return Delivery(answer, round_trips)
+        if round_trips == MOST_ROUND_TRIPS:
+            raise Failure(f"service {proposed.title}: the peer changes while it is being pushed to", "push again")
+        known = None
+        digests = {*proposed.contents, *answer.lacking}
+        proposed = replace(proposed, contents=_contents(proposed.service, proposed.entries, proposed.title, digests))
 
 
 def _contents(service: Service, entries: Mapping[str, Entry], title: str, digests: set[str]) -> Contents:
@@ -257,6 +281,7 @@ def _note_outcome(proposed: Proposal, answer: Report, settings: Settings) -> Rep
         return answer
     state = proposal_changes.proposed_digest(proposed)
     digests = tuple(entry.digest for entry in proposed.entries.values() if entry.kind == "file")
+    synced.keep(proposed.title, state, proposed.entries)
     try:
         if answer.confirm:
             deadline = transaction.boot_clock() + answer.confirm

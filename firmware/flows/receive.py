@@ -19,7 +19,17 @@ from firmware.rc.title import Title
 from firmware.services import applied, confirmation, content, lifecycle
 from firmware.services.content import Content
 from firmware.services.definition import Context, Outcome
-from firmware.sync import ancestor, audit, proposal_changes, push_report, space, staging, transaction
+from firmware.sync import (
+    ancestor,
+    audit,
+    proposal_body,
+    proposal_changes,
+    push_report,
+    space,
+    staging,
+    synced,
+    transaction,
+)
 from firmware.sync.audit import Who
 from firmware.sync.file_change import FileChange
 from firmware.sync.peer_sshd import RemotePeer
@@ -32,16 +42,19 @@ FORCE = "look at the difference, then csync push --force to overwrite it"
 Answer = dict[str, Any]
 
 
-def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
-    """Apply a proposal, whole or not at all; a dry one only says what it would change. Returns the answer to the pusher;
-    Refused or Failure where nothing was changed, Busy while somebody else is at work on the service."""
+def receive(offer: Proposal, remote: RemotePeer) -> Answer:
+    """Apply a proposal, or the difference that one arrived as, whole or not at all; a dry one only says what it would change.
+    Returns the answer to the pusher; Refused or Failure where nothing was changed, Busy while somebody else is at work on the
+    service."""
     fault_point("receive.begun")
-    with hold(push_lock(proposal.title), wait=False), hold(service_lock(proposal.title), wait=False):
-        stage = staging.stage_for(proposal.service, proposal.title)
+    with hold(push_lock(offer.title), wait=False), hold(service_lock(offer.title), wait=False):
+        stage = staging.stage_for(offer.service, offer.title)
         _recover_open_transaction(stage)
-        if earlier := _find_earlier_answer(proposal, stage):
+        if earlier := _find_earlier_answer(offer, stage):
             return earlier
         old = staging.current_content(stage)
+        if (proposal := proposal_body.complete(offer, old)) is None:
+            return Report("diverged", state=old.digest).json()
         if missing := proposal_changes.missing_contents(proposal, old):
             return Report("lacking", lacking=missing, state=old.digest).json()
         if not proposal.dry:
@@ -58,6 +71,7 @@ def receive(proposal: Proposal, remote: RemotePeer) -> Answer:
         context = Context.of(proposal.service, proposal.block, staging.proposed_document(stage, proposal))
         if not changes and applied.is_applied(proposal.service, context, old.digest):
             _record_ancestor(proposal.title, old, remote)
+            synced.keep(proposal.title, old.digest, old.entries)
             return _note(proposal, remote, Report("unchanged", state=old.digest))
         _refuse_local_changes(proposal, old)
         space.require_space(proposal.service, proposal.entries)
@@ -184,6 +198,7 @@ def _commit(stage: Stage, armed: Transaction, outcome: Report) -> Transaction:
     if armed.confirm:
         committed = replace(committed, phase="waiting", deadline=transaction.boot_clock() + armed.confirm)
     transaction.write(committed, stage.journal)
+    synced.keep(stage.title, new.digest, new.entries)
     return committed
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A JSON object that is encoded while it is sent, as often as it is sent: its bytes, and what makes the pieces."""
+    """A body that is encoded while it is sent, as often as it is sent: its bytes, None where they are not known before; what
+    makes the pieces; and its media type."""
 
-    size: int
+    size: int | None
     pieces: Callable[[], Iterator[bytes]]
+    type: str = "application/json"

@@ -4,19 +4,18 @@ every refusal says why, and no other client waits for it.
 
 import asyncio
 import contextlib
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import h11
 
-from firmware import log
+from firmware import blocks, log
 from firmware.http11.client import parse_without_blocking
 from firmware.http11.json_body import Json
 from firmware.http11.quota import HttpRefusal, Quota, refuse_after
 from firmware.http11.spool import Spool
-from firmware.http11.wire import BODY_LIMIT, READ_SIZE, Response
+from firmware.http11.wire import BODY_LIMIT, READ_SIZE, Response, encode_answer
 
 #: bytes of a request's line and headers that are taken
 HEAD_LIMIT = 8192
@@ -24,16 +23,20 @@ HEAD_LIMIT = 8192
 HEAD_SECONDS, BODY_SECONDS, ANSWER_SECONDS = 10.0, 60.0, 60.0
 #: seconds that are left to a connection which is about to be closed
 LEAVE_SECONDS = 2.0
+#: bytes that end a body which came in chunks
+_END = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks: the method, the path, and the body as it came. `has_gone` tells whether the client has gone since."""
+    """What a client asks: the method, the path, and the body as it came. `has_gone` tells whether the client has gone since.
+    Of a body that is made of blocks there is only the open `file` in which it lies until the request is answered."""
 
     method: str
     path: str
     body: bytearray
     has_gone: Callable[[], bool]
+    file: int | None = None
 
     async def json(self) -> Json:
         """The body as a JSON object, once: the bytes are given up for it. Anything else is a Failure."""
@@ -68,13 +71,15 @@ async def serve(
 
 @dataclass(slots=True)
 class _Stream:
-    """A connection, and the program that serves it. `head_only` says that the request was HEAD: its answer has no body."""
+    """A connection, and the program that serves it. `head_only` says that the request was HEAD: its answer has no body;
+    `deflate` that its answer may be compressed."""
 
     connection: h11.Connection
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
     program: str
     head_only: bool = False
+    deflate: bool = False
 
 
 async def _serve_requests(stream: _Stream, handler: Handler, limit: int, quota: Quota) -> None:
@@ -97,12 +102,16 @@ async def _serve_requests(stream: _Stream, handler: Handler, limit: int, quota: 
 
 async def _answer_request(stream: _Stream, head: h11.Request, handler: Handler, limit: int, quota: Quota) -> Response:
     """Read a request's body and answer it. Only here is the body held: not while the client takes the answer, nor after."""
-    length = _body_length(head, limit)
+    headers = dict(head.headers)
+    has_blocks, stream.deflate = headers.get(b"content-type") == blocks.TYPE.encode(), _takes_deflate(headers)
+    length = _body_length(headers, limit, has_blocks)
     async with quota.hold_body(length):
-        with Spool(length) as spool:
+        with Spool(length, as_file=has_blocks) as spool:
             await _read_body(stream, length, spool)
-            async with quota.hold_answer(length):
-                request = Request(head.method.decode(), head.target.decode(), spool.take(), stream.reader.at_eof)
+            async with quota.hold_answer(spool.size):
+                body = bytearray() if has_blocks else spool.take()
+                words = head.method.decode(), head.target.decode()
+                request = Request(*words, body, stream.reader.at_eof, spool.file if has_blocks else None)
                 try:
                     return await _call_handler(handler, request, stream.program)
                 finally:
@@ -121,9 +130,15 @@ async def _read_head(stream: _Stream) -> h11.Request | None:
     return event
 
 
-def _body_length(head: h11.Request, limit: int) -> int:
-    headers = dict(head.headers)
+def _takes_deflate(headers: Mapping[bytes, bytes]) -> bool:
+    return headers.get(b"accept-encoding") == b"deflate"
+
+
+def _body_length(headers: Mapping[bytes, bytes], limit: int, has_blocks: bool) -> int:
+    """How long a body is that is about to come, or how long one of blocks may become."""
     if b"transfer-encoding" in headers:
+        if has_blocks:
+            return limit
         raise HttpRefusal(411, "the request: Transfer-Encoding is not taken: say with Content-Length how long it is")
     length = int(headers.get(b"content-length", b"0"))
     if length > limit:
@@ -137,9 +152,11 @@ async def _read_body(stream: _Stream, length: int, spool: Spool) -> None:
         stream.writer.write(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
     async with refuse_after(BODY_SECONDS, 408, f"the request: its body is not complete after {BODY_SECONDS:g} s"):
         while True:
-            event = await _next_event(connection, stream.reader, min(READ_SIZE, length - spool.size))
+            event = await _next_event(connection, stream.reader, min(READ_SIZE, max(_END, length - spool.size)))
             if not isinstance(event, h11.Data):
                 return
+            if spool.size + len(event.data) > length:
+                raise HttpRefusal(413, f"the message: larger than {length} bytes")
             spool.write(event.data)
 
 
@@ -158,8 +175,7 @@ async def _next_event(connection: h11.Connection, reader: asyncio.StreamReader, 
 
 
 def _encode_response(stream: _Stream, response: Response, *, last: bool = False) -> bytes:
-    body = json.dumps(response.content).encode() + b"\n"
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    body, headers = encode_answer(response.content, deflate=stream.deflate)
     headers += [("Connection", "close")] * last
     events = [
         h11.Response(status_code=response.status, headers=headers),

@@ -12,10 +12,11 @@ _PIECE = 1 << 20
 
 
 class Spool:
-    """A body that comes in, of a length that is known. `take` gives it, once."""
+    """A body that comes in, of a length that is known. `take` gives it, once; or it is read in its `file`."""
 
-    def __init__(self, length: int) -> None:
-        self._handle = os.memfd_create("body", os.MFD_CLOEXEC) if length > LARGE_BODY else -1
+    def __init__(self, length: int, *, as_file: bool = False) -> None:
+        needs_file = as_file or length > LARGE_BODY
+        self._handle = os.memfd_create("body", os.MFD_CLOEXEC) if needs_file else -1
         self._small = bytearray()
         #: the bytes that have come
         self.size = 0
@@ -38,6 +39,11 @@ class Spool:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._handle, rest) :]
+
+    @property
+    def file(self) -> int:
+        """The descriptor of the file in which it lies, as long as this is open; for one that was made with `as_file`."""
+        return self._handle
 
     def take(self) -> bytearray:
         """All of it. It goes piece by piece, from its end, so that it lies nowhere twice."""

@@ -1,12 +1,14 @@
 """HTTP/1.1 as bytes: requests encoded, responses decoded. How the bytes are read and written is the caller's business."""
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import h11
 
+from firmware import blocks
 from firmware.errors import Failure
 from firmware.http11.encoded import Encoded
 
@@ -15,6 +17,8 @@ READ_SIZE = 65536
 BODY_LIMIT = 24 << 20
 #: bytes of an answer that are taken: what a push changes in all the files that a service may have, with the differences
 ANSWER_LIMIT = 8 << 20
+#: bytes of an answer that is not compressed
+SMALL_ANSWER = 512
 #: what breaks a connection, as who reads and writes sees it
 CONNECTION_ERRORS = (OSError, h11.ProtocolError, EOFError)
 
@@ -38,22 +42,33 @@ def client_protocol() -> h11.Connection:
 
 def encode_request(protocol: h11.Connection, method: str, path: str, content: Content) -> Iterator[bytes]:
     """A request as pieces, one after the other: a large body is never in memory as a whole."""
-    size, body = _body(content)
-    headers = [("Host", "csyncd"), ("Content-Type", "application/json"), ("Content-Length", str(size))]
+    encoded = _body(content)
+    length = ("Transfer-Encoding", "chunked") if encoded.size is None else ("Content-Length", str(encoded.size))
+    headers = [("Host", "csyncd"), ("Content-Type", encoded.type), length]
+    headers += [("Accept-Encoding", "deflate")] * (encoded.type == blocks.TYPE)
     piece = protocol.send(h11.Request(method=method, target=path, headers=headers)) or b""
-    for data in body:
+    for data in encoded.pieces():
         yield piece + (protocol.send(h11.Data(data=data)) or b"")
         piece = b""
     if piece := piece + (protocol.send(h11.EndOfMessage()) or b""):
         yield piece
 
 
-def _body(content: Content) -> tuple[int, Iterator[bytes]]:
-    """The bytes of a body, and its pieces."""
+def _body(content: Content) -> Encoded:
     if isinstance(content, Encoded):
-        return content.size, content.pieces()
+        return content
     body = b"" if content is None else json.dumps(content).encode()
-    return len(body), iter([body] if body else [])
+    return Encoded(len(body), lambda: iter([body] if body else []))
+
+
+def encode_answer(content: Mapping[str, Any], *, deflate: bool) -> tuple[bytes, list[tuple[str, str]]]:
+    """The body of an answer, and what its head says of it. A large one is compressed where the client takes that."""
+    body = json.dumps(content).encode() + b"\n"
+    headers = [("Content-Type", "application/json")]
+    if deflate and len(body) > SMALL_ANSWER:
+        body = zlib.compress(body)
+        headers.append(("Content-Encoding", "deflate"))
+    return body, [*headers, ("Content-Length", str(len(body)))]
 
 
 @dataclass(slots=True)
@@ -63,6 +78,7 @@ class ResponseReader:
     protocol: h11.Connection
     status: int = 0
     body: bytearray = field(default_factory=bytearray)
+    unpacker: Any = None
 
     def feed(self, data: bytes) -> bool:
         """Take what was read (nothing: the connection has ended). Is that all of it? One of
@@ -71,8 +87,10 @@ class ResponseReader:
         while (event := self.protocol.next_event()) is not h11.NEED_DATA:
             if isinstance(event, h11.Response):
                 self.status = event.status_code
+                if dict(event.headers).get(b"content-encoding") == b"deflate":
+                    self.unpacker = zlib.decompressobj()
             elif isinstance(event, h11.Data):
-                self.body += event.data
+                self.body += self._unpack(event.data)
                 if len(self.body) > ANSWER_LIMIT:
                     raise Failure(f"the answer: larger than {ANSWER_LIMIT} bytes")
             elif isinstance(event, h11.EndOfMessage):
@@ -80,6 +98,15 @@ class ResponseReader:
             elif isinstance(event, h11.ConnectionClosed):
                 raise EOFError("it was closed before the answer")
         return False
+
+    def _unpack(self, data: bytes) -> bytes:
+        """What it says, of which a little more than is taken of an answer becomes an error of who reads on."""
+        if self.unpacker is None:
+            return data
+        try:
+            return bytes(self.unpacker.decompress(data, ANSWER_LIMIT + 1 - len(self.body)))
+        except zlib.error:
+            raise Failure("the answer: it cannot be unpacked") from None
 
 
 def connection_error_text(error: Exception) -> str:

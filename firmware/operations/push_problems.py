@@ -13,7 +13,7 @@ def push_problems(title: str) -> tuple[Failure, ...]:
 
 def _problem(title: str) -> Failure | None:
     from firmware.services import content
-    from firmware.sync.proposal import require_sendable
+    from firmware.sync.acceptable import require_sendable
 
     service, context = require_service(title), find_context(title)
     if context is None or not service.owns or service.node_specific:

@@ -7,10 +7,11 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from firmware import manifest
-from firmware.errors import Failure
+from firmware import manifest, native
+from firmware.blocks import Blocks
+from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 
 #: bytes that become base64 without an end in between: three become four letters
@@ -25,6 +26,18 @@ class Contents(Protocol):
     def __contains__(self, digest: object, /) -> bool: ...
 
     def __getitem__(self, digest: str, /) -> bytes: ...
+
+
+@runtime_checkable
+class StreamedContents(Contents, Protocol):
+    """Those that need not be in memory as a whole."""
+
+    def pieces(self, digest: str, /) -> Iterator[bytes]: ...
+
+
+def pieces(of: Contents, digest: str) -> Iterator[bytes]:
+    """The bytes of a file, small pieces of them where that can be."""
+    return of.pieces(digest) if isinstance(of, StreamedContents) else iter([of[digest]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +59,50 @@ class FileContents:
         path = self.entries[digest].path
         data, found = manifest.read_with_digest(self.top, os.path.relpath(path, self.owns))
         if found != digest:
-            raise Failure(f"{path}: it changed while it was being sent", "push again")
+            raise _change_while_sent(path)
         return data
+
+    def pieces(self, digest: str) -> Iterator[bytes]:
+        """The same, read while it is sent."""
+        path = self.entries[digest].path
+        yield from manifest.read_pieces(
+            self.top, os.path.relpath(path, self.owns), digest, lambda: _change_while_sent(path)
+        )
 
 
 def of_files(entries: Mapping[str, Entry], top: Path, owns: str, digests: Collection[str]) -> FileContents:
     """The contents that have these digests, of the files in `top`, a copy of the directory `owns` that has these entries."""
     files = {entry.digest: entry for entry in entries.values() if entry.kind == "file" and entry.digest in digests}
     return FileContents(files, top, owns)
+
+
+def _change_while_sent(path: str) -> Failure:
+    return Failure(f"{path}: it changed while it was being sent", "push again")
+
+
+@dataclass(frozen=True, slots=True)
+class BlockContents:
+    """Those that came in blocks: where each begins among their bytes, and how long it is. Refused when one is read that is not
+    what its digest says."""
+
+    blocks: Blocks
+    places: Mapping[str, tuple[int, int]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __contains__(self, digest: object) -> bool:
+        return digest in self.places
+
+    def __getitem__(self, digest: str) -> bytes:
+        data = self.blocks.read(*self.places[digest])
+        if native.bytes_digest(data) != digest:
+            raise Refused(f"contents: what was sent as {digest} has another digest")
+        return data
+
+    def pieces(self, digest: str) -> Iterator[bytes]:
+        """The same unproven: who writes them to a file compares that."""
+        return self.blocks.pieces(*self.places[digest])
 
 
 def base64_size(size: int) -> int:

@@ -7,7 +7,7 @@ state that the operator was shown. It names no path but such as lie below the di
 import binascii
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,21 +15,18 @@ from firmware import __version__, files, native
 from firmware.errors import Refused
 from firmware.http11.encoded import Encoded
 from firmware.manifest import Entry
-from firmware.printable import escape, quote_word, shorten
+from firmware.printable import quote_word
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.services.definition import Service
-from firmware.sync import contents, versions
+from firmware.sync import acceptable, contents, versions
 from firmware.sync.contents import Contents
 from firmware.sync.message import DIGEST, MODE, PUSH, TITLE, Message
 
-#: the most files of one service, bytes of one file, and bytes of all of them
-MAX_FILES, MAX_FILE_BYTES, MAX_BYTES = 4096, 8 << 20, 16 << 20
 #: characters of a block, and of any other text
 MAX_BLOCK, MAX_TEXT = 65536, 4096
-SMALLER = "keep what is large elsewhere, or copy it by other means"
 FIELDS = {"service", "block", "entries", "contents", "expect", "dry"}
 #: what version 2 of the peer API added
 FIELDS_2 = {"protocol", "firmware", "push", "base", "confirm"}
@@ -39,12 +36,22 @@ CONFIRM_SECONDS = (1, 3600)
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """To the content of which digest a proposal is a difference, what is removed from it, and the digest of what it becomes."""
+
+    against: str
+    removed: tuple[str, ...]
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """One service as it shall be. `entries` are by absolute path; `contents` by digest.
 
     `expect` is the digest of the state that --force may overwrite ("" without --force); `dry` asks what would change.
     `push` names this very push, so that it can be sent again; `base` is the digest of what both nodes had last, as far as
-    the pusher knows; `confirm` the seconds in which it has to be confirmed (0: it has not to be).
+    the pusher knows; `confirm` the seconds in which it has to be confirmed (0: it has not to be). `difference` is None unless
+    it has just arrived as one: `entries` are then only those that differ.
     """
 
     service: Service
@@ -56,15 +63,16 @@ class Proposal:
     push: str = ""
     base: str = ""
     confirm: int = 0
+    difference: Difference | None = None
 
     @property
     def title(self) -> str:
         """The service's name with its instance."""
         return self.block.title
 
-    def encode(self, protocol: int = versions.SPOKEN[1]) -> Encoded:
-        """As it travels to a node that speaks that version. The contents are read and encoded while it is sent, one after the
-        other: there is never more of them in memory than one file."""
+    def encode(self, protocol: int = 2) -> Encoded:
+        """As it travels to a node that speaks version 1 or 2 of the peer API (`proposal_body` has the later ones). The contents
+        are read and encoded while it is sent, one after the other: there is never more of them in memory than one file."""
         message = self._json_of_version_1()
         if protocol >= 2:
             message |= {"protocol": protocol, "firmware": __version__}
@@ -99,32 +107,32 @@ class Proposal:
         }  # fmt: skip
 
 
-def require_sendable(service: Service, entries: Mapping[str, Entry]) -> None:
-    """Refuse, on the pushing side, what the receiver would refuse: links, devices, set-uid modes, too much."""
-    _require_within_limits(service, entries)
-    for entry in entries.values():
-        _require_acceptable(service, entry, entry.path)
-
-
 def parse(content: Mapping[str, Any]) -> Proposal:
-    """A proposal from the wire; Refused with the reason for anything that a peer may not send."""
+    """A proposal of version 1 or 2 from the wire; Refused with the reason for anything that a peer may not send."""
     message = Message(content, error=Refused)
-    version = _require_common_version(message)
-    _refuse_unknown_fields(content, FIELDS | FIELDS_2 if version > 1 else FIELDS, "the proposal")
-    service, block = _parse_block(message.text("service", MAX_TEXT), message.text("block", MAX_BLOCK))
+    version = require_common_version(message)
+    refuse_unknown_fields(content, FIELDS | FIELDS_2 if version > 1 else FIELDS, "the proposal")
+    offer = parse_head(message)
     entries: dict[str, Entry] = {}
-    for entry in message.each("entries", lambda one, key: _parse_entry(service, one.part(key)), MAX_FILES):
+    for entry in message.each(
+        "entries", lambda one, key: parse_entry(offer.service, one.part(key)), acceptable.MAX_FILES
+    ):
         if entry.path in entries:
             raise Refused(f"{entry.path}: it stands twice in the proposal")
         entries[entry.path] = entry
-    _require_within_limits(service, entries)
-    _require_parents(service, entries)
+    acceptable.require_whole(offer.service, entries)
     wanted = {entry.digest: entry.size for entry in entries.values()}
+    return replace(offer, entries=dict(sorted(entries.items())), contents=_parse_contents(message, wanted))
+
+
+def parse_head(message: Message) -> Proposal:
+    """All of a proposal but its entries and their contents."""
+    service, block = _parse_block(message.text("service", MAX_TEXT), message.text("block", MAX_BLOCK))
     return Proposal(
         service,
         block,
-        dict(sorted(entries.items())),
-        _parse_contents(message, wanted),
+        {},
+        {},
         message.token("expect", DIGEST, ""),
         message.flag("dry", False),
         message.token("push", PUSH, ""),
@@ -133,7 +141,8 @@ def parse(content: Mapping[str, Any]) -> Proposal:
     )
 
 
-def _require_common_version(message: Message) -> int:
+def require_common_version(message: Message) -> int:
+    """The version of the peer API in which it is written; Refused if this node does not speak that."""
     number = message.number("protocol", absent=1)
     theirs = versions.Versions(message.words("firmware", "?", 40), (number, number))
     if wrong := versions.version_mismatch(versions.Versions(__version__), theirs):
@@ -168,8 +177,9 @@ def _parse_block(title: str, text: str) -> tuple[Service, Block]:
     return service, blocks[0]
 
 
-def _parse_entry(service: Service, item: Message) -> Entry:
-    _refuse_unknown_fields(item.body, ENTRY_FIELDS, "an entry")
+def parse_entry(service: Service, item: Message) -> Entry:
+    """An entry of a proposal; Refused if no peer may send it."""
+    refuse_unknown_fields(item.body, ENTRY_FIELDS, "an entry")
     name = item.text("path", MAX_TEXT)
     path = str(files.safe_join(Path(service.owns), name)) if service.owns else ""
     mode, size = item.text("mode", MAX_TEXT), item.body.get("size")
@@ -177,79 +187,8 @@ def _parse_entry(service: Service, item: Message) -> Entry:
         raise Refused(f"{quote_word(name)}: its mode or size is malformed")
     kind, owner, group, digest = (item.text(key, MAX_TEXT) for key in ("kind", "owner", "group", "digest"))
     entry = Entry(path, kind, int(mode, 8), owner, group, size, digest)
-    _require_acceptable(service, entry, name)
+    acceptable.require_acceptable(service, entry, name)
     return entry
-
-
-def _require_acceptable(service: Service, entry: Entry, name: str) -> None:
-    accounts = {"root", service.account.user}
-    if entry.kind not in ("file", "dir"):
-        kind = {"link": "a symbolic link"}.get(entry.kind, "neither file nor directory")
-        raise Refused(f"{name}: it is {kind}, and only files and directories are synced", "put a file in its place")
-    if entry.mode & 0o7000:
-        raise Refused(
-            f"{name}: mode {entry.mode:04o} has a set-uid, set-gid or sticky bit",
-            f"chmod {entry.mode & 0o777:04o} {name}",
-        )
-    if entry.owner not in accounts or entry.group not in accounts:
-        allowed = " or ".join(sorted(accounts))
-        raise Refused(
-            f"{name}: it belongs to {shorten(f'{entry.owner}:{entry.group}', 100)}, not to {allowed}",
-            f"chown {service.account.user} {name}",
-        )
-    if entry.kind == "dir" and _may_write(service.account.user, entry):
-        raise Refused(
-            f"{name}: {service.account.user} could exchange what lies in it, and root looks there",
-            f"chown root:{service.account.user} {name} && chmod 750 {name}",
-        )
-    if entry.kind == "file" and not DIGEST.fullmatch(entry.digest):
-        raise Refused(f"{name}: its digest is malformed")
-    if entry.kind == "dir" and (entry.digest or entry.size):
-        raise Refused(f"{name}: a directory has neither digest nor size")
-    if not 0 <= entry.size <= MAX_FILE_BYTES:
-        raise Refused(f"{name}: {entry.size} bytes; at most {MAX_FILE_BYTES} are synced", SMALLER)
-
-
-def _may_write(account: str, entry: Entry) -> bool:
-    """May an account that is not root write there, by itself or once it has changed the mode?"""
-    owns, in_group = entry.owner == account != "root", entry.group == account != "root"
-    return owns or bool(entry.mode & (0o022 if in_group else 0o002))
-
-
-def _require_within_limits(service: Service, entries: Mapping[str, Entry]) -> None:
-    if entries and not service.owns:
-        raise Refused(f"service {service.name}: it owns no files")
-    if len(entries) > MAX_FILES:
-        raise Refused(
-            f"service {service.name}: {len(entries)} files; at most {MAX_FILES} are synced; "
-            f"the most are in {_fullest_directory(entries)}",
-            SMALLER,
-        )
-    total = sum(entry.size for entry in entries.values())
-    if total > MAX_BYTES:
-        largest = max(entries.values(), key=lambda entry: entry.size)
-        raise Refused(
-            f"service {service.name}: {total} bytes; at most {MAX_BYTES} are synced; "
-            f"the largest file is {escape(largest.path)}, {largest.size} bytes",
-            SMALLER,
-        )
-
-
-def _fullest_directory(entries: Mapping[str, Entry]) -> str:
-    """The directory in which the most files are, and how many."""
-    counts: dict[str, int] = {}
-    for path in entries:
-        place = path.rpartition("/")[0]
-        counts[place] = counts.get(place, 0) + 1
-    place = max(counts, key=lambda name: counts[name])
-    return f"{escape(place)}, {counts[place]}"
-
-
-def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:
-    for path in entries:
-        parent = str(PurePosixPath(path).parent)
-        if parent != service.owns and (parent not in entries or entries[parent].kind != "dir"):
-            raise Refused(f"{path}: its directory is not in the proposal")
 
 
 def _parse_contents(message: Message, wanted: Mapping[str, int]) -> dict[str, bytes]:
@@ -270,6 +209,7 @@ def _parse_contents(message: Message, wanted: Mapping[str, int]) -> dict[str, by
     return found
 
 
-def _refuse_unknown_fields(content: Mapping[str, Any], known: set[str], what: str) -> None:
+def refuse_unknown_fields(content: Mapping[str, Any], known: set[str], what: str) -> None:
+    """Refused if it has others: they would mean something that this node does not do."""
     if unknown := sorted(set(content) - known):
         raise Refused(f"{what}: unknown field {quote_word(unknown[0])}")

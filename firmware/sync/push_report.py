@@ -12,8 +12,8 @@ from firmware.sync import file_change
 from firmware.sync.file_change import FileChange
 from firmware.sync.message import DIGEST, SHA256, Message
 
-#: how it ends: `busy` and `lacking` ask the pusher to do something else first
-RESULTS = ("applied", "unchanged", "differs", "refused", "rolled-back", "failed", "busy", "lacking")
+#: how it ends: `busy`, `lacking` and `diverged` ask the pusher to do something else first
+RESULTS = ("applied", "unchanged", "differs", "refused", "rolled-back", "failed", "busy", "lacking", "diverged")
 #: the most paths that a push changes: all that there can be are replaced by others, and the block
 MAX_CHANGES = 1 << 15
 
@@ -25,7 +25,8 @@ REMEDY = "csync log on both nodes tells what came of the push"
 @dataclass(frozen=True, slots=True)
 class Report:
     """What came of a proposal. `state` is the digest of what is here now, `sha256` that of what was and of what is, for
-    the audit trail; `lacking` the digests whose contents have to be sent too; `confirm` the seconds in which it has to be
+    the audit trail; `lacking` the digests whose contents have to be sent too;
+    `diverged` says that what is here is not what the difference was made to; `confirm` the seconds in which it has to be
     confirmed (0: it has not to be)."""
 
     result: str

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from firmware import directory, manifest, native
+from firmware import directory, files, manifest, native
 from firmware.errors import Failure, Refused
 from firmware.faults import fault_point
 from firmware.locks import CONFIG, hold
@@ -24,7 +24,7 @@ from firmware.rc.title import Title
 from firmware.services import applied, content, directories
 from firmware.services.content import Content
 from firmware.services.definition import Service
-from firmware.sync import transaction
+from firmware.sync import contents, transaction
 from firmware.sync.proposal import Proposal
 from firmware.sync.transaction import STAGING, Transaction
 
@@ -74,8 +74,12 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
             target.mkdir(mode=0o700)
         else:
             sent = entry.digest in proposal.contents
-            data = proposal.contents[entry.digest] if sent else _read_owned(stage, present[entry.digest])
-            _write_new_file(target, data)
+            _write_new_file(
+                target,
+                contents.pieces(proposal.contents, entry.digest)
+                if sent
+                else _owned_pieces(stage, present[entry.digest]),
+            )
     _set_owners_and_modes(stage, proposal.entries)
     staged = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
     for path in manifest.compare(proposal.entries, staged).paths:
@@ -94,14 +98,16 @@ def require_swappable(stage: Stage) -> None:
             )
 
 
-def _read_owned(stage: Stage, path: str) -> bytes:
-    return directory.read(Path(stage.service.owns), os.path.relpath(path, stage.service.owns))
+def _owned_pieces(stage: Stage, path: str) -> Iterator[bytes]:
+    """The bytes of a file that is here already; what is staged is compared as a whole."""
+    yield from directory.pieces(Path(stage.service.owns), os.path.relpath(path, stage.service.owns))
 
 
-def _write_new_file(path: Path, data: bytes) -> None:
+def _write_new_file(path: Path, pieces: Iterator[bytes]) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
+    with os.fdopen(handle, "wb", 0) as file:
+        for piece in pieces:
+            files.write_all(file.fileno(), piece)
 
 
 def _set_owners_and_modes(stage: Stage, entries: Mapping[str, Entry]) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 #: the versions of the peer API that this node speaks, oldest and newest
-SPOKEN = (1, 2)
+SPOKEN = (1, 3)
 #: what each version can do that the one before could not
-CAPABILITIES = {1: ("push", "save"), 2: ("confirm",)}
+CAPABILITIES = {1: ("push", "save"), 2: ("confirm",), 3: ("difference",)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from story import Stage, page
 
 from firmware import __version__
 
-OURS = f"{__version__} (protocol 1 to 2)"
+OURS = f"{__version__} (protocol 1 to 3)"
 PACKAGE = "/usr/lib/python3/dist-packages/firmware"
 
 
@@ -28,7 +28,7 @@ def stage(module_lab: Lab) -> Stage:
 @pytest.fixture
 def pair(stage: Stage) -> Iterator[Stage]:
     yield stage
-    speak(stage, "(1, 2)", __version__)
+    speak(stage, "(1, 3)", __version__)
 
 
 def speak(stage: Stage, spoken: str, firmware: str) -> None:
@@ -45,7 +45,14 @@ def connected(stage: Stage) -> None:
 
 
 @pytest.mark.all(but=["(1, 1)-can0"])
-@pytest.mark.parametrize(("spoken", "can"), [("(1, 1)", ["push", "save"]), ("(2, 3)", ["push", "save", "confirm"])])
+@pytest.mark.parametrize(
+    ("spoken", "can"),
+    [
+        ("(1, 1)", ["push", "save"]),
+        ("(2, 2)", ["push", "save", "confirm"]),
+        ("(3, 4)", ["push", "save", "confirm", "difference"]),
+    ],
+)
 def test_nodes_one_step_apart_work_together_in_both_directions(pair: Stage, spoken: str, can: list[str]) -> None:
     speak(pair, spoken, "9.9.9")
     connected(pair)
@@ -69,8 +76,8 @@ def test_what_the_older_one_cannot_do_is_refused_with_both_versions(pair: Stage)
     pair.on(2, "csync", "push", "haproxy")
 
 
-@pytest.mark.all(but=["(3, 4)"])
-@pytest.mark.parametrize("spoken", ["(3, 4)", "(0, 0)"])
+@pytest.mark.all(but=["(4, 5)"])
+@pytest.mark.parametrize("spoken", ["(4, 5)", "(0, 0)"])
 def test_nodes_that_do_not_fit_are_refused_in_both_directions_with_both_versions(pair: Stage, spoken: str) -> None:
     speak(pair, spoken, "7.0.0")
     theirs = f"7.0.0 (protocol {spoken[1:-1].replace(', ', ' to ') if spoken != '(0, 0)' else 0})"

@@ -28,6 +28,7 @@ FLOORS = (
         "firmware.watch",
         "firmware.http11",
         "firmware.frames",
+        "firmware.blocks",
         "firmware.faults",
         "firmware.locks",
         "firmware.records",

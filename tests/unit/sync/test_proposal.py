@@ -20,7 +20,7 @@ from firmware.manifest import Comparison, Entry
 from firmware.rc import document
 from firmware.rc.title import Title
 from firmware.services import catalog
-from firmware.sync import proposal
+from firmware.sync import acceptable, proposal
 from firmware.sync.contents import of_files
 from firmware.sync.proposal import Proposal
 
@@ -68,7 +68,7 @@ def test_a_directory_in_which_its_account_could_write_is_refused(changes: dict[s
     assert haproxy
     found = {f"{TOP}/maps": Entry(f"{TOP}/maps", "dir", 0o700, "haproxy", "root", 0, "")}
     with pytest.raises(Refused, match="could exchange what lies in it") as caught:
-        proposal.require_sendable(haproxy, found)
+        acceptable.require_sendable(haproxy, found)
     assert caught.value.hint == f"chown root:haproxy {TOP}/maps && chmod 750 {TOP}/maps"
 
 
@@ -232,7 +232,7 @@ def test_a_manifest_tells_every_difference(tmp_path_factory: pytest.TempPathFact
 def test_what_is_too_large_is_refused_with_a_remedy() -> None:
     with pytest.raises(Refused) as caught:
         proposal.parse(sent(entry("haproxy.cfg", size=9 << 20)))
-    assert caught.value.hint == proposal.SMALLER
+    assert caught.value.hint == acceptable.SMALLER
 
 
 def test_a_large_proposal_is_read_and_encoded_while_it_is_sent(tmp_path: Path) -> None:
@@ -278,11 +278,11 @@ def test_what_is_too_much_to_be_pushed_names_where_the_most_is() -> None:
         path: Entry(path, "file", 0o640, "root", "root", size, "xxh3-128:" + "0" * 32) for path, size in sizes.items()
     }
     with pytest.raises(Refused) as caught:
-        proposal.require_sendable(haproxy, found)
+        acceptable.require_sendable(haproxy, found)
     assert str(caught.value) == (
         "service haproxy: 20971520 bytes; at most 16777216 are synced; the largest file is /etc/haproxy/maps/a, 8388608 bytes"
     )
     names = [f"{TOP}/{'many' if number else 'one'}/{number}" for number in range(4097)]
     many = {name: Entry(name, "file", 0o640, "root", "root", 0, "xxh3-128:" + "0" * 32) for name in names}
     with pytest.raises(Refused, match=r"4097 files; at most 4096 are synced; the most are in /etc/haproxy/many, 4096$"):
-        proposal.require_sendable(haproxy, many)
+        acceptable.require_sendable(haproxy, many)

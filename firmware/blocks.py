@@ -1,0 +1,122 @@
+"""Blocks: bytes that are compressed where that pays, in pieces of one size, so that any part can be read again alone.
+
+Each block is four bytes, the highest first, and what they announce: the highest bit says that it is deflated (zlib, without a
+head), the others how many bytes follow. All but the last become SIZE bytes, the last one to SIZE. So where something lies
+is known without unpacking what lies before it, and no block becomes more than SIZE, whoever made it.
+"""
+
+import os
+import struct
+import zlib
+from collections.abc import Iterable, Iterator
+
+from firmware.errors import Failure
+
+#: bytes of a block before it is compressed
+SIZE = 1 << 17
+#: how much zlib tries: docs/measured.md compares the levels
+LEVEL = 6
+#: a block stays as it is unless it becomes smaller than this share of itself
+WORTH = 0.9
+#: blocks that are not tried after one that did not pay: what is compressed already comes in a row
+NOT_TRIED = 7
+
+#: the media type of a body that is made of blocks
+TYPE = "application/vnd.csyncd.blocks"
+
+_HEAD = struct.Struct(">I")
+_DEFLATED = 1 << 31
+_RAW_WINDOW = -15
+
+
+def encode(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Bytes, however they are cut, as blocks."""
+    held, skipped = bytearray(), 0
+    for piece in pieces:
+        held += piece
+        while len(held) >= SIZE:
+            block, skipped = _encode_block(bytes(held[:SIZE]), skipped)
+            del held[:SIZE]
+            yield block
+    if held:
+        yield _encode_block(bytes(held), 0)[0]
+
+
+def _encode_block(data: bytes, skipped: int) -> tuple[bytes, int]:
+    """A block, and how many of the next ones need not be tried."""
+    if skipped:
+        return _HEAD.pack(len(data)) + data, skipped - 1
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, _RAW_WINDOW)
+    small = packer.compress(data) + packer.flush()
+    if len(small) > len(data) * WORTH:
+        return _HEAD.pack(len(data)) + data, NOT_TRIED
+    return _HEAD.pack(len(small) | _DEFLATED) + small, 0
+
+
+class _Duplicate:
+    """A descriptor that is closed with who has it: a thread may still read when a request has been given up."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __del__(self) -> None:
+        os.close(self.handle)
+
+
+class Blocks:
+    """The blocks in an open file, from its beginning to its end, which may be closed meanwhile. Failure for what are none.
+    The block that was read last is kept: to read what lies one after the other unpacks each once."""
+
+    def __init__(self, handle: int) -> None:
+        self._file = _Duplicate(os.dup(handle))
+        self._places = list(_places(handle))
+        self._number, self._kept = -1, b""
+        #: bytes that all of them become
+        self.size = (len(self._places) - 1) * SIZE + len(self._block(len(self._places) - 1)) if self._places else 0
+
+    def read(self, start: int, size: int) -> bytes:
+        """So many bytes from there. Failure if there are fewer."""
+        return b"".join(self.pieces(start, size))
+
+    def pieces(self, start: int, size: int) -> Iterator[bytes]:
+        """The same, none of them longer than SIZE."""
+        if start < 0 or size < 0 or start + size > self.size:
+            raise Failure("the message: it ends before what it announces")
+        while size:
+            number, skipped = divmod(start, SIZE)
+            piece = self._block(number)[skipped : skipped + size]
+            yield piece
+            start, size = start + len(piece), size - len(piece)
+
+    def _block(self, number: int) -> bytes:
+        if number != self._number:
+            place, size, is_deflated = self._places[number]
+            data = os.pread(self._file.handle, size, place)
+            self._kept, self._number = _inflate(data) if is_deflated else data, number
+            if not self._kept or (number < len(self._places) - 1 and len(self._kept) != SIZE):
+                raise Failure("the message: a block of it is not as long as it has to be")
+        return self._kept
+
+
+def _places(handle: int) -> Iterator[tuple[int, int, bool]]:
+    """Of each block where its bytes begin, how many they are, and whether they are deflated."""
+    at, end = 0, os.fstat(handle).st_size
+    while at < end:
+        head = os.pread(handle, _HEAD.size, at)
+        number = _HEAD.unpack(head)[0] if len(head) == _HEAD.size else 0
+        size, at = number & ~_DEFLATED, at + _HEAD.size
+        if not 0 < size <= SIZE or at + size > end:
+            raise Failure("the message: it is not made of blocks")
+        yield at, size, bool(number & _DEFLATED)
+        at += size
+
+
+def _inflate(data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(_RAW_WINDOW)
+    try:
+        found = unpacker.decompress(data, SIZE + 1)
+    except zlib.error:
+        raise Failure("the message: a block of it cannot be unpacked") from None
+    if len(found) > SIZE or not unpacker.eof or unpacker.unused_data:
+        raise Failure("the message: a block of it becomes more than it may")
+    return found

@@ -1,0 +1,99 @@
+"""What may be pushed: which entries a service may have on its way to a peer, and how much of them. Both sides hold it."""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from firmware.errors import Refused
+from firmware.manifest import Entry
+from firmware.printable import escape, shorten
+from firmware.services.definition import Service
+from firmware.sync.message import DIGEST
+
+#: the most files of one service, bytes of one file, and bytes of all of them
+MAX_FILES, MAX_FILE_BYTES, MAX_BYTES = 4096, 8 << 20, 16 << 20
+SMALLER = "keep what is large elsewhere, or copy it by other means"
+
+
+def require_sendable(service: Service, entries: Mapping[str, Entry]) -> None:
+    """Refuse, on the pushing side, what the receiver would refuse: links, devices, set-uid modes, too much."""
+    _require_within_limits(service, entries)
+    for entry in entries.values():
+        require_acceptable(service, entry, entry.path)
+
+
+def require_whole(service: Service, entries: Mapping[str, Entry]) -> None:
+    """Refused, on the receiving side, if entries that are acceptable, each by itself, cannot be all that a service has."""
+    _require_within_limits(service, entries)
+    _require_parents(service, entries)
+
+
+def require_acceptable(service: Service, entry: Entry, name: str) -> None:
+    """Refused for an entry that no peer may send; `name` is what it is called in the reason."""
+    accounts = {"root", service.account.user}
+    if entry.kind not in ("file", "dir"):
+        kind = {"link": "a symbolic link"}.get(entry.kind, "neither file nor directory")
+        raise Refused(f"{name}: it is {kind}, and only files and directories are synced", "put a file in its place")
+    if entry.mode & 0o7000:
+        raise Refused(
+            f"{name}: mode {entry.mode:04o} has a set-uid, set-gid or sticky bit",
+            f"chmod {entry.mode & 0o777:04o} {name}",
+        )
+    if entry.owner not in accounts or entry.group not in accounts:
+        allowed = " or ".join(sorted(accounts))
+        raise Refused(
+            f"{name}: it belongs to {shorten(f'{entry.owner}:{entry.group}', 100)}, not to {allowed}",
+            f"chown {service.account.user} {name}",
+        )
+    if entry.kind == "dir" and _may_write(service.account.user, entry):
+        raise Refused(
+            f"{name}: {service.account.user} could exchange what lies in it, and root looks there",
+            f"chown root:{service.account.user} {name} && chmod 750 {name}",
+        )
+    if entry.kind == "file" and not DIGEST.fullmatch(entry.digest):
+        raise Refused(f"{name}: its digest is malformed")
+    if entry.kind == "dir" and (entry.digest or entry.size):
+        raise Refused(f"{name}: a directory has neither digest nor size")
+    if not 0 <= entry.size <= MAX_FILE_BYTES:
+        raise Refused(f"{name}: {entry.size} bytes; at most {MAX_FILE_BYTES} are synced", SMALLER)
+
+
+def _may_write(account: str, entry: Entry) -> bool:
+    """May an account that is not root write there, by itself or once it has changed the mode?"""
+    owns, in_group = entry.owner == account != "root", entry.group == account != "root"
+    return owns or bool(entry.mode & (0o022 if in_group else 0o002))
+
+
+def _require_within_limits(service: Service, entries: Mapping[str, Entry]) -> None:
+    if entries and not service.owns:
+        raise Refused(f"service {service.name}: it owns no files")
+    if len(entries) > MAX_FILES:
+        raise Refused(
+            f"service {service.name}: {len(entries)} files; at most {MAX_FILES} are synced; "
+            f"the most are in {_fullest_directory(entries)}",
+            SMALLER,
+        )
+    total = sum(entry.size for entry in entries.values())
+    if total > MAX_BYTES:
+        largest = max(entries.values(), key=lambda entry: entry.size)
+        raise Refused(
+            f"service {service.name}: {total} bytes; at most {MAX_BYTES} are synced; "
+            f"the largest file is {escape(largest.path)}, {largest.size} bytes",
+            SMALLER,
+        )
+
+
+def _fullest_directory(entries: Mapping[str, Entry]) -> str:
+    """The directory in which the most files are, and how many."""
+    counts: dict[str, int] = {}
+    for path in entries:
+        place = path.rpartition("/")[0]
+        counts[place] = counts.get(place, 0) + 1
+    place = max(counts, key=lambda name: counts[name])
+    return f"{escape(place)}, {counts[place]}"
+
+
+def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:
+    for path in entries:
+        parent = str(PurePosixPath(path).parent)
+        if parent != service.owns and (parent not in entries or entries[parent].kind != "dir"):
+            raise Refused(f"{path}: its directory is not in the proposal")

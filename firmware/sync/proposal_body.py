@@ -1,0 +1,192 @@
+"""A proposal as it travels from version 3 of the peer API on: as blocks (`firmware.blocks`), with nothing in base64.
+
+They hold the head, four bytes with its length before it, which is JSON; then the table of entries, a line of JSON for each; then
+the contents, one after the other in the order of the lines. A line is a list: path, kind, mode, owner, group, size, digest, and
+a true at its end if the content of that digest comes with it; or only the path of what is removed.
+
+Where the pusher knows what the receiver has, it sends the difference to that, with the digest of what it is a difference to. A
+receiver that has something else asks for everything. So what is the same already takes a digest, and no entries.
+"""
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any
+
+from firmware import __version__, blocks
+from firmware.blocks import Blocks
+from firmware.errors import Refused
+from firmware.http11.encoded import Encoded
+from firmware.http11.json_body import parse_body
+from firmware.manifest import Entry
+from firmware.services import content
+from firmware.services.content import Content
+from firmware.sync import acceptable, contents, proposal
+from firmware.sync.contents import BlockContents
+from firmware.sync.message import DIGEST, Message
+from firmware.sync.proposal import Difference, Proposal
+
+#: bytes of a head, of a line of the table, and of all lines
+MAX_HEAD, MAX_LINE, MAX_TABLE = 1 << 19, 1 << 15, 1 << 24
+#: bytes of a proposal that is encoded at once, so that its length is known before it is sent
+SMALL = 1 << 16
+FIELDS = {*proposal.FIELDS, *proposal.FIELDS_2, "against", "state"} - {"contents"}
+ENTRY = ("path", "kind", "mode", "owner", "group", "size", "digest")
+_LENGTH = struct.Struct(">I")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the receiver has, as far as the pusher knows: the digest of its content, and the entries."""
+
+    digest: str
+    entries: Mapping[str, Entry]
+
+
+def encode(offer: Proposal, known: Known | None, protocol: int) -> Encoded:
+    """A proposal, or the difference to what is known. Contents are read and compressed while it is sent."""
+    lines, sent, total = _table(offer, known)
+    table = "\n".join(lines).encode("ascii")
+    state = content.digest(offer.block, offer.entries)
+    head = json.dumps(
+        {
+            "protocol": protocol, "firmware": __version__, "service": offer.title, "block": offer.block.text,
+            "entries": len(table), "expect": offer.expect, "dry": offer.dry, "push": offer.push, "base": offer.base,
+            "confirm": offer.confirm, "against": known.digest if known else "", "state": state,
+        }
+    ).encode("ascii")  # fmt: skip
+
+    def pieces() -> Iterator[bytes]:
+        yield _LENGTH.pack(len(head)) + head + table
+        for digest in sent:
+            yield from contents.pieces(offer.contents, digest)
+
+    if len(head) + len(table) + total > SMALL:
+        return Encoded(None, lambda: blocks.encode(pieces()), blocks.TYPE)
+    body = b"".join(blocks.encode(pieces()))
+    return Encoded(len(body), lambda: iter([body]), blocks.TYPE)
+
+
+def _table(offer: Proposal, known: Known | None) -> tuple[list[str], list[str], int]:
+    """The lines of the table, the digests whose contents follow it, and how many bytes these are."""
+    there = known.entries if known else {}
+    top = PurePosixPath(offer.service.owns or "/")
+    lines, sent, total = [], dict[str, None](), 0
+    for path, entry in offer.entries.items():
+        if there.get(path) == entry:
+            continue
+        comes = entry.kind == "file" and entry.digest in offer.contents and entry.digest not in sent
+        if comes:
+            sent[entry.digest] = None
+            total += entry.size
+        name = str(PurePosixPath(path).relative_to(top))
+        facts = (name, entry.kind, f"{entry.mode:04o}", entry.owner, entry.group, entry.size, entry.digest)
+        lines.append(json.dumps([*facts, *[True] * comes], separators=(",", ":")))
+    lines += [json.dumps([str(PurePosixPath(path).relative_to(top))]) for path in there if path not in offer.entries]
+    return lines, list(sent), total
+
+
+def parse(found: Blocks) -> Proposal:
+    """A proposal, or the difference that it arrived as; Refused with the reason for anything that a peer may not send."""
+    size = _LENGTH.unpack(found.read(0, _LENGTH.size))[0]
+    if size > MAX_HEAD:
+        raise Refused(f"the proposal: its head is longer than {MAX_HEAD} bytes")
+    head = parse_body(bytearray(found.read(_LENGTH.size, size)))
+    message = Message(head, error=Refused)
+    if proposal.require_common_version(message) < 3:
+        raise Refused("the proposal: version 1 and 2 of the peer API have no blocks")
+    proposal.refuse_unknown_fields(head, FIELDS, "the proposal")
+    offer, start = proposal.parse_head(message), _LENGTH.size + size
+    length = message.number("entries", 0, MAX_TABLE)
+    entries, removed, sizes = _parse_table(offer, found.pieces(start, length))
+    against, state = message.token("against", DIGEST), message.token("state", DIGEST)
+    sent = BlockContents(found, _places(found, start + length, sizes))
+    return replace(offer, entries=entries, contents=sent, difference=Difference(against, tuple(removed), state))
+
+
+def _parse_table(offer: Proposal, text: Iterator[bytes]) -> tuple[dict[str, Entry], list[str], dict[str, int]]:
+    """The entries by path, the paths of what is removed, and the sizes of the contents that come, by digest, as they come."""
+    entries, removed, sizes = dict[str, Entry](), list[str](), dict[str, int]()
+    for line in _lines(text):
+        words = _parse_line(line)
+        entry = proposal.parse_entry(
+            offer.service,
+            Message(dict(zip(ENTRY, words if len(words) > 1 else [*words, *_REMOVED], strict=False)), error=Refused),
+        )
+        if entry.path in entries or len(entries) + len(removed) >= 2 * acceptable.MAX_FILES:
+            raise Refused(f"{entry.path}: it stands twice in the proposal, or is one too many")
+        if len(words) == 1:
+            removed.append(entry.path)
+            continue
+        entries[entry.path] = entry
+        if len(words) == len(ENTRY) + 1:
+            if entry.kind != "file" or entry.digest in sizes:
+                raise Refused(f"contents: {entry.digest} comes twice, or is none of a file")
+            sizes[entry.digest] = entry.size
+    return entries, removed, sizes
+
+
+#: what stands for the rest of a line that only names a path
+_REMOVED = ("dir", "0700", "root", "root", 0, "")
+
+
+def _parse_line(line: bytes) -> list[Any]:
+    try:
+        words = json.loads(line)
+    except (ValueError, RecursionError):
+        words = None
+    if (
+        not isinstance(words, list)
+        or len(words) not in (1, len(ENTRY), len(ENTRY) + 1)
+        or any(word is not True for word in words[len(ENTRY) :])
+    ):
+        raise Refused("the proposal: a line of its table is malformed")
+    return words
+
+
+def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
+    held = b""
+    for piece in text:
+        *whole, held = (held + piece).split(b"\n")
+        if len(held) > MAX_LINE or any(len(line) > MAX_LINE for line in whole):
+            raise Refused(f"the proposal: a line of its table is longer than {MAX_LINE} bytes")
+        yield from whole
+    if held:
+        yield held
+
+
+def _places(found: Blocks, start: int, sizes: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Where each content begins, and how long it is; Refused unless they are all that there is yet."""
+    places = {}
+    for digest, size in sizes.items():
+        places[digest] = start, size
+        start += size
+    if start != found.size:
+        raise Refused("contents: they are not as many bytes as their files shall have")
+    return places
+
+
+def complete(offer: Proposal, now: Content) -> Proposal | None:
+    """The whole proposal, where what arrived is a difference to what is here now; None if it is one to something else. Refused
+    if it does not become what it says, or what no service may have."""
+    if (difference := offer.difference) is None:
+        return offer
+    if difference.against not in ("", now.digest):
+        return None
+    kept = _kept_entries(offer, difference, now) if difference.against else {}
+    whole = replace(offer, entries=dict(sorted({**kept, **offer.entries}.items())), difference=None)
+    acceptable.require_whole(offer.service, whole.entries)
+    if content.digest(whole.block, whole.entries) != difference.state:
+        raise Refused("the proposal: it does not become what its digest says")
+    return whole
+
+
+def _kept_entries(offer: Proposal, difference: Difference, now: Content) -> dict[str, Entry]:
+    """What is here and stays as it is; Refused if a peer could not have sent it."""
+    gone = offer.entries.keys() | set(difference.removed)
+    kept = {path: entry for path, entry in now.entries.items() if path not in gone}
+    for path, entry in kept.items():
+        acceptable.require_acceptable(offer.service, entry, path)
+    return kept
