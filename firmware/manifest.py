@@ -8,7 +8,7 @@ import grp
 import os
 import pwd
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
@@ -42,6 +42,11 @@ class Entry:
         """Everything that makes two entries equal, as one line."""
         return f"{self.path!r} {self.kind} {self.mode:04o} {self.owner} {self.group} {self.size} {self.digest}"
 
+    @property
+    def line(self) -> bytes:
+        """The same as bytes, for who keeps many."""
+        return self.key.encode("utf-8", "surrogateescape")
+
 
 def scan(top: Path, *, named: Path | None = None, leave_out: PathPatterns = _NO_PATTERNS) -> dict[str, Entry]:
     """Everything below `top` (not `top` itself), by path, in sorted order; nothing if it is not there.
@@ -49,16 +54,35 @@ def scan(top: Path, *, named: Path | None = None, leave_out: PathPatterns = _NO_
     `named` is the path under which the entries are listed, where `top` is a copy that lies elsewhere. Paths that
     `leave_out` matches, as they are listed, are left out, and nothing below them is looked at.
     """
-    forget_names()
     start = str(top if named is None else named).rstrip("/") + "/"
-    try:
-        with directory.descriptor(top) as handle:
-            rows = native.scan_tree(handle, start, leave_out.patterns)
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    found = [_entry_of_row(start, top, *row) for row in rows]
+    found = [_entry_of_row(start, top, *row) for row in _rows(top, start, leave_out)]
     found.sort(key=_PATH)  # by characters, where the rows are sorted by bytes: nearly the same
     return {entry.path: entry for entry in found}
+
+
+def scan_lines(
+    top: Path, *, named: Path, leave_out: PathPatterns = _NO_PATTERNS, gently: bool = False
+) -> tuple[dict[str, bytes], dict[str, OSError | Failure]]:
+    """The same as lines, the `Entry.key` of each path as bytes; and what could not be read, with the reason. `gently`: while
+    others have more urgent things to do, and without a trace in the times of access."""
+    start = str(named).rstrip("/") + "/"
+    lines, problems = dict[str, bytes](), dict[str, OSError | Failure]()
+    for row in _rows(top, start, leave_out, gently=gently):
+        try:
+            entry = _entry_of_row(start, top, *row)
+            lines[entry.path] = entry.line
+        except (OSError, Failure) as error:
+            problems[start + row[0]] = error
+    return lines, problems
+
+
+def _rows(top: Path, start: str, leave_out: PathPatterns, *, gently: bool = False) -> Iterable[native.Found]:
+    forget_names()
+    try:
+        with directory.descriptor(top) as handle:
+            return native.scan_tree(handle, start, leave_out.patterns, gently=gently)
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
 
 
 def forget_names() -> None:
@@ -69,9 +93,14 @@ def forget_names() -> None:
 
 def entry_at(path: Path, name: str = "") -> Entry | None:
     """The entry of one path, or None where there is nothing (any more)."""
+    return entry_below(path.parent, path.name, name or str(path))
+
+
+def entry_below(top: Path, path: str, name: str) -> Entry | None:
+    """The entry of what lies at `path` below `top`, known as `name`, or None; no link is followed on the way."""
     try:
-        with directory.parent(path.parent, path.name) as (place, last):
-            return _entry_in(place, last, name or str(path))
+        with directory.parent(top, path) as (place, last):
+            return _entry_in(place, last, name)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

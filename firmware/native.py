@@ -79,22 +79,28 @@ def trim_heap() -> None:
 #: and of anything in nanoseconds, inode, digest
 _ROW = struct.Struct("=IIIiqqqQ16s")
 Row = tuple[int, int, int, int, int, int, int, int, bytes]
+#: a path below the top of a tree, the target of a link ("" else), and the row
+Found = tuple[str, str, Row]
 
 
 def scan_tree(
-    top: int, start: str, patterns: Sequence[str] = (), *, threads: int = 0
-) -> Iterator[tuple[str, str, Row]]:
+    top: int, start: str, patterns: Sequence[str] = (), *, threads: int = 0, gently: bool = False
+) -> Iterator[Found]:
     """Everything below the open directory `top`, sorted by the bytes of the paths: the path below `top`, the target of a link (""
     else), and a row (mode, uid, gid, error, size, mtime, ctime, inode, digest): times in nanoseconds; `error` is the errno value
     for which it could not be read, EAGAIN if it never kept still; the digest is XXH3-128 of a file's bytes or a link's target.
 
     Paths that match a pattern (see `patterns`) when they are known as `start` and what follows are left out, with all below them.
     No link is followed, no other file system entered, nothing but files is opened. `threads`: as many as there are processors
-    for 0. OSError if `top` cannot be read.
+    for 0. `gently`: by one, while there is nothing else to do, and without a trace in the times of access. OSError if `top`
+    cannot be read.
     """
     tree, texts = ffi.new("struct native_tree *"), [os.fsencode(pattern) + b"\0" for pattern in patterns]
-    count = threads or len(os.sched_getaffinity(0))
-    error = lib.native_scan_tree(top, os.fsencode(start), b"".join(texts), len(texts), count, ffi.NULL, tree)
+    what = top, os.fsencode(start), b"".join(texts), len(texts)
+    if gently:
+        error = lib.native_scan_tree_gently(*what, ffi.NULL, tree)
+    else:
+        error = lib.native_scan_tree(*what, threads or len(os.sched_getaffinity(0)), ffi.NULL, tree)
     if error:
         raise OSError(error, os.strerror(error), start)
     try:

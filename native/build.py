@@ -23,6 +23,8 @@ ffi.cdef("""
     struct native_tree { struct native_entry *entries; char *names; uint64_t count, names_size; };
     int native_scan_tree(int top, const char *start, const char *patterns, uint32_t pattern_count, uint32_t threads,
                          struct native_progress *progress, struct native_tree *tree);
+    int native_scan_tree_gently(int top, const char *start, const char *patterns, uint32_t pattern_count,
+                                struct native_progress *progress, struct native_tree *tree);
     void native_free_tree(struct native_tree *tree);
     bool native_matches(const char *pattern, const char *path);
 """)

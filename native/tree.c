@@ -13,7 +13,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +47,7 @@ struct scan {
 	const char *start, *patterns;
 	uint32_t pattern_count;
 	struct native_progress *progress;
+	bool gently;
 	int64_t began;
 	dev_t device;
 	/* the files of one directory, shared out among threads */
@@ -169,8 +172,10 @@ static int read_open_file(struct scan *scan, int fd, unsigned char *buffer, stru
 static int read_file(struct scan *scan, const char *name, struct native_entry *entry, unsigned char *buffer)
 {
 	struct stat status;
-	int error, fd = openat(scan->directory, name, READING);
+	int error, fd = openat(scan->directory, name, READING | (scan->gently ? O_NOATIME : 0));
 
+	if (fd < 0 && errno == EPERM && scan->gently) /* it is somebody else's, and we are not root */
+		fd = openat(scan->directory, name, READING);
 	if (fd >= 0) {
 		error = read_open_file(scan, fd, buffer, entry);
 		close(fd);
@@ -549,31 +554,72 @@ static int lay_out(struct scan *scan, struct native_tree *tree)
 	return 0;
 }
 
-int native_scan_tree(int top, const char *start, const char *patterns, uint32_t pattern_count, uint32_t threads,
-		     struct native_progress *progress, struct native_tree *tree)
+static int run_scan(struct scan *scan, int top, struct native_tree *tree)
 {
-	struct scan scan = {.start = start, .patterns = patterns, .pattern_count = pattern_count, .progress = progress,
-			    .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER,
-			    .wanted_threads = threads > MOST_THREADS ? MOST_THREADS : threads};
 	struct timespec now;
 	struct stat status;
 	int error;
 
 	memset(tree, 0, sizeof(*tree));
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	scan.began = nanoseconds(now);
+	scan->began = nanoseconds(now);
 	if (fstat(top, &status))
 		return errno;
-	scan.device = status.st_dev;
-	error = scan_below(&scan, top);
-	end_threads(&scan);
-	if (!error && is_cancelled(&scan))
+	scan->device = status.st_dev;
+	error = scan_below(scan, top);
+	end_threads(scan);
+	if (!error && is_cancelled(scan))
 		error = ECANCELED;
 	if (!error)
-		error = lay_out(&scan, tree);
-	free(scan.found);
-	free(scan.text);
+		error = lay_out(scan, tree);
+	free(scan->found);
+	free(scan->text);
 	return error;
+}
+
+int native_scan_tree(int top, const char *start, const char *patterns, uint32_t pattern_count, uint32_t threads,
+		     struct native_progress *progress, struct native_tree *tree)
+{
+	struct scan scan = {.start = start, .patterns = patterns, .pattern_count = pattern_count, .progress = progress,
+			    .lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER,
+			    .wanted_threads = threads > MOST_THREADS ? MOST_THREADS : threads};
+
+	return run_scan(&scan, top, tree);
+}
+
+/* ---- while there is nothing else to do ---- */
+
+struct gentle_scan {
+	struct scan scan;
+	int top, error;
+	struct native_tree *tree;
+};
+
+/* In Linux either priority is a thread's own: that of whoever waits for this one stays as it is. */
+static void *run_gently(void *given)
+{
+	struct gentle_scan *gentle = given;
+
+	setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+	syscall(SYS_ioprio_set, 1 /* one thread */, 0 /* this one */, 3 << 13 /* idle */);
+	gentle->error = run_scan(&gentle->scan, gentle->top, gentle->tree);
+	return NULL;
+}
+
+int native_scan_tree_gently(int top, const char *start, const char *patterns, uint32_t pattern_count,
+			    struct native_progress *progress, struct native_tree *tree)
+{
+	struct gentle_scan gentle = {.scan = {.start = start, .patterns = patterns, .pattern_count = pattern_count,
+					      .progress = progress, .gently = true, .lock = PTHREAD_MUTEX_INITIALIZER,
+					      .work = PTHREAD_COND_INITIALIZER, .done = PTHREAD_COND_INITIALIZER},
+				     .top = top, .tree = tree};
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, run_gently, &gentle);
+
+	if (error)
+		return error;
+	pthread_join(thread, NULL);
+	return gentle.error;
 }
 
 void native_free_tree(struct native_tree *tree)

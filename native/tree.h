@@ -35,6 +35,11 @@ struct native_tree {
 int native_scan_tree(int top, const char *start, const char *patterns, uint32_t pattern_count, uint32_t threads,
 		     struct native_progress *progress, struct native_tree *tree);
 
+/* The same by one thread that everything else on the machine goes before (nice 19, idle I/O), and without a trace in the files' times
+ * of access where that is allowed. */
+int native_scan_tree_gently(int top, const char *start, const char *patterns, uint32_t pattern_count,
+			    struct native_progress *progress, struct native_tree *tree);
+
 void native_free_tree(struct native_tree *tree);
 
 #endif

@@ -17,14 +17,18 @@ from functools import cache, partial
 from pathlib import Path
 
 from firmware import addresses, log, processes, run
-from firmware.csyncd import CONTROL, heap, operator, peer, recovery_timer
+from firmware.csyncd import CONTROL, heap, operator, peer, recovery_timer, scrub
 from firmware.csyncd.pair import Pair
+from firmware.csyncd.tasks import start_task
 from firmware.errors import Failure, report
 from firmware.flows.recovery import recover
 from firmware.http11.quota import Quota
 from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
-from firmware.sync import peer_ports, peer_sshd, settings
+from firmware.patterns import PathPatterns
+from firmware.services.definition import APPLIED
+from firmware.sync import peer_ports, peer_sshd, settings, transaction
+from firmware.sync.inventory import Inventory
 from firmware.sync.link_problems import LinkProblem, missing_keys
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
@@ -43,7 +47,11 @@ LOOK_INTERVAL = 1.0
 #: seconds until the sshd is started again: one that ended, and one that could not be started
 RESTART_INTERVAL, ERROR_INTERVAL = 1.0, 5.0
 
-WATCHED = (Path("/etc"), Path("/run/firmware/applied"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
+#: what is watched with all below it, and what alone: there a service's directory is put in place whole, after it was made ready
+WATCHED = (Path("/etc"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
+WATCHED_FLAT = (APPLIED,)
+#: what csyncd makes ready itself: of a push on its way in, only the journal is of interest
+NOT_WATCHED = PathPatterns((f"{transaction.STAGING}/*/*",))
 
 
 def main(argv: list[str]) -> int:
@@ -64,20 +72,22 @@ def main(argv: list[str]) -> int:
 
 async def _run(own_settings: Settings) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
-    pair = Pair(own_settings)
+    for place in (*WATCHED, *WATCHED_FLAT, peer_ports.RUN):
+        place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    watch = Watch(WATCHED, lambda: start_task(servers.on_change()), flat=WATCHED_FLAT, leave_out=NOT_WATCHED)
+    pair = Pair(own_settings, Inventory(watch.take_hints))
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     servers = PeerServers(pair)
-    for place in (*WATCHED, peer_ports.RUN):
-        place.mkdir(mode=0o755, parents=True, exist_ok=True)
-    watch = Watch(WATCHED, lambda: _start_task(servers.on_change()))
     recovery_timer.schedule_recovery()
-    work = [asyncio.create_task(part) for part in (ended.wait(), servers.keep_serving(), pair.link.stay_connected())]
+    parts = (ended.wait(), servers.keep_serving(), pair.link.stay_connected(), scrub.keep_scrubbing(pair))
+    work = [asyncio.create_task(part) for part in parts]
     # Who waits until csyncd answers may count on its port being taken.
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(servers.attempted.wait(), ERROR_INTERVAL)
     server = await _listen(Path(CONTROL), lambda request, _: operator.answer(pair, request), mode=0o600)
+    heap.freeze()
     try:
         done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         for part in done:
@@ -192,7 +202,7 @@ class PeerServers:
         """Peers cannot come in, or they can again: the peer is told, too."""
         if trouble.text != self._pair.sshd_problem.text:
             self._pair.sshd_problem = trouble
-            _start_task(self._pair.tell_peer())
+            start_task(self._pair.tell_peer())
 
     async def _log_sshd_output(self, sshd: asyncio.subprocess.Process) -> None:
         """Write to the log what sshd says. Somebody may have come in then, whatever it says: that is looked into."""
@@ -252,12 +262,3 @@ async def _end_sshd(sshd: asyncio.subprocess.Process) -> None:
     # The sessions first: they hold the pipe of sshd's words, and asyncio waits for its end.
     await asyncio.to_thread(peer_sshd.end_leftovers)
     await sshd.wait()
-
-
-_tasks: set[asyncio.Task[None]] = set()
-
-
-def _start_task(work: Awaitable[None]) -> None:
-    task: asyncio.Task[None] = asyncio.ensure_future(work)
-    _tasks.add(task)
-    task.add_done_callback(_tasks.discard)

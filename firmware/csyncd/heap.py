@@ -17,6 +17,13 @@ large_work = asyncio.Lock()
 _timer: asyncio.TimerHandle | None = None
 
 
+def freeze() -> None:
+    """What is there now stays for good: no search for garbage looks through it again, which would take most of what csyncd
+    does for a change on disk."""
+    gc.collect()
+    gc.freeze()
+
+
 def trim_when_idle() -> None:
     """Trim the heap QUIET_SECONDS after the last call of this."""
     global _timer

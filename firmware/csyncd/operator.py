@@ -84,7 +84,8 @@ async def _push(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
             pair.shown_states.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
         )
     request = flow.PushRequest(title, who, shown, body.get("confirm", 0))
-    report = await flow.push(request, pair.link, pair.settings, theirs)
+    async with pair.hold_notices():
+        report = await flow.push(request, pair.link, pair.settings, theirs)
     if report["result"] == "refused" and report["state"]:
         pair.shown_states[title] = report["state"]
     else:

@@ -4,15 +4,19 @@ Whoever changes tells the other; nobody polls. `status` asks the peer itself, so
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 from firmware import log
+from firmware.csyncd.tasks import start_task
 from firmware.csyncd.visitors import SAME_KEY_REMEDY, SAME_NUMBER_REMEDY, Visitors, is_elsewhere
 from firmware.errors import Failure, Lost, Refused
 from firmware.printable import shorten
 from firmware.sync import audit, node_state, peer_path, status_report, unconfirmed_push
 from firmware.sync.audit import Who
+from firmware.sync.inventory import Inventory
 from firmware.sync.link import Link
 from firmware.sync.link_problems import LinkProblem
 from firmware.sync.message import Message
@@ -28,8 +32,12 @@ ASK_TIME = 4.0
 class Pair:
     """This node and its peer. `theirs` is what the peer told last, None while the link is down."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, inventory: Inventory | None = None) -> None:
         self.settings = settings
+        #: what lies below /etc
+        self.inventory = inventory or Inventory()
+        #: pushes at work here, and whether there is something to tell the peer once they are done
+        self._pushes, self._has_news = 0, False
         self.link = Link(settings, self.exchange_states, self._note_link_down)
         self.theirs: NodeState | None = None
         #: the state of a service on the peer that the operator was shown last, by title: what --force may overwrite
@@ -51,12 +59,12 @@ class Pair:
 
     async def local_state(self) -> NodeState:
         """This node's state now."""
-        state = await asyncio.to_thread(node_state.local_state, self.settings)
+        state = await asyncio.to_thread(node_state.local_state, self.settings, self.inventory)
         return replace(state, wrong=state.wrong or shorten(self.sshd_problem.text, node_state.MAX_TEXT))
 
-    async def exchange_states(self) -> NodeState:
-        """Tell the peer our state and get its own; Failure if it does not answer."""
-        ours = await self.local_state()
+    async def exchange_states(self, ours: NodeState | None = None) -> NodeState:
+        """Tell the peer our state, which may be known already, and get its own; Failure if it does not answer."""
+        ours = ours or await self.local_state()
         try:
             theirs = await self.link.request(
                 "/v1/standing", ours.json(), node_state.parse, lane="notice", timeout=ASK_TIME
@@ -70,13 +78,34 @@ class Pair:
         return theirs
 
     async def tell_peer(self) -> None:
-        """Something changed here: tell the peer, if it makes a difference and the peer can be reached."""
+        """Something changed here: tell the peer, if it makes a difference and the peer can be reached. In the middle of a push
+        nobody needs to know: what it makes of this node is told once it is done."""
+        if self._pushes:
+            self._has_news = True
+            return
         async with self._tell_lock:
             try:
-                if not self.link.reason and await self.local_state() != self._last_told:
-                    await self.exchange_states()
+                if not self.link.reason and (ours := await self.local_state()) != self._last_told:
+                    await self.exchange_states(ours)
             except Failure as error:
                 log.line(f"csyncd: the peer could not be told of a change: {error}")
+
+    @property
+    def is_busy(self) -> bool:
+        """Is a push at work here?"""
+        return self._pushes > 0
+
+    @asynccontextmanager
+    async def hold_notices(self) -> AsyncIterator[None]:
+        """Hold what there is to tell until the block, a push, is done."""
+        self._pushes += 1
+        try:
+            yield
+        finally:
+            self._pushes -= 1
+            if not self._pushes and self._has_news:
+                self._has_news = False
+                start_task(self.tell_peer())
 
     async def receive_state(self, message: Message, remote: RemotePeer) -> NodeState:
         """A node told its state; the answer is ours. What another than our peer says of itself changes nothing here, not even
@@ -109,7 +138,7 @@ class Pair:
         self.theirs = None
         try:
             await self.link.wait_for_attempt(ASK_TIME)
-            await self.exchange_states()
+            await self.exchange_states(ours)
         except Failure as error:
             why_not, remedy = (self.link.reason, self.link.remedy) if self.link.reason else (str(error), error.hint)
         if why_not and self._told_wrong:

@@ -93,7 +93,7 @@ async def _deal_with_push(pair: Pair, remote: RemotePeer, parse: Callable[[], Pr
         audit.note("push received", who=remote.who, result="refused", by_peer=True, message=why)
         return Report("refused", why, shorten(error.hint)).json()
     try:
-        async with _turns.setdefault(offer.title, asyncio.Lock()):
+        async with _turns.setdefault(offer.title, asyncio.Lock()), pair.hold_notices():
             return await asyncio.to_thread(receive.answer, offer, remote)
     finally:
         recovery_timer.schedule_recovery()

@@ -1,7 +1,7 @@
 """Content: what a service is at one moment, as one value with one digest: its block and the entries that it owns."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,6 +70,10 @@ def sha256(of: Content, service: Service, *, top: Path | None = None) -> str:
 
 def digest(block: Block | None, entries: Mapping[str, Entry]) -> str:
     """The digest of a block and entries, "xxh3-128:HEX"."""
-    lines = [repr(words) for words in (block.statements if block else ())]
-    lines += [entries[path].key for path in sorted(entries)]
-    return native.bytes_digest("\n".join(lines).encode("utf-8", "surrogateescape"))
+    return digest_of_lines(block, [entries[path].line for path in sorted(entries)])
+
+
+def digest_of_lines(block: Block | None, lines: Iterable[bytes]) -> str:
+    """The same, from the lines of the entries in the order of their paths."""
+    words = [repr(words).encode("utf-8", "surrogateescape") for words in (block.statements if block else ())]
+    return native.bytes_digest(b"\n".join([*words, *lines]))

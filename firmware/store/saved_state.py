@@ -146,10 +146,15 @@ def _load_trusted(paths: Paths) -> SavedState | None:
     mounted to find out.
     """
     state = _read(paths.saved_state)
-    if state is None or state.generation is None:
-        return state
-    now = repository.file_identity(paths.repository, state.generation.number)
-    return state if (now and now == state.identity) or not flash.is_reachable(paths) else None
+    return state if state is not None and is_trusted(state.generation, state.identity, paths) else None
+
+
+def is_trusted(generation: Generation | None, identity: tuple[int, ...], paths: Paths = NODE) -> bool:
+    """Is the file of that generation the one that had this identity, as far as one can see without mounting anything?"""
+    if generation is None:
+        return True
+    now = repository.file_identity(paths.repository, generation.number)
+    return bool(now and now == identity) or not flash.is_reachable(paths)
 
 
 def _read(path: Path) -> SavedState | None:

@@ -6,17 +6,16 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from firmware import __version__, manifest
+from firmware import __version__
 from firmware.errors import Failure
 from firmware.printable import escape, shorten
 from firmware.rc import document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
-from firmware.rc.title import Title
-from firmware.services import applied, catalog, content, states
+from firmware.services import applied, catalog, states
 from firmware.services.definition import Context, Service
-from firmware.store import changes, saved_state
 from firmware.sync import transaction
+from firmware.sync.inventory import Inventory
 from firmware.sync.message import Message
 from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
@@ -78,31 +77,33 @@ class NodeState:
         }  # fmt: skip
 
 
-def local_state(settings: Settings, *, config: Path = Path(document.PATH), root: Path = Path("/")) -> NodeState:
-    """This node's state at this moment; everything is hashed, nothing is remembered."""
-    services, unapplied, down = {}, [], []
-    readable, wrong = _readable_document(config)
-    for block in readable.first_blocks:
-        service = catalog.find(block.name)
-        if service is None or not block.enabled:
-            continue
-        now, loaded = content.read(service, block, root=root).digest, applied.digest(block.title)
-        if not applied.is_applied(service, Context.of(service, block, readable), now):
-            unapplied.append(block.title)
-        if _is_down(service, block):
-            down.append(block.title)
-        if not service.node_specific:
-            services[block.title] = ServiceDigests(now, loaded, saved_digest(block.title))
-    wrong = wrong or _unreadable_transaction()
-    return NodeState(
-        settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
-        changes.unsaved_changes().paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
-        shorten(escape(saved_state.load().problem), MAX_TEXT),
-    )  # fmt: skip
+def local_state(settings: Settings, inventory: Inventory | None = None) -> NodeState:
+    """This node's state at this moment, by what the inventory knows; without one, everything is read."""
+    with (inventory or Inventory()).current() as now:
+        services, unapplied, down = {}, [], []
+        readable, wrong = _readable_document()
+        for block in readable.first_blocks:
+            service = catalog.find(block.name)
+            if service is None or not block.enabled:
+                continue
+            digest, loaded = now.service_digest(service, block), applied.digest(block.title)
+            if not applied.is_applied(service, Context.of(service, block, readable), digest):
+                unapplied.append(block.title)
+            if _is_down(service, block):
+                down.append(block.title)
+            if not service.node_specific:
+                services[block.title] = ServiceDigests(digest, loaded, now.saved_digest(block.title))
+        wrong = wrong or _unreadable_transaction()
+        return NodeState(
+            settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
+            now.unsaved_paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
+            shorten(escape(now.save_problem), MAX_TEXT),
+        )  # fmt: skip
 
 
-def _readable_document(config: Path) -> tuple[Document, str]:
-    """A config.rc, as far as it can be read, and what is wrong with its form."""
+def _readable_document() -> tuple[Document, str]:
+    """config.rc, as far as it can be read, and what is wrong with its form."""
+    config = Path(document.PATH)
     try:
         found, wrong = document.parse_tolerant(document.read_text(config), str(config))
     except Failure as error:
@@ -124,17 +125,6 @@ def _is_down(service: Service, block: Block) -> bool:
     """Should it run, and does not?"""
     state = states.service_state(block.title).state
     return state == "failed" or (state == "stopped" and service.daemon is not None and block.flag("autostart", True))
-
-
-def saved_digest(title: str) -> str:
-    """The digest of a service as it would come back from flash; "" if it would not."""
-    saved = saved_state.load()
-    block = saved.block(Title.parse(title))
-    service = catalog.find(Title.parse(title).service)
-    if block is None or service is None:
-        return ""
-    kept = manifest.entries_below(saved.entries, service.owns)
-    return content.digest(block, kept)
 
 
 def parse(message: Message) -> NodeState:
