@@ -173,6 +173,8 @@ def _status_lines(found: PairStatus) -> Iterator[str]:
     yield from (f"  {escape(reason)}" for reason in found.reasons)
     if found.remedy:
         yield f"  do: {escape(found.remedy)}"
+    if found.serial:
+        yield f"serial number {escape(found.serial)}"
     for who, node in (("local", found.local), ("peer", found.peer)):
         yield from _node_lines(who, node)
     if found.path:

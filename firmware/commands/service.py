@@ -12,6 +12,11 @@ VERBS: Verbs = {
         "NAME",
         "every directive of a service: type, default, an example",
     ),
+    "open-provisioning": (
+        "firmware.commands.service_provisioning:open_again",
+        "",
+        "let the factory's line be used again, from the next boot on: only at this unit's own console",
+    ),
     "shutdown": (f"{_ALL}:shutdown", "", "stop every service, the last one first"),
 }
 

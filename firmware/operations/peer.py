@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from firmware import identity
 from firmware.errors import Failure, Invalid, Refused, Usage, full_text, outcome
 from firmware.operations.csyncd_client import ask_csyncd
 from firmware.records import interpreting
@@ -96,7 +97,8 @@ class PeerSave:
 @dataclass(frozen=True, slots=True)
 class PairStatus:
     """red, orange or green, and why; both nodes and their services as `csync status --json` has them. `path` says whether
-    csyncd's packets go through a WireGuard tunnel, "" on a node that has none."""
+    csyncd's packets go through a WireGuard tunnel, "" on a node that has none; `serial` is the number on this unit's label, ""
+    without one."""
 
     state: str
     reasons: tuple[str, ...]
@@ -105,6 +107,7 @@ class PairStatus:
     peer: Mapping[str, Any]
     path: str
     services: Mapping[str, Mapping[str, Any]]
+    serial: str = ""
 
     def json(self) -> dict[str, Any]:
         """What `csync status --json` prints."""
@@ -207,7 +210,7 @@ def status() -> PairStatus:
     except Failure as error:
         report = _status_without_csyncd(error)
     with _reading_answer():
-        return PairStatus(**{**report, "reasons": tuple(report["reasons"])})
+        return PairStatus(**{**report, "reasons": tuple(report["reasons"]), "serial": identity.serial_number()})
 
 
 def _status_without_csyncd(why: Failure) -> dict[str, Any]:

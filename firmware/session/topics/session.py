@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from firmware import __version__
 from firmware.accounts import sessions
 from firmware.errors import Failure
+from firmware.identity import serial_number
 from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Endpoint, NotFound
 from firmware.sync import settings
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """This session, and the node that it is on."""
+    """This session, and the node that it is on, with the serial number on its label ("": it has none)."""
 
     account: str
     role: str
@@ -22,6 +23,7 @@ class SessionInfo:
     version: str
     since: float
     id: str
+    serial: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,15 @@ def show(call: Call) -> SessionInfo:
         node = None
     session = call.session
     return SessionInfo(
-        session.account, session.role, node, socket.gethostname(), call.address, __version__, session.since, session.id
+        session.account,
+        session.role,
+        node,
+        socket.gethostname(),
+        call.address,
+        __version__,
+        session.since,
+        session.id,
+        serial_number(),
     )
 
 

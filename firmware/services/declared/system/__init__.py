@@ -21,7 +21,7 @@ _FACTORY_RESOLVER = "/usr/share/factory/etc/resolv.conf"
 def setup(context: Context) -> list[Argv]:
     """Modules first, for they bring kernel settings with them."""
     block = context.block
-    hostname = block.value("hostname")
+    hostname = block.value("hostname") or names.identity_name()
     named = [["hostname", hostname]] if hostname else []
     others = [command for part in _PARTS for command in part.commands(block)]
     return [*modules(block), *settings(block), *named, *_resolver_commands(block), *others]
@@ -64,7 +64,9 @@ SERVICE = Service(
     teardown=teardown,
     makes=("/etc/resolv.conf", "/etc/inittab", "/etc/localtime"),
     directives=(
-        Directive("hostname", HOST, "the name of this node", example="hostname lb1"),
+        Directive(
+            "hostname", HOST, "the name of this node", default="the one of its provisioning", example="hostname lb1"
+        ),
         Directive(
             "modprobe", MODULE, "a kernel module to load, with its options", many=True, example="modprobe nf_conntrack"
         ),
@@ -116,7 +118,7 @@ SERVICE = Service(
             "timezone",
             clocks.ZONE,
             "the zone of local time, in logs too; programs take it when they start",
-            default="UTC",
+            default="the one of its provisioning, or UTC",
             example="timezone Europe/Paris",
         ),
         Directive("rtc", clocks.CLOCK, "how the hardware clock runs", default="utc", example="rtc utc"),

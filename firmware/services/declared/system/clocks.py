@@ -2,6 +2,7 @@
 
 import os
 
+from firmware import identity
 from firmware.printable import quote_word
 from firmware.rc.block import Block
 from firmware.rc.values import ValueKind, Words, one_word
@@ -12,13 +13,19 @@ ZONES, LOCAL = "/usr/share/zoneinfo", "/etc/localtime"
 
 def commands(block: Block) -> list[Argv]:
     """A link to the zone, as libraries look for it; UTC where there is none."""
-    zone = block.value("timezone")
+    zone = _zone(block)
     return [["ln", "-sfn", f"{ZONES}/{zone}", LOCAL]] if zone else []
 
 
 def undo(block: Block) -> list[Argv]:
     """UTC again."""
-    return [["rm", "-f", LOCAL]] if block.value("timezone") else []
+    return [["rm", "-f", LOCAL]] if _zone(block) else []
+
+
+def _zone(block: Block) -> str:
+    """What the block says, else what the identity of this unit does."""
+    known = identity.known_identity()
+    return block.value("timezone") or (known.timezone if known else "")
 
 
 def _zone_problem(word: str) -> str:

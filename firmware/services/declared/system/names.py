@@ -2,6 +2,7 @@
 
 import ipaddress
 
+from firmware import identity
 from firmware.printable import quote_word
 from firmware.rc.block import Block
 from firmware.rc.values import HOST, ValueKind, Words
@@ -21,6 +22,12 @@ def commands(block: Block) -> list[Argv]:
     """The lines that the block wants; nothing if it wants none."""
     lines = [" ".join(words) for words in block.values("host")]
     return [["sh", "-ec", _WRITE, "sh", *lines]] if lines else []
+
+
+def identity_name() -> str:
+    """The host name that the unit was provisioned with; "" for a node without an identity."""
+    known = identity.known_identity()
+    return known.hostname if known else ""
 
 
 def undo(block: Block) -> list[Argv]:

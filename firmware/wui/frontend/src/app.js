@@ -48,6 +48,7 @@ function App() {
     ${!connected.value && html`<p class="banner red" role="status">The node does not answer. What is shown may be old; it is asked again all the time.</p>`}
     <${Banner} session=${session} />
     <main id="main" tabindex="-1"><${Boundary} key=${found[0]}><${Page} session=${session} path=${path} /><//></main>
+    ${session.serial && html`<footer>Serial number ${session.serial} · version ${session.version}</footer>`}
     ${api.sessionOver.value && html`<${LoginAgain} user=${session.account} onDone=${load} />`}
   `;
 }
