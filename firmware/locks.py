@@ -1,7 +1,7 @@
 """Every lock of a node, and how to hold one: `with hold(service_lock(title)), hold(SWAP): …`.
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
-Whoever holds several takes them in this order: push, service, SWAP, FLASH, CONFIG, ANCESTORS,
+Whoever holds several takes them in this order: UPGRADE, push, service, SWAP, FLASH, CONFIG, ANCESTORS,
 ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY, OTHER_SLOT, SLOTS.
 """
 
@@ -33,7 +33,7 @@ ACCOUNTS = TOP / "accounts"
 PASSWORD = TOP / "password"
 #: held by whoever notes an attempt to log in
 ATTEMPTS = TOP / "attempts"
-#: held by whoever gets or installs a bundle; before every other one
+#: held by whoever gets or installs a bundle
 UPGRADE = TOP / "upgrade"
 #: held by whoever looks into the slot that does not run
 OTHER_SLOT = TOP / "other slot"

@@ -14,9 +14,23 @@ from firmware.session.topics import (
     services,
     session,
     terminal,
+    upgrade,
 )
 
-_TOPICS = (session, accounts, services, pair, configuration, files, haproxy, node, probes, terminal, description)
+_TOPICS = (
+    session,
+    accounts,
+    services,
+    pair,
+    configuration,
+    files,
+    haproxy,
+    node,
+    probes,
+    upgrade,
+    terminal,
+    description,
+)
 
 ENDPOINTS: tuple[Endpoint, ...] = tuple(row for topic in _TOPICS for row in topic.ENDPOINTS)
 CHANNELS: tuple[Channel, ...] = tuple(row for topic in (*_TOPICS, live) for row in topic.CHANNELS)

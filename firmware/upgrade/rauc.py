@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,8 @@ CONFIGURATION = Path("/usr/share/upgrade/system.conf")
 MOUNTS = Path("/run/firmware/upgrade")
 #: seconds for a slot on a slow disk
 INSTALL_SECONDS = 900.0
+_WARNING = re.compile(r"rauc-(?:WARNING|CRITICAL|ERROR) \*\*: [\d:.]+: (.*)")
+_PROGRESS = re.compile(r"rauc-\w+: |\d+%|(started|finished)$|Installing `|Idle")
 #: what its words mean to an operator
 _HINTS = {
     "expired": "is the clock right (date)? else ask for a bundle that is signed anew",
@@ -50,6 +53,7 @@ def read(path: Path, configuration: Path = CONFIGURATION) -> Bundle:
 def install(path: Path, slot: str, *, other_model: bool, configuration: Path = CONFIGURATION) -> None:
     """Write a bundle into the slot that is not `slot`, the one that runs. All of it is verified before anything is written."""
     forget_interrupted()
+    run(["modprobe", "-a", "loop", "dm_mod", "dm_verity"], check=False)  # a kernel may have them built in
     words = ["--ignore-compatible"] if other_model else []
     with _in_words("the bundle is not installed"):
         command = ["rauc", f"--conf={configuration}", f"--override-boot-slot={slot}", "install", *words, str(path)]
@@ -77,8 +81,9 @@ def _in_words(what: str) -> Iterator[None]:
 
 
 def telling_line(said: str) -> str:
-    """The line of RAUC's words that says why."""
+    """The line of RAUC's words that says why: what check-bundle says, else its warning, else what is no progress."""
     lines = [line.strip() for line in said.removeprefix("rauc: ").splitlines() if line.strip()]
-    ours = [line.partition("check-bundle: ")[2] for line in lines if line.startswith("check-bundle: ")]
-    errors = [line for line in lines if not line.startswith("rauc-") and "%" not in line[:4]]
-    return (ours or errors or lines or ["RAUC does not say why"])[-1]
+    ours = [line.partition("check-bundle: ")[2].removesuffix(" >>") for line in lines if "check-bundle: " in line]
+    warnings = [found[1] for line in lines if (found := _WARNING.search(line))]
+    errors = [line for line in lines if not _PROGRESS.match(line)]
+    return (ours or warnings or errors or lines or ["RAUC does not say why"])[-1]

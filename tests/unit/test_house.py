@@ -54,7 +54,7 @@ BEHIND = {
 KNOWN_TO_COMMANDS = (
     "firmware.commands", "firmware.operations", "firmware.station", "firmware.errors", "firmware.printable", "firmware.log",
     "firmware.manifest.user_name", "firmware.rc.document.PATH", "firmware.rc.title.Title", "firmware.store.changes.Changes",
-    "firmware.store.generations.SaveResult", "firmware.sync.audit.Who", "firmware.sync.keys.Key", "firmware.sync.keys.PublicKeys",
+    "firmware.store.generations.SaveResult", "firmware.sync.audit.Who", "firmware.sync.keys.Key", "firmware.sync.keys.PublicKeys", "firmware.upgrade.decision.Allowed",
 )  # fmt: skip
 
 #: participles that do not end in -ed

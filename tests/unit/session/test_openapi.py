@@ -82,6 +82,8 @@ MONITORS_READ = [
     "GET /logs",
     "GET /logs/sources",
     "GET /logs/download",
+    "GET /upgrade",
+    "GET /upgrade/bundle",
     "GET /openapi.json",
 ]
 MONITORS_HEAR = ["/proxies", "/logs", "/ping", "/traceroute", "/services", "/status", "/unsaved", "/banner"]

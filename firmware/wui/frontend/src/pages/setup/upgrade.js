@@ -1,4 +1,4 @@
-// Setup > Upgrade: the versions in both slots, a new one from a file or an address, keep it or go back.
+// Setup > Upgrade: what is in both slots; a bundle from a file or an address, what it is, and its installation; keep it or go back.
 
 import { html } from "htm/preact";
 import { useRef, useState } from "preact/hooks";
@@ -7,29 +7,74 @@ import { useAction, useData } from "../../data.js";
 import { Button } from "../../parts/Button.js";
 import { Result } from "../../parts/Result.js";
 
+const FLAGS = [
+  { key: "downgrade", word: "Even if it is not newer" },
+  { key: "other_model", word: "Even if it is for another model" },
+  { key: "other_protocols", word: "Even if it could not talk to the peer" },
+];
+
 export function Upgrade({ session }) {
   const status = useData("/upgrade");
+  const waiting = useData("/upgrade/bundle");
+  const { act, ...result } = useAction();
+  const doThen = (work) => act(async () => {
+    try {
+      return await work();
+    } finally {
+      await Promise.all([status.reload(), waiting.reload()]);
+    }
+  });
+  const bundle = waiting.data?.bundle;
+  const none = status.problem?.status === 404;
+  return html`<section class="card" aria-labelledby="upgrade">
+    <h2 id="upgrade">Upgrade</h2>
+    ${none && html`<p>Version ${session.version}. ${status.problem.detail}</p>`}
+    ${status.data && html`<${Slots} status=${status.data} />`}
+    ${session.role === "admin" && !none && html`
+      ${bundle ? html`<${Waiting} bundle=${bundle} doThen=${doThen} />` : html`<${Bring} doThen=${doThen} />`}
+      <div class="toolbar"><${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "This version is kept."))}>Keep this version<//>
+        <${Button} danger onClick=${() => doThen(() => api.post("/upgrade/rollback").then(() => "The node starts again with the other version."))}>Go back to the other version<//>
+        <${Button} danger onClick=${() => doThen(() => api.post("/system/reboot").then(() => "The node starts again."))}>Reboot<//></div>`}
+    <${Result} problem=${result.problem ?? (none ? null : status.problem)} said=${result.said} />
+  </section>`;
+}
+
+function Slots({ status }) {
+  const { last } = status;
+  return html`
+    <table><thead><tr><th>Slot</th><th>Version</th><th>State</th><th></th></tr></thead><tbody>${status.slots.map((slot) => html`
+      <tr key=${slot.slot}><td>${slot.slot}</td><td>${slot.version ?? "cannot be read"}</td><td>${slot.state}</td>
+        <td>${[slot.booted && "runs", slot.next && !slot.booted && "starts next"].filter(Boolean).join(", ")}</td></tr>`)}</tbody></table>
+    ${status.waiting.length > 0 && html`<p>It is on trial, and waits for: ${status.waiting.join("; ")}</p>`}
+    ${last && html`<p>The last upgrade: ${last.version}, slot ${last.slot}: ${last.result}${last.reasons?.length ? `: ${last.reasons.join("; ")}` : ""}</p>`}
+    ${status.problem && html`<p>${status.problem}</p>`}`;
+}
+
+/** From a file of the browser's machine, or by the node itself from an address. */
+function Bring({ doThen }) {
   const [part, setPart] = useState(null);
   const [url, setUrl] = useState("");
   const field = useRef(null);
-  const { act, ...result } = useAction();
-  const doThen = (work) => act(async () => {
-    const done = await work();
-    await status.reload();
-    return typeof done === "string" ? done : (done?.words ?? []).join(" ");
-  }).finally(() => setPart(null));
-  if (status.problem?.status === 404) return html`<section class="card" aria-labelledby="upgrade"><h2 id="upgrade">Upgrade</h2><p>Version ${session.version}. This version cannot upgrade itself from here.</p></section>`;
-  const send = () => field.current.files[0] && doThen(() => api.upload("POST", "/upgrade/install", field.current.files[0], { onProgress: setPart }));
-  const fetchIt = () => doThen(() => api.post("/upgrade/install", { url }));
-  return html`<section class="card" aria-labelledby="upgrade">
-    <h2 id="upgrade">Upgrade</h2>
-    ${status.data && html`<dl>${Object.entries(status.data).map(([key, value]) => html`<dt key="t${key}">${key}</dt><dd key="d${key}">${typeof value === "object" ? html`<code>${JSON.stringify(value)}</code>` : String(value)}</dd>`)}</dl>`}
-    ${session.role === "admin" && html`
-      <div class="toolbar"><label>Bundle <input type="file" ref=${field} /></label><${Button} onClick=${send}>Install from the file<//></div>
-      <div class="toolbar"><label>Address <input type="url" placeholder="https://" value=${url} onInput=${(event) => setUrl(event.target.value)} /></label><${Button} disabled=${!url} onClick=${fetchIt}>Install from the address<//></div>
-      ${part !== null && html`<p><label>Upload <progress max="1" value=${part}></progress></label></p>`}
-      <div class="toolbar"><${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm"))}>Keep this version<//>
-        <${Button} danger onClick=${() => doThen(() => api.post("/upgrade/rollback"))}>Go back to the other version<//></div>`}
-    <${Result} problem=${result.problem ?? status.problem} said=${result.said} />
-  </section>`;
+  const send = () => field.current.files[0]
+    && doThen(() => api.upload("PUT", "/upgrade/bundle", field.current.files[0], { onProgress: setPart }).then(() => "")).finally(() => setPart(null));
+  const fetchIt = () => doThen(() => api.post("/upgrade/fetch", { url }).then(() => ""));
+  return html`
+    <div class="toolbar"><label>Bundle <input type="file" ref=${field} /></label><${Button} onClick=${send}>Upload<//></div>
+    <div class="toolbar"><label>Address <input type="url" placeholder="https://" value=${url} onInput=${(event) => setUrl(event.target.value)} /></label><${Button} disabled=${!url} onClick=${fetchIt}>Fetch<//></div>
+    ${part !== null && html`<p><label>${part < 1 ? "Upload" : "Verifying"} <progress max="1" value=${part}></progress></label></p>`}`;
+}
+
+function Waiting({ bundle, doThen }) {
+  const [flags, setFlags] = useState({});
+  const install = () => doThen(() => api.post("/upgrade/install", flags).then(installedWords));
+  const discard = () => doThen(() => api.del("/upgrade/bundle").then(() => ""));
+  return html`
+    <dl><dt>Bundle</dt><dd>version ${bundle.version}, for ${bundle.model}, ${Math.round(bundle.size / 1e6)} MB; its signature is good</dd></dl>
+    ${FLAGS.map(({ key, word }) => html`<p key=${key}><label><input type="checkbox" checked=${!!flags[key]} onChange=${(event) => setFlags({ ...flags, [key]: event.target.checked })} /> ${word}</label></p>`)}
+    <div class="toolbar"><${Button} onClick=${install}>Install<//><${Button} onClick=${discard}>Discard<//></div>`;
+}
+
+function installedWords(done) {
+  const what = done.result === "same" ? `${done.version} runs already: nothing was installed.` : `${done.version} is in slot ${done.slot}, and starts at the next reboot.`;
+  return [what, ...done.notes].join(" ");
 }

@@ -1,0 +1,86 @@
+"""An upgrade, from a bundle to a slot that starts next."""
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from firmware import __version__
+from firmware.errors import Failure, outcome
+from firmware.flows import switch_slot
+from firmware.locks import UPGRADE, hold
+from firmware.sync import audit
+from firmware.sync.audit import Who
+from firmware.upgrade import decision, rauc, slots
+from firmware.upgrade.bundle import Bundle
+from firmware.upgrade.decision import Allowed, ThisUnit
+
+#: is told which step begins
+Tell = Callable[[str], None]
+_FLUSH, _PIECE = 0x1261, 1 << 20  # BLKFLSBUF
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What came of it: `result` is installed, or the same; `slot` starts next if it was installed, `previous` runs now."""
+
+    result: str
+    version: str
+    previous: str
+    slot: str
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+
+def install(path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: Who, tell: Tell) -> Installed:
+    """Write a bundle into the slot that does not run, and have that one start next, on trial.
+
+    `peer` are the versions of the peer API that the peer speaks. Whatever is refused is refused before anything is touched;
+    interrupted anywhere, the slot that runs is the one that starts, and a second attempt begins anew."""
+    begun = time.monotonic()
+    running = slots.require_slots()
+    target = slots.other(running)
+    with hold(UPGRADE, wait=False):
+        switch_slot.require_proved()
+        tell("verifying the signature")
+        bundle = rauc.read(path)
+        unit = ThisUnit(rauc.model(), __version__, slot_size(slots.device(target)), peer)
+        if decision.is_the_same(bundle, unit, allowed):
+            return Installed("same", bundle.version, __version__, running, 0.0)
+        decision.require_fit(bundle, unit, allowed)
+        try:
+            tell(f"verifying all of it, and writing slot {target}")
+            rauc.install(path, running, other_model=allowed.other_model)
+            tell(f"reading slot {target} back")
+            require_written(slots.device(target), bundle)
+            switch_slot.set_primary(target, keep_link=not allowed.other_protocols)
+        except Failure as error:
+            audit.note("upgrade", who=who, result=outcome(error), version=bundle.version, slot=target, error=str(error))
+            raise
+    audit.note("upgrade", who=who, result="done", version=bundle.version, slot=target, digest=f"sha256:{bundle.sha256}")
+    return Installed("installed", bundle.version, __version__, target, round(time.monotonic() - begun, 1))
+
+
+def require_written(device: Path, bundle: Bundle) -> None:
+    """Failure if what the disk holds, not what memory remembers of it, is not the image."""
+    found = hashlib.sha256()
+    with open(device, "rb", buffering=0) as file:
+        try:
+            fcntl.ioctl(file, _FLUSH)
+        except OSError:  # a file, in a test
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        left = bundle.size
+        while left and (piece := file.read(min(left, _PIECE))):
+            found.update(piece)
+            left -= len(piece)
+    if left or found.hexdigest() != bundle.sha256:
+        raise Failure(f"{device}: what was read back is not what was written", "the disk may be failing: try once more")
+
+
+def slot_size(device: Path) -> int:
+    """The bytes of a slot."""
+    with open(device, "rb", buffering=0) as file:
+        return file.seek(0, os.SEEK_END)

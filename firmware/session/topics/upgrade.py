@@ -1,0 +1,92 @@
+"""Upgrades: the slots of this unit, and a bundle on its way into one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from firmware.flows.upgrade import Installed
+from firmware.operations import upgrade_install, upgrade_slots
+from firmware.operations.upgrade_install import WaitingBundle
+from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Endpoint, NotFound
+from firmware.upgrade import slots
+from firmware.upgrade.decision import Allowed
+
+
+@dataclass(frozen=True, slots=True)
+class BundleAddress:
+    """Where a bundle lies: http:// or https://."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """Start a slot, too, that has not proved itself."""
+
+    force: bool = False
+
+
+def status() -> dict[str, Any]:
+    """How the slots are."""
+    _require_slots()
+    return upgrade_slots.status().json()
+
+
+def waiting() -> WaitingBundle:
+    """The bundle that waits to be installed."""
+    _require_slots()
+    return upgrade_install.waiting()
+
+
+def upload(stream: Iterator[bytes]) -> WaitingBundle:
+    """A bundle, as the body; it waits then."""
+    return upgrade_install.receive(stream)
+
+
+def fetch(body: BundleAddress) -> WaitingBundle:
+    """A bundle that the node itself fetches; it waits then."""
+    return upgrade_install.fetch(body.url)
+
+
+def discard() -> None:
+    """Take the bundle away that waits."""
+    upgrade_install.discard()
+
+
+def install(call: Call, body: Allowed) -> Installed:
+    """Install the bundle that waits; it is in effect after a reboot."""
+    return upgrade_install.install_waiting(body, who=call.who)
+
+
+def confirm(call: Call) -> None:
+    """Keep the slot that runs."""
+    upgrade_slots.confirm(who=call.who)
+
+
+def roll_back(call: Call, body: Forced) -> None:
+    """Start the other slot, at once."""
+    upgrade_slots.roll_back(who=call.who, force=body.force)
+
+
+def _require_slots() -> None:
+    if not slots.has_slots():
+        raise NotFound("this node has no slots: it was not started from a disk image")
+
+
+ENDPOINTS = (
+    Endpoint("GET", "/upgrade", MONITOR, "the two slots, and what became of the last upgrade", status),
+    Endpoint("GET", "/upgrade/bundle", MONITOR, "the bundle that waits to be installed", waiting),
+    Endpoint("PUT", "/upgrade/bundle", ADMIN, "upload a bundle, the body; it waits to be installed", upload),
+    Endpoint("DELETE", "/upgrade/bundle", ADMIN, "take the bundle away that waits", discard),
+    Endpoint(
+        "POST", "/upgrade/fetch", ADMIN, "have the node fetch a bundle; it waits to be installed", fetch,
+        example={"url": "https://example.net/csyncd.raucb"},
+    ),
+    Endpoint(
+        "POST", "/upgrade/install", ADMIN, "install the bundle that waits into the other slot, which starts next", install,
+        example={"downgrade": False, "other_model": False, "other_protocols": False},
+    ),
+    Endpoint("POST", "/upgrade/confirm", ADMIN, "keep the slot that runs", confirm),
+    Endpoint("POST", "/upgrade/rollback", ADMIN, "start the other slot again, now", roll_back, example={"force": False}),
+)  # fmt: skip
+CHANNELS: tuple[Channel, ...] = ()
