@@ -78,6 +78,8 @@ def diff(argv: list[str]) -> int:
         _print_changes(report, diff=True)
         if not report.files:
             print(f"service {title}: node {report.node} has it already", file=sys.stderr)
+        elif report.message:
+            print(f"note: {escape(report.message)}; {report.hint}", file=sys.stderr)
     peer.require_pushable(report)
     return 0
 

@@ -59,10 +59,11 @@ def receive(offer: Proposal, remote: RemotePeer) -> Answer:
             return Report("lacking", lacking=missing, state=old.digest).json()
         if not proposal.dry:
             staging.require_swappable(stage)  # what is mounted there is not looked at, and so would be a conflict
-        conflict = "" if proposal.dry else _find_conflict(proposal, old, remote)
+        conflict = _find_conflict(proposal, old, remote)
         changes = proposal_changes.changes(proposal, old, diff=proposal.dry or bool(conflict))
         if proposal.dry:
-            return Report("differs" if changes else "unchanged", files=changes, state=old.digest).json()
+            warned = (conflict, FORCE) if changes and conflict else ("", "")
+            return Report("differs" if changes else "unchanged", *warned, files=changes, state=old.digest).json()
         recovery.refuse_while_waiting()
         confirmation.refuse_while_waiting(proposal.service.name)
         _refuse_if_pusher_left(remote)

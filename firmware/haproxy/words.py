@@ -21,6 +21,8 @@ _NOISE = re.compile(
     r"'?(?:chroot|user/uid|gid/group|group/gid)'? (?:was )?already specified\. Continuing|"
     r"All workers exited|Exiting Master|Some protocols failed|haproxy version is|path to executable is)"
 )
+#: that there were errors, which it has told before
+_SUMMARY = re.compile(r"\[ALERT\].*(?:Error\(s\) found in configuration file|Fatal errors found in configuration)")
 #: warnings after which it would serve something else than its file says
 _FATAL_WARNING = r"\[WARNING\].* Binding \[.*cannot bind receiver to device"
 _NO_DESCRIPTORS = r"Cannot raise FD limit to (\d+), limit is (\d+)"
@@ -62,8 +64,9 @@ class Messages:
 
 
 def messages(words: str, path: str, *, failed: bool = True) -> Messages:
-    """The words that haproxy said of the file, sorted: errors with a place before those without. What goes on in a further
-    line stays with the first. If it has not failed, nothing that it said was an error but what is one to us."""
+    """The words that haproxy said of the file, sorted: errors with a place before those without; that there were errors is said
+    only where no other is told. What goes on in a further line stays with the first. If it has not failed, nothing that it said
+    was an error but what is one to us."""
     errors: list[str] = []
     warnings: list[str] = []
     is_fatal = False
@@ -74,7 +77,8 @@ def messages(words: str, path: str, *, failed: bool = True) -> Messages:
         if fatal:
             text = text.replace(": warning: ", ": ", 1)
         (errors if fatal or (failed and not entry.startswith("[WARNING]")) else warnings).append(text)
-    return Messages(tuple(sorted(errors, key=lambda text: text[0] == "[")), tuple(warnings), is_fatal)
+    told = [error for error in errors if not _SUMMARY.match(error)] or errors
+    return Messages(tuple(sorted(told, key=lambda text: text[0] == "[")), tuple(warnings), is_fatal)
 
 
 def with_places(words: str, path: str = "") -> str:

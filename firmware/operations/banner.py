@@ -10,6 +10,8 @@ from firmware.store.changes import unsaved_changes
 
 #: unsaved paths that are named
 MOST_PATHS = 50
+#: states in which what is not applied is not in effect; what does not run takes it with its next start
+_RUNNING = ("running", "failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class Banner:
 def banner() -> Banner:
     """What there is to say now."""
     status, unsaved = peer.status(), unsaved_changes().paths
-    needs = tuple(row.title for row in service_list.list_services() if row.needs_apply)
+    needs = tuple(row.title for row in service_list.list_services() if row.needs_apply and row.state in _RUNNING)
     push, trial = next(_pushes(status), None), next(_trials(), None)
     about = len(unsaved), unsaved[:MOST_PATHS], needs
     return Banner(status.state, status.reasons, status.remedy, *about, push, trial)

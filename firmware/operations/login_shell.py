@@ -1,6 +1,7 @@
 """A login shell of root on a terminal of its own, as long as somebody looks at it: then all that was started in it ends.
 
-What a service starts does not belong to it: it has an environment of its own, and s6 owns it.
+A keeper sees to that, too, if the session's process is killed. What a service starts does not belong to it: it has an environment
+of its own, and s6 owns it.
 """
 
 import fcntl
@@ -16,6 +17,7 @@ from contextlib import suppress
 
 from firmware import processes
 from firmware.errors import Usage
+from firmware.operations.login_keeper import Keeper
 from firmware.run import start_on
 from firmware.sync import audit
 from firmware.sync.audit import Who
@@ -55,6 +57,7 @@ class LoginShell:
         finally:
             os.close(inner)
         self._handle = os.pidfd_open(self._pid)
+        self._keeper = Keeper(self._pid, self._mark)
         audit.note("terminal", who=who, result="opened")
 
     def fileno(self) -> int:
@@ -107,6 +110,7 @@ class LoginShell:
                 signal.pidfd_send_signal(self._handle, number)
                 self.has_ended(_PATIENCE)
         processes.end_marked(self._pid, self._mark)
+        self._keeper.end()
         status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         os.close(self._handle)
         how = _describe(status) if was_over else "it was closed"

@@ -10,6 +10,8 @@ from firmware.printable import escape
 _PLACE = re.compile(r"(/[^:\n]+):(?:(\d{1,9}):| line (\d{1,9}):)? ?(.*)", re.DOTALL)
 _WARNING = "warning: "
 #: haproxy's words that there were errors, which it has told before
+#: how haproxy begins what names no place
+_SEVERITY = re.compile(r"\[(?:ALERT|WARNING|NOTICE|DIAG)\]")
 _SUMMARY = re.compile(r"\[ALERT\].*(?:Error\(s\) found in configuration file|Fatal errors found in configuration)")
 
 
@@ -25,7 +27,8 @@ class Place:
 
 
 def find_places(words: Iterable[str], severity: str = "error") -> tuple[Place, ...]:
-    """What lines like `FILE:LINE: …` and `FILE:LINE: warning: …` say; a line without a place goes on with the one before.
+    """What lines like `FILE:LINE: …` and `FILE:LINE: warning: …` say; a line without a place goes on with the one before,
+    unless it begins with a severity of its own.
     `severity` is that of lines which do not say that they only warn."""
     found: list[Place] = []
     for line in words:
@@ -34,7 +37,7 @@ def find_places(words: Iterable[str], severity: str = "error") -> tuple[Place, .
             found.append(_place(match[1], int(match[2] or match[3] or 0), match[4].lstrip(), severity))
         elif found and _SUMMARY.match(text):
             continue
-        elif found:
+        elif found and not _SEVERITY.match(text):
             found[-1] = replace(found[-1], text=f"{found[-1].text}\n{text}")
         elif text.strip():
             found.append(_place("", 0, text, severity))

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from firmware import directory
+from firmware.operations.files.names import spell
 from firmware.operations.push_problems import push_problems
 from firmware.operations.service_list import ServiceRow, list_services
 from firmware.patterns import PathPatterns
 from firmware.services import catalog, confirmation
 from firmware.services.definition import Service
 from firmware.store.confidential import secret_kind
+from firmware.sync import keys
 
 #: files that are named of a service, and bytes of one at which it is looked
 MOST_FILES, MOST_BYTES = 200, 1 << 20
@@ -20,12 +22,14 @@ MOST_FILES, MOST_BYTES = 200, 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """A service: its row, what it is, its files that may be edited as text, whether it may be pushed now, and if not, why.
-    `confirmable`: it can be applied so that it has to be confirmed; `waits` are the seconds that are left for that."""
+    """A service: its row, what it is, its files that may be edited as text, those that it has besides (certificates, binary
+    files), whether it may be pushed now, and if not, why. `confirmable`: it can be applied so that it has to be confirmed;
+    `waits` are the seconds that are left for that."""
 
     row: ServiceRow
     summary: str
     files: tuple[str, ...]
+    other_files: tuple[str, ...]
     may_push: bool
     reasons: tuple[str, ...]
     node_specific: str
@@ -48,13 +52,15 @@ def find_entry(row: ServiceRow) -> ServiceEntry:
     service = catalog.find(row.name)
     if service is None:
         unknown = f"there is no service {row.name} in this firmware"
-        return ServiceEntry(row, "", (), False, (unknown,), "", False, None)
+        return ServiceEntry(row, "", (), (), False, (unknown,), "", False, None)
     reasons = tuple(_reasons(row, service))
     waiting = confirmation.pending(row.name) if service.confirmable else None
     left = round(waiting.seconds_left) if waiting else None
     confirmable = service.confirmable is not None
-    files = tuple(editable_files(service))
-    return ServiceEntry(row, service.summary, files, not reasons, reasons, service.node_specific, confirmable, left)
+    files, others = (tuple(map(spell, found)) for found in owned_files(service))
+    return ServiceEntry(
+        row, service.summary, files, others, not reasons, reasons, service.node_specific, confirmable, left
+    )
 
 
 def _reasons(row: ServiceRow, service: Service) -> Iterator[str]:
@@ -64,22 +70,34 @@ def _reasons(row: ServiceRow, service: Service) -> Iterator[str]:
         return
     if row.needs_apply:
         yield "it needs apply"
+    if not has_peer():
+        yield "no other node is known here: exchange keys first"
     yield from (str(problem) for problem in push_problems(row.title))
 
 
-def editable_files(service: Service, *, root: Path = Path("/")) -> list[str]:
-    """The files that it owns and that are edited as text, the one of its own name first; none with secrets, and none that the
-    node or the daemon makes by itself."""
+def has_peer(directory: Path = keys.DIRECTORY) -> bool:
+    """Are the keys of another node trusted here?"""
+    try:
+        return bool((directory / keys.KNOWN_HOSTS).read_bytes().strip())
+    except OSError:
+        return False
+
+
+def owned_files(service: Service, *, root: Path = Path("/")) -> tuple[list[str], list[str]]:
+    """The files that it owns and that are edited as text, the one of its own name first, and the others: those with secrets, and
+    what is no text. None that the node or the daemon makes by itself."""
     top = root / service.owns.lstrip("/")
     if not service.owns or not top.is_dir() or top.is_symlink():
-        return []
+        return [], []
     left_out = PathPatterns((*service.makes, *service.follows, *service.private))
-    found = []
+    texts: list[str] = []
+    others: list[str] = []
     with directory.descriptor(top) as handle:
         for path, place, names in directory.walk(handle, lambda path: left_out.match(f"{service.owns}/{path}")):
-            found += [os.path.join(service.owns, path, name) for name in sorted(names) if _is_text(name, place)]
+            for name in sorted(names):
+                (texts if _is_text(name, place) else others).append(os.path.join(service.owns, path, name))
     own = f"{service.owns}/{service.name}."
-    return sorted(found[:MOST_FILES], key=lambda path: (not path.startswith(own), path))
+    return sorted(texts[:MOST_FILES], key=lambda path: (not path.startswith(own), path)), sorted(others[:MOST_FILES])
 
 
 def _is_text(name: str, place: int) -> bool:

@@ -26,12 +26,23 @@ def start(title: str, word: str) -> int:
     )
 
 
-def confirm(title: str) -> None:
-    """Keep what waits to be confirmed. Refused if nothing does, and to who came in before it, where that proves nothing."""
+class CameBefore(Refused):
+    """Who confirms came in before what waits: that proves nothing."""
+
+
+def confirm(title: str, *, connected: float = 0.0) -> None:
+    """Keep what waits to be confirmed. Refused if nothing does; CameBefore to who came in before it, where that proves nothing:
+    by ssh, or over the connection that was made then (`connected`: seconds of the clock that runs since the boot)."""
     _require_confirmable(title)
     waiting, way = confirmation.pending(title), confirmation.find_confirmable(title)
     if waiting is not None and way is not None and way.by_new_session:
         _refuse_session_before(waiting.since, title)
+        if connected and connected < waiting.since:
+            raise CameBefore(
+                f"service {title}: this was asked over a connection from before what waits: it does not prove that anybody "
+                "still gets in",
+                "ask again: the connection is closed, so that it comes over a new one",
+            )
     confirmation.confirm(title)
 
 
@@ -74,7 +85,7 @@ def _refuse_session_before(since: float, title: str) -> None:
 
     began = processes.login_began()
     if began and began < since:
-        raise Refused(
+        raise CameBefore(
             f"service {title}: this session began before what waits: it does not prove that anybody still gets in",
             f"log in anew (ssh -S none), and there: service {title} confirm",
         )

@@ -13,15 +13,18 @@ from firmware.accounts.sessions import Session
 from firmware.errors import Failure
 from firmware.sync.audit import Who
 
-__all__ = ["ADMIN", "MONITOR", "Call", "Channel", "Conflict", "Download", "Endpoint", "NotFound"]
+__all__ = ["ADMIN", "MONITOR", "AskAnew", "Call", "Channel", "Conflict", "Download", "Endpoint", "NotFound"]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who asks: in which session, from which address."""
+    """Who asks: in which session, from which address. `length`: the bytes of the body, as far as they are known; `age`: the
+    seconds since the connection came in over which it was asked."""
 
     session: Session
     address: str
+    length: int = 0
+    age: float = 0.0
 
     @property
     def role(self) -> str:
@@ -69,6 +72,10 @@ class Channel:
 
 class NotFound(Failure):
     """There is no such thing (HTTP status 404)."""
+
+
+class AskAnew(Failure):
+    """It has to be asked over a new connection (HTTP status 409), for this one proves nothing: it is closed."""
 
 
 class Conflict(Failure):

@@ -11,12 +11,14 @@ from firmware.errors import Failure, Invalid, Lost, Refused, Unavailable, Usage,
 from firmware.operations.files.place import Missing, NoRoom
 from firmware.operations.places import find_places
 from firmware.printable import escape
-from firmware.session.endpoint import Conflict, NotFound
+from firmware.session.endpoint import AskAnew, Conflict, NotFound
+from firmware.store.repository import NoGeneration
 
 TYPE = "application/problem+json"
 #: by class, the nearest one counts
 _STATUS: dict[type[Failure], int] = {
-    Denied: 401, Slowed: 429, NotFound: 404, Missing: 404, Conflict: 409, Refused: 409, Usage: 400, Invalid: 422,
+    Denied: 401, Slowed: 429, NotFound: 404, Missing: 404, NoGeneration: 404, AskAnew: 409, Conflict: 409,
+    Refused: 409, Usage: 400, Invalid: 422,
     Unavailable: 503, NoRoom: 507, Lost: 502, Failure: 500,
 }  # fmt: skip
 
@@ -51,12 +53,16 @@ def headers(error: Failure) -> dict[str, str]:
     """What goes with its status."""
     if isinstance(error, HttpProblem):
         return error.headers
+    if isinstance(error, AskAnew):
+        return {"Connection": "close"}
     return {"Retry-After": str(error.seconds)} if isinstance(error, Slowed) else {}
 
 
 def _more(error: Failure) -> dict[str, Any]:
     if isinstance(error, Slowed):
         return {"retry_after": error.seconds}
+    if isinstance(error, AskAnew):
+        return {"ask_anew": True}
     return error.more if isinstance(error, Conflict) else {}
 
 

@@ -119,7 +119,7 @@ class Server:
         body = frame.body
         try:
             self._require_secret(body)
-            request, call = dispatch.parse_request(body), Call(self._session, _address(body))
+            request, call = dispatch.parse_request(body), _call(self._session, body)
             if request.method == CHANNEL:
                 self._talk(connection, request, call)
                 return
@@ -158,6 +158,16 @@ class Server:
             with self._changing:
                 self._awake -= row.keeps_awake
             self._used = time.monotonic() if row.keeps_awake else self._used
+
+
+def _call(session: Session, body: dict[str, Any]) -> Call:
+    return Call(session, _address(body), int(_number(body.get("length"))), _number(body.get("age")))
+
+
+def _number(value: object) -> float:
+    """A number that the front half has told; 0 for none."""
+    known = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1 << 53
+    return float(value) if known and isinstance(value, int | float) else 0.0
 
 
 def _address(body: dict[str, Any]) -> str:

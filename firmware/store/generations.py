@@ -16,7 +16,7 @@ from firmware.store.capture import capture
 from firmware.store.changes import Changes
 from firmware.store.export import FilledDraft
 from firmware.store.paths import NODE, Paths
-from firmware.store.repository import Generation
+from firmware.store.repository import Generation, NoGeneration
 from firmware.store.saved_state import SavedState
 from firmware.store.snapshot import Target
 
@@ -172,7 +172,8 @@ def load(number: int, *, paths: Paths = NODE) -> Archive:
         except NewerFormat:
             raise
         except Failure as error:
-            raise Failure(f"generation {number}: {error}", error.hint or "config history") from None
+            kind = NoGeneration if isinstance(error, NoGeneration) else Failure
+            raise kind(f"generation {number}: {error}", error.hint or "config history") from None
 
 
 def load_current(*, paths: Paths = NODE) -> Archive | None:

@@ -34,6 +34,10 @@ _PEER = re.compile(r"node-[0-9]+")
 _NAME = re.compile(r"([0-9]{6,9})\.tar")
 
 
+class NoGeneration(Failure):
+    """There is no generation of that number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
     """One generation. `problem` says why it cannot be used: it is damaged, or it is `newer` than this firmware can read;
@@ -123,7 +127,7 @@ def load(directory: Path, number: int) -> Archive:
         with path_of(directory, number).open("rb") as file:
             data = file.read(archive.LIMIT + 1)
     except FileNotFoundError:
-        raise Failure("there is none", "config history") from None
+        raise NoGeneration("there is none", "config history") from None
     except OSError as error:
         raise Failure(f"it cannot be read: {error.strerror}") from None
     return archive.parse(data, f"generation {number}")

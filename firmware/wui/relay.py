@@ -22,7 +22,7 @@ LIMIT = 4 << 30
 MAX_PATH, MAX_FIELDS = 4096, 32
 
 #: headers of an answer that the root half may set
-_PASSED_ON = ("Allow", "Retry-After", "Location")
+_PASSED_ON = ("Allow", "Connection", "Retry-After", "Location")
 #: types that are shown; all others are files to be kept
 _SHOWN = (JSON, PROBLEM, "text/plain", "text/plain; charset=utf-8")
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; charset=[a-z0-9-]+)?\Z")
@@ -36,6 +36,11 @@ class Relay:
         self._credentials = credentials
         self._answering = asyncio.create_task(read_answer(connection))
         self._is_heard = True
+
+    @property
+    def is_answered(self) -> bool:
+        """Has the session answered, whatever of the body is still to come?"""
+        return self._answering.done()
 
     async def begin(self, head: Mapping[str, Any]) -> None:
         """Say what is asked."""
@@ -99,6 +104,8 @@ def _head(request: Request) -> dict[str, Any]:
         "path": request.path.removeprefix(PREFIX),
         "query": parse_query(request.query),
         "address": request.address,
+        "length": request.length,
+        "age": request.age(),
     }
 
 

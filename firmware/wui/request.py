@@ -24,7 +24,7 @@ class TooLong(Failure):
 class Request:
     """A request without its body, which has `length` bytes: `path` and `query` as they were sent, still percent-encoded;
     `headers` by any spelling of their names; `address` is the client's. `trust` is called once who asks is known to have a
-    session."""
+    session; `age` says how many seconds ago the connection came in."""
 
     method: str
     path: str
@@ -34,6 +34,7 @@ class Request:
     tls: bool
     length: int = 0
     trust: Callable[[], None] = lambda: None
+    age: Callable[[], float] = lambda: 0.0
 
     def header(self, name: str) -> str:
         """What a header says; "" without it."""
@@ -58,6 +59,11 @@ class Answer:
 
 class Incoming(Protocol):
     """A request whose body is on its way in."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Is the answer there, whatever of the body is still to come?"""
+        ...
 
     async def take(self, piece: bytes) -> None:
         """The next piece of the body; returns once there is room for another."""

@@ -13,7 +13,7 @@ from firmware.wui.credentials import Credentials, bearer, session_of
 from firmware.wui.live import Tab
 from firmware.wui.pages import Pages
 from firmware.wui.refusals import login_refusal, refusal
-from firmware.wui.request import SAFE, Answer, Incoming, Request, json_answer, problem, require_length
+from firmware.wui.request import SAFE, Answer, Incoming, Request, json_answer, problem
 from firmware.wui.root_half import Over, parse_cookie
 
 #: where it says who may log in; only root reads it
@@ -22,6 +22,8 @@ ACCOUNTS = Path("/etc/wui/accounts.json")
 BODY_LIMIT = 4096
 #: the longest user, password or code
 FIELD_LIMIT = 1024
+#: what somebody is told whose words are longer
+TOO_LONG = f"a user, a password and a code have at most {FIELD_LIMIT:,} characters each"
 #: what a login may say: a password, or the setup code with the first password
 _LOGINS = ({"user", "password"}, {"code", "password"})
 
@@ -103,7 +105,8 @@ class Site:
             return problem(403, "another site's page asks")
         if request.header("Content-Type").partition(";")[0].strip() != "application/json":
             return problem(415, "a login is JSON", "send Content-Type: application/json")
-        require_length(request, BODY_LIMIT)
+        if request.length > BODY_LIMIT:
+            return problem(413, TOO_LONG, "choose a shorter one")
         return Login(request, self._credentials)
 
     async def _log_out(self, request: Request) -> Answer:
@@ -122,6 +125,11 @@ class Login:
     request: Request
     credentials: Credentials
     _body: bytearray = field(default_factory=bytearray)
+
+    @property
+    def is_answered(self) -> bool:
+        """All of the body is needed."""
+        return False
 
     async def take(self, piece: bytes) -> None:
         """The next piece of it."""
@@ -153,7 +161,7 @@ def parse_login(body: bytes) -> dict[str, str]:
     if not isinstance(found, dict) or set(found) not in _LOGINS:
         raise Failure("a login is user and password, or code and password")
     if not all(isinstance(value, str) and len(value) <= FIELD_LIMIT for value in found.values()):
-        raise Failure(f"each of them is a text of at most {FIELD_LIMIT} characters")
+        raise Failure(TOO_LONG, "choose a shorter one")
     return found
 
 

@@ -33,9 +33,17 @@ def refused(stage: Stage, node: int) -> Any:
 
 def test_edits_on_the_receiver_alone(agreed: Stage) -> None:
     agreed.edit(2, page("edited there"))
+    shown = json.loads(agreed.lab.run(1, "csync", "diff", "haproxy", "--json").stdout)
+    assert shown["result"] == "differs" and "was changed on the receiving node since its last sync" in shown["message"]
     report = refused(agreed, 1)
     assert "edited there" in report["files"][0]["diff"]
     agreed.serves(2, "edited there")
+
+
+def test_a_difference_that_nobody_made_there_is_no_conflict(agreed: Stage) -> None:
+    agreed.edit(1, page("edited here"))
+    shown = json.loads(agreed.lab.run(1, "csync", "diff", "haproxy", "--json").stdout)
+    assert (shown["result"], shown["message"], shown["hint"]) == ("differs", "", "")
 
 
 def test_edits_on_both_sides_are_refused_in_both_directions(agreed: Stage) -> None:

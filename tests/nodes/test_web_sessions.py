@@ -298,6 +298,37 @@ def test_actions_answer_as_the_commands_do(web: Lab, admin: Operator) -> None:
 
 
 @pytest.mark.all
+def test_a_generation_that_is_not_there_is_not_found(admin: Operator) -> None:
+    problem = admin.ask("POST", "/config/rollback", {"generation": 99}, status=404)
+    assert problem["detail"] == "generation 99: there is none"
+    assert admin.ask("GET", "/config/diff", status=404, **{"from": "99"})["detail"] == problem["detail"]
+
+
+def test_files_are_spelt_one_way_and_those_that_no_editor_takes_are_named(web: Lab, admin: Operator) -> None:
+    name = "a\x1b[31mb.map"
+    web.run(1, "sh", "-c", f"echo 'a b' >'/etc/haproxy/{name}'; printf '\\0' >/etc/haproxy/binary")
+    (row,) = [one for one in admin.ask("GET", "/services") if one["title"] == "haproxy"]
+    assert row["files"] == ["/etc/haproxy/haproxy.cfg", "/etc/haproxy/a\\033[31mb.map"]
+    assert row["other_files"] == ["/etc/haproxy/binary"]
+    (found,) = admin.ask_all({"method": "GET", "path": "/files", "query": {"path": row["files"][1]}})
+    typed = {"text": "c d\n", "digest": found["content"]["digest"]}
+    query = {"path": row["files"][1], "check": "1"}
+    admin.ask_all({"method": "PUT", "path": "/files", "query": query, "body": typed})
+    assert admin.ask("POST", "/services/haproxy/try", {"files": {row["files"][1]: "e f\n"}}) == {"places": []}
+    assert web.read(1, f"/etc/haproxy/{name}") == "c d\n"
+    web.run(1, "rm", f"/etc/haproxy/{name}", "/etc/haproxy/binary")
+
+
+def test_nothing_is_offered_to_be_pushed_as_long_as_no_other_node_is_known(web: Lab, admin: Operator) -> None:
+    def may_push() -> bool:
+        return bool(admin.ask("GET", "/services/syslogd")["may_push"])
+
+    assert not may_push() and "exchange keys first" in admin.ask("GET", "/services/syslogd")["reasons"][0]
+    web.write(1, "/etc/csyncd/ssh_known_hosts", "node-2 ssh-ed25519 AAAA\n")
+    assert may_push()
+    web.run(1, "rm", "/etc/csyncd/ssh_known_hosts")
+
+
 def test_what_is_saved_goes_out_comes_back_and_is_compared(web: Lab, admin: Operator) -> None:
     web.run(1, "sh", "-c", "echo '# one' >>/etc/hosts")
     first = admin.ask("POST", "/config/save", {"message": "one"})["generation"]
@@ -308,7 +339,7 @@ def test_what_is_saved_goes_out_comes_back_and_is_compared(web: Lab, admin: Oper
     assert "+# two" in between["diff"] and "+# one" not in between["diff"]
     done = admin.ask("POST", "/config/rollback", {"generation": first})
     assert done["changes"]["changed"] == ["/etc/hosts"] and "# two" not in web.read(1, "/etc/hosts")
-    admin.ask("POST", "/config/rollback", {"generation": 999_999}, status=500)
+    admin.ask("POST", "/config/rollback", {"generation": 999_999}, status=404)
     admin.ask("POST", "/config/reset", {"word": "yes"}, status=400)
     assert next(one["current"] for one in admin.ask("GET", "/config/history"))
     assert "manifest.json" in admin.ask("GET", "/config/export")[:200]

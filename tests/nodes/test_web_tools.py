@@ -269,6 +269,18 @@ def test_a_terminal_ends_with_its_session(module_lab: Lab, admin: WebSession, ho
     assert eventually(lambda: len(module_lab.run(1, "pgrep", "-f", "firmware session").stdout.split()) < len(before))
 
 
+def test_what_was_started_in_a_terminal_ends_with_a_session_that_is_killed(module_lab: Lab, admin: WebSession) -> None:
+    """In the background, in a session of its own; the session itself can end nothing any more."""
+    session = log_in(module_lab, 1, user="admin", password=PASSWORD)
+    started = "sleep 7011 & setsid sleep 7012 & (setsid -f sleep 7013); nohup sleep 7014 >/dev/null 2>&1 &\n"
+    kill = "kill -KILL $(ps -o ppid= -p $$)\n"
+    session.talk(
+        "/terminal", ["type", started], ["type", "echo al''l up\n"], ["until", "all up"], ["type", kill], ["rest"]
+    )
+    left = "ps -e -o args | grep -E '^(sleep 701[0-9]|.*[l]ogin_keeper.*)$' || :"
+    assert eventually(lambda: module_lab.run(1, "sh", "-c", left).stdout == "", 15)
+
+
 @pytest.mark.all
 def test_what_is_not_drawn_is_not_sent(module_lab: Lab, admin: WebSession) -> None:
     """A screen that acknowledges nothing gets a bounded part, and Ctrl-C still comes through."""

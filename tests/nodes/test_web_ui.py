@@ -87,6 +87,32 @@ def test_an_upload_lies_in_no_memory_on_its_way(web: Lab, size: int) -> None:
         web.run(1, "umount", "/tmp/large")
 
 
+def test_an_upload_for_which_there_is_no_room_is_refused_before_it_has_come(web: Lab) -> None:
+    web.run(1, "sh", "-c", "mkdir -p /tmp/small && mount -t tmpfs -o size=64m none /tmp/small")
+    asked = do(web, "show", path=f"/api/v1/files/room?path=/tmp/small/file&size={1 << 30}")
+    assert asked["status"] == 507 and "there is no room for it" in asked["body"]
+    assert do(web, "show", path="/api/v1/files/room?path=/tmp/small/file&size=9")["status"] == 204
+    begun = do(web, "begin upload", path="/api/v1/files/content?path=/tmp/small/file", size=1 << 30)
+    assert begun["status"] == 507 and begun["seconds"] < 10
+    web.run(1, "umount", "/tmp/small")
+
+
+def test_rules_are_confirmed_over_a_connection_that_was_made_after_them(web: Lab) -> None:
+    """One that was there before passes as established, whatever the rules keep out."""
+    web.run(1, "config", "add", "firewall")
+    run_service(web, "firewall", "start")
+    web.run(1, "sh", "-c", "echo '# on trial' >>/etc/firewall/rules.nft")
+    trial, confirm = "/api/v1/services/firewall/apply", "/api/v1/services/firewall/confirm"
+    requests = [("POST", trial, {"confirm": 60}), ("POST", confirm, {}), ("POST", confirm, {})]
+    applied, refused, kept = do(web, "keep asking", requests=requests)["answers"]
+    assert (applied["status"], applied["closed"]) == (200, False), applied
+    problem = json.loads(refused["body"])
+    assert (refused["status"], refused["closed"], problem["ask_anew"]) == (409, True, True), refused
+    assert "a connection from before what waits" in problem["detail"]
+    assert kept["status"] == 204, kept
+    run_service(web, "firewall", "stop")
+
+
 @pytest.mark.all
 def test_10000_passwords_that_are_guessed_cost_little_and_another_address_gets_in(web: Lab) -> None:
     found = do(web, "guess", count=10_000, host="127.0.0.1")

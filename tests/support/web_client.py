@@ -145,6 +145,37 @@ def upload(wish: Wish) -> Wish:
     return {"status": reply.status, "body": reply.read().decode(), "memory": [seen[0], max(seen)]}
 
 
+def keep_asking(wish: Wish) -> Wish:
+    """What is answered to requests over one connection, which is made anew if it is closed: status, body, whether it was closed."""
+    connection, answers = connect(wish), []
+    own = {
+        "Origin": f"https://{spell_host(connection)}",
+        "X_Requested_With": "csyncd",
+        "Content_Type": "application/json",
+    }
+    for method, path, body in wish["requests"]:
+        reply = ask(connection, method, path, json.dumps(body), Cookie=wish["cookie"], **own)
+        answers.append({"status": reply.status, "body": reply.read().decode(), "closed": reply.will_close})
+    return {"answers": answers}
+
+
+def begin_upload(wish: Wish) -> Wish:
+    """What is answered to an upload of so many bytes of which only the first come, and within how many seconds."""
+    connection, began = connect(wish), time.monotonic()
+    connection.putrequest("PUT", wish["path"])
+    own = {
+        "Origin": f"https://{spell_host(connection)}",
+        "X-Requested-With": "csyncd",
+        "Content-Length": str(wish["size"]),
+    }
+    for name, value in {"Cookie": wish["cookie"], **own}.items():
+        connection.putheader(name, value)
+    connection.endheaders(bytes(1 << 16))
+    threading.Timer(0.5, lambda: connection.sock and connection.send(bytes(1 << 16))).start()
+    reply = connection.getresponse()
+    return {"status": reply.status, "body": reply.read().decode(), "seconds": time.monotonic() - began}
+
+
 def guess(wish: Wish) -> Wish:
     """So many wrong passwords, over one connection as long as it lasts."""
     counts: dict[int, int] = {}
@@ -192,6 +223,7 @@ def watch(wish: Wish) -> Wish:
 
 DEEDS: dict[str, Callable[[Wish], Wish]] = {
     "show": show, "hold": hold, "load": load, "upload": upload, "guess": guess, "watch": watch,
+    "keep asking": keep_asking, "begin upload": begin_upload,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -71,23 +71,38 @@ def write_text(
     return FileWritten(f"/{spell(below)}", native.bytes_digest(data), len(data))
 
 
+def require_receivable(path: str, size: int, *, replace: bool, top: Path = place.TOP) -> None:
+    """Refused, or Failure for want of room, where `receive` would say so of that many bytes."""
+    below = parse_path(path)
+    with place.parent(below, top) as (above, name):
+        _require_receivable(above, name, below, size, replace)
+
+
+def _require_receivable(above: int, name: str, path: str, size: int, replace: bool) -> os.stat_result | None:
+    """What has that name now."""
+    place.refuse_kernel(above, path)
+    old = _status(above, name, path)
+    if old and not replace:
+        raise _exists(path)
+    place.require_room(above, path, size)
+    return old
+
+
 def receive(
     path: str,
     pieces: Iterable[bytes],
     *,
+    size: int = 0,
     replace: bool,
     who: Who,
     top: Path = place.TOP,
     trail: Path = audit.DIRECTORY,
 ) -> FileWritten:
     """Write a file from what comes in; it has its name once all of it is there. Refused if there is one of that name, and it
-    is not to be replaced; Failure if there is no room."""
+    is not to be replaced; Failure if there is no room, at once for the `size` that is known beforehand."""
     below = parse_path(path)
     with place.parent(below, top) as (above, name):
-        place.refuse_kernel(above, below)
-        old = _status(above, name, below)
-        if old and not replace:
-            raise _exists(below)
+        old = _require_receivable(above, name, below, size, replace)
         hashed = hashlib.sha256()
         digest, size = _write_new(above, name, _bound(pieces, hashed, above, below), old, replace=old is not None)
         _note(below, "", f"sha256:{hashed.hexdigest()}", who, trail)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from firmware.operations import typed_check
-from firmware.operations.files import browse, change, content
+from firmware.operations.files import browse, change, content, names
 from firmware.operations.files.browse import FileView
 from firmware.operations.files.content import FileWritten
 from firmware.operations.places import Place
@@ -38,6 +38,15 @@ class Uploading:
     """With `replace`, a file of that name is replaced."""
 
     path: str
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToUpload:
+    """The same, and how many bytes it has."""
+
+    path: str
+    size: int
     replace: bool = False
 
 
@@ -97,7 +106,7 @@ def read(query: AtDirectory) -> FileView:
 
 def write(call: Call, query: Writing, body: FileText) -> FileWritten:
     """Replace the text that was opened."""
-    warnings = typed_check.require_valid_file(query.path, body.text) if query.check else ()
+    warnings = typed_check.require_valid_file(_plain(query.path), body.text) if query.check else ()
     return replace(content.write_text(query.path, body.text, body.digest, who=call.who), warnings=warnings)
 
 
@@ -109,7 +118,12 @@ def download(query: AtPath) -> Download:
 
 def upload(call: Call, query: Uploading, stream: Iterator[bytes]) -> FileWritten:
     """A file as it comes."""
-    return content.receive(query.path, stream, replace=query.replace, who=call.who)
+    return content.receive(query.path, stream, size=call.length, replace=query.replace, who=call.who)
+
+
+def require_upload(query: ToUpload) -> None:
+    """Whether an upload would be taken, before anybody sends a gigabyte."""
+    content.require_receivable(query.path, query.size, replace=query.replace)
 
 
 def remove(call: Call, query: Removing) -> None:
@@ -134,7 +148,13 @@ def make_directory(call: Call, body: AtPath) -> None:
 
 def try_texts(title: str, body: TypedTexts) -> Findings:
     """Check texts that are not written yet."""
-    return Findings(typed_check.check_typed(title, body.files, body.block))
+    texts = {_plain(path): text for path, text in body.files.items()}
+    return Findings(typed_check.check_typed(title, texts, body.block))
+
+
+def _plain(path: str) -> str:
+    """A path that a browser wrote, as this node has it."""
+    return f"/{names.parse_path(path)}"
 
 
 _CONFIGURATION = "global\n    maxconn 100\n"
@@ -148,6 +168,7 @@ ENDPOINTS = (
     Endpoint("DELETE", "/files", ADMIN, "remove a file, a link, or a directory", remove),
     Endpoint("GET", "/files/content", ADMIN, "download a file", download),
     Endpoint("PUT", "/files/content", ADMIN, "upload a file: the body is its bytes", upload),
+    Endpoint("GET", "/files/room", ADMIN, "whether an upload of so many bytes would be taken", require_upload),
     Endpoint(
         "POST", "/files/move", ADMIN, "give a file another name or place", move,
         example={"path": "/etc/motd", "to": "/etc/motd.old"},

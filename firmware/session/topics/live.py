@@ -1,5 +1,6 @@
 """What is told as it changes: services, the pair, what is unsaved, the banner."""
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -9,6 +10,9 @@ from firmware.operations.service_overview import list_entries
 from firmware.session.conversation import Conversation
 from firmware.session.endpoint import MONITOR, Channel
 from firmware.session.problem import describe_any
+
+#: seconds between two looks for a while after something was done, and how long that is
+EAGER, EAGER_SECONDS = 0.5, 5.0
 
 
 def services(talk: Conversation) -> None:
@@ -33,8 +37,10 @@ def show_banner(talk: Conversation) -> None:
 
 def tell_changes(talk: Conversation, read: Callable[[], dict[str, Any]], seconds: float) -> None:
     """Tell what is read, now and whenever it differs from what was told last, until the other side has gone. What goes wrong
-    is told as a `problem`, and it goes on: a page shows both."""
+    is told as a `problem`, and it goes on: a page shows both. Whatever the other side says means that something was done: it is
+    looked at once, and more often for a while, for what was done need not have had its effect yet."""
     last: dict[str, Any] | None = None
+    asked = float("-inf")
     while True:
         try:
             now = read()
@@ -43,7 +49,9 @@ def tell_changes(talk: Conversation, read: Callable[[], dict[str, Any]], seconds
         if now != last:
             talk.tell(now)
             last = now
-        talk.hear(seconds)
+        is_fresh = time.monotonic() - asked < EAGER_SECONDS
+        if talk.hear(min(EAGER, seconds) if is_fresh else seconds) is not None:
+            asked = time.monotonic()
 
 
 CHANNELS = (

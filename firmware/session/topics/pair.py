@@ -95,7 +95,7 @@ def _describe_keys(fetched: FetchedKeys) -> dict[str, Any]:
 
 
 def diff(title: str) -> dict[str, Any]:
-    """What a push would change."""
+    """What a push would change; `message` says if it would be refused, for somebody has changed the service there."""
     require_service(title)
     report = peer.diff(title)
     _require(report, peer.require_pushable)

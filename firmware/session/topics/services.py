@@ -1,5 +1,6 @@
 """Services: how they are, what is done with them, and their blocks in config.rc."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from firmware.operations.service_overview import ServiceEntry, find_entry, list_
 from firmware.operations.service_setup import ServiceSetup, SetupChanged
 from firmware.rc.title import Title
 from firmware.services.definition import Directive
-from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Conflict, Endpoint, NotFound
+from firmware.session.endpoint import ADMIN, MONITOR, AskAnew, Call, Channel, Conflict, Endpoint, NotFound
 from firmware.store.confidential import hide_secrets
 
 T = TypeVar("T")
@@ -117,10 +118,13 @@ def revert(title: str) -> Words:
     return Words()
 
 
-def confirm(title: str) -> None:
-    """Keep what waits to be confirmed."""
+def confirm(call: Call, title: str) -> None:
+    """Keep what waits to be confirmed. AskAnew over a connection that was there before, where only a new one proves anything."""
     require_service(title)
-    service_trials.confirm(title)
+    try:
+        service_trials.confirm(title, connected=time.clock_gettime(time.CLOCK_BOOTTIME) - call.age)
+    except service_trials.CameBefore as error:
+        raise AskAnew(str(error), error.hint) from None
 
 
 def undo(title: str) -> None:

@@ -5,6 +5,7 @@ import { build } from "esbuild";
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { TABS } from "./src/tabs.js";
 
 const out = process.argv[2];
 const assets = join(out, "assets");
@@ -20,9 +21,14 @@ const made = [
   await build({ ...common, entryPoints: ["src/style.css"] }),
 ];
 const names = Object.assign({}, ...made.map(({ metafile }) => entries(metafile)));
+// The style stands in the page itself: nothing has to be asked for before it is painted.
+const style = readFileSync(join(assets, names["style.css"]), "utf8").trim();
+const tabs = TABS.map(([key, name]) => `<li><a href="#/${key}">${name}</a></li>`).join("");
+// What app.js imports is asked for together with it, not when it has been read.
+const preload = imports(made[1].metafile).map((name) => `<link rel="modulepreload" href="/assets/${name}">`).join("\n");
 for (const page of ["login.html", "app.html"]) {
   const text = readFileSync(join("src", page), "utf8").replace(/@([a-z]+\.(js|css))@/g, (_, name) => `/assets/${names[name]}`);
-  writeFileSync(join(out, page), text);
+  writeFileSync(join(out, page), text.replace("@style@", () => style).replace("@tabs@", tabs).replace("@preload@", preload));
 }
 for (const name of readdirSync(assets)) compress(join(assets, name));
 for (const page of ["login.html", "app.html"]) compress(join(out, page));
@@ -31,6 +37,20 @@ for (const page of ["login.html", "app.html"]) compress(join(out, page));
 function entries(metafile) {
   const found = Object.entries(metafile.outputs).filter(([, output]) => output.entryPoint);
   return Object.fromEntries(found.map(([path, output]) => [basename(output.entryPoint), basename(path)]));
+}
+
+/** The files that an entry point imports at once, however deep. */
+function imports({ outputs }) {
+  const found = new Set();
+  const follow = (path) => {
+    for (const { path: next, kind } of outputs[path].imports) {
+      if (kind !== "import-statement" || found.has(next)) continue;
+      found.add(next);
+      follow(next);
+    }
+  };
+  follow(Object.keys(outputs).find((path) => outputs[path].entryPoint));
+  return [...found].map((path) => basename(path));
 }
 
 function compress(path) {

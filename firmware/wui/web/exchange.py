@@ -72,6 +72,13 @@ class Exchange(web.RequestHandler):
         """A piece of the body."""
         if self._incoming is not None and self._early is None:
             await self._incoming.take(chunk)
+            await self._answer_early(self._incoming)
+
+    async def _answer_early(self, incoming: Incoming) -> None:
+        """What is answered before all of a long body is here is told then, and ends the connection."""
+        if incoming.is_answered and int(self.request.headers.get("Content-Length", "0")) > USELESS:
+            self._early = await incoming.answer()
+            await self._send(self._early)
 
     async def get(self) -> None:
         """All of the request is here."""
@@ -94,6 +101,8 @@ class Exchange(web.RequestHandler):
                     self.write(piece)
                     await self.flush()
             await self.finish()
+            if answer.headers.get("Connection") == "close":
+                _connection(self.request).stream.close()
         except Failure:  # there is no other way to say that it is not whole
             _connection(self.request).stream.close()
         except iostream.StreamClosedError:
@@ -162,6 +171,7 @@ def as_request(found: httputil.HTTPServerRequest, length: int = 0) -> Request:
         tls=found.protocol == "https",
         length=length,
         trust=hold.trust,
+        age=hold.age,
     )
 
 

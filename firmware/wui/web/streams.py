@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -41,8 +42,13 @@ class Hold:
     def __init__(self, rooms: Rooms, source: str, end: Callable[[], None]) -> None:
         self._rooms, self._source, self._end = rooms, source, end
         self._is_trusted, self._room = False, rooms.anybody
+        self._began = time.monotonic()
         self._timers = [asyncio.get_running_loop().call_later(CONNECTION_SECONDS, end)]
         self._place: Place | None = rooms.anybody.admit(source, end)
+
+    def age(self) -> float:
+        """Seconds since it was accepted."""
+        return time.monotonic() - self._began
 
     def expect_handshake(self, handshake: "asyncio.Future[SSLIOStream]") -> None:
         """It is closed unless the handshake is done in time."""

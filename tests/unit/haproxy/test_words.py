@@ -38,6 +38,13 @@ def test_what_helps_nobody_to_correct_it_is_left_out() -> None:
     assert words.messages(said, "").errors == words.messages(said, "").warnings == ()
 
 
+def test_that_there_were_errors_is_said_only_where_no_other_is_told() -> None:
+    summary = "[ALERT]    (9) : config : Error(s) found in configuration file : /x\n[ALERT] (9) : config : Fatal errors found in configuration."
+    error = "[ALERT]    (9) : config : Proxy 'w': unable to find required default_backend: 'b'."
+    assert words.messages(f"{error}\n{summary}", "").errors == (error,)
+    assert len(words.messages(summary, "").errors) == 2
+
+
 def test_a_warning_keeps_its_further_lines_and_is_no_error() -> None:
     said = f"[WARNING]  (9) : config : parsing [{PLACE}] : one\n   | more\n[ALERT]    (9) : config : parsing [{PLACE}] : two\n"
     found = words.messages(said, "")

@@ -19,6 +19,15 @@ def test_several_errors_and_warnings_have_their_lines() -> None:
     )
 
 
+def test_what_begins_with_a_severity_belongs_to_no_place_before_it() -> None:
+    words = [
+        "/etc/x:1: one",
+        "[ALERT]    (9) : config : Proxy 'w': no backend",
+        "[ALERT] (9) : config : Fatal errors found in configuration.",
+    ]
+    assert find_places(words) == (Place("/etc/x", 1, "one"), Place("", 0, words[1]))
+
+
 def test_words_without_a_place_are_not_lost() -> None:
     assert find_places(["keepalived: it does not start"]) == (Place("", 0, "keepalived: it does not start"),)
     assert find_places(["[ALERT] (13) : config : Fatal errors found in configuration."])[0].line == 0

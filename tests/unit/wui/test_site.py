@@ -349,3 +349,16 @@ def test_what_two_programs_could_read_differently_ends_the_connection(
         assert [(await read_reply(reader)).status for _ in range(2)] == [200, 404], "the control: one after the other"
 
     play(tmp_path, story)
+
+
+def test_a_password_that_is_too_long_is_told_in_words_that_whoever_typed_it_knows(tmp_path: Path) -> None:
+    async def story(site: ServedSite) -> None:
+        for length in (1025, 5000):
+            reply = await site.log_in("x" * length)
+            assert (
+                reply.status in (400, 413)
+                and "a password and a code have at most 1,024 characters" in reply.json["detail"]
+            )
+        assert (await site.log_in()).status == 200
+
+    play(tmp_path, story)

@@ -5,6 +5,9 @@ import { signal } from "@preact/signals";
 /** Whether the session has ended: what was typed stays, and a dialog asks to log in again. */
 export const sessionOver = signal(false);
 
+/** How many requests that may have changed something have been answered: what is live is looked at again at each. */
+export const changes = signal(0);
+
 /** What the node says went wrong: title, status, detail, hint, and places [{file, line, text}] where there are some. */
 export class Problem extends Error {
   constructor(body) {
@@ -33,7 +36,19 @@ async function send(method, path, query, body) {
   const answer = await fetch(url(path, query), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }).catch(() => {
     throw new Problem(LOST);
   });
+  if (method !== "GET") changes.value += 1;
   return understood(answer.status, await answer.text());
+}
+
+/** Connections that a browser may hold to one node. */
+const CONNECTIONS = 8;
+
+/** Ask, and again for as long as the node wants it over a new connection: it closes the old ones one by one. */
+export async function askAnew(ask, left = CONNECTIONS) {
+  return ask().catch((problem) => {
+    if (!problem.ask_anew || !left) throw problem;
+    return askAnew(ask, left - 1);
+  });
 }
 
 /** Send a file as it is. `onProgress` gets the part that has been sent, 0 to 1. */
@@ -46,6 +61,7 @@ export function upload(method, path, blob, { query, onProgress } = {}) {
     request.upload.onprogress = (event) => onProgress?.(event.total ? event.loaded / event.total : 1);
     request.onerror = () => reject(new Problem(LOST));
     request.onload = () => {
+      changes.value += 1;
       try {
         resolve(understood(request.status, request.responseText));
       } catch (problem) {

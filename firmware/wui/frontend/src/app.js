@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import { render } from "preact";
-import { useEffect, useErrorBoundary, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import * as api from "./api.js";
 import { connected } from "./live.js";
 import * as lbAdmin from "./pages/lb-admin.js";
@@ -12,6 +12,7 @@ import * as logs from "./pages/logs.js";
 import * as services from "./pages/services.js";
 import * as setup from "./pages/setup.js";
 import * as tools from "./pages/tools.js";
+import { TABS } from "./tabs.js";
 import { Banner } from "./parts/Banner.js";
 import { Boundary } from "./parts/Boundary.js";
 import { Button } from "./parts/Button.js";
@@ -19,16 +20,8 @@ import { Credentials } from "./parts/Credentials.js";
 import { Dialog } from "./parts/Dialog.js";
 import { Result } from "./parts/Result.js";
 
-/** The tabs: the first word of the address, the name, the page. */
-const TABS = [
-  ["services", "Services", services],
-  ["lb-layer4", "LB Layer4", lbLayer4],
-  ["lb-layer7", "LB Layer7", lbLayer7],
-  ["lb-admin", "LB Admin", lbAdmin],
-  ["logs", "Logs", logs],
-  ["tools", "Tools", tools],
-  ["setup", "Setup", setup],
-];
+/** The page of each tab, by the first word of the address. */
+const PAGES = { services, "lb-layer4": lbLayer4, "lb-layer7": lbLayer7, "lb-admin": lbAdmin, logs, tools, setup };
 
 function App() {
   const [session, setSession] = useState(null);
@@ -40,8 +33,8 @@ function App() {
   useEffect(() => {
     document.title = `${found[1]} · ${session?.hostname ?? "load balancer"}`;
   }, [found, session]);
-  if (!session) return html`<main><${Result} problem=${problem} /></main>`;
-  const Page = found[2].Page;
+  if (!session) return html`<${Header} session=${null} tab=${found[0]} /><main id="main"><${Result} problem=${problem} /></main>`;
+  const { Page } = PAGES[found[0]];
   return html`
     <a class="skip" href="#main" onClick=${skip}>To the page</a>
     <${Header} session=${session} tab=${found[0]} />
@@ -51,12 +44,6 @@ function App() {
     ${session.serial && html`<footer>Serial number ${session.serial} · version ${session.version}</footer>`}
     ${api.sessionOver.value && html`<${LoginAgain} user=${session.account} onDone=${load} />`}
   `;
-}
-
-/** A page; if it fails, that is said, and the rest stays. */
-function Guarded({ children }) {
-  const [error] = useErrorBoundary();
-  return error ? html`<${Result} problem=${{ detail: `This page has failed: ${error.message}`, hint: "Look at another tab, or reload the page." }} />` : children;
 }
 
 /** The words of the address after #/. */
@@ -85,8 +72,8 @@ function skip(event) {
 
 function Header({ session, tab }) {
   return html`<header>
-    <div class="who"><strong>${session.hostname}</strong> <span class="quiet">${session.account}${session.role === "monitor" ? " (monitor)" : ""}</span>
-      <${Button} onClick=${api.logOut}>Log out<//></div>
+    <div class="who"><strong>${session?.hostname ?? "Load balancer"}</strong>${session && html` <span class="quiet">${session.account}${session.role === "monitor" ? " (monitor)" : ""}</span>
+      <${Button} onClick=${api.logOut}>Log out<//>`}</div>
     <nav aria-label="Tabs"><ul>${TABS.map(([key, name]) => html`<li key=${key}><a href="#/${key}" aria-current=${key === tab ? "page" : undefined}>${name}</a></li>`)}</ul></nav>
   </header>`;
 }

@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { sessionOver } from "./api.js";
+import { changes, sessionOver } from "./api.js";
 
 /** Whether the node can be heard. */
 export const connected = signal(true);
@@ -109,6 +109,12 @@ function lose(code) {
   }
   if (waiting.length) setTimeout(connect, PAUSES[Math.min(attempts++, PAUSES.length - 1)]);
 }
+
+// What was done here is seen at once, not when the node looks next.
+changes.subscribe((done) => {
+  if (!done || socket?.readyState !== WebSocket.OPEN) return;
+  for (const [number, channel] of channels) if (channel.again) socket.send(JSON.stringify({ to: number, message: { look: true } }));
+});
 
 // A socket belongs to the session that it was opened with: a new session opens a new one.
 sessionOver.subscribe((over) => !over && count && (socket ? socket.close() : connect()));

@@ -40,13 +40,24 @@ function Table({ session, rows, reload }) {
       <tbody>${rows.map((row) => html`<tr key=${row.title}>
         <td title=${row.summary}><a href="#/services/${encodeURIComponent(row.title)}">${row.title}</a></td>
         <td><${State} row=${row} /></td>
-        <td data-label="In effect">${row.needs_apply ? html`<span class="state orange">needs apply</span>` : row.state === "running" ? "yes" : ""}</td>
+        <td data-label="In effect"><${Effect} row=${row} /></td>
         <td data-label="Autostart">${row.autostart ? "yes" : "no"}</td>
         <td data-label="Process">${row.pid ?? ""}</td>
         <td data-label="Since" class="nowrap">${row.since ? moment(row.since) : ""}</td>
         <td class="actions">${may && html`<${Actions} row=${row} run=${run} advanced=${advanced} />`}</td>
       </tr>`)}</tbody>
     </table></div>`;
+}
+
+/** Does it run with something else than what lies on the disk? What does not run takes that with its next start. */
+export const isOutdated = (row) => row.needs_apply && ["running", "failed"].includes(row.state);
+/** Is there something to apply? Also where it does not run, for it is pushed as it was applied. */
+export const isToApply = (row) => row.needs_apply && (isOutdated(row) || !row.node_specific);
+
+/** Whether what lies on the disk is in effect. */
+function Effect({ row }) {
+  if (isOutdated(row)) return html`<span class="state orange">needs apply</span>`;
+  return row.state === "running" ? "yes" : row.needs_apply ? html`<span class="quiet">with the next start</span>` : "";
 }
 
 /** running, stopped, failed or disabled. */
@@ -62,7 +73,7 @@ function Actions({ row, run, advanced }) {
     <${Button} onClick=${() => doing("start")}>Start<//>
     <${Button} onClick=${() => doing("stop")}>Stop<//>
     <${Button} onClick=${() => doing("restart")}>Restart<//>
-    ${row.needs_apply && html`<${Button} primary onClick=${() => doing("apply")}>Apply<//>`}
+    ${isToApply(row) && html`<${Button} primary=${isOutdated(row)} onClick=${() => doing("apply")}>Apply<//>`}
     <${Push} title=${row.title} offered=${!row.needs_apply && row.may_push} run=${run} />
     ${advanced && html`
       ${row.files.length > 0 && html`<${Button} onClick=${() => go(row.title, "edit")}>Edit Configuration<//>`}

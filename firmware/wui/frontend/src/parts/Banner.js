@@ -20,7 +20,7 @@ export function Banner({ session }) {
       words=${found.confirm.where === "here" ? "was pushed to this node and waits to be confirmed by its peer" : "was pushed and waits to be confirmed"}
       confirm=${found.confirm.where === "peer" && (() => api.post("/csync/confirm"))} undo=${found.confirm.where === "here" && (() => api.post("/csync/undo"))} />`}
     ${found.trial && html`<${Waiting} ...${{ may, act }} wait=${found.trial} key=${`${found.trial.service}${found.trial.seconds}`} words="is on trial"
-      confirm=${() => api.post(`/services/${encodeURIComponent(found.trial.service)}/confirm`)} />`}
+      confirm=${() => api.askAnew(() => api.post(`/services/${encodeURIComponent(found.trial.service)}/confirm`))} />`}
     ${found.needs_apply.length > 0 && html`<p class="banner orange" role="status"><strong>Not in effect yet:</strong> ${found.needs_apply.map((title, index) => html`${index > 0 && ", "}<a href="#/services/${encodeURIComponent(title)}">${title}</a>`)}</p>`}
     ${found.unsaved > 0 && html`<p class="banner orange" role="status"><strong>Not saved:</strong> ${counted(found.unsaved, "path")} would be lost at a reboot. <a href="#/setup">Save</a></p>`}
     <${Result} problem=${problem} said=${said} label="Confirmation: result" />

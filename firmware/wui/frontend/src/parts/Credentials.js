@@ -26,7 +26,7 @@ export function Credentials({ setup, user = "", onDone }) {
   };
   return html`<form onSubmit=${send}>
     ${fields.map(([name, label, type, autocomplete], index) => html`<label key=${name}>${label}
-      <input ref=${index === firstEmpty ? empty : null} required name=${name} type=${type} autocomplete=${autocomplete} autocapitalize="off" spellcheck=${false}
+      <input ref=${index === firstEmpty ? empty : null} autofocus=${index === firstEmpty} required name=${name} type=${type} autocomplete=${autocomplete} autocapitalize="off" spellcheck=${false}
         value=${filled[name] ?? ""} onInput=${(event) => setFilled({ ...filled, [name]: event.target.value })} /></label>`)}
     <button class="primary" disabled=${busy}>${setup ? "Set password" : "Log in"}</button>
     ${problem && html`<div role="alert" class="result problem"><p>${problem.detail ?? problem.title}</p>${problem.hint && html`<p class="hint">${problem.hint}</p>`}</div>`}

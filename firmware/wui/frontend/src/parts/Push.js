@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import * as api from "../api.js";
 import * as live from "../live.js";
+import { bytes as inUnits } from "../words.js";
 import { Button } from "./Button.js";
 import { Dialog } from "./Dialog.js";
 import { Diff } from "./Diff.js";
@@ -41,12 +42,15 @@ function pushed(wish, onProgress) {
         if (found.progress) onProgress(found.progress);
         outcome = found.outcome ?? outcome;
       },
-      end: (problem) => (problem || !outcome ? reject(new api.Problem(problem ?? NO_OUTCOME)) : resolve(outcome)),
+      end: (problem) => {
+        api.changes.value += 1;
+        return problem || !outcome ? reject(new api.Problem(problem ?? NO_OUTCOME)) : resolve(outcome);
+      },
     });
   });
 }
 
-const NO_OUTCOME = { title: "No outcome", status: 0, detail: "The push ended without an outcome.", hint: "What was pushed stands in Tools and in csync log." };
+const NO_OUTCOME = { title: "No outcome", status: 0, detail: "The push ended without an outcome.", hint: "What became of it stands in csync log." };
 
 /** A refusal with a difference is a question: overwrite what was changed there? Other problems are thrown, with all that was said. */
 function asQuestion(problem) {
@@ -59,15 +63,17 @@ function asQuestion(problem) {
 
 function Question({ title, report, push, onClose }) {
   const [confirm, setConfirm] = useState(0);
-  const [progress, setProgress] = useState("");
+  const [progress, setProgress] = useState(null);
   const refused = report.problem;
-  const wish = { force: Boolean(refused), confirm };
+  const warned = refused?.detail ?? report.message;
+  const go = (force) => push({ force, confirm }, setProgress);
   return html`<${Dialog} wide title="Push ${title}" onClose=${onClose} actions=${html`
-      <span class="quiet progress" role="status">${progress}</span>
-      <${Button} primary=${!refused} danger=${Boolean(refused)} onClick=${() => push(wish, setProgress)}>${refused ? "Overwrite" : "Push"}<//>
+      <${Progress} found=${progress} />
+      ${!refused && html`<${Button} primary=${!warned} onClick=${() => go(false)}>Push<//>`}
+      ${warned && html`<${Button} danger onClick=${() => go(true)}>Overwrite<//>`}
       <${Button} onClick=${onClose}>Cancel<//>`}>
-    ${refused ? html`<div class="result problem" role="alert"><p>${refused.detail}</p>
-        <p>Overwrite replaces what was changed on node ${report.node}. This is the difference:</p></div>`
+    ${warned ? html`<div class="result problem" role=${refused ? "alert" : "status"}><p>${warned}.</p>
+        <p>${refused ? "" : "Push is refused then. "}Overwrite replaces what was changed on node ${report.node}. This is the difference:</p></div>`
       : html`<p>This changes on node ${report.node}:</p>`}
     <${Files} files=${report.files} />
     <label class="line">Keep it only if it is confirmed within
@@ -75,6 +81,16 @@ function Question({ title, report, push, onClose }) {
         ${SECONDS.map((seconds) => html`<option key=${seconds} value=${seconds}>${seconds ? `${seconds} s` : "no confirmation needed"}</option>`)}
       </select></label>
   <//>`;
+}
+
+/** How a push goes on: words, or what of it has arrived {phase, bytes, bytes_total, files, files_total}. */
+function Progress({ found }) {
+  if (!found) return null;
+  if (typeof found === "string") return html`<span class="quiet progress" role="status">${found}</span>`;
+  const { phase, bytes = 0, bytes_total: all = 0, files = 0, files_total: count = 0 } = found;
+  const amount = all ? `${inUnits(bytes)} of ${inUnits(all)}` : "";
+  return html`<label class="quiet progress"><span role="status">${phase}</span>${all > 0 && html` <progress max=${all} value=${bytes}></progress>`}
+    ${[amount, count > 1 && `${files} of ${count} files`].filter(Boolean).join(", ")}</label>`;
 }
 
 function Files({ files }) {

@@ -8,6 +8,7 @@ import { useEditing, usePlaces } from "../editing.js";
 import { Button } from "./Button.js";
 import { Conflict } from "./Conflict.js";
 import { Editor } from "./Editor.js";
+import { counted } from "../words.js";
 import { Errors } from "./Errors.js";
 import { Push } from "./Push.js";
 import { Result } from "./Result.js";
@@ -17,11 +18,19 @@ export function ServiceFiles({ service, session, onClose, reload, balancer = fal
   const [path, setPath] = useState(service.files[0]);
   const several = service.files.length > 1;
   if (session.role !== "admin") return html`<p class="quiet">Files may hold secrets: accounts of role admin see them.</p>`;
-  if (!path) return html`<p>service ${service.title} has no files that are edited as text.</p>`;
+  if (!path) return html`<p>service ${service.title} has no files that are edited as text.</p><${Others} paths=${service.other_files} />`;
   return html`
     ${several && html`<div role="group" aria-label="Files of ${service.title}" class="choice">${service.files.map((one) => html`
       <button type="button" key=${one} title=${one} aria-pressed=${one === path} onClick=${() => setPath(one)}>${shortened(one)}</button>`)}</div>`}
-    <${OneFile} key=${path} ...${{ service, path, onClose, reload, balancer }} />`;
+    <${OneFile} key=${path} ...${{ service, path, onClose, reload, balancer }} />
+    <${Others} paths=${service.other_files} />`;
+}
+
+/** The files that have no editor here: where they are. */
+function Others({ paths }) {
+  if (!paths.length) return null;
+  return html`<details><summary>${counted(paths.length, "other file")}, with secrets or no text: the File manager has ${paths.length === 1 ? "it" : "them"}</summary>
+    <ul class="paths">${paths.map((path) => html`<li key=${path}><a href="#/tools/files${path.split("/").map(encodeURIComponent).join("/")}">${path}</a></li>`)}</ul></details>`;
 }
 
 /** A path below the directory of its service. */

@@ -7,7 +7,7 @@ import { Push } from "../../parts/Push.js";
 import { Result } from "../../parts/Result.js";
 import { ServiceFiles } from "../../parts/ServiceFiles.js";
 import { moment } from "../../words.js";
-import { State, act as ask, go } from "../services.js";
+import { State, act as ask, go, isOutdated, isToApply } from "../services.js";
 import { BlockEditor } from "./block-editor.js";
 
 /** Seconds within which what is applied on trial has to be confirmed. */
@@ -28,7 +28,7 @@ export function ServicePage({ session, rows, title, part, reload }) {
   return html`
     <p><a href="#/services">Services</a></p>
     <h1>${row.title}</h1>
-    <p>${row.summary} · <${State} row=${row} />${row.needs_apply && html` <span class="state orange">needs apply</span>`}${row.since ? html` <span class="quiet">since ${moment(row.since)}</span>` : ""}</p>
+    <p>${row.summary} · <${State} row=${row} />${isOutdated(row) && html` <span class="state orange">needs apply</span>`}${row.since ? html` <span class="quiet">since ${moment(row.since)}</span>` : ""}</p>
     ${may && html`<${Actions} row=${row} rows=${rows} run=${run} part=${part} />`}
     <${Result} problem=${problem} said=${said} />
     ${part === "edit" && html`<${ServiceFiles} service=${row} session=${session} onClose=${close} reload=${reload} />`}
@@ -46,8 +46,8 @@ function Actions({ row, rows, run, part }) {
     <${Button} onClick=${() => doing(row.title, "stop")}>Stop<//>
     <${Button} onClick=${() => doing(row.title, "restart")}>Restart<//>
     <${Button} onClick=${() => doing(row.title, "check")}>Check<//>
-    ${row.needs_apply && html`<${Button} primary onClick=${() => doing(row.title, "apply")}>Apply<//><${Button} onClick=${() => doing(row.title, "revert")}>Revert<//>`}
-    ${row.needs_apply && row.confirmable && html`
+    ${isToApply(row) && html`<${Button} primary=${isOutdated(row)} onClick=${() => doing(row.title, "apply")}>Apply<//><${Button} onClick=${() => doing(row.title, "revert")}>Revert<//>`}
+    ${isToApply(row) && row.confirmable && html`
       <${Button} onClick=${() => run(() => ask(row.name, "apply", { confirm: SECONDS }))}>Apply, to be confirmed within ${SECONDS} s<//>`}
     <${Push} title=${row.title} offered=${!row.needs_apply && row.may_push} run=${run} />
     ${part !== "edit" && row.files.length > 0 && html`<${Button} onClick=${() => go(row.title, "edit")}>Edit Configuration<//>`}

@@ -60,7 +60,7 @@ function Rare({ act }) {
   const close = () => setDialog(null);
   const View = dialog && { import: Import, reset: Reset, reboot: Reboot }[dialog];
   return html`<div class="toolbar rare">
-      <a class="button" href=${api.url("/config/export")} download title="what is saved, private keys included">Export</a>
+      <a class="button" href=${api.url("/config/export")} download title="what is saved, without private keys">Export</a>
       <${Button} onClick=${() => setDialog("import")}>Import<//>
       <${Button} danger onClick=${() => setDialog("reset")}>Factory reset<//>
       <${Button} danger onClick=${() => setDialog("reboot")}>Reboot<//>

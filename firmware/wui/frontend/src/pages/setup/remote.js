@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import * as api from "../../api.js";
 import { useAction, useData, useLive } from "../../data.js";
 import { Button } from "../../parts/Button.js";
+import { Remedy } from "../../parts/Remedy.js";
 import { Result } from "../../parts/Result.js";
 import { moment } from "../../words.js";
 
@@ -46,7 +47,7 @@ async function save() {
 function Current({ report }) {
   return html`<p><span class="state ${report.state} large" role="status" aria-label="Current status">${report.state}${report.state === "green" ? ": what runs on the peer is what is saved there" : ""}</span></p>
     ${report.reasons.length > 0 && html`<ul aria-label="Reasons">${report.reasons.map((reason) => html`<li key=${reason}>${reason}</li>`)}</ul>`}
-    ${report.remedy && html`<p><strong>What to do:</strong> <code>${report.remedy}</code></p>`}`;
+    ${report.remedy && html`<p><strong>What to do:</strong> <${Remedy} text=${report.remedy} /></p>`}`;
 }
 
 function Unsaved({ peer }) {
@@ -92,7 +93,7 @@ function Checklist({ red }) {
     ${asked && !items && !check.problem && html`<p class="quiet">Checking …</p>`}
     ${items && html`<ul aria-label="Troubleshooting list">${items.map((one) => html`<li key=${one.item}>
       <span class="state ${one.passed ? "green" : "red"}">${one.passed ? "passed" : "failed"}</span> ${one.item}${one.found && html`<br /><span class="quiet">${one.found}</span>`}
-      ${one.remedy && !one.passed && html`<br /><strong>What to do:</strong> ${one.remedy}`}</li>`)}</ul>`}
+      ${one.remedy && !one.passed && html`<br /><strong>What to do:</strong> <${Remedy} text=${one.remedy} />`}</li>`)}</ul>`}
     <${Result} problem=${check.problem} label="Troubleshooting: result" />
   </div>`;
 }

@@ -107,7 +107,10 @@ async function uploadAll(where, files, onProgress, mayReplace) {
     const show = (part) => onProgress({ name: file.name, part });
     show(0);
     const query = { path: below(where, file.name) };
-    const send = (replace) => api.upload("PUT", "/files/content", file, { query: { ...query, replace }, onProgress: show });
+    const send = async (replace) => {
+      await api.get("/files/room", { ...query, replace, size: file.size }); // before it is sent, which may take long
+      await api.upload("PUT", "/files/content", file, { query: { ...query, replace }, onProgress: show });
+    };
     await send(false).catch(async (problem) => {
       if (problem.status !== 409 || !(await mayReplace(file.name))) throw problem;
       await send(true);
