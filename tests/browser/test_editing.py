@@ -2,7 +2,7 @@
 
 import pytest
 import story
-from lab_driver import Lab
+from lab_driver import Lab, eventually
 from operator_at_browser import PASSWORD, Operator
 from playwright.sync_api import expect
 
@@ -69,13 +69,14 @@ def test_what_is_typed_stays_when_the_session_ends_and_it_goes_on_after_a_login(
     at_work.press("Escape")
     at_work.press("Escape")
     expect(dialog).to_be_visible()
+    expect(dialog.get_by_label("Password", exact=True)).to_be_focused()
     at_work.fill("Password", PASSWORD, within=dialog)
     at_work.click("Log in", within=dialog)
     expect(dialog).to_be_hidden()
     expect(at_work.editor(story.CONFIG)).to_contain_text("typed")
     at_work.click("Apply")
-    expect(at_work.button("Push")).to_be_visible()
-    assert module_lab.read(1, story.CONFIG) == story.page("typed")
+    at_work.is_written()
+    assert eventually(lambda: module_lab.read(1, story.CONFIG) == story.page("typed"))
     module_lab.run(1, "sh", "-c", f"echo '# by hand' >>{story.CONFIG}")
     expect(at_work.page.get_by_text("Not in effect yet:", exact=True)).to_be_visible()  # what is live is live again
 

@@ -23,10 +23,10 @@ export function Page({ session, path }) {
 
 function Table({ session, rows, reload }) {
   const [advanced, setAdvanced] = useState(wasAdvanced);
-  const { act, problem, said } = useAction();
+  const { act: attempt, problem, said } = useAction();
   const may = session.role === "admin";
   const toggle = () => setAdvanced((wasAdvanced = !advanced));
-  const run = (work) => act(async () => {
+  const run = (work) => attempt(async () => {
     const told = await work();
     await reload();
     return told;

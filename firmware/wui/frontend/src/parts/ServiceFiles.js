@@ -72,6 +72,7 @@ function OneFile({ service, path, onClose, reload, balancer }) {
       ${balancer && html`<${Button} onClick=${() => act(check)}>Check<//>`}
       ${(balancer || !applied) && html`<${Button} primary=${balancer} onClick=${() => act(apply)}>Apply<//>`}
       <${Push} title=${service.title} offered=${applied && service.may_push} run=${act} />
+      ${applied && !service.may_push && !service.node_specific && html`<span class="quiet">${service.reasons[0]}</span>`}
       ${!balancer && html`<${Button} onClick=${onClose}>Close<//>`}
       ${changed && html`<${Button} onClick=${() => act(editing.discard)}>Discard<//>`}
       <span class="quiet">${changed ? "changed, not written yet" : service.needs_apply ? "written, not in effect yet" : ""}</span>
