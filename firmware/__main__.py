@@ -1,6 +1,5 @@
 """Where a command begins: the programs `service`, `config`, `csync`, `account`, `provision` and `upgrade`, and the daemons
-`csyncd`,
-`wui` and, for each who is logged in to the web UI, `session`.
+`csyncd`, `wui` and, for each who is logged in to the web UI, `session`.
 
 Nothing is imported here that the command at hand does not use; `config get` has to be fast.
 """

@@ -7,6 +7,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from firmware.upgrade import record_partition
+from firmware.upgrade.slot_record import SlotRecord
+
 PROJECT = Path(__file__).resolve().parents[2]
 IMAGE = Path(os.environ.get("IMAGE") or PROJECT / "build" / "image" / "disk.img")
 SLOTS = ("slot-a", "slot-b")
@@ -53,20 +56,16 @@ def partitions(disk: Path = IMAGE) -> dict[str, Partition]:
     return found
 
 
-def record(disk: Path, **values: str) -> dict[str, str]:
-    """The record from which the boot loader chooses a slot, after these values have been set in it."""
-    boot = partitions(disk)["boot"]
-    with tempfile.TemporaryDirectory() as work:
-        copy, env = f"{work}/boot", f"{work}/grubenv"
-        Path(copy).write_bytes(boot.read())
-        _run("debugfs", "-R", f"dump /grubenv {env}", copy)
-        if values:
-            _run("grub-editenv", env, "set", *(f"{name}={value}" for name, value in values.items()))
-            _run("debugfs", "-w", "-R", "rm /grubenv", copy)
-            _run("debugfs", "-w", "-R", f"write {env} grubenv", copy)
-            boot.write(Path(copy).read_bytes())
-        lines = _run("grub-editenv", env, "list").splitlines()
-    return dict(line.split("=", 1) for line in lines)
+def record(disk: Path) -> SlotRecord:
+    """The record from which the boot loader chooses a slot."""
+    with tempfile.NamedTemporaryFile() as copy:
+        Path(copy.name).write_bytes(partitions(disk)["record"].read())
+        return record_partition.read(Path(copy.name)).record
+
+
+def write_record(disk: Path, new: SlotRecord) -> None:
+    """Put another one in its place, whatever the unit does."""
+    partitions(disk)["record"].write(record_partition.image(new))
 
 
 @dataclass(frozen=True, slots=True)
