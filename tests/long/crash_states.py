@@ -16,16 +16,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
+import identity_subject
 import logged_disk
 import saving_subject
 import shares
+import slot_subject
 import state_trial
 import write_log
 from state_trial import Report
@@ -38,7 +40,15 @@ JOBS, OFTEN = 4, 10.0
 
 SUBJECTS: dict[str, Callable[[Path], Subject]] = {
     "saving": saving_subject.saving,
-    "saving on an earlier flash": saving_subject.saving_on_an_earlier_flash,
+    "identity": identity_subject.identities,
+    "slots": slot_subject.slots,
+    "earlier flash": saving_subject.saving_on_an_earlier_flash,
+}
+#: by subject, what is done wrong on purpose
+MUTANTS: dict[str, Mapping[str, Callable[[], None]]] = {
+    "saving": saving_subject.MUTANTS,
+    "identity": identity_subject.MUTANTS,
+    "slots": slot_subject.MUTANTS,
 }
 
 
@@ -64,17 +74,17 @@ class Run:
 
 
 def run(
-    count: int, *, seed: int = 1, mutant: str = "", make: Callable[[Path], Subject] = saving_subject.saving,
+    count: int, *, seed: int = 1, name: str = "saving", mutant: str = "",
     jobs: int = JOBS, often: float = OFTEN, tell: Callable[[Run], None] = lambda run: None,
 ) -> Run:  # fmt: skip
     """The whole of it, below a directory in RAM that goes away; `tell` how far it got. Told to end, it returns what there is."""
     begun = Run(count)
-    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="crash-states-") as name:
-        top = Path(name)
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="crash-states-") as place:
+        top = Path(place)
         logged_disk.hide_mounts()
         if mutant:
-            saving_subject.MUTANTS[mutant]()
-        subject = make(top / "node")
+            MUTANTS[name][mutant]()
+        subject = SUBJECTS[name](top / "node")
         logged = state_trial.record(subject, top)
         began, told = time.monotonic(), time.monotonic()
 
@@ -97,19 +107,25 @@ def run(
 
 
 def play(stage: Stage, count: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """For the soak, in a process of its own; Broken with what was wrong."""
-    argv = [sys.executable, __file__, str(count), "--seed", str(seed)]
+    """For the soak, in processes of their own, one for each thing that has to survive: so many states of saving, and as many of the
+    others as there are, up to a tenth. Figures by subject; Broken with what was wrong."""
+    counts = {"saving": count, "identity": count // 10, "slots": count // 10}
+    return {name: _play(name, some, seed, tell) for name, some in counts.items() if some}
+
+
+def _play(name: str, count: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
+    argv = [sys.executable, __file__, str(count), "--seed", str(seed), "--subject", name]
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
     ) as process:
         assert process.stdout and process.stderr
-        said = [line.rstrip() for line in process.stderr if not tell(line.rstrip())]
+        said = [line.rstrip() for line in process.stderr if not tell(f"{name}: {line.rstrip()}")]
         text = process.stdout.read()
     if process.returncode and not text:
         raise Broken("\n".join(said))
     figures: dict[str, Any] = json.loads(text)
     if process.returncode:
-        raise Broken("; ".join([*said[-1:], *figures["words"]]))
+        raise Broken("; ".join([name, *said[-1:], *figures["words"]]))
     return figures
 
 
@@ -127,13 +143,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("count", type=int, nargs="?", default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--subject", choices=SUBJECTS, default="saving")
-    parser.add_argument("--mutant", choices=sorted(saving_subject.MUTANTS), default="")
+    parser.add_argument(
+        "--mutant", default="", help="; ".join(f"{name}: {', '.join(found)}" for name, found in MUTANTS.items())
+    )
     parser.add_argument("--jobs", type=int, default=JOBS)
     parser.add_argument("--often", type=float, default=OFTEN, help="seconds between two words on how far it got")
     chosen = parser.parse_args(argv)
     signal.signal(signal.SIGTERM, _end)
     done = run(
-        chosen.count, seed=chosen.seed, mutant=chosen.mutant, make=SUBJECTS[chosen.subject], jobs=chosen.jobs,
+        chosen.count, seed=chosen.seed, name=chosen.subject, mutant=chosen.mutant, jobs=chosen.jobs,
         often=chosen.often, tell=lambda running: print(running, file=sys.stderr, flush=True),
     )  # fmt: skip
     print(done, file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -143,12 +143,12 @@ class TriedDisk:
 
     def put_back(self) -> None:
         """Look at whatever the disk holds: what was written to it and is not put back by `show` is put back, from now on, too."""
-        self.show({})
-        for start, end in _written(self._handle):
-            for at in range(start, end, _PAGE):
-                if self._memory[at : at + _PAGE] != self._content[at : at + _PAGE]:
-                    self._touch({at // _PAGE})
-        self.show({})
+        for start, end in list(_without(self._runs, _written(self._handle))):
+            if self._memory[start:end] != self._content[start:end]:
+                pages = range(start, end, _PAGE)
+                self._touch(
+                    {at // _PAGE for at in pages if self._memory[at : at + _PAGE] != self._content[at : at + _PAGE]}
+                )
 
     def _touch(self, pages: set[int]) -> None:
         if not pages <= self._pages:
@@ -184,3 +184,19 @@ def _written(handle: int) -> Iterator[tuple[int, int]]:
         end = os.lseek(handle, start, os.SEEK_HOLE)
         yield start, end
         start = end
+
+
+def _without(runs: Sequence[tuple[int, int]], parts: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What of the parts lies in no run; both are in order."""
+    waiting = iter(runs)
+    run = next(waiting, None)
+    for start, end in parts:
+        while run is not None and run[0] < end:
+            if run[0] > start:
+                yield start, run[0]
+            start = max(start, run[1])
+            if run[1] > end:
+                break
+            run = next(waiting, None)
+        if start < end:
+            yield start, end

@@ -10,7 +10,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
@@ -39,8 +38,21 @@ def saving(work: Path, rounds: int = 4) -> Subject:
 
 
 def saving_on_an_earlier_flash(work: Path) -> Subject:
-    """The same on the flash of a unit that was made earlier."""
-    return replace(saving(work), disk=subject.EARLIER_FLASH)
+    """The same on the flash of a unit that was made earlier. The last save may be lost there with a page; but what comes back is one
+    that was saved, whole, or the factory's configuration, never a mixture, and no hands are needed."""
+    made, known = saving(work), {""}
+
+    def noting(step: Callable[[Path], Found]) -> Callable[[Path], Found]:
+        def take(place: Path) -> Found:
+            known.add(str(step(place)["saved"]))
+            return {"is whole": True}
+
+        return take
+
+    def read(place: Path) -> Found:
+        return {"is whole": made.read(place)["restored"] in known}
+
+    return Subject("earlier flash", tuple(map(noting, made.steps)), read, subject.EARLIER_FLASH)
 
 
 _APPEND = repository.append_journal
@@ -99,15 +111,17 @@ class _Reader:
         names = _contents(place / "config")
         key = hash(frozenset(names.items()))
         if key not in self._known:
-            self._known[key] = {"saved": self._restored(place), "journal": tuple(_journal(names.get("journal", b"")))}
+            journal = tuple(_journal(names.get("journal", b"")))
+            self._known[key] = {**self._restored(place), "journal": journal}
         return self._known[key]
 
-    def _restored(self, place: Path) -> str:
+    def _restored(self, place: Path) -> Found:
         shutil.rmtree(self._node.etc)
         shutil.rmtree(self._node.run)
         directory_node.copy(self._node.factory, self._node.etc)
         done = restore.restore(paths=_at(self._node, place))
-        return " ".join(done.problems) or (_config(self._node) if done.generation else "")
+        config = _config(self._node) if done.generation else ""
+        return {"saved": " ".join(done.problems) or config, "restored": config}
 
 
 def _contents(directory: Path) -> dict[str, bytes]:

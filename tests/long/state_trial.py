@@ -17,8 +17,8 @@ from subject import Disk, Found, Subject
 from write_log import Epoch, State
 
 MAKE_WHOLE = Path(__file__).resolve().parents[2] / "overlay/usr/libexec/appliance/make-whole"
-#: after how many states the whole disk is looked at, and after how many a boot's repair is done though nothing asks for it
-LOOK, REPAIR = 128, 500
+#: after how many states a boot's repair is done though nothing asks for it
+REPAIR = 500
 #: seconds between two words on how far it got
 OFTEN = 1.0
 MOST_WORDS = 10
@@ -141,8 +141,7 @@ class _Trial:
         if report.states % REPAIR == 0:
             self._make_whole()
         found = self._read_repaired(state)
-        if report.states % LOOK == 0 or report.states % REPAIR == 0:
-            self.disk.put_back()
+        self.disk.put_back()
         problem = "" if found is None else difference(found, *self.logged.allowed(state.epoch))
         if problem:
             report.lost += 1
@@ -161,8 +160,6 @@ class _Trial:
                 self.report.unmountable += 1
                 self.report.complain(f"{_name(state)}: {error}")
                 return None
-            finally:
-                self.disk.put_back()
 
     def _read(self) -> Found:
         with reachable(self.subject.disk, self.disk.device, self.place) as at:
