@@ -17,6 +17,8 @@ from firmware.station.unit import Provisioned, SetAside, Station, provision
 
 #: how it ended with a unit
 NEW, DONE, SET_ASIDE, REFUSED, UNFINISHED = "provisioned", "done already", "set aside", "refused", "not finished"
+#: units at once; each has five descriptors, and select, which pyserial waits with, knows a thousand
+MOST_AT_ONCE = 100
 #: is told which unit is at what
 TellUnit = Callable[[UnitOrder, str], None]
 
@@ -46,8 +48,17 @@ def run_batch(
         tell(order, f"{outcome.word}: {outcome.why}" if outcome.why else outcome.word)
         return outcome
 
-    with ThreadPoolExecutor(max(1, len(orders)), "unit") as pool:
-        return tuple(pool.map(run_one, orders))
+    with ThreadPoolExecutor(MOST_AT_ONCE, "unit") as pool:
+        begun = {order.serial: pool.submit(run_one, order) for order in _partners_together(orders)}
+        return tuple(begun[order.serial].result() for order in orders)
+
+
+def _partners_together(orders: Sequence[UnitOrder]) -> list[UnitOrder]:
+    """The units of a pair one after the other: who waits for its partner is never in the way of it."""
+    places = {order.serial: place for place, order in enumerate(orders)}
+    return sorted(
+        orders, key=lambda order: (min(places[order.serial], places.get(order.pair, len(orders))), order.node)
+    )
 
 
 def _run_unit(

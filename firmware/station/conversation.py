@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from firmware.errors import Failure, Refused
 from firmware.printable import escape
@@ -19,6 +19,9 @@ Tell = Callable[[str], None]
 class Conversation:
     """A unit that is being provisioned; `results` are those of its steps, as they go into the record."""
 
+    #: seconds without a word of the unit after which it counts as gone
+    silence: ClassVar[float] = exchange.SILENCE
+
     line: exchange.Channel
     tell: Tell
     results: list[dict[str, Any]] = field(default_factory=list)
@@ -28,11 +31,12 @@ class Conversation:
         step = steps.name_of(question)
         self.tell(step)
         began = time.monotonic()
-        body = exchange.ask(self.line, step, steps.body_of(question), steps.SECONDS[step], on_work=self._tell_work)
+        asked, seconds = steps.body_of(question), steps.SECONDS[step]
+        body = exchange.ask(self.line, step, asked, seconds, silence=self.silence, on_work=self._tell_work)
         answer = steps.parse_answer(step, body)
         self.results = [result for result in self.results if result["step"] != step]
-        seconds = round(time.monotonic() - began, 3)
-        self.results.append({"step": step, "seconds": seconds, "answer": steps.body_of(answer)})
+        took = round(time.monotonic() - began, 3)
+        self.results.append({"step": step, "seconds": took, "answer": steps.body_of(answer)})
         return answer
 
     def greet(self) -> UnitState:

@@ -90,9 +90,10 @@ def _head_number(name: str) -> int:
 
 
 def prepare(ledger: Ledger, key: Path) -> None:
-    """Make sure that records can be signed and kept here; makes the directory, with the first head, where there is none.
+    """Make sure that records can be signed and kept here; makes the directory, with the first head, where there is none, and
+    completes what somebody left who was killed.
 
-    Refused where others sign the records that are there.
+    Refused where others sign the records that are there. Damaged where the end of the chain is not what its head says.
     """
     public = signatures.public_key(key)
     signatures.sign(b"can it sign?", key)
@@ -103,6 +104,7 @@ def prepare(ledger: Ledger, key: Path) -> None:
         signatures.require_signer(public, ledger.signers)
         if not ledger.head_names() and not ledger.record_names():
             _write_head(ledger, Head(0, NOTHING), key)
+        _complete_head(ledger, key)
 
 
 def append(

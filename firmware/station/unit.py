@@ -77,7 +77,10 @@ def _find_record(order: UnitOrder, station: Station) -> Provisioned | None:
         raise Refused(
             f"{order.serial}: record {record.name} is of another order", "give this unit another serial number"
         )
-    return Provisioned(record, False) if record else None
+    if record is None:
+        return None
+    pending.remove(station.kept.top, order.serial)
+    return Provisioned(record, False)
 
 
 def _provision_on_line(order: UnitOrder, station: Station, tell: Tell, meeting: Meeting | None) -> Provisioned:

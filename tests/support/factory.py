@@ -1,5 +1,7 @@
 """A factory for tests: simulated units at their lines, orders for them, a key, and the records."""
 
+import multiprocessing
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ class Factory:
 
     top: Path
     units: list[SimulatedUnit] = field(default_factory=list)
+    processes: list[multiprocessing.context.ForkProcess] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.station = Station(Ledger(self.top / "records"), make_key(self.top / "key"))
@@ -49,9 +52,36 @@ class Factory:
             self.units.append(SimulatedUnit(place, number))
             self.units[-1].start()
 
+    def add_units_apart(self, count: int, broken: dict[int, dict[str, str]], processes: int = 2) -> None:
+        """So many units that run in processes of their own, since all have more descriptors than one process may have. Those that
+        are `broken` fail these tests."""
+        for number in range(1, count + 1):
+            place = self.top / f"unit{number}"
+            place.mkdir()
+            self.units.append(SimulatedUnit(place, number, broken.get(number, {})))
+        for part in range(processes):
+            process = multiprocessing.get_context("fork").Process(
+                target=self._serve, args=(part, processes), daemon=True
+            )
+            process.start()
+            self.processes.append(process)
+        for unit in self.units:
+            unit.close()
+
+    def _serve(self, part: int, processes: int) -> None:
+        for place, unit in enumerate(self.units):
+            if place % processes == part:
+                unit.start()
+            else:
+                unit.close()
+        signal.pause()
+
     def close(self) -> None:
         """All of them are switched off."""
-        for unit in self.units:
+        for process in self.processes:
+            process.terminate()
+            process.join()
+        for unit in self.units if not self.processes else ():
             unit.close()
 
     def row(self, number: int, pair: str = "") -> dict[str, str]:

@@ -97,6 +97,10 @@ class SimulatedUnit:
             self._thread.join(30)
             assert not self._thread.is_alive()
 
+    def halt(self) -> None:
+        """The power is cut, in the middle of a step: `on_step` says so."""
+        self._stop.set()
+
     def close(self) -> None:
         """End it, and the terminal."""
         self.stop()

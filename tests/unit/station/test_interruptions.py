@@ -1,0 +1,165 @@
+"""The line is pulled, or either side is killed, at every step: the same command again completes it, with one record."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from factory import Factory
+
+from firmware.errors import Lost
+from firmware.serial_line import Line
+from firmware.station import ledger, unit
+from firmware.station.batch import DONE, NEW, UNFINISHED
+from firmware.station.verify import verify
+
+STEPS = ("hello", "self-test", "time", "identity", "management", "admin", "keys", "firmware", "save", "lock")
+
+
+def complete(factory: Factory) -> None:
+    """Repeat the command, and hold the unit and its record to each other."""
+    (outcome,) = factory.run(factory.orders())
+    assert outcome.word in (NEW, DONE), outcome.why
+    (name,) = factory.kept.record_names()
+    record, standing = factory.kept.read(name), factory.units[0].standing()
+    assert standing.identity and record.unit["digest"] == standing.digest and record.serial == standing.identity.serial
+    assert {step["step"] for step in record.steps} == set(STEPS)
+    assert verify(factory.kept.top).problems == ()
+    assert list((factory.kept.top / "pending").glob("*.json")) == []
+
+
+def kill_host(factory: Factory, where: Callable[[Callable[[str], None]], None], wanted: str) -> None:
+    """Have a process provision the unit, and be killed as soon as it has reached that."""
+
+    def reach(what: str) -> None:
+        if what == wanted:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def work() -> None:
+        where(reach)
+        factory.run(orders)
+
+    orders = factory.orders()
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL, f"{wanted} was never reached"
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.all(but=["lock-after"])
+def test_the_host_is_killed_at_a_step_of_the_unit(
+    step: str, when: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory.add_units(1)
+    real = unit.Conversation.ask
+
+    def patch(reach: Callable[[str], None]) -> None:
+        def ask(talk: unit.Conversation, question: object) -> object:
+            name = unit.steps.name_of(question)
+            reach(f"{name} before")
+            answer = real(talk, question)
+            reach(f"{name} after")
+            return answer
+
+        monkeypatch.setattr(unit.Conversation, "ask", ask)
+
+    kill_host(factory, patch, f"{step} {when}")
+    complete(factory)
+
+
+@pytest.mark.parametrize("place", ["before its signature", "before itself", "after itself"])
+@pytest.mark.parametrize("file", ["000001-T-0001.json", "head-000001.json"])
+@pytest.mark.all(but=["000001-T-0001.json-before itself"])
+def test_the_host_is_killed_while_it_writes_the_record(
+    file: str, place: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory.add_units(1)
+    real = ledger.append
+
+    def patch(reach: Callable[[str], None]) -> None:
+        monkeypatch.setattr(ledger, "append", lambda *words: real(*words, reach=reach))
+
+    kill_host(factory, patch, f"{file} {place}")
+    complete(factory)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.all(but=["lock-after"])
+def test_the_unit_is_switched_off_at_a_step(
+    step: str, when: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unit.Conversation, "silence", 0.5)
+    factory.add_units(1)
+    (subject,) = factory.units
+
+    def cut(name: str, moment: str) -> None:
+        if (name, moment) == (step, when):
+            subject.halt()
+            raise Lost("switched off")
+
+    subject.on_step = cut
+    (outcome,) = factory.run(factory.orders())
+    assert outcome.word == UNFINISHED and "does not answer" in outcome.why, outcome
+    assert factory.kept.record_names() == []
+    subject.on_step = lambda name, moment: None
+    subject.stop()
+    subject.boot()
+    subject.start()
+    complete(factory)
+
+
+class Pulled:
+    """A line whose cable is pulled once the host has written so many times."""
+
+    left = 0
+
+    def __init__(self, name: str) -> None:
+        self._line = Line(name)
+
+    def __enter__(self) -> "Pulled":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.close()
+
+    def read(self, seconds: float) -> bytes:
+        """What came."""
+        return self._line.read(seconds)
+
+    def write(self, data: bytes) -> None:
+        """Half of it, if that is the last of all."""
+        Pulled.left -= 1
+        if Pulled.left == 0:
+            self._line.write(data[: len(data) // 2])
+            raise Lost("the line is gone")
+        self._line.write(data)
+
+
+@pytest.mark.parametrize("number", range(1, len(STEPS) + 1))
+@pytest.mark.all(but=["4"])
+def test_the_line_is_pulled_in_the_middle_of_a_question(
+    number: int, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory.add_units(1)
+    monkeypatch.setattr(unit, "Line", Pulled)
+    Pulled.left = number
+    (outcome,) = factory.run(factory.orders())
+    assert outcome.word == UNFINISHED and factory.kept.record_names() == []
+    complete(factory)
+
+
+def test_a_unit_that_is_locked_elsewhere_gets_no_record(factory: Factory, tmp_path: Path) -> None:
+    """Nothing here says how it came to its identity."""
+    factory.add_units(1)
+    orders = factory.orders()
+    elsewhere = replace(factory.station, kept=ledger.Ledger(tmp_path / "elsewhere"))
+    ledger.prepare(elsewhere.kept, elsewhere.key)
+    unit.provision(orders[0], elsewhere, lambda words: None)
+    (outcome,) = factory.run(orders)
+    assert outcome.word == "refused" and "nothing here says" in outcome.why and factory.kept.record_names() == []
