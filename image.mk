@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
-.PHONY: help run run-console image bundle buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak clean root
+.PHONY: help run provision run-console image bundle buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak clean root
 .PHONY: unit-packages lab-packages image-packages unit-env lab-env browser-env always
 
 # Debian's own interpreter, which the nodes use too
@@ -46,6 +46,9 @@ help: ## this list
 
 run: image-packages $(filter build/image/disk.img,$(IMAGE)) ## two virtual units play the story and stay until Ctrl-C (ONCE=1: end after it; COLD=1: from power-on)
 	IMAGE=$(IMAGE) $(PYTHON) tests/support/story.py --kind qemu --short $(if $(filter-out 0,$(ONCE)),,--stay) $(if $(filter-out 0,$(COLD)),--cold)
+
+provision: image-packages $(VENV)/made $(filter build/image/disk.img,$(IMAGE)) ## two fresh virtual units get their identity over the serial line, as in a factory; build/provision (ONCE=1: end after it)
+	IMAGE=$(IMAGE) $(VENV)/bin/python tests/support/factory_story.py $(if $(filter-out 0,$(ONCE)),,--stay) $(if $(filter-out 0,$(COLD)),--cold)
 
 run-console: ## the console of one of them (NODE=1)
 	@$(NODES) --kind qemu console $(or $(NODE),1)

@@ -136,6 +136,7 @@ def for_hosts(root: Path) -> None:
         shutil.rmtree(path / "station", ignore_errors=True)
         for module in (path / "commands").rglob("provision*.py*"):
             module.unlink()
+    (root / "usr/bin/provision").unlink(missing_ok=True)
 
 
 def release(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -229,3 +230,12 @@ def test_authorities_are_each_in_a_file_and_all_in_one(tmp_path: Path) -> None:
     }
     assert os.readlink(tmp_path / "etc/ssl/certs") == "/usr/share/ca-certificates/certs"
     assert os.readlink(tmp_path / "etc/ssl/cert.pem") == "certs/ca-certificates.crt"
+
+
+def test_what_is_for_a_station_of_the_factory_is_on_no_appliance(tmp_path: Path) -> None:
+    package = tmp_path / "usr/lib/python3/dist-packages/firmware"
+    shutil.copytree(finish.PROJECT / "firmware", package, ignore=shutil.ignore_patterns("frontend"))
+    assert (package / "station").is_dir() and list((package / "commands").glob("provision*"))
+    finish.for_hosts(tmp_path)
+    assert not (package / "station").exists() and not list((package / "commands").rglob("provision*"))
+    assert (package / "provision").is_dir() and (package / "commands/csync.py").exists()
