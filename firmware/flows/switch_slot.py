@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from firmware import log
+from firmware import files, log
 from firmware.errors import Failure, Refused
 from firmware.flows import node_health
 from firmware.locks import SLOTS, hold
+from firmware.printable import escape
 from firmware.store import archive, generations
 from firmware.sync import audit
 from firmware.sync.audit import THIS_NODE, Who
@@ -16,6 +17,8 @@ from firmware.upgrade.slot_record import SlotRecord
 
 #: below /run: the slot that runs has proved itself since it was started
 PROVED = Path("/run/firmware/slot-proved")
+#: below /run: what whoever logs in is told of the slots, if that is not as it should be
+GREETING = Path("/run/firmware/slots-attention")
 
 
 def mark_bad(slot: str) -> None:
@@ -84,31 +87,42 @@ def go_back(*, who: Who, force: bool) -> str:
     return there
 
 
-def settle() -> list[str]:
-    """At a boot: mend the record if a copy is not whole, and if the boot loader has given up a slot that was on trial, note that;
-    returns what there is to say. Nothing on a node without slots."""
+def settle(greeting: Path = GREETING) -> list[str]:
+    """At a boot: mend the record if a copy is not whole; if the boot loader has given up a slot that was on trial, note that; and
+    have whoever logs in told of a slot that was given up. Returns what there is to say. Nothing on a node without slots."""
     if not slots.has_slots():
         return []
     running, found = slots.running(), record_partition.read()
     if found.problem:
         log.line(f"the record of slots: {found.problem}; it is written anew")
         _change(lambda record: record)
-    first = found.record.order[0]
-    if first == running:
-        return []
-    if found.record.trust(first).is_proved:
-        return [f"slot {first} comes first, and the boot loader could not start it: slot {running} runs"]
-    return _note_fall_back(first)
+    first, said = found.record.order[0], list[str]()
+    if first != running and found.record.trust(first).is_proved:
+        said.append(f"slot {first} comes first, and the boot loader could not start it: slot {running} runs")
+    elif first != running:
+        _note_fall_back(first)
+    if not found.record.trust(slots.other(running)).is_proved:
+        said += _fall_back_in_words(slots.other(running))
+    if said:
+        greeting.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        files.write(greeting, "".join(f"ATTENTION: {escape(line)}\n" for line in said).encode(), mode=0o644)
+    return said
 
 
-def _note_fall_back(slot: str) -> list[str]:
+def _note_fall_back(slot: str) -> None:
     """Note that a slot on trial has used up its tries, unless it has said itself why it gave up."""
     outcome = notes.read_outcome()
     if outcome is None or outcome.slot != slot or outcome.result == notes.STARTED:
         why = "it was started several times, and ended each time before it was known to work (a crash, a hang, a power cut)"
         _note(notes.FELL_BACK, slot, (why,), THIS_NODE)
     _change(lambda record: slot_record.mark_bad(record, slot))
-    return []
+
+
+def _fall_back_in_words(slot: str) -> list[str]:
+    last = notes.read_outcome()
+    if last is None or last.slot != slot or last.result != notes.FELL_BACK:
+        return []
+    return [f"version {last.version} in slot {slot} was given up: {'; '.join(last.reasons)}"]
 
 
 def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who) -> None:

@@ -1,0 +1,183 @@
+"""Which slot starts next, and what is noted of it: on a record in a file, with the flash in a directory."""
+
+from pathlib import Path
+
+import pytest
+
+from firmware.errors import Refused
+from firmware.flows import switch_slot
+from firmware.store.paths import Paths
+from firmware.sync.audit import Who
+from firmware.upgrade import notes, record_partition, slot_record, slots
+from firmware.upgrade.notes import Expectation, Outcome
+from firmware.upgrade.slot_record import NO_RECORD, SlotRecord, SlotTrust
+
+WHO = Who("root")
+NOTHING = Expectation((), (), (), (), (), True, "")
+
+
+class Unit:
+    """One that runs slot `running`."""
+
+    def __init__(self, top: Path) -> None:
+        self.device, self.paths, self.greeting = (
+            top / "record",
+            Paths(top, top, top / "flash", top / "run"),
+            top / "greeting",
+        )
+        self.device.write_bytes(record_partition.image(NO_RECORD))
+        self.paths.flash.mkdir()
+        self.running = "a"
+        self.versions = {"a": "1.0", "b": "2.0"}
+        self.format = 1
+
+    @property
+    def record(self) -> SlotRecord:
+        return record_partition.read(self.device).record
+
+    @property
+    def outcome(self) -> Outcome:
+        found = notes.read_outcome()
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
+    made = Unit(tmp_path)
+    read, write = record_partition.read, record_partition.write
+    monkeypatch.setattr(record_partition, "read", lambda _=None: read(made.device))
+    monkeypatch.setattr(record_partition, "write", lambda record, _=None: write(record, made.device))
+    for name in ("write_outcome", "read_outcome", "write_expectation", "read_expectation"):
+        plain = getattr(notes, name)
+        monkeypatch.setattr(notes, name, lambda *words, plain=plain: plain(*words, paths=made.paths))
+    monkeypatch.setattr(slots, "require_slots", lambda: made.running)
+    monkeypatch.setattr(slots, "running", lambda: made.running)
+    monkeypatch.setattr(slots, "has_slots", lambda: True)
+    monkeypatch.setattr(
+        slots,
+        "release",
+        lambda slot: (
+            slots.Release({"VERSION_ID": made.versions[slot], "CSYNCD_CONFIG_FORMAT": str(made.format)})
+            if made.versions[slot]
+            else None
+        ),
+    )
+    monkeypatch.setattr(switch_slot.node_health, "expectation", lambda: NOTHING)
+    monkeypatch.setattr(switch_slot.audit, "note", lambda *_, **__: None)
+    monkeypatch.setattr(switch_slot, "PROVED", tmp_path / "proved")
+    monkeypatch.setattr(switch_slot, "SLOTS", tmp_path / "lock")
+    return made
+
+
+def test_an_upgrade_that_works(unit: Unit) -> None:
+    switch_slot.mark_bad("b")
+    assert unit.record == SlotRecord(("a", "b"), SlotTrust(True), SlotTrust(False))
+    switch_slot.set_primary("b")
+    assert unit.record == SlotRecord(("b", "a"), SlotTrust(True), SlotTrust(False, 3))
+    assert (unit.outcome.result, unit.outcome.version) == (notes.STARTED, "2.0")
+    unit.running = "b"
+    assert switch_slot.settle(unit.greeting) == []
+    with pytest.raises(Refused, match="has not proved itself yet"):
+        switch_slot.require_proved()
+    assert switch_slot.confirm(who=WHO)
+    assert unit.record == SlotRecord(("b", "a"), SlotTrust(True), SlotTrust(True))
+    assert unit.outcome.result == notes.CONFIRMED and not unit.greeting.exists()
+    switch_slot.require_proved()
+    assert not switch_slot.confirm(who=WHO)
+
+
+def test_what_has_to_work_is_noted_and_the_link_can_be_left_out(unit: Unit) -> None:
+    switch_slot.set_primary("b")
+    assert notes.read_expectation() == NOTHING
+    switch_slot.set_primary("b", keep_link=False)
+    noted = notes.read_expectation()
+    assert noted is not None and not noted.link
+
+
+def test_a_slot_that_gives_itself_up_says_why_in_the_other_one(unit: Unit) -> None:
+    switch_slot.set_primary("b")
+    unit.running = "b"
+    switch_slot.give_up(("service wui does not run",), who=WHO)
+    unit.running = "a"
+    said = switch_slot.settle(unit.greeting)
+    assert said == ["version 2.0 in slot b was given up: service wui does not run"]
+    assert "ATTENTION: version 2.0" in unit.greeting.read_text()
+    assert unit.record == SlotRecord(("a", "b"), SlotTrust(True), SlotTrust(False))
+
+
+def test_a_slot_that_the_boot_loader_gave_up_is_noted_by_the_other_one(unit: Unit) -> None:
+    switch_slot.set_primary("b")
+    record_partition.write(unit.record.with_trust("b", SlotTrust(False, 0)))
+    (said,) = switch_slot.settle(unit.greeting)
+    assert "version 2.0 in slot b was given up: it was started several times" in said
+    assert unit.outcome.result == notes.FELL_BACK
+    assert unit.record.order == ("a", "b")
+
+
+def test_an_older_fall_back_does_not_explain_a_newer_one(unit: Unit) -> None:
+    notes.write_outcome(notes.FELL_BACK, "b", "1.9", ("an old reason",))
+    switch_slot.set_primary("b")
+    assert "started several times" in switch_slot.settle(unit.greeting)[0]
+
+
+def test_a_boot_mends_the_record(unit: Unit) -> None:
+    content = bytearray(unit.device.read_bytes())
+    content[record_partition.COPIES[0]] ^= 1
+    unit.device.write_bytes(content)
+    assert record_partition.read().whole == 1
+    assert switch_slot.settle(unit.greeting) == []
+    assert record_partition.read().whole == 2
+
+
+def test_a_slot_that_comes_first_and_could_not_be_started_is_said_and_kept(unit: Unit) -> None:
+    unit.running = "b"
+    assert "could not start it" in switch_slot.settle(unit.greeting)[0]
+    assert unit.record == NO_RECORD
+
+
+def test_nobody_marks_or_installs_over_the_slot_that_runs(unit: Unit) -> None:
+    for act in (switch_slot.mark_bad, switch_slot.set_primary):
+        with pytest.raises(Refused, match="slot a is the one that runs"):
+            act("a")
+    assert unit.record == NO_RECORD
+
+
+def test_going_back_to_a_slot_that_has_proved_itself_needs_no_trial(unit: Unit) -> None:
+    assert switch_slot.go_back(who=WHO, force=False) == "b"
+    assert unit.record == NO_RECORD.with_first("b")
+    assert unit.outcome.result == notes.ROLLED_BACK
+
+
+def test_going_back_to_one_that_has_not_is_refused_unless_forced(unit: Unit) -> None:
+    switch_slot.mark_bad("b")
+    with pytest.raises(Refused, match=r"slot b \(version 2.0\) has not proved itself"):
+        switch_slot.go_back(who=WHO, force=False)
+    assert switch_slot.go_back(who=WHO, force=True) == "b"
+    assert unit.record == slot_record.put_on_trial(NO_RECORD, "b")
+
+
+def test_going_back_to_one_that_cannot_be_read_is_refused(unit: Unit) -> None:
+    unit.versions["b"] = ""
+    with pytest.raises(Refused, match="it cannot be read"):
+        switch_slot.go_back(who=WHO, force=True)
+
+
+def test_going_back_from_a_slot_on_trial_gives_it_up(unit: Unit) -> None:
+    switch_slot.set_primary("b")
+    unit.running = "b"
+    assert switch_slot.go_back(who=WHO, force=False) == "a"
+    assert unit.record == slot_record.mark_bad(NO_RECORD, "b")
+    assert unit.outcome.result == notes.ROLLED_BACK
+
+
+def test_what_is_saved_is_kept_in_a_format_that_the_other_slot_reads(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(switch_slot.generations, "save_for_schema", lambda schema, who: asked.append(schema))
+    switch_slot.go_back(who=WHO, force=False)
+    assert asked == []
+    monkeypatch.setattr(switch_slot.archive, "SCHEMA", 2)
+    switch_slot.go_back(who=WHO, force=False)
+    assert asked == [1]
