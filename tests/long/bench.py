@@ -9,13 +9,16 @@ import shlex
 import statistics
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
+import bench_csyncd
+import bench_trees
 import story
+from bench_row import Row
 from lab_driver import Failed, Lab
 from story import Stage
 
@@ -24,18 +27,6 @@ STATE = ROOT / "build/bench-lab"
 ONE_WAY = 50
 RUNS = 20
 PEER = story.ADDRESSES[2]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One bar: ours and theirs in the unit that the name says, their ratio, what it has to be, and whether it is."""
-
-    name: str
-    ours: float
-    theirs: float
-    ratio: float
-    bar: str
-    ok: bool
 
 
 LOOP = (
@@ -175,21 +166,41 @@ def pair(stage: Stage) -> None:
 
 def lab() -> Iterator[Row]:
     """The bars of sync and of the commands, on two nodes of the lab."""
+    yield from on_nodes(commands, idle, pushes, saves)
+
+
+def csyncd() -> Iterator[Row]:
+    """The bars of csyncd where thousands of files lie, on two nodes of the lab."""
+    yield from on_nodes(bench_csyncd.rows)
+
+
+def trees() -> Iterator[Row]:
+    """The bars of digests of trees and files."""
+    yield from bench_trees.rows()
+
+
+def on_nodes(*parts: Callable[[Stage], Iterator[Row]]) -> Iterator[Row]:
+    """Each part's rows, on the same two nodes."""
     stage = Stage(Lab(STATE))
     try:
         pair(stage)
-        for part in (commands, idle, pushes, saves):
+        for part in parts:
             yield from part(stage)
     finally:
         stage.lab.down()
 
 
+#: what can be named, and what is measured where nothing is
+PARTS: dict[str, Callable[[], Iterator[Row]]] = {part.__name__: part for part in (trees, units, lab, csyncd, product)}
+USUAL = ("trees", "units", "lab", "csyncd")
+
+
 def main(named: list[str]) -> int:
-    """Measure units and lab, or what is named (product, too); print the table, write the file."""
+    """Measure what is usual, or what is named; print the table, write the file."""
     rows: list[Row] = []
     try:
-        for part in [part for part in (units, lab, product) if part.__name__ in (named or ("units", "lab"))]:
-            for row in part():
+        for name in named or USUAL:
+            for row in PARTS[name]():
                 rows.append(row)
                 print(
                     f"{'ok ' if row.ok else 'NO '} {row.ours:9.3f} {row.theirs:9.3f}  ×{row.ratio:6.2f}  {row.bar:<11} {row.name}",
