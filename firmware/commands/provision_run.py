@@ -91,7 +91,7 @@ class Progress:
 
     def __init__(self, orders: Sequence[UnitOrder]) -> None:
         self._lines = {order.serial: "" for order in orders}
-        self._width = max((len(order.port) + len(order.serial) + 3 for order in orders), default=0)
+        self._width = max((len(order.port) + len(order.serial) + 2 for order in orders), default=0)
         self._stream = getattr(sys.stderr, "stream", sys.stderr)
         self._is_live = self._stream.isatty() and len(orders) <= 40
         self._is_shown = False

@@ -11,6 +11,8 @@ from firmware.provision import exchange, steps
 from firmware.provision.answers import UnitState
 from firmware.provision.questions import PROTOCOL, Hello
 
+#: what a unit says while it works and has nothing to say
+WORDLESS = "at work"
 #: is told which step a unit is at, and what it says while it works
 Tell = Callable[[str], None]
 
@@ -49,7 +51,8 @@ class Conversation:
         return state
 
     def _tell_work(self, words: str) -> None:
-        self.tell(escape(words)[:60])
+        if words != WORDLESS:
+            self.tell(escape(words)[:60])
 
 
 def require_the_one(state: UnitState, macs: tuple[str, ...], serial: str, model: str) -> None:
