@@ -2,7 +2,7 @@
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
 Whoever holds several takes them in this order: UPGRADE, push, service, SWAP, FLASH, CONFIG, ANCESTORS,
-ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY, OTHER_SLOT, SLOTS.
+ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY, SLOTS.
 """
 
 import fcntl
@@ -35,7 +35,7 @@ PASSWORD = TOP / "password"
 ATTEMPTS = TOP / "attempts"
 #: held by whoever gets or installs a bundle
 UPGRADE = TOP / "upgrade"
-#: held by whoever looks into the slot that does not run
+#: held by whoever looks into the slot that does not run, or writes it
 OTHER_SLOT = TOP / "other slot"
 #: held by whoever changes the record of slots
 SLOTS = TOP / "slots"

@@ -48,6 +48,7 @@ def _line(slot: SlotStatus) -> str:
 def _remarks(found: UpgradeStatus) -> list[str]:
     lines = [f"waits for: {reason}" for reason in found.waiting]
     if last := found.last:
-        lines.append(f"last upgrade: {last.result}: version {last.version}, slot {last.slot}, {local_time(last.time)}")
+        version = f"version {last.version}, " * bool(last.version)
+        lines.append(f"last upgrade: {last.result}: {version}slot {last.slot}, {local_time(last.time)}")
         lines += [f"  {reason}" for reason in last.reasons]
     return lines + ([f"the record of slots: {found.problem}"] if found.problem else [])

@@ -1,6 +1,7 @@
 """Which slot starts next: marked as bad before it is written, put on trial when it is whole, kept, or given up."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,16 +26,27 @@ def mark_bad(slot: str) -> None:
     """Have the other slot not be started: it is about to be written, or it did not work. Refused for the one that runs."""
     _require_other(slot)
     _change(lambda record: slot_record.mark_bad(record, slot))
+    _write_outcome(notes.BEGUN, slot, "", ("it is being written, or that was interrupted",))
 
 
 def set_primary(slot: str, *, keep_link: bool = True) -> None:
     """Have the other slot be started next, on trial: if it does not work, this one comes back. What works now is noted on flash,
     for the other one to do as well; without `keep_link` it need not reach the peer."""
     _require_other(slot)
-    expected = node_health.expectation()
-    notes.write_expectation(expected if keep_link else replace(expected, link=False))
-    notes.write_outcome(notes.STARTED, slot, _version(slot))
+    _note_expectation(keep_link)
+    _write_outcome(notes.STARTED, slot, _version(slot))
     _change(lambda record: slot_record.put_on_trial(record, slot))
+
+
+def _note_expectation(keep_link: bool) -> None:
+    """Where that cannot be noted, whatever is to be started will have to run, and no more."""
+    try:
+        expected = node_health.expectation()
+        notes.write_expectation(expected if keep_link else replace(expected, link=False))
+    except Failure as error:
+        log.line(f"upgrade: what works now is not noted: {error}")
+        with suppress(Failure):
+            notes.forget_expectation()
 
 
 def require_proved() -> None:
@@ -126,9 +138,14 @@ def _fall_back_in_words(slot: str) -> list[str]:
 
 
 def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who) -> None:
-    """For `upgrade status` and the trail. That it cannot be noted changes nothing."""
+    """For `upgrade status` and the trail."""
     version = _version(slot)
     audit.note(f"upgrade {result}", who=who, result="done", slot=slot, version=version, message="; ".join(reasons))
+    _write_outcome(result, slot, version, reasons)
+
+
+def _write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = ()) -> None:
+    """That it cannot be noted changes nothing: a flash that is damaged is no reason to keep an old version."""
     try:
         notes.write_outcome(result, slot, version, reasons)
     except Failure as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from firmware import __version__
 from firmware.errors import Failure, outcome
 from firmware.flows import switch_slot
-from firmware.locks import UPGRADE, hold
+from firmware.locks import OTHER_SLOT, UPGRADE, hold
 from firmware.sync import audit
 from firmware.sync.audit import Who
 from firmware.upgrade import decision, rauc, slots
@@ -53,7 +53,8 @@ def install(path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: 
         decision.require_fit(bundle, unit, allowed)
         try:
             tell(f"verifying all of it, and writing slot {target}")
-            rauc.install(path, running, other_model=allowed.other_model)
+            with hold(OTHER_SLOT):
+                rauc.install(path, running, other_model=allowed.other_model)
             tell(f"reading slot {target} back")
             require_written(slots.device(target), bundle)
             switch_slot.set_primary(target, keep_link=not allowed.other_protocols)

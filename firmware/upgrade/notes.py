@@ -13,7 +13,7 @@ from firmware.store.repository import hold_flash
 #: where on flash · the format of both notes
 DIRECTORY, FORMAT = "upgrade", 1
 #: what may become of an upgrade
-CONFIRMED, FELL_BACK, ROLLED_BACK, STARTED = "confirmed", "fell back", "rolled back", "started"
+BEGUN, STARTED, CONFIRMED, FELL_BACK, ROLLED_BACK = "begun", "started", "confirmed", "fell back", "rolled back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,12 @@ def read_outcome(paths: Paths = NODE) -> Outcome | None:
 def write_expectation(expectation: Expectation, paths: Paths = NODE) -> None:
     """Note on flash what works now."""
     _write("expectation.json", records.dump(asdict(expectation), FORMAT), paths)
+
+
+def forget_expectation(paths: Paths = NODE) -> None:
+    """Nothing is known any more of what worked."""
+    with hold_flash(write=True, paths=paths) as top:
+        (top / DIRECTORY / "expectation.json").unlink(missing_ok=True)
 
 
 def read_expectation(paths: Paths = NODE) -> Expectation | None:

@@ -1,12 +1,13 @@
 """The two slots of this unit: which one runs, and what lies in each. Lab nodes have none."""
 
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from firmware import locks
-from firmware.errors import Failure
+from firmware.errors import Busy, Failure
 from firmware.run import run
 from firmware.upgrade.slot_record import NAMES, other
 
@@ -17,6 +18,8 @@ CMDLINE, PARTITIONS = Path("/proc/cmdline"), Path("/dev/disk/by-partlabel")
 RELEASE = Path("usr/lib/os-release")
 #: where the other slot is mounted while somebody looks into it
 PLACE = Path("/run/firmware/slot")
+#: seconds that others who look into it are waited for
+LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def device(slot: str) -> Path:
 
 
 def release(slot: str) -> Release | None:
-    """What a slot holds; None for one that cannot be read."""
+    """What a slot holds; None for one that cannot be read, or is being written."""
     try:
         if slot == running():
             return parse_release((Path("/") / RELEASE).read_text(errors="replace"))
@@ -97,11 +100,29 @@ def parse_release(text: str) -> Release:
 
 @contextmanager
 def mount(slot: str) -> Iterator[Path]:
-    """Have the other slot mounted for the time, to be read only. Failure where there is no squashfs in it."""
-    with locks.hold(locks.OTHER_SLOT):
+    """Have the other slot mounted for the time, to be read only. Failure where there is no squashfs in it; Busy while it is being
+    written."""
+    with _hold_other_slot():
         PLACE.mkdir(mode=0o700, parents=True, exist_ok=True)
         run(["mount", "-t", "squashfs", "-o", "ro,nosuid,nodev,noexec", str(device(slot)), str(PLACE)])
         try:
             yield PLACE
         finally:
             run(["umount", str(PLACE)], check=False)
+
+
+@contextmanager
+def _hold_other_slot() -> Iterator[None]:
+    """Others who look are gone in a moment; who writes is not waited for."""
+    end = time.monotonic() + LOOK_SECONDS
+    while True:
+        with ExitStack() as held:
+            try:
+                held.enter_context(locks.hold(locks.OTHER_SLOT, wait=False))
+            except Busy:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.05)
+                continue
+            yield
+            return

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from firmware.errors import Refused
+from firmware.errors import Failure, Refused
 from firmware.flows import switch_slot
 from firmware.store.paths import Paths
 from firmware.sync.audit import Who
@@ -181,3 +181,25 @@ def test_what_is_saved_is_kept_in_a_format_that_the_other_slot_reads(
     monkeypatch.setattr(switch_slot.archive, "SCHEMA", 2)
     switch_slot.go_back(who=WHO, force=False)
     assert asked == [1]
+
+
+def test_what_worked_before_an_earlier_upgrade_is_not_asked_of_this_one(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The flash has no room for the note of this one."""
+    switch_slot.set_primary("b")
+
+    def fail(*_: object) -> None:
+        raise Failure("no room")
+
+    monkeypatch.setattr(notes, "write_expectation", fail)
+    monkeypatch.setattr(notes, "forget_expectation", lambda forget=notes.forget_expectation: forget(unit.paths))
+    switch_slot.set_primary("b")
+    assert notes.read_expectation() is None
+
+
+def test_a_write_that_was_interrupted_is_said(unit: Unit) -> None:
+    notes.write_outcome(notes.FELL_BACK, "b", "1.9", ("an old reason",))
+    switch_slot.mark_bad("b")
+    assert switch_slot.settle(unit.greeting) == []
+    assert (unit.outcome.result, unit.outcome.version) == (notes.BEGUN, "")
