@@ -57,7 +57,7 @@ def read_names(names: Sequence[str], place: int, rooms: Sequence[int]) -> list[t
 
 
 def _with_ends(names: Sequence[str]) -> bytes:
-    return b"".join([os.fsencode(name) + b"\0" for name in names])
+    return os.fsencode("\0".join(names)) + b"\0" if names else b""
 
 
 def exchange(one: Path | str, other: Path | str, *, one_dir: int = -1, other_dir: int = -1) -> None:

@@ -1,7 +1,7 @@
-"""What a save costs beside tar: `python3 saving.py TOP RUNS` saves below TOP and prints both medians, in seconds.
+"""What a save costs beside tar: `python3 saving.py TOP RUNS [LINES]` saves below TOP and prints both medians, in seconds.
 
-TOP holds etc, factory, flash and run; / is a node itself. A thousand files of some 4 KB, as certificates and maps are, lie below
-etc/haproxy, and before each save one of them changes. Beside it, tar writes the same etc to a file on the same flash, and that is
+TOP holds etc, factory, flash and run; / is a node itself. A thousand files of some 4 KB, as certificates and maps are, or of so many
+lines of some 22 bytes, lie below etc/haproxy, and before each save one of them changes. Beside it, tar writes the same etc to a file on the same flash, and that is
 synced. The interpreter has been started before: that is measured elsewhere.
 """
 
@@ -19,25 +19,25 @@ from firmware.store.paths import Paths
 FILES, LINES = 1000, 170
 
 
-def fill(etc: Path, files: int = FILES) -> Path:
+def fill(etc: Path, files: int = FILES, lines: int = LINES) -> Path:
     """Make the files; returns the directory that they lie in."""
     top = etc / "haproxy/bench"
     for number in range(files):
         place = top / f"{number // 50:03}"
         place.mkdir(parents=True, exist_ok=True)
-        (place / f"{number:05}.map").write_text(f"host{number} backend{number}\n" * LINES)
+        (place / f"{number:05}.map").write_text(f"host{number} backend{number}\n" * lines)
     return top
 
 
-def medians(paths: Paths, runs: int) -> tuple[float, float]:
+def medians(paths: Paths, runs: int, lines: int = LINES) -> tuple[float, float]:
     """Seconds that a save takes, and tar with a sync, in turn."""
-    top = fill(paths.etc)
+    top = fill(paths.etc, lines=lines)
     archive = paths.flash / "bench.tar"
     command = ["sh", "-ec", 'tar -C "$1" -cf "$0" etc; sync "$0"', str(archive), str(paths.etc.parent)]
     ours, theirs = [], []
     try:
         for number in range(runs + 1):
-            (top / "000/00000.map").write_text(f"run {number}\n" * LINES)
+            (top / "000/00000.map").write_text(f"run {number}\n" * lines)
             began = time.perf_counter()
             generations.save("bench", who="bench", paths=paths)
             between = time.perf_counter()
@@ -52,9 +52,9 @@ def medians(paths: Paths, runs: int) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
+    place, counts = Path(sys.argv[1]), [int(word) for word in sys.argv[2:]]
     if place == Path("/"):
-        print(*medians(Paths(), int(sys.argv[2])))
+        print(*medians(Paths(), *counts))
     else:
         with tempfile.TemporaryDirectory(dir="/dev/shm") as run:  # as /run, it lies in RAM
-            print(*medians(Paths(place / "etc", place / "factory", place / "flash", Path(run)), int(sys.argv[2])))
+            print(*medians(Paths(place / "etc", place / "factory", place / "flash", Path(run)), *counts))
