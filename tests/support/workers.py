@@ -34,13 +34,14 @@ class Workers:
         self.took: dict[str, float] = {}
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """What takes longest first, and last the modules with tests that run alone: everybody waits for those."""
+        """What takes longest first, before it what nobody has measured, for it may; and last the modules with tests that run
+        alone: everybody waits for those."""
         seconds = _recorded()
         waited_for = {group_of(item.nodeid) for item in items if item.get_closest_marker("alone")}
 
         def order(item: pytest.Item) -> tuple[bool, float]:
             group = group_of(item.nodeid)
-            return group in waited_for, -seconds.get(group, 0.0)
+            return group in waited_for, -seconds.get(group, float("inf"))
 
         items.sort(key=order)
 
