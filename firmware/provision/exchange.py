@@ -3,15 +3,20 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any, Protocol
 
 from firmware.errors import Failure, Lost, Refused, from_status
 from firmware.http11.json_body import parse_body
 from firmware.provision import steps
-from firmware.provision.packets import ANSWER, ANY, QUESTION, Assembler, Decoder, Message, encode
+from firmware.provision.packets import ANSWER, ANY, PART, QUESTION, Assembler, Decoder, Message, encode
 
 #: seconds without a word of the unit after which a question is sent again: at first, and at most
 SOON, LATER = 0.25, 2.0
+#: the same after a word of a unit that is at work, and says by itself when it is done
+WORKING_PAUSE = 1.0
+#: of a message in one go
+MOST_COPIES = 4
 #: seconds without a single packet of the unit after which it counts as gone
 SILENCE = 15.0
 
@@ -49,25 +54,32 @@ def ask(
     question = Message(QUESTION, 1 + secrets.randbelow((1 << 24) - 1), steps.dump({"step": step, "body": body}))
     data, decoder, assembler = encode(question), Decoder(), Assembler()
     end, heard, wait = time.monotonic() + seconds, time.monotonic(), SOON + len(data) / 5000
-    while True:
-        line.write(data)
+    for attempt in count():
+        line.write(data * copies(attempt))
         quiet_until = time.monotonic() + wait
         while (left := quiet_until - time.monotonic()) > 0:
             for packet in decoder.feed(line.read(left)):
                 if packet.id not in (question.id, ANY) or packet.kind == QUESTION:
                     continue
                 heard = time.monotonic()
-                if (message := assembler.add(packet)) is None:
+                quiet_until = max(quiet_until, heard + SOON)  # more of it may be on its way
+                if (message := assembler.add(packet)) is None or message.kind == PART:
                     continue
                 if message.kind == ANSWER:
                     return _read_answer(message.text) if message.id else _read_locked(step, message.text)
-                quiet_until, wait = heard + LATER, SOON
+                quiet_until = heard + WORKING_PAUSE
                 if on_work:
                     on_work(message.text)
-        wait = min(LATER, wait * 1.5)
         now = time.monotonic()
+        wait = min(LATER, wait * 1.5) if now - heard > wait + SOON else SOON + len(data) / 5000
         if now > end or now - heard > silence:
             raise Lost(_silence_words(step, now - heard, silence), "look at cable and power, and repeat the command")
+    raise AssertionError("it is asked for ever")
+
+
+def copies(attempt: int) -> int:
+    """How often a message is sent in one go: where it took several attempts so far, the line has noise."""
+    return min(MOST_COPIES, 1 + attempt // 4)
 
 
 def _silence_words(step: str, quiet: float, silence: float) -> str:

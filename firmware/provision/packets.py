@@ -18,8 +18,8 @@ from dataclasses import dataclass
 
 from firmware.errors import Failure
 
-#: the kinds: what the host asks · the unit's answer · that it is at work on it
-QUESTION, ANSWER, WORKING = "Q", "A", "W"
+#: the kinds: what the host asks · the unit's answer · that it is at work on it · that it has only a part of what was asked
+QUESTION, ANSWER, WORKING, PART = "Q", "A", "W", "P"
 STX, LF = b"\x02", b"\n"
 #: the id of what a locked unit says, whoever asks; no question has it
 ANY = 0
@@ -29,7 +29,7 @@ MOST_MESSAGE = MOST_TEXT * MOST_PARTS
 #: messages of which only some packets have come and that are kept, for all that come at once
 MOST_PARTIAL = 4
 
-_PACKET = re.compile(rb"([QAW])([0-9a-f]{6})([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([ -~]*)")
+_PACKET = re.compile(rb"([QAWP])([0-9a-f]{6})([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{8})([ -~]*)")
 _LONGEST = 1 + 6 + 2 + 2 + 2 + 8 + MOST_TEXT
 
 

@@ -13,8 +13,8 @@ from firmware.errors import Failure, Invalid, from_system
 from firmware.http11.json_body import parse_body
 from firmware.printable import shorten
 from firmware.provision import steps
-from firmware.provision.exchange import Channel
-from firmware.provision.packets import ANSWER, MOST_TEXT, QUESTION, WORKING, Assembler, Decoder, Message, encode
+from firmware.provision.exchange import Channel, copies
+from firmware.provision.packets import ANSWER, MOST_TEXT, PART, QUESTION, WORKING, Assembler, Decoder, Message, encode
 
 #: what does a step: gets the question, returns the answer
 Steps = Mapping[str, Callable[[Any], object]]
@@ -32,7 +32,7 @@ class Agent:
         self._handlers: Steps = {}
         self._decoder, self._assembler = Decoder(), Assembler()
         self._work: Future[str] | None = None
-        self._working_on, self._answered, self._answer = 0, 0, b""
+        self._working_on, self._answered, self._repeats, self._answer = 0, 0, 0, b""
         self._words = ""
 
     def say(self, words: str) -> None:
@@ -46,7 +46,7 @@ class Agent:
             while True:
                 asked = self._read(pool)
                 if self._work and self._work.done():
-                    self._answered = self._working_on
+                    self._answered, self._repeats = self._working_on, 0
                     self._answer, self._work = self._encode(self._work.result()), None
                     self._line.write(self._answer)
                     if is_over():
@@ -72,7 +72,10 @@ class Agent:
             if self._work is not None:
                 self._line.write(encode(Message(WORKING, id, self._words[:MOST_TEXT])))
             elif id == self._answered:
-                self._line.write(self._answer)
+                self._repeats += 1
+                self._line.write(self._answer * copies(self._repeats))
+            else:
+                self._line.write(encode(Message(PART, id, "")))
 
     def _encode(self, text: str) -> bytes:
         try:

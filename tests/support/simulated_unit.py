@@ -49,8 +49,9 @@ class SimulatedUnit:
 
     def __post_init__(self) -> None:
         self.node: Paths = directory_node.make(self.top)
-        directory_node.write(self.node.etc / "config.rc", CONFIG)
-        directory_node.write(self.node.etc / "csyncd/csyncd.cfg", CSYNCD_CFG)
+        for place in (self.node.factory, self.node.etc):
+            directory_node.write(place / "config.rc", CONFIG)
+            directory_node.write(place / "csyncd/csyncd.cfg", CSYNCD_CFG)
         (self.top / "identity").mkdir()
         (self.top / "run").mkdir(exist_ok=True)
         self.places = Places(
@@ -64,6 +65,7 @@ class SimulatedUnit:
         #: where a host speaks with it
         self.line = os.ttyname(self._inner)
         self._thread: threading.Thread | None = None
+        self._agent: Agent | None = None
         self._stop = threading.Event()
         self.boot()
 
@@ -90,6 +92,22 @@ class SimulatedUnit:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
+    def stop_serving(self) -> None:
+        """Have the agent end where it is, without an answer; `stop` waits for that."""
+        self._stop.set()
+
+    def lose_power(self) -> None:
+        """What lies in RAM is gone; what is saved, and the identity, is there again."""
+        directory_node.reboot(self.node)
+        self.boot()
+
+    def agent_bytes(self) -> int:
+        """What the agent keeps of what came over the line."""
+        assert self._agent is not None
+        partial = self._agent._assembler._partial.values()
+        texts = sum(len(text) for parts in partial for text in parts.values())
+        return len(self._agent._decoder._rest) + texts + len(self._agent._answer)
+
     def stop(self) -> None:
         """End whatever answers, at once: the power is cut, or it is killed."""
         self._stop.set()
@@ -111,7 +129,7 @@ class SimulatedUnit:
         channel = _Descriptor(self._outer, self._stop)
         try:
             if not (self.places.published / "locked").exists():
-                agent = Agent(channel)
+                self._agent = agent = Agent(channel)
                 handlers = Handlers(self.unit(), agent.say)
                 table = {step: self._watching(step, act) for step, act in handlers.table().items()}
                 agent.serve(table, handlers.is_locked)

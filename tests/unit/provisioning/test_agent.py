@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from provisioning_host import HASH, KEY, ask, provision
 from simulated_unit import SimulatedUnit
 
 from firmware.accounts import passwords
 from firmware.errors import Failure, Refused, Usage
-from firmware.provision import exchange, questions, steps
+from firmware.provision import exchange, questions
 from firmware.serial_line import Line
 from firmware.store import generations
-
-KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43 + " worker@bench"
 
 
 @pytest.fixture
@@ -22,33 +20,6 @@ def unit(tmp_path: Path) -> Iterator[SimulatedUnit]:
     made.start()
     yield made
     made.close()
-
-
-def ask(line: Line, question: Any, silence: float = 15.0) -> Any:
-    step = steps.name_of(question)
-    return steps.parse_answer(
-        step, exchange.ask(line, step, steps.body_of(question), steps.SECONDS[step], silence=silence)
-    )
-
-
-def provision(line: Line, unit: SimulatedUnit, serial: str = "LB-0001") -> Any:
-    """All steps, as the host asks them; returns the last answer."""
-    before = ask(line, questions.Hello())
-    if before.state == "locked":
-        return before
-    assert ask(line, questions.SelfTest()).has_passed
-    ask(line, questions.SetTime(1.8e9))
-    macs = tuple(questions.Mac(port.name, port.mac) for port in unit.ports)
-    written = ask(line, questions.SetIdentity(serial, "LB 100", "lb1", macs, "Europe/Paris"))
-    ask(line, questions.SetManagement("eth0", "192.0.2.10/24", "192.0.2.1"))
-    ask(line, questions.SetAdmin(HASH, (KEY,)))
-    ask(line, questions.MakeKeys(1))
-    ask(line, questions.GetFirmware())
-    ask(line, questions.Save())
-    return ask(line, questions.Lock(serial, written.digest))
-
-
-HASH = "scrypt$16384$8$1$" + "ab" * 16 + "$" + "cd" * 32
 
 
 def test_a_whole_provisioning(unit: SimulatedUnit) -> None:
