@@ -30,6 +30,8 @@ from firmware.store import identity as store
 from firmware.store.identity import Standing
 from firmware.sync import audit
 
+#: nothing of this is done on a unit that does not know yet who it is
+AFTER_IDENTITY = ("management", "admin", "keys", "pair", "check-pair", "save")
 #: what has to be done before the port is locked
 NEEDED = ("self-test", "identity", "save")
 
@@ -57,6 +59,8 @@ class Handlers:
         return (self._unit.places.published / identity.LOCKED).exists()
 
     def _carry_out(self, step: str, act: Callable[[Any], object], question: Any) -> object:
+        if step in AFTER_IDENTITY and not (self._unit.places.published / identity.RECORD).exists():
+            raise Refused(f"{step}: this unit has no identity yet", "identity comes first")
         if step != "hello":
             self._done.forget(step)
         answer = act(question)

@@ -115,8 +115,17 @@ def test_what_nobody_foresaw_is_an_answer(unit: SimulatedUnit) -> None:
 def test_a_password_that_was_set_is_one(unit: SimulatedUnit, tmp_path: Path) -> None:
     kept = passwords.hash_password("correct horse", lock=tmp_path / "lock/password")
     with Line(unit.line) as line:
+        ask(line, questions.SetIdentity("LB-0001", "LB 100", "lb1"))
         assert ask(line, questions.SetAdmin(kept)).accounts == ("admin",)
     from firmware.accounts import register
 
     (account,) = register.read(unit.places.accounts)
     assert passwords.is_password("correct horse", account.password, lock=tmp_path / "lock/password")
+
+
+def test_nothing_is_set_on_a_unit_without_an_identity(unit: SimulatedUnit) -> None:
+    with Line(unit.line) as line:
+        for question in (questions.Save(), questions.MakeKeys(), questions.SetAdmin(HASH), questions.CheckPair()):
+            with pytest.raises(Refused, match="no identity yet"):
+                ask(line, question)
+    assert generations.history(paths=unit.node) == []

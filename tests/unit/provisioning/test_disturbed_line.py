@@ -3,6 +3,7 @@ repeatable; never a wrong identity."""
 
 import random
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,9 +74,13 @@ def test_noise(tmp_path: Path, one_in: int) -> None:
 
 @pytest.mark.all
 def test_noise_five_hundred_times(tmp_path: Path) -> None:
-    attempts = [
-        provision_over_noise(tmp_path / str(number), number, NOISE[number % len(NOISE)]) for number in range(500)
-    ]
+    """Several at once, for most of the time nothing but a wait is due."""
+
+    def provision_one(number: int) -> int:
+        return provision_over_noise(tmp_path / str(number), number, NOISE[number % len(NOISE)])
+
+    with ThreadPoolExecutor(12) as pool:
+        attempts = list(pool.map(provision_one, range(500)))
     assert len(attempts) == 500
 
 
