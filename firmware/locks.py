@@ -1,7 +1,7 @@
 """Every lock of a node, and how to hold one: `with hold(service_lock(title)), hold(SWAP): …`.
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
-Whoever holds several takes them in this order: UPGRADE, push, service, SWAP, FLASH, CONFIG, ANCESTORS,
+Whoever holds several takes them in this order: UPGRADE, OTHER_SLOT, push, service, SWAP, FLASH, CONFIG, ANCESTORS,
 ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY, SLOTS.
 """
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from firmware import files, log
 from firmware.errors import Failure, Refused
-from firmware.flows import node_health
 from firmware.locks import SLOTS, hold
 from firmware.printable import escape
 from firmware.store import archive, generations
@@ -40,6 +39,8 @@ def set_primary(slot: str, *, keep_link: bool = True) -> None:
 
 def _note_expectation(keep_link: bool) -> None:
     """Where that cannot be noted, whatever is to be started will have to run, and no more."""
+    from firmware.flows import node_health  # which takes long to load, and a boot does without
+
     try:
         expected = node_health.expectation()
         notes.write_expectation(expected if keep_link else replace(expected, link=False))

@@ -136,6 +136,21 @@ def test_a_power_cut_in_a_trial_costs_a_try_and_no_more(at_rest: Lab) -> None:
 
 
 @pytest.mark.all
+@pytest.mark.parametrize("moment", ["slot b trial=", "restored ", "service system: started", "service wui: started"])
+def test_a_power_cut_at_any_moment_of_a_trial_ends_in_a_slot_that_works(at_rest: Lab, moment: str) -> None:
+    """In the boot loader just after it has counted the try, in the boot, at its end: the unit tries again, and keeps the slot."""
+    at_rest.run(1, "/usr/bin/python3", "-c", SET_PRIMARY)
+    seen = console_text(at_rest, 1).count(moment)
+    at_rest.run(1, "sh", "-c", "setsid reboot -f >/dev/null 2>&1 &", check=False)
+    assert eventually(lambda: console_text(at_rest, 1).count(moment) > seen, 300)
+    at_rest.cut(1)
+    assert eventually(lambda: slot(status(at_rest), "b")["state"] == "proved", 300)
+    assert status(at_rest)["booted"] == "b"
+    at_rest.reboot(1, "upgrade", "rollback")
+    assert status(at_rest)["booted"] == "a" and slot(status(at_rest), "a")["state"] == "proved"
+
+
+@pytest.mark.all
 def test_an_operator_keeps_a_slot_or_goes_back(at_rest: Lab) -> None:
     """By hand, at once; and to a slot that has proved itself without a trial."""
     boot_b(at_rest, "mount --bind /bin/false /usr/sbin/haproxy", tries=3)

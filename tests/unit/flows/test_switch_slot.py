@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from firmware.errors import Failure, Refused
-from firmware.flows import switch_slot
+from firmware.flows import node_health, switch_slot
 from firmware.store.paths import Paths
 from firmware.sync.audit import Who
 from firmware.upgrade import notes, record_partition, slot_record, slots
@@ -63,7 +63,7 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
             else None
         ),
     )
-    monkeypatch.setattr(switch_slot.node_health, "expectation", lambda: NOTHING)
+    monkeypatch.setattr(node_health, "expectation", lambda: NOTHING)
     monkeypatch.setattr(switch_slot.audit, "note", lambda *_, **__: None)
     monkeypatch.setattr(switch_slot, "PROVED", tmp_path / "proved")
     monkeypatch.setattr(switch_slot, "SLOTS", tmp_path / "lock")
