@@ -34,7 +34,16 @@ ffi.set_source(
     sources=[f"native/{name}.c" for name in ("digest", "native", "patterns", "tree")],
     include_dirs=[str(HERE)],
     libraries=["xxhash"],
-    extra_compile_args=["-std=c11", "-O2", "-pthread", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+    extra_compile_args=[
+        "-std=c11",
+        "-O2",
+        "-pthread",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-error=deprecated-declarations",
+        "-Wno-unused-parameter",
+    ],
 )
 
 if __name__ == "__main__":

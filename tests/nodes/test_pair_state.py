@@ -8,7 +8,7 @@ import story
 from lab_driver import Lab
 from push_helpers import make_agreeing_pair, seconds_until_logged
 from service_helpers import PYTHON
-from story import Stage
+from story import CONFIG, Stage
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +34,24 @@ def test_an_unsaved_change_here_does_not_colour_the_pair(stage: Stage) -> None:
     assert report["state"] == "green" and report["local"]["unsaved"] == ["/etc/motd.mine"]
     stage.shows(2, "orange")
     stage.on(1, "rm", "/etc/motd.mine")
+    stage.shows(2, "green")
+
+
+def test_what_no_hint_tells_does_not_get_past_a_push_or_a_look_at_what_is_unsaved(stage: Stage) -> None:
+    """A hard link in a directory that nobody watches. The control: the same line by the file's own name is noticed."""
+    place, line = "/etc/.staging/other/deep", "# by another name"
+    stage.on(1, "sh", "-ec", f"mkdir -p {place}; ln {CONFIG} {place}/link")
+    assert stage.json(1, "csync", "status")["local"]["unapplied"] == []
+    try:
+        stage.on(1, "sh", "-c", f"echo '{line}' >>{place}/link")
+        assert stage.json(1, "csync", "status")["local"]["unapplied"] == []
+        assert CONFIG in stage.on(1, "config", "changes", expect=0)
+        assert "not applied here" in stage.on(1, "csync", "push", "haproxy", expect=3)
+        stage.on(1, "touch", CONFIG)
+        report = stage.json(1, "csync", "status")["local"]
+        assert (report["unapplied"], report["unsaved"]) == (["haproxy"], [CONFIG])
+    finally:
+        stage.on(1, "sh", "-ec", f"rm -r /etc/.staging/other; sed -i '/{line}/d' {CONFIG}")
     stage.shows(2, "green")
 
 
