@@ -244,10 +244,16 @@ def test_the_console_shows_the_setup_code_of_the_web_ui(units: Lab) -> None:
     assert eventually(lambda: f"Its setup code is {code}" in console_text(units, 1), 60)
 
 
-def test_nobody_is_on_the_second_serial_line(units: Lab) -> None:
-    """It is left to provisioning: no process has it open, nobody answers there."""
-    holders = units.run(1, "sh", "-c", "ls -l /proc/[0-9]*/fd 2>/dev/null | grep ttyS1", check=False)
-    assert holders.stdout == ""
+def test_the_second_serial_line_is_the_factorys_until_it_is_locked(units: Lab) -> None:
+    """The agent alone has it open, and a person who types there gets no answer."""
+    holders = units.run(
+        1,
+        "sh",
+        "-c",
+        "for p in /proc/[0-9]*; do ls -l $p/fd 2>/dev/null | grep -q ttyS1 && cat $p/cmdline; done",
+        check=False,
+    )
+    assert set(re.findall(r"firmware\0provisioning", holders.stdout)) == {"firmware\0provisioning"}
     with console(units, 1, "ttyS1") as line:
         line.type("")
         with pytest.raises(TIMEOUT):
