@@ -40,7 +40,8 @@ def rollback(argv: list[str]) -> int:
 
 
 def _line(slot: SlotStatus) -> str:
-    state = f"{slot.state}, {slot.tries} tries left" if slot.state == "on trial" else slot.state
+    tries = "1 try left" if slot.tries == 1 else f"{slot.tries or 'no'} tries left"
+    state = f"{slot.state}, {tries}" if slot.state == "on trial" else slot.state
     about = ", ".join(["runs"] * slot.is_booted + ["starts next"] * (slot.is_next and not slot.is_booted))
     return f"slot {slot.name}  {slot.version or 'cannot be read':<14}  {state}" + (f"  ({about})" if about else "")
 
