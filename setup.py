@@ -1,5 +1,5 @@
-"""Only names the cffi module; everything else stands in pyproject.toml."""
+"""Only names the cffi modules; everything else stands in pyproject.toml."""
 
 from setuptools import setup
 
-setup(cffi_modules=["native/build.py:ffi"])
+setup(cffi_modules=["native/build.py:ffi", "native/build_rsync.py:ffi"])

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from firmware.errors import Failure
+from firmware.files import OpenFile
 
 #: bytes of a block before it is compressed
 SIZE = 1 << 17
@@ -53,22 +54,12 @@ def _encode_block(data: bytes, skipped: int) -> tuple[bytes, int]:
     return _HEAD.pack(len(small) | _DEFLATED) + small, 0
 
 
-class _Duplicate:
-    """A descriptor that is closed with who has it: a thread may still read when a request has been given up."""
-
-    def __init__(self, handle: int) -> None:
-        self.handle = handle
-
-    def __del__(self) -> None:
-        os.close(self.handle)
-
-
 class Blocks:
     """The blocks in an open file, from its beginning to its end, which may be closed meanwhile. Failure for what are none.
     The block that was read last is kept: to read what lies one after the other unpacks each once."""
 
     def __init__(self, handle: int) -> None:
-        self._file = _Duplicate(os.dup(handle))
+        self._file = OpenFile(os.dup(handle))
         self._places = list(_places(handle))
         self._number, self._kept = -1, b""
         #: bytes that all of them become

@@ -24,7 +24,7 @@ PIECE = 1 << 17
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def open_below(top: Path | int, path: str = "") -> int:
+def open_below(top: Path | str | int, path: str = "") -> int:
     """A new descriptor of the directory `path` below `top`; of `top` itself for ""."""
     handle = os.open(".", _TOP, dir_fd=top) if isinstance(top, int) else os.open(top, _TOP)
     for name in path.split("/") if path else ():
@@ -37,7 +37,7 @@ def open_below(top: Path | int, path: str = "") -> int:
 
 
 @contextmanager
-def descriptor(top: Path | int, path: str = "") -> Iterator[int]:
+def descriptor(top: Path | str | int, path: str = "") -> Iterator[int]:
     """The same for as long as it is needed."""
     handle = open_below(top, path)
     try:
@@ -47,14 +47,14 @@ def descriptor(top: Path | int, path: str = "") -> Iterator[int]:
 
 
 @contextmanager
-def parent(top: Path | int, path: str) -> Iterator[tuple[int, str]]:
+def parent(top: Path | str | int, path: str) -> Iterator[tuple[int, str]]:
     """The open directory in which `path`, below `top`, lies, and its name there. An OSError meanwhile names the whole path."""
     above, _, name = path.rpartition("/")
     try:
         with descriptor(top, above) as handle:
             yield handle, name
     except OSError as error:
-        error.filename = path if isinstance(top, int) else str(top / path)
+        error.filename = path if isinstance(top, int) else f"{top}/{path}"
         raise
 
 

@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from firmware.errors import Refused
@@ -44,6 +46,35 @@ def write_all(handle: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(handle, rest) :]
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[int]:
+    """A new file that only its owner reads, to be written; it gets its name once that is done."""
+    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+    try:
+        yield handle
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(handle)
+
+
+class OpenFile:
+    """A descriptor that is closed with whoever has it last, such as a thread that goes on when a request was given up."""
+
+    def __init__(self, handle: int) -> None:
+        self.handle = handle
+
+    def __del__(self) -> None:
+        os.close(self.handle)
+
+
+def memory_file(name: str) -> OpenFile:
+    """A new empty file in memory."""
+    return OpenFile(os.memfd_create(name, os.MFD_CLOEXEC))
 
 
 def sync_directory(path: Path) -> None:

@@ -72,6 +72,7 @@ async def _diff(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
     title, theirs = _require_title(body), await pair.wait_for_peer()
     report = await flow.preview(title, pair.link, pair.settings, theirs)
     pair.shown_states[title] = report["state"]
+    pair.note_content(title, report["state"])
     return report
 
 
@@ -86,6 +87,7 @@ async def _push(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
     request = flow.PushRequest(title, who, shown, body.get("confirm", 0))
     async with pair.hold_notices():
         report = await flow.push(request, pair.link, pair.settings, theirs)
+    pair.note_content(title, report["state"])
     if report["result"] == "refused" and report["state"]:
         pair.shown_states[title] = report["state"]
     else:

@@ -119,6 +119,13 @@ class Pair:
             self.link.reconnect_now()
         return ours
 
+    def note_content(self, title: str, digest: str) -> None:
+        """The peer has just said which content of a service it has; its next notice may be on its way yet."""
+        known = self.theirs.services.get(title) if self.theirs else None
+        if self.theirs and known and digest:
+            services = {**self.theirs.services, title: replace(known, files=digest)}
+            self.theirs = replace(self.theirs, services=services)
+
     async def refuse_mismatch(self) -> None:
         """Refused if the two nodes cannot sync: mixed up identities, versions that do not fit."""
         ours = self._last_told or await self.local_state()

@@ -7,17 +7,16 @@ it lacks more) → the peer's report, and only then success.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from firmware import __version__
-from firmware.errors import Busy, Failure, Lost, Refused, Usage, from_system, full_text, outcome, system_hint
+from firmware.errors import Busy, Failure, Refused, Usage, from_system, full_text, outcome, system_hint
 from firmware.faults import fault_point
-from firmware.flows import recovery
+from firmware.flows import delivery, recovery
 from firmware.locks import hold, push_lock
-from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
@@ -28,9 +27,7 @@ from firmware.sync import (
     acceptable,
     ancestor,
     audit,
-    contents,
     keys,
-    proposal_body,
     proposal_changes,
     push_report,
     synced,
@@ -39,25 +36,17 @@ from firmware.sync import (
     versions,
 )
 from firmware.sync.audit import Who
-from firmware.sync.contents import Contents
 from firmware.sync.keys import KnownPeer
-from firmware.sync.link import MALFORMED, Link
+from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState
 from firmware.sync.proposal import Proposal
-from firmware.sync.proposal_body import Known
 from firmware.sync.push_report import Report
 from firmware.sync.settings import Settings
 from firmware.sync.unconfirmed_push import UnconfirmedPush
 from firmware.sync.versions import Versions
 
-#: seconds for the peer to check, reload, and put back if need be
-ANSWER_TIME = 120.0
 #: seconds to wait for another push of the service, from here or to here
 LOCK_TIME = 5.0
-#: the difference, the whole table, and the contents that are still lacking
-MOST_ROUND_TRIPS = 3
-#: results after which the peer has what was pushed
-SUCCESSES = ("applied", "unchanged")
 #: results of a question what would change
 DRY_RESULTS = ("differs", "unchanged", "refused", "failed", "busy")
 
@@ -73,14 +62,6 @@ class PushRequest:
     confirm: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """What the peer answered to a proposal, and how many round trips that took."""
-
-    answer: Report
-    round_trips: int
-
-
 async def push(request: PushRequest, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
     """Push a service and return the report of `csync push --json`."""
     began = time.monotonic()
@@ -90,14 +71,14 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
             proposed = await asyncio.to_thread(make_proposal, request.title, keys.known_peer(settings))
             proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown, confirm=request.confirm)
             fault_point("push.proposed")
-            known = await asyncio.to_thread(_what_peer_has, proposed, theirs, protocol)
-            delivery = await _deliver(proposed, known, protocol, link, settings)
+            known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
+            delivered = await delivery.deliver(proposed, known, protocol, link, settings)
             fault_point("push.answered")
     except (Failure, OSError) as raised:
         error = from_system(raised) if isinstance(raised, OSError) else raised
         _note(request, settings, outcome(error), message=full_text(error))
         raise error from None
-    answer = await asyncio.to_thread(_note_outcome, proposed, delivery.answer, settings)
+    answer = await asyncio.to_thread(_note_outcome, proposed, delivered.answer, settings)
     fault_point("push.agreed")
     details = push_report.trail_details(answer.json())
     _note(
@@ -109,7 +90,7 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
         confirm=answer.confirm,
         **details,
     )
-    cost = {"round_trips": delivery.round_trips, "seconds": round(time.monotonic() - began, 3)}
+    cost = {"round_trips": delivered.round_trips, "seconds": round(time.monotonic() - began, 3)}
     warnings = await asyncio.to_thread(_warnings, request.title, answer, settings)
     return {"service": request.title, "node": settings.remote_node, **answer.json(), "warnings": warnings, **cost}
 
@@ -118,11 +99,13 @@ async def preview(title: str, link: Link, settings: Settings, theirs: NodeState)
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
     proposed = replace(await asyncio.to_thread(make_proposal, title, keys.known_peer(settings)), dry=True)
     protocol = _require_protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
-    known = await asyncio.to_thread(_what_peer_has, proposed, theirs, protocol)
-    delivery = await link.retry_if_lost(lambda seconds: _send(proposed, known, protocol, link, seconds), ANSWER_TIME)
-    if delivery.answer.result not in DRY_RESULTS:
-        raise _unasked_answer(title, settings)
-    return {"service": title, "node": settings.remote_node, **delivery.answer.json()}
+    known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
+    delivered = await link.retry_if_lost(
+        lambda seconds: delivery.send(proposed, known, protocol, link, seconds), delivery.ANSWER_TIME
+    )
+    if delivered.answer.result not in DRY_RESULTS:
+        raise delivery.unasked_answer(title, settings)
+    return {"service": title, "node": settings.remote_node, **delivered.answer.json()}
 
 
 def _warnings(title: str, answer: Report, settings: Settings) -> dict[str, list[str]]:
@@ -157,7 +140,7 @@ def make_proposal(title: str, peer: KnownPeer) -> Proposal:
     acceptable.require_sendable(service, entries)
     last = ancestor.find(peer, title)
     new_digests = {entry.digest for entry in entries.values()} - set(last.files) if last else set()
-    sent = _contents(service, entries, title, new_digests)
+    sent = delivery.contents_of(service, entries, title, new_digests)
     return Proposal(service, block, entries, sent, base=last.digest if last else "")
 
 
@@ -200,88 +183,18 @@ def _require_protocol(request: PushRequest, theirs: NodeState, settings: Setting
     return versions.common_version(ours, theirs.versions)
 
 
-def _what_peer_has(proposed: Proposal, theirs: NodeState, protocol: int) -> Known | None:
-    """What the peer has of the service, if its state says so and this node knows what that is: what is pushed, or what was
-    synced last."""
-    if protocol < 3:
-        return None
-    told = theirs.services.get(proposed.title)
-    state = proposal_changes.proposed_digest(proposed)
-    if told and told.files == state:
-        return Known(state, proposed.entries)
-    found = synced.find(proposed.title)
-    return found if found and (told is None or told.files == found.digest) else None
-
-
-async def _deliver(proposed: Proposal, known: Known | None, protocol: int, link: Link, settings: Settings) -> Delivery:
-    """Have the peer deal with a proposal. If the link breaks before its answer, the same proposal is sent again once the
-    link is back: where it had arrived, that changes nothing and only tells what came of it."""
-    attempts = 0
-
-    async def attempt(seconds: float) -> Delivery:
-        nonlocal attempts
-        attempts += 1
-        delivery = await _send(proposed, known, protocol, link, seconds)
-        if delivery.answer.result == "busy" and attempts > 1:
-            raise Failure(f"service {proposed.title}: {settings.peer} is still at work on it")
-        return replace(delivery, round_trips=delivery.round_trips + attempts - 1)
-
-    try:
-        delivery = await link.retry_if_lost(attempt, ANSWER_TIME)
-    except Lost as lost:
-        raise Failure(
-            f"service {proposed.title}: {lost}: {settings.peer} has the old state or the new one, whole",
-            f"once csync status is not red: csync diff {proposed.title}; to push again does no harm",
-        ) from None
-    if delivery.answer.result == "busy":
-        return replace(delivery, answer=replace(delivery.answer, result="refused"))
-    _require_sound(proposed, delivery.answer, settings)
-    return delivery
-
-
-async def _send(proposed: Proposal, known: Known | None, protocol: int, link: Link, seconds: float) -> Delivery:
-    """Send a proposal, as a difference to what the peer has if that is known. Once more as a whole if it has something else,
-    and once more with the contents that the peer says it lacks."""
-    round_trips = 0
-    while True:
-        round_trips += 1
-        body = proposal_body.encode(proposed, known, protocol) if protocol >= 3 else proposed.encode(protocol)
-        answer = await link.request("/v1/push", body, push_report.parse, lane="push", timeout=seconds)
-        if answer.result not in ("lacking", "diverged"):
-            return Delivery(answer, round_trips)
-        if round_trips == MOST_ROUND_TRIPS:
-            raise Failure(f"service {proposed.title}: the peer changes while it is being pushed to", "push again")
-        known = None
-        digests = {*proposed.contents, *answer.lacking}
-        proposed = replace(proposed, contents=_contents(proposed.service, proposed.entries, proposed.title, digests))
-
-
-def _contents(service: Service, entries: Mapping[str, Entry], title: str, digests: set[str]) -> Contents:
-    return contents.of_files(entries, applied.files_directory(title), service.owns, digests)
-
-
-def _require_sound(proposed: Proposal, answer: Report, settings: Settings) -> None:
-    """Failure if the peer says what cannot have come of it. What it has is compared with what was pushed, and not believed."""
-    if answer.result == "differs" or answer.confirm not in (0, proposed.confirm):
-        raise _unasked_answer(proposed.title, settings)
-    if answer.result in SUCCESSES and answer.state != proposal_changes.proposed_digest(proposed):
-        raise Failure(
-            f"service {proposed.title}: {settings.peer} says that it is {answer.result}, but has something else there now",
-            f"csync diff {proposed.title}",
-        )
-
-
-def _unasked_answer(title: str, settings: Settings) -> Failure:
-    return Failure(f"service {title}: the answer of {settings.peer} is none to what was asked", MALFORMED)
-
-
 def _note_outcome(proposed: Proposal, answer: Report, settings: Settings) -> Report:
     """Note what both nodes have now, or what waits; returns the report, which also says if there was no room for that."""
-    if answer.result not in SUCCESSES:
+    if answer.result not in delivery.SUCCESSES:
+        if answer.result == "failed" and answer.check is None:
+            synced.forget(proposed.title)  # what was believed of the peer may be why
         return answer
     state = proposal_changes.proposed_digest(proposed)
     digests = tuple(entry.digest for entry in proposed.entries.values() if entry.kind == "file")
     synced.keep(proposed.title, state, proposed.entries)
+    synced.keep_signatures(
+        proposed.title, proposed.entries, applied.files_directory(proposed.title), proposed.service.owns
+    )
     try:
         if answer.confirm:
             deadline = transaction.boot_clock() + answer.confirm

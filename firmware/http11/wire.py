@@ -8,7 +8,6 @@ from typing import Any
 
 import h11
 
-from firmware import blocks
 from firmware.errors import Failure
 from firmware.http11.encoded import Encoded
 
@@ -45,7 +44,7 @@ def encode_request(protocol: h11.Connection, method: str, path: str, content: Co
     encoded = _body(content)
     length = ("Transfer-Encoding", "chunked") if encoded.size is None else ("Content-Length", str(encoded.size))
     headers = [("Host", "csyncd"), ("Content-Type", encoded.type), length]
-    headers += [("Accept-Encoding", "deflate")] * (encoded.type == blocks.TYPE)
+    headers.append(("Accept-Encoding", "deflate"))
     piece = protocol.send(h11.Request(method=method, target=path, headers=headers)) or b""
     for data in encoded.pieces():
         yield piece + (protocol.send(h11.Data(data=data)) or b"")

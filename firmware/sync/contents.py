@@ -5,13 +5,14 @@ come: there is never more of them in memory than one file.
 import binascii
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from firmware import manifest, native
-from firmware.blocks import Blocks
-from firmware.errors import Failure, Refused
+from firmware import directory, manifest, native
+from firmware.errors import Failure
+from firmware.files import OpenFile
 from firmware.manifest import Entry
 
 #: bytes that become base64 without an end in between: three become four letters
@@ -69,6 +70,17 @@ class FileContents:
             self.top, os.path.relpath(path, self.owns), digest, lambda: _change_while_sent(path)
         )
 
+    @contextmanager
+    def open_file(self, digest: str) -> Iterator[int]:
+        """One of them as an open file, at its beginning; Failure if it is not what it was any more."""
+        path = self.entries[digest].path
+        with directory.parent(self.top, os.path.relpath(path, self.owns)) as (place, name):
+            file = OpenFile(directory.open_file(name, place))
+        if native.file_digest(file.handle)[0] != digest:
+            raise _change_while_sent(path)
+        os.lseek(file.handle, 0, os.SEEK_SET)
+        yield file.handle
+
 
 def of_files(entries: Mapping[str, Entry], top: Path, owns: str, digests: Collection[str]) -> FileContents:
     """The contents that have these digests, of the files in `top`, a copy of the directory `owns` that has these entries."""
@@ -78,31 +90,6 @@ def of_files(entries: Mapping[str, Entry], top: Path, owns: str, digests: Collec
 
 def _change_while_sent(path: str) -> Failure:
     return Failure(f"{path}: it changed while it was being sent", "push again")
-
-
-@dataclass(frozen=True, slots=True)
-class BlockContents:
-    """Those that came in blocks: where each begins among their bytes, and how long it is. Refused when one is read that is not
-    what its digest says."""
-
-    blocks: Blocks
-    places: Mapping[str, tuple[int, int]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
-
-    def __contains__(self, digest: object) -> bool:
-        return digest in self.places
-
-    def __getitem__(self, digest: str) -> bytes:
-        data = self.blocks.read(*self.places[digest])
-        if native.bytes_digest(data) != digest:
-            raise Refused(f"contents: what was sent as {digest} has another digest")
-        return data
-
-    def pieces(self, digest: str) -> Iterator[bytes]:
-        """The same unproven: who writes them to a file compares that."""
-        return self.blocks.pieces(*self.places[digest])
 
 
 def base64_size(size: int) -> int:

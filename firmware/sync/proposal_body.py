@@ -2,7 +2,8 @@
 
 They hold the head, four bytes with its length before it, which is JSON; then the table of entries, a line of JSON for each; then
 the contents, one after the other in the order of the lines. A line is a list: path, kind, mode, owner, group, size, digest, and
-a true at its end if the content of that digest comes with it; or only the path of what is removed.
+a true at its end if the content of that digest comes with it, or a list if it is a delta (`firmware.rsync`): its bytes, and the
+digest of the file of the receiver that it is a delta to; or only the path of what is removed.
 
 Where the pusher knows what the receiver has, it sends the difference to that, with the digest of what it is a difference to. A
 receiver that has something else asks for everything. So what is the same already takes a digest, and no entries.
@@ -10,8 +11,9 @@ receiver that has something else asks for everything. So what is the same alread
 
 import json
 import struct
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,10 +25,11 @@ from firmware.http11.json_body import parse_body
 from firmware.manifest import Entry
 from firmware.services import content
 from firmware.services.content import Content
-from firmware.sync import acceptable, contents, proposal
-from firmware.sync.contents import BlockContents
+from firmware.sync import acceptable, contents, deltas, proposal
+from firmware.sync.block_contents import BlockContents, Place
 from firmware.sync.message import DIGEST, Message
 from firmware.sync.proposal import Difference, Proposal
+from firmware.sync.synced import Known
 
 #: bytes of a head, of a line of the table, and of all lines
 MAX_HEAD, MAX_LINE, MAX_TABLE = 1 << 19, 1 << 15, 1 << 24
@@ -38,17 +41,18 @@ _LENGTH = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the receiver has, as far as the pusher knows: the digest of its content, and the entries."""
+class _Table:
+    """The lines of the table, and of each content that follows it what makes its pieces; how many bytes these are together."""
 
-    digest: str
-    entries: Mapping[str, Entry]
+    lines: list[str] = field(default_factory=list)
+    contents: dict[str, Callable[[], Iterator[bytes]]] = field(default_factory=dict)
+    sizes: list[int] = field(default_factory=list)
 
 
 def encode(offer: Proposal, known: Known | None, protocol: int) -> Encoded:
     """A proposal, or the difference to what is known. Contents are read and compressed while it is sent."""
-    lines, sent, total = _table(offer, known)
-    table = "\n".join(lines).encode("ascii")
+    rows = _table(offer, known)
+    table = "\n".join(rows.lines).encode("ascii")
     state = content.digest(offer.block, offer.entries)
     head = json.dumps(
         {
@@ -60,32 +64,43 @@ def encode(offer: Proposal, known: Known | None, protocol: int) -> Encoded:
 
     def pieces() -> Iterator[bytes]:
         yield _LENGTH.pack(len(head)) + head + table
-        for digest in sent:
-            yield from contents.pieces(offer.contents, digest)
+        for content_pieces in rows.contents.values():
+            yield from content_pieces()
 
-    if len(head) + len(table) + total > SMALL:
+    if len(head) + len(table) + sum(rows.sizes) > SMALL:
         return Encoded(None, lambda: blocks.encode(pieces()), blocks.TYPE)
     body = b"".join(blocks.encode(pieces()))
     return Encoded(len(body), lambda: iter([body]), blocks.TYPE)
 
 
-def _table(offer: Proposal, known: Known | None) -> tuple[list[str], list[str], int]:
-    """The lines of the table, the digests whose contents follow it, and how many bytes these are."""
+def _table(offer: Proposal, known: Known | None) -> _Table:
     there = known.entries if known else {}
     top = PurePosixPath(offer.service.owns or "/")
-    lines, sent, total = [], dict[str, None](), 0
+    table = _Table()
     for path, entry in offer.entries.items():
         if there.get(path) == entry:
             continue
-        comes = entry.kind == "file" and entry.digest in offer.contents and entry.digest not in sent
-        if comes:
-            sent[entry.digest] = None
-            total += entry.size
         name = str(PurePosixPath(path).relative_to(top))
-        facts = (name, entry.kind, f"{entry.mode:04o}", entry.owner, entry.group, entry.size, entry.digest)
-        lines.append(json.dumps([*facts, *[True] * comes], separators=(",", ":")))
-    lines += [json.dumps([str(PurePosixPath(path).relative_to(top))]) for path in there if path not in offer.entries]
-    return lines, list(sent), total
+        facts = [name, entry.kind, f"{entry.mode:04o}", entry.owner, entry.group, entry.size, entry.digest]
+        if entry.kind == "file" and entry.digest in offer.contents and entry.digest not in table.contents:
+            facts.append(_add_content(table, offer, entry, known, there.get(path)))
+        table.lines.append(json.dumps(facts, separators=(",", ":")))
+    table.lines.extend(
+        json.dumps([str(PurePosixPath(path).relative_to(top))]) for path in there if path not in offer.entries
+    )
+    return table
+
+
+def _add_content(table: _Table, offer: Proposal, entry: Entry, known: Known | None, old: Entry | None) -> Any:
+    """Have the content of an entry follow the table; returns what its line says of that."""
+    delta = deltas.make(offer.contents, entry, known, old) if known and old else None
+    if delta is None or old is None:
+        table.contents[entry.digest] = partial(contents.pieces, offer.contents, entry.digest)
+        table.sizes.append(entry.size)
+        return True
+    table.contents[entry.digest] = delta.pieces
+    table.sizes.append(delta.size)
+    return [delta.size, old.digest]
 
 
 def parse(found: Blocks) -> Proposal:
@@ -102,13 +117,13 @@ def parse(found: Blocks) -> Proposal:
     length = message.number("entries", 0, MAX_TABLE)
     entries, removed, sizes = _parse_table(offer, found.pieces(start, length))
     against, state = message.token("against", DIGEST), message.token("state", DIGEST)
-    sent = BlockContents(found, _places(found, start + length, sizes))
+    sent = BlockContents(found, _places(found, start + length, sizes), offer.service.owns)
     return replace(offer, entries=entries, contents=sent, difference=Difference(against, tuple(removed), state))
 
 
-def _parse_table(offer: Proposal, text: Iterator[bytes]) -> tuple[dict[str, Entry], list[str], dict[str, int]]:
-    """The entries by path, the paths of what is removed, and the sizes of the contents that come, by digest, as they come."""
-    entries, removed, sizes = dict[str, Entry](), list[str](), dict[str, int]()
+def _parse_table(offer: Proposal, text: Iterator[bytes]) -> tuple[dict[str, Entry], list[str], dict[str, Place]]:
+    """The entries by path, the paths of what is removed, and the contents that come, by digest, as they come."""
+    entries, removed, sizes = dict[str, Entry](), list[str](), dict[str, Place]()
     for line in _lines(text):
         words = _parse_line(line)
         entry = proposal.parse_entry(
@@ -124,7 +139,7 @@ def _parse_table(offer: Proposal, text: Iterator[bytes]) -> tuple[dict[str, Entr
         if len(words) == len(ENTRY) + 1:
             if entry.kind != "file" or entry.digest in sizes:
                 raise Refused(f"contents: {entry.digest} comes twice, or is none of a file")
-            sizes[entry.digest] = entry.size
+            sizes[entry.digest] = _parse_place(entry, words[-1])
     return entries, removed, sizes
 
 
@@ -137,13 +152,19 @@ def _parse_line(line: bytes) -> list[Any]:
         words = json.loads(line)
     except (ValueError, RecursionError):
         words = None
-    if (
-        not isinstance(words, list)
-        or len(words) not in (1, len(ENTRY), len(ENTRY) + 1)
-        or any(word is not True for word in words[len(ENTRY) :])
-    ):
+    if not isinstance(words, list) or len(words) not in (1, len(ENTRY), len(ENTRY) + 1):
         raise Refused("the proposal: a line of its table is malformed")
     return words
+
+
+def _parse_place(entry: Entry, word: Any) -> Place:
+    """How a content comes: true for itself, or a list with the bytes of a delta and the digest of the file that it is one to."""
+    if word is True:
+        return Place(0, entry.size, entry.size)
+    length, old = word if isinstance(word, list) and len(word) == 2 else (None, None)
+    if type(length) is not int or not 0 < length <= entry.size or not isinstance(old, str) or not DIGEST.fullmatch(old):
+        raise Refused("the proposal: a line of its table is malformed")
+    return Place(0, length, entry.size, old)
 
 
 def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
@@ -157,12 +178,12 @@ def _lines(text: Iterator[bytes]) -> Iterator[bytes]:
         yield held
 
 
-def _places(found: Blocks, start: int, sizes: Mapping[str, int]) -> dict[str, tuple[int, int]]:
-    """Where each content begins, and how long it is; Refused unless they are all that there is yet."""
+def _places(found: Blocks, start: int, sent: Mapping[str, Place]) -> dict[str, Place]:
+    """Where each content begins; Refused unless they are all that there is yet."""
     places = {}
-    for digest, size in sizes.items():
-        places[digest] = start, size
-        start += size
+    for digest, place in sent.items():
+        places[digest] = replace(place, start=start)
+        start += place.length
     if start != found.size:
         raise Refused("contents: they are not as many bytes as their files shall have")
     return places
@@ -175,6 +196,9 @@ def complete(offer: Proposal, now: Content) -> Proposal | None:
         return offer
     if difference.against not in ("", now.digest):
         return None
+    if isinstance(offer.contents, BlockContents):
+        here = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
+        offer = replace(offer, contents=replace(offer.contents, here=here))
     kept = _kept_entries(offer, difference, now) if difference.against else {}
     whole = replace(offer, entries=dict(sorted({**kept, **offer.entries}.items())), difference=None)
     acceptable.require_whole(offer.service, whole.entries)

@@ -25,6 +25,7 @@ SYMBOLS = {package.debian: package.buildroot for service in catalog.services() f
     "ca-certificates": "CA_CERTIFICATES",
     "e2fsprogs": "E2FSPROGS",
     "execline": "EXECLINE",
+    "librsync2": "LIBRSYNC",
     "libxxhash0": "XXHASH",
     "linux-image-amd64": None,  # BR2_LINUX_KERNEL
     "mount": "UTIL_LINUX_MOUNT",

@@ -29,6 +29,7 @@ FLOORS = (
         "firmware.http11",
         "firmware.frames",
         "firmware.blocks",
+        "firmware.rsync",
         "firmware.faults",
         "firmware.locks",
         "firmware.records",

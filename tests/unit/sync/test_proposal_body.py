@@ -21,10 +21,11 @@ from firmware.rc import document
 from firmware.rc.title import Title
 from firmware.services import catalog, content
 from firmware.services.content import Content
-from firmware.sync import proposal_body
+from firmware.sync import proposal_body, synced
+from firmware.sync.block_contents import BlockContents
 from firmware.sync.contents import of_files
 from firmware.sync.proposal import Proposal
-from firmware.sync.proposal_body import Known
+from firmware.sync.synced import Known
 
 TOP = "/etc/haproxy"
 
@@ -197,3 +198,74 @@ def test_any_bytes_are_refused(data: bytes) -> None:
 def test_refusals_are_of_the_kind_that_the_pusher_is_told() -> None:
     with arrived(body_of(LINE, data=b"on")) as found, pytest.raises(Refused):
         proposal_body.parse(found)
+
+
+#: a map of some hundred KiB, and what becomes of it
+MAP = b"".join(b"10.0.%d.%d backend\n" % (n >> 8, n & 255) for n in range(30_000))
+NEW_MAP = MAP[:200_000] + b"10.9.9.9 new\n" + MAP[200_000:]
+
+
+@contextmanager
+def of_large_file(top: Path) -> Iterator[tuple[Proposal, Known, Content]]:
+    """A proposal of a file that was synced before, the table with its signature, and what the receiver has."""
+    (top / "here").mkdir()
+    (top / "here" / "map").write_bytes(MAP)
+    now = content_of({"map": MAP})
+    synced.keep("haproxy", now.digest, now.entries, top / "synced")
+    synced.keep_signatures("haproxy", now.entries, top / "here", TOP, top / "synced")
+    known = synced.find("haproxy", top / "synced")
+    (top / "new").mkdir()
+    (top / "new" / "map").write_bytes(NEW_MAP)
+    offer = offer_of({"map": NEW_MAP})
+    assert known
+    yield (
+        replace(
+            offer, contents=of_files(offer.entries, top / "new", TOP, {one.digest for one in offer.entries.values()})
+        ),
+        known,
+        now,
+    )
+
+
+def test_of_a_large_file_only_what_differs_is_sent(tmp_path: Path) -> None:
+    with of_large_file(tmp_path) as (offer, known, now):
+        body = encoded(offer, known)
+        assert len(body) < 3000 < 20_000 < len(encoded(offer, replace(known, signatures=None)))
+        with arrived(body) as found:
+            whole = proposal_body.complete(proposal_body.parse(found), now)
+            assert whole and isinstance(whole.contents, BlockContents)
+            sent = replace(
+                whole.contents, owns=f"{tmp_path}/here", here={native.bytes_digest(MAP): f"{tmp_path}/here/map"}
+            )
+            (digest,) = sent
+            assert sent[digest] == NEW_MAP and b"".join(sent.pieces(digest)) == NEW_MAP
+            (tmp_path / "here" / "map").write_bytes(MAP.replace(b"backend", b"BACKEND"))
+            with pytest.raises(Refused, match="has another digest"):
+                list(sent.pieces(digest))
+
+
+def test_a_delta_to_what_is_no_file_there_is_refused(tmp_path: Path) -> None:
+    with of_large_file(tmp_path) as (offer, known, now), arrived(encoded(offer, known)) as found:
+        whole = proposal_body.complete(proposal_body.parse(found), now)
+        assert whole and isinstance(whole.contents, BlockContents)
+        (digest,) = whole.contents
+        with pytest.raises(Refused, match="which is no file here"):
+            list(replace(whole.contents, here={}).pieces(digest))
+
+
+def test_a_file_that_becomes_another_is_sent_whole(tmp_path: Path) -> None:
+    with of_large_file(tmp_path) as (_, known, _):
+        noise = os.urandom(200_000)
+        (tmp_path / "new" / "map").write_bytes(noise)
+        other = offer_of({"map": noise})
+        digests = {one.digest for one in other.entries.values()}
+        other = replace(other, contents=of_files(other.entries, tmp_path / "new", TOP, digests))
+        assert len(encoded(other, known)) > len(noise)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [[3, DIGEST, 1], [0, DIGEST], [4, DIGEST], [-1, DIGEST], [3, "x"], [True, DIGEST], [3], {}, "x", None, False],
+)
+def test_what_is_no_delta_in_a_line_is_refused(word: object) -> None:
+    assert "malformed" in refused(body_of([*LINE[:7], word], data=b"one"))
