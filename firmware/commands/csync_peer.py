@@ -9,6 +9,7 @@ from typing import Any
 from firmware.commands import operator_identity
 from firmware.commands.cli import local_time, parse_arguments
 from firmware.commands.output import print_coloured
+from firmware.commands.progress_bar import progress_bar
 from firmware.errors import Failure
 from firmware.operations import peer
 from firmware.operations.peer import PairStatus, PushReport
@@ -25,10 +26,11 @@ def push(argv: list[str]) -> int:
     seconds = peer.parse_confirm_seconds(options["--confirm"]) if "--confirm" in options else 0
     force = "--force" in options
     try:
-        with _telling_who_interrupts("push", f"service {title}"):
+        with _telling_who_interrupts("push", f"service {title}"), progress_bar("push") as bar:
             report = peer.push(
-                title, who=operator_identity.identify(), force=force, confirm=seconds, on_wait=lambda: _say_wait("push")
-            )
+                title, who=operator_identity.identify(), force=force, confirm=seconds,
+                on_wait=lambda: _say_wait("push"), on_progress=bar,
+            )  # fmt: skip
     except Failure as error:
         if "--json" in options:
             print(json.dumps(peer.unsent_report(title, error).json(), indent=2))
@@ -71,7 +73,8 @@ def undo(argv: list[str]) -> int:
 def diff(argv: list[str]) -> int:
     """Show what a push would change."""
     (title,), options = parse_arguments(argv, "SERVICE[.INSTANCE]", flags=("--json",))
-    report = peer.diff(title, on_wait=lambda: _say_wait("diff"))
+    with progress_bar("diff") as bar:
+        report = peer.diff(title, on_wait=lambda: _say_wait("diff"), on_progress=bar)
     if "--json" in options:
         print(json.dumps(report.json(), indent=2))
     elif report.result in ("differs", "unchanged"):

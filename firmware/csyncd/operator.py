@@ -16,11 +16,14 @@ from firmware.printable import shorten
 from firmware.sync import audit, peer_save
 from firmware.sync.audit import Who
 from firmware.sync.message import TITLE
+from firmware.sync.progress import Progress, Tell, tell_nobody
 
 #: seconds that the peer may take for a save
 SAVE_TIME = 60.0
+#: seconds between two words about how far a push is
+TELL_INTERVAL = 0.2
 
-Verb = Callable[[Pair, dict[str, Any], Who], Awaitable[dict[str, Any]]]
+Verb = Callable[[Pair, dict[str, Any], Who, Tell], Awaitable[dict[str, Any]]]
 
 
 async def answer(pair: Pair, request: Request) -> Response:
@@ -34,15 +37,29 @@ async def answer(pair: Pair, request: Request) -> Response:
     except (Failure, OSError) as raised:
         return _error_response(raised)
     with run.note_commands() as commands:
-        done = await _carry_out(verb, pair, body)
+        done = await _carry_out(verb, pair, body, _teller(request) if body.get("progress") else tell_nobody)
     return replace(done, content={**done.content, "commands": commands}) if body.get("verbose") else done
 
 
-async def _carry_out(verb: "Verb", pair: Pair, body: dict[str, Any]) -> Response:
+def _teller(request: Request) -> Tell:
+    """What informs who asked, often enough for eyes."""
+    told, phase = 0.0, ""
+
+    def tell(progress: Progress) -> None:
+        nonlocal told, phase
+        now = asyncio.get_running_loop().time()
+        if now >= told + TELL_INTERVAL or progress.phase != phase:
+            told, phase = now, progress.phase
+            request.inform(progress.json())
+
+    return tell
+
+
+async def _carry_out(verb: "Verb", pair: Pair, body: dict[str, Any], tell: Tell) -> Response:
     try:
         who = Who(**body.get("by", {"account": "root"}))
         try:
-            return Response(200, await verb(pair, body, who))
+            return Response(200, await verb(pair, body, who, tell))
         except asyncio.CancelledError:
             _note_unknown_outcome(pair, verb, body, who)
             raise
@@ -64,19 +81,19 @@ def _note_unknown_outcome(pair: Pair, verb: Verb, body: dict[str, Any], who: Who
         audit.note(TRAIL[verb], who=who, result="unknown", to=pair.settings.peer, message=why, **about)
 
 
-async def _status(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _status(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[str, Any]:
     return await pair.status()
 
 
-async def _diff(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _diff(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[str, Any]:
     title, theirs = _require_title(body), await pair.wait_for_peer()
-    report = await flow.preview(title, pair.link, pair.settings, theirs)
+    report = await flow.preview(title, pair.link, pair.settings, theirs, tell)
     pair.shown_states[title] = report["state"]
     pair.note_content(title, report["state"])
     return report
 
 
-async def _push(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _push(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[str, Any]:
     theirs = await pair.wait_for_peer()
     title, shown = _require_title(body), ""
     if body.get("force"):
@@ -84,7 +101,7 @@ async def _push(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
         shown = (
             pair.shown_states.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
         )
-    request = flow.PushRequest(title, who, shown, body.get("confirm", 0))
+    request = flow.PushRequest(title, who, shown, body.get("confirm", 0), tell)
     async with pair.hold_notices():
         report = await flow.push(request, pair.link, pair.settings, theirs)
     pair.note_content(title, report["state"])
@@ -102,7 +119,7 @@ def _require_title(body: dict[str, Any]) -> str:
     return str(body["service"])
 
 
-async def _confirm(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _confirm(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[str, Any]:
     await pair.wait_for_peer()
     theirs = await pair.exchange_states()
     # Before it is: the peer's notice that nothing waits any more may be faster than its answer.
@@ -113,7 +130,7 @@ async def _confirm(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]
         pair.confirming = False
 
 
-async def _save(pair: Pair, body: dict[str, Any], who: Who) -> dict[str, Any]:
+async def _save(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[str, Any]:
     await pair.wait_for_peer()
     try:
         report = await pair.link.retry_if_lost(

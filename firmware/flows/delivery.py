@@ -11,6 +11,7 @@ from firmware.sync import contents, proposal_body, proposal_changes, push_report
 from firmware.sync.contents import Contents
 from firmware.sync.link import MALFORMED, Link
 from firmware.sync.node_state import NodeState
+from firmware.sync.progress import Tell, tell_nobody
 from firmware.sync.proposal import Proposal
 from firmware.sync.push_report import Report
 from firmware.sync.settings import Settings
@@ -45,7 +46,9 @@ def what_peer_has(proposed: Proposal, theirs: NodeState, protocol: int) -> Known
     return found if found and (told is None or told.files == found.digest) else None
 
 
-async def deliver(proposed: Proposal, known: Known | None, protocol: int, link: Link, settings: Settings) -> Delivery:
+async def deliver(
+    proposed: Proposal, known: Known | None, protocol: int, link: Link, settings: Settings, tell: Tell = tell_nobody
+) -> Delivery:
     """Have the peer deal with a proposal. If the link breaks before its answer, the same proposal is sent again once the
     link is back: where it had arrived, that changes nothing and only tells what came of it."""
     attempts = 0
@@ -53,7 +56,7 @@ async def deliver(proposed: Proposal, known: Known | None, protocol: int, link: 
     async def attempt(seconds: float) -> Delivery:
         nonlocal attempts
         attempts += 1
-        delivery = await send(proposed, known, protocol, link, seconds)
+        delivery = await send(proposed, known, protocol, link, seconds, tell)
         if delivery.answer.result == "busy" and attempts > 1:
             raise Failure(f"service {proposed.title}: {settings.peer} is still at work on it")
         return replace(delivery, round_trips=delivery.round_trips + attempts - 1)
@@ -71,13 +74,15 @@ async def deliver(proposed: Proposal, known: Known | None, protocol: int, link: 
     return delivery
 
 
-async def send(proposed: Proposal, known: Known | None, protocol: int, link: Link, seconds: float) -> Delivery:
+async def send(
+    proposed: Proposal, known: Known | None, protocol: int, link: Link, seconds: float, tell: Tell = tell_nobody
+) -> Delivery:
     """Send a proposal, as a difference to what the peer has if that is known. Once more as a whole if it has something else,
     and once more with the contents that the peer says it lacks."""
     round_trips = 0
     while True:
         round_trips += 1
-        body = proposal_body.encode(proposed, known, protocol) if protocol >= 3 else proposed.encode(protocol)
+        body = proposal_body.encode(proposed, known, protocol, tell) if protocol >= 3 else proposed.encode(protocol)
         answer = await link.request("/v1/push", body, push_report.parse, lane="push", timeout=seconds)
         if answer.result not in ("lacking", "diverged"):
             return Delivery(answer, round_trips)

@@ -39,6 +39,7 @@ from firmware.sync.audit import Who
 from firmware.sync.keys import KnownPeer
 from firmware.sync.link import Link
 from firmware.sync.node_state import NodeState
+from firmware.sync.progress import Tell, tell_nobody
 from firmware.sync.proposal import Proposal
 from firmware.sync.push_report import Report
 from firmware.sync.settings import Settings
@@ -54,12 +55,14 @@ DRY_RESULTS = ("differs", "unchanged", "refused", "failed", "busy")
 @dataclass(frozen=True, slots=True)
 class PushRequest:
     """What the operator asked for: the service, who asks, the peer's state that --force may overwrite ("" without it), and
-    the seconds within which the push has to be confirmed (0: it has not to be)."""
+    the seconds within which the push has to be confirmed (0: it has not to be), and who is told
+    how far it is."""
 
     title: str
     who: Who
     shown: str = ""
     confirm: int = 0
+    tell: Tell = tell_nobody
 
 
 async def push(request: PushRequest, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
@@ -72,7 +75,7 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
             proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown, confirm=request.confirm)
             fault_point("push.proposed")
             known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
-            delivered = await delivery.deliver(proposed, known, protocol, link, settings)
+            delivered = await delivery.deliver(proposed, known, protocol, link, settings, request.tell)
             fault_point("push.answered")
     except (Failure, OSError) as raised:
         error = from_system(raised) if isinstance(raised, OSError) else raised
@@ -95,13 +98,15 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
     return {"service": request.title, "node": settings.remote_node, **answer.json(), "warnings": warnings, **cost}
 
 
-async def preview(title: str, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
+async def preview(
+    title: str, link: Link, settings: Settings, theirs: NodeState, tell: Tell = tell_nobody
+) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
     proposed = replace(await asyncio.to_thread(make_proposal, title, keys.known_peer(settings)), dry=True)
     protocol = _require_protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
     known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
     delivered = await link.retry_if_lost(
-        lambda seconds: delivery.send(proposed, known, protocol, link, seconds), delivery.ANSWER_TIME
+        lambda seconds: delivery.send(proposed, known, protocol, link, seconds, tell), delivery.ANSWER_TIME
     )
     if delivered.answer.result not in DRY_RESULTS:
         raise delivery.unasked_answer(title, settings)

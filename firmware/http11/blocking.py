@@ -25,11 +25,13 @@ def request(
     *,
     timeout: float,
     on_slow: Callable[[], None] | None = None,
+    on_information: Callable[[Any], None] | None = None,
 ) -> Response:
-    """Ask, and wait for the answer; `on_slow` is called once if it is not there after SLOW_SECONDS. Lost if the connection
+    """Ask, and wait for the answer; `on_slow` is called once if nothing is there after SLOW_SECONDS, `on_information`
+    with what comes before the answer. Lost if the connection
     breaks or `timeout` (seconds) passes before it is there."""
     end, protocol = time.monotonic() + timeout, wire.client_protocol()
-    answer = wire.ResponseReader(protocol)
+    answer = wire.ResponseReader(protocol, on_information=on_information)
     try:
         connection.settimeout(timeout)
         for piece in wire.encode_request(protocol, method, path, content):

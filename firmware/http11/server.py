@@ -4,6 +4,7 @@ every refusal says why, and no other client waits for it.
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from firmware.http11.client import parse_without_blocking
 from firmware.http11.json_body import Json
 from firmware.http11.quota import HttpRefusal, Quota, refuse_after
 from firmware.http11.spool import Spool
-from firmware.http11.wire import BODY_LIMIT, READ_SIZE, Response, encode_answer
+from firmware.http11.wire import BODY_LIMIT, INFORMATION, READ_SIZE, Response, encode_answer
 
 #: bytes of a request's line and headers that are taken
 HEAD_LIMIT = 8192
@@ -29,14 +30,16 @@ _END = 5
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a client asks: the method, the path, and the body as it came. `has_gone` tells whether the client has gone since.
-    Of a body that is made of blocks there is only the open `file` in which it lies until the request is answered."""
+    """What a client asks: the method, the path, and the body as it came. `has_gone` tells whether the client has gone since,
+    `inform` sends something that is no answer yet. Of a body that is made of blocks there is only the open `file` in which it
+    lies until the request is answered."""
 
     method: str
     path: str
     body: bytearray
     has_gone: Callable[[], bool]
     file: int | None = None
+    inform: Callable[[Json], None] = lambda content: None
 
     async def json(self) -> Json:
         """The body as a JSON object, once: the bytes are given up for it. Anything else is a Failure."""
@@ -81,6 +84,12 @@ class _Stream:
     head_only: bool = False
     deflate: bool = False
 
+    def inform(self, content: Json) -> None:
+        """Send the client something before its answer, if it can still take it."""
+        headers = [(INFORMATION, json.dumps(content))]
+        if not self.writer.is_closing():
+            self.writer.write(self.connection.send(h11.InformationalResponse(status_code=102, headers=headers)) or b"")
+
 
 async def _serve_requests(stream: _Stream, handler: Handler, limit: int, quota: Quota) -> None:
     try:
@@ -111,7 +120,7 @@ async def _answer_request(stream: _Stream, head: h11.Request, handler: Handler, 
             async with quota.hold_answer(spool.size):
                 body = bytearray() if has_blocks else spool.take()
                 words = head.method.decode(), head.target.decode()
-                request = Request(*words, body, stream.reader.at_eof, spool.file if has_blocks else None)
+                request = Request(*words, body, stream.reader.at_eof, spool.file if has_blocks else None, stream.inform)
                 try:
                     return await _call_handler(handler, request, stream.program)
                 finally:

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ READ_SIZE = 65536
 BODY_LIMIT = 24 << 20
 #: bytes of an answer that are taken: what a push changes in all the files that a service may have, with the differences
 ANSWER_LIMIT = 8 << 20
+#: the header of an interim response (102) that says something before the answer, as JSON
+INFORMATION = "Information"
 #: bytes of an answer that is not compressed
 SMALL_ANSWER = 512
 #: what breaks a connection, as who reads and writes sees it
@@ -78,13 +80,16 @@ class ResponseReader:
     status: int = 0
     body: bytearray = field(default_factory=bytearray)
     unpacker: Any = None
+    on_information: Callable[[Any], None] | None = None
 
     def feed(self, data: bytes) -> bool:
         """Take what was read (nothing: the connection has ended). Is that all of it? One of
         CONNECTION_ERRORS if nothing more can come, Failure if it is too large."""
         self.protocol.receive_data(data)
         while (event := self.protocol.next_event()) is not h11.NEED_DATA:
-            if isinstance(event, h11.Response):
+            if isinstance(event, h11.InformationalResponse):
+                self._note_information(event)
+            elif isinstance(event, h11.Response):
                 self.status = event.status_code
                 if dict(event.headers).get(b"content-encoding") == b"deflate":
                     self.unpacker = zlib.decompressobj()
@@ -97,6 +102,11 @@ class ResponseReader:
             elif isinstance(event, h11.ConnectionClosed):
                 raise EOFError("it was closed before the answer")
         return False
+
+    def _note_information(self, event: h11.InformationalResponse) -> None:
+        text = dict(event.headers).get(INFORMATION.lower().encode())
+        if self.on_information and text is not None:
+            self.on_information(json.loads(text))
 
     def _unpack(self, data: bytes) -> bytes:
         """What it says, of which a little more than is taken of an answer becomes an error of who reads on."""

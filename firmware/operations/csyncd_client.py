@@ -22,11 +22,16 @@ ANSWER_SECONDS = 200.0
 ALIVE_SECONDS = 10.0
 
 
-def ask_csyncd(verb: str, content: dict[str, Any], on_wait: Callable[[], None] | None = None) -> dict[str, Any]:
+def ask_csyncd(
+    verb: str,
+    content: dict[str, Any],
+    on_wait: Callable[[], None] | None = None,
+    on_progress: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
     """What this node's csyncd answers; its errors come back as they were raised there. If that takes long, `on_wait` is
-    called, unless csyncd is stuck: a Failure."""
+    called, unless csyncd is stuck: a Failure. `on_progress` is told how far a push is (`sync.progress.Progress`)."""
 
-    wish = {**content, "verbose": bool(os.environ.get(_VERBOSE))}
+    wish = {**content, "verbose": bool(os.environ.get(_VERBOSE)), "progress": on_progress is not None}
 
     def slow() -> None:
         if not _is_alive():
@@ -37,7 +42,9 @@ def ask_csyncd(verb: str, content: dict[str, Any], on_wait: Callable[[], None] |
 
     try:
         with _connect() as connection:
-            answer = blocking.request(connection, "POST", f"/{verb}", wish, timeout=ANSWER_SECONDS, on_slow=slow)
+            answer = blocking.request(
+                connection, "POST", f"/{verb}", wish, timeout=ANSWER_SECONDS, on_slow=slow, on_information=on_progress
+            )
     except Lost as lost:
         message = f"csyncd: {lost}: whether it was done is not known; nothing is half done"
         raise Failure(message, "csync status; csync log on the other node, too") from None

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: called where the answer takes long
 OnWait = Callable[[], None]
+#: called with how far a push is: {bytes, bytes_total, files, files_total, phase}
+OnProgress = Callable[[dict[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,22 @@ class PairStatus:
         return {**asdict(self), "reasons": list(self.reasons)}
 
 
-def push(title: str, *, who: Who, force: bool = False, confirm: int = 0, on_wait: OnWait | None = None) -> PushReport:
+def push(
+    title: str,
+    *,
+    who: Who,
+    force: bool = False,
+    confirm: int = 0,
+    on_wait: OnWait | None = None,
+    on_progress: OnProgress | None = None,
+) -> PushReport:
     """Push a service; the report says how it ended, see `require_applied`. Failure if it was not even sent.
 
     With `force`, what was shown of the peer's state last may be overwritten. `confirm`: the seconds after which the peer
     puts everything back, unless the push is confirmed.
     """
     wish = {"service": title, "force": force, "confirm": confirm, "by": asdict(who)}
-    return _push_report(ask_csyncd("push", wish, on_wait))
+    return _push_report(ask_csyncd("push", wish, on_wait, on_progress))
 
 
 def parse_confirm_seconds(word: str) -> int:
@@ -166,9 +176,9 @@ def require_applied(report: PushReport) -> None:
     raise Failure(f"{about}: {report.message}", report.hint)
 
 
-def diff(title: str, *, on_wait: OnWait | None = None) -> PushReport:
+def diff(title: str, *, on_wait: OnWait | None = None, on_progress: OnProgress | None = None) -> PushReport:
     """What a push would change on the peer, see `require_pushable`; nothing is changed."""
-    return _push_report(ask_csyncd("diff", {"service": title}, on_wait))
+    return _push_report(ask_csyncd("diff", {"service": title}, on_wait, on_progress))
 
 
 def require_pushable(report: PushReport) -> None:

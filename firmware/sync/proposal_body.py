@@ -28,6 +28,7 @@ from firmware.services.content import Content
 from firmware.sync import acceptable, contents, deltas, proposal
 from firmware.sync.block_contents import BlockContents, Place
 from firmware.sync.message import DIGEST, Message
+from firmware.sync.progress import WAITING, Progress, Tell, tell_nobody
 from firmware.sync.proposal import Difference, Proposal
 from firmware.sync.synced import Known
 
@@ -49,8 +50,9 @@ class _Table:
     sizes: list[int] = field(default_factory=list)
 
 
-def encode(offer: Proposal, known: Known | None, protocol: int) -> Encoded:
-    """A proposal, or the difference to what is known. Contents are read and compressed while it is sent."""
+def encode(offer: Proposal, known: Known | None, protocol: int, tell: Tell = tell_nobody) -> Encoded:
+    """A proposal, or the difference to what is known. Contents are read and compressed while it is sent, and how far that is is
+    told."""
     rows = _table(offer, known)
     table = "\n".join(rows.lines).encode("ascii")
     state = content.digest(offer.block, offer.entries)
@@ -64,13 +66,24 @@ def encode(offer: Proposal, known: Known | None, protocol: int) -> Encoded:
 
     def pieces() -> Iterator[bytes]:
         yield _LENGTH.pack(len(head)) + head + table
-        for content_pieces in rows.contents.values():
-            yield from content_pieces()
+        yield from _content_pieces(rows, tell)
 
     if len(head) + len(table) + sum(rows.sizes) > SMALL:
         return Encoded(None, lambda: blocks.encode(pieces()), blocks.TYPE)
     body = b"".join(blocks.encode(pieces()))
     return Encoded(len(body), lambda: iter([body]), blocks.TYPE)
+
+
+def _content_pieces(rows: _Table, tell: Tell) -> Iterator[bytes]:
+    """The contents, each piece told once it is on its way."""
+    at = Progress(0, sum(rows.sizes), 0, len(rows.sizes))
+    for content_pieces in rows.contents.values():
+        for piece in content_pieces():
+            yield piece
+            at = replace(at, bytes=at.bytes + len(piece))
+            tell(at)
+        at = replace(at, files=at.files + 1)
+    tell(replace(at, phase=WAITING))
 
 
 def _table(offer: Proposal, known: Known | None) -> _Table:

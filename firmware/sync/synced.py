@@ -49,8 +49,8 @@ def keep(title: str, digest: str, entries: Mapping[str, Entry], top: Path = DIRE
 
 
 def keep_signatures(title: str, entries: Mapping[str, Entry], source: Path, owns: str, top: Path = DIRECTORY) -> None:
-    """Keep signatures of the large files among these, which lie in `source`, a copy of the directory `owns`, and no others. One that
-    has been changed since has none."""
+    """Keep signatures of the large files among these, which lie in `source`, a copy of the directory `owns`, and no
+    others. One that has been changed since has none."""
     large = {one.digest for one in entries.values() if one.kind == "file" and one.size >= LARGE}
     with _saying_where_there_is_no_room(top / title, title):
         kept = {path.name for path in (top / title).iterdir()} - {TABLE}

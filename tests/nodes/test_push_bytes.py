@@ -1,11 +1,14 @@
 """What a push sends: what differs, and no more; the digest of it alone where the peer has it already."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 import story
 from lab_driver import Lab
 from story import Stage, page
+
+from firmware.sync.progress import Progress
 
 #: bytes of a push that has next to nothing to say, with all headers and notices, as ssh and TCP send them
 SMALL = 4096
@@ -102,3 +105,24 @@ def test_a_peer_that_has_something_else_is_sent_everything(clean: Stage) -> None
     clean.edit(1, page("unknown"))
     push(clean)
     clean.serves(2, "unknown")
+
+
+PUSH = """
+import json
+from firmware.operations import peer
+from firmware.sync.audit import Who
+told = []
+report = peer.push("haproxy", who=Who("root"), on_progress=told.append)
+print(json.dumps([report.result, told]))
+"""
+
+
+def test_who_waits_for_a_push_is_told_how_far_it_is(clean: Stage) -> None:
+    make(clean, MAKE_MAP)
+    result, told = json.loads(clean.on(1, "/usr/bin/python3", "-c", PUSH))
+    assert result == "applied" and {key for one in told for key in one} == set(Progress.__slots__)
+    assert [one["bytes"] for one in told] == sorted(one["bytes"] for one in told)
+    total = int(clean.on(2, "stat", "-c", "%s", "/etc/haproxy/large.map"))
+    last = told[-1]
+    assert (last["bytes"], last["bytes_total"], last["files"], last["files_total"]) == (total, total, 1, 1)
+    assert [one["phase"] for one in (told[0], last)] == ["sending", "waiting for the other node"]

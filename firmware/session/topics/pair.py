@@ -111,13 +111,15 @@ def push(call: Call, title: str, body: PushWish) -> dict[str, Any]:
 
 
 def push_with_progress(call: Call, talk: Conversation, query: PushOf) -> None:
-    """The same, told while it goes on: `progress` in words, then `outcome`, the report, whatever it says."""
+    """The same, told while it goes on: `progress` in words, or as figures (bytes, bytes_total, files, files_total, phase), then
+    `outcome`, the report, whatever it says."""
     require_service(query.title)
     seconds = _confirm_seconds(query.confirm)
     talk.tell({"progress": f"checking service {query.title} here, and sending it"})
     report = peer.push(
-        query.title, who=call.who, force=query.force, confirm=seconds, on_wait=lambda: talk.tell({"progress": _WAITING})
-    )
+        query.title, who=call.who, force=query.force, confirm=seconds, on_wait=lambda: talk.tell({"progress": _WAITING}),
+        on_progress=lambda progress: talk.tell({"progress": progress}),
+    )  # fmt: skip
     talk.tell({"outcome": report.json()})
     _require(report, peer.require_applied)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import tracemalloc
+import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,10 +12,12 @@ from socket import AF_UNIX, socket
 
 import pytest
 
-from firmware import log
+from firmware import blocks, log, native
+from firmware.blocks import Blocks
 from firmware.errors import Failure
-from firmware.http11 import blocking, quota, server
+from firmware.http11 import blocking, quota, server, wire
 from firmware.http11.client import Client, connect_unix
+from firmware.http11.encoded import Encoded
 from firmware.http11.quota import Quota
 from firmware.http11.server import Handler, Request, serve
 from firmware.http11.wire import Response
@@ -369,3 +373,83 @@ def test_a_bug_in_an_answer_is_said_by_its_number_and_ends_no_connection(
 
     against_server(tmp_path, story, handler=handler)
     assert capsys.readouterr().err.count("Traceback") == 2
+
+
+async def read_blocks(request: Request) -> Response:
+    assert request.file is not None and not request.body
+    found = Blocks(request.file)
+    return Response(200, {"digest": native.bytes_digest(found.read(0, found.size)), "words": "again " * 1000})
+
+
+def blocks_of(data: bytes, *, size_is_known: bool) -> Encoded:
+    body = b"".join(blocks.encode([data]))
+    return Encoded(len(body) if size_is_known else None, lambda: iter([body[:1000], body[1000:]]), blocks.TYPE)
+
+
+@pytest.mark.parametrize("size_is_known", [True, False])
+def test_a_body_of_blocks_lies_in_a_file_whether_its_size_is_known_before_or_not(
+    tmp_path: Path, size_is_known: bool
+) -> None:
+    data = os.urandom(300_000)
+
+    async def story(socket: Path) -> None:
+        client = await connect_unix(socket)
+        for _ in range(2):
+            answer = await client.request("POST", "/p", blocks_of(data, size_is_known=size_is_known))
+            assert answer.content == {"digest": native.bytes_digest(data), "words": "again " * 1000}
+
+    against_server(tmp_path, story, 1 << 20, read_blocks)
+
+
+def test_a_body_of_chunks_is_bounded_as_well(tmp_path: Path) -> None:
+    async def story(socket: Path) -> None:
+        client = await connect_unix(socket)
+        answer = await client.request("POST", "/p", blocks_of(os.urandom(300_000), size_is_known=False))
+        assert (answer.status, answer.content["error"]) == (413, "the message: larger than 100000 bytes")
+        assert await said(socket, b"POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+
+    against_server(tmp_path, story, 100_000, read_blocks)
+
+
+def test_an_answer_is_compressed_for_who_takes_that_and_bounded_before_it_is_unpacked(tmp_path: Path) -> None:
+    async def story(socket: Path) -> None:
+        head = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        plain, small = (
+            await said(socket, head + b"\r\n"),
+            await said(socket, head + b"Accept-Encoding: deflate\r\n\r\n"),
+        )
+        assert len(plain) > 20_000 > 1000 > len(small)
+
+    async def handler(request: Request) -> Response:
+        return Response(200, {"words": "again " * 4000})
+
+    against_server(tmp_path, story, handler=handler)
+    bomb = zlib.compress(bytes(64 << 20))
+    reader = wire.ResponseReader(wire.client_protocol())
+    for piece in wire.encode_request(reader.protocol, "GET", "/", None):
+        assert piece
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: {len(bomb)}\r\n\r\n".encode()
+    with pytest.raises(Failure, match="the answer: larger than"):
+        reader.feed(head + bomb)
+    assert len(reader.body) <= wire.ANSWER_LIMIT + 1
+
+
+def test_what_is_said_before_an_answer_arrives_before_it(tmp_path: Path) -> None:
+    told: list[object] = []
+
+    async def handler(request: Request) -> Response:
+        request.inform({"bytes": 1})
+        await asyncio.sleep(0)
+        request.inform({"bytes": 2})
+        return Response(200, {})
+
+    def ask(path: Path) -> Response:
+        with socket(AF_UNIX) as connection:
+            connection.connect(str(path))
+            return blocking.request(connection, "POST", "/p", {}, timeout=5, on_information=told.append)
+
+    async def story(path: Path) -> None:
+        assert await asyncio.to_thread(ask, path) == Response(200, {})
+
+    against_server(tmp_path, story, handler=handler)
+    assert told == [{"bytes": 1}, {"bytes": 2}]
