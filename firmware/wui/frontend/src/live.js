@@ -3,7 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
-import { changes, sessionOver } from "./api.js";
+import { changes, get, sessionOver } from "./api.js";
 
 /** Whether the node can be heard. */
 export const connected = signal(true);
@@ -107,6 +107,8 @@ function lose(code) {
       channel.end?.(LOST);
     }
   }
+  // A browser does not say why a socket was refused: whoever asks for the session hears if there is none any more.
+  if (attempts > 0 && !sessionOver.value) get("/session").catch(() => {});
   if (waiting.length) setTimeout(connect, PAUSES[Math.min(attempts++, PAUSES.length - 1)]);
 }
 

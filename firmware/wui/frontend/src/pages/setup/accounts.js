@@ -94,9 +94,10 @@ function Delete({ account, act, close, problem }) {
 }
 
 /** The token is shown once: only its digest is kept on the node. */
-function NewToken({ account, act, close, problem }) {
+function NewToken({ account, act, close }) {
   const [token, setToken] = useState(null);
-  const make = ({ label }) => api.post(`/accounts/${encodeURIComponent(account.name)}/tokens`, { label }).then((done) => setToken(done.token));
+  const { act: attempt, problem } = useAction();
+  const make = ({ label }) => attempt(() => api.post(`/accounts/${encodeURIComponent(account.name)}/tokens`, { label }).then((made) => setToken(made.token)));
   const done = () => act(() => "");
   if (!token) return html`<${Form} title="New token of ${account.name}" action="Make" fields=${{ label: ["What it is for", "text"] }} work=${make} ...${{ close, problem }} />`;
   return html`<${Dialog} title="New token of ${account.name}" onClose=${done} actions=${html`<${Button} primary onClick=${done}>I have it<//>`}>

@@ -78,7 +78,7 @@ export function Capture() {
       ${found.running && html`<${Button} onClick=${() => found.ask({ stop: true })}>Stop<//>`}
       ${found.capture && !found.running && html`<a class="button" href=${api.url(`/captures/${found.capture}`)} download>Download</a>`}
     </form>
-    <${Lines} label="Packets" found=${found} />
+    <${Lines} label="Captured packets" found=${found} />
     <${Result} problem=${found.problem ?? network.problem} />
   `;
 }
