@@ -88,7 +88,7 @@ def owned_files(service: Service, *, root: Path = Path("/")) -> tuple[list[str],
     what is no text. None that the node or the daemon makes by itself."""
     top = root / service.owns.lstrip("/")
     if not service.owns or not top.is_dir() or top.is_symlink():
-        return [], []
+        return _first_file(service), []
     left_out = PathPatterns((*service.makes, *service.follows, *service.private))
     texts: list[str] = []
     others: list[str] = []
@@ -97,7 +97,14 @@ def owned_files(service: Service, *, root: Path = Path("/")) -> tuple[list[str],
             for name in sorted(names):
                 (texts if _is_text(name, place) else others).append(os.path.join(service.owns, path, name))
     own = f"{service.owns}/{service.name}."
+    texts = texts or _first_file(service)
     return sorted(texts[:MOST_FILES], key=lambda path: (not path.startswith(own), path)), sorted(others[:MOST_FILES])
+
+
+def _first_file(service: Service) -> list[str]:
+    """What is to be written first where there is none yet: the file that it reads unless its block names another."""
+    defaults = [one.default for one in service.directives if one.key == "config"]
+    return [path for path in defaults if service.owns and path.startswith(f"{service.owns}/")]
 
 
 def _is_text(name: str, place: int) -> bool:

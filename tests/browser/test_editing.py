@@ -101,3 +101,56 @@ def test_an_error_is_shown_while_typing_pauses_and_a_click_on_it_leads_to_its_li
     expect(at_work.page.locator(".cm-activeLine")).to_have_text("    bimd :8080", use_inner_text=True)
     at_work.click("Discard")
     expect(at_work.region("Errors")).to_have_count(0)
+
+
+@pytest.mark.all
+@pytest.mark.parametrize(
+    ("tab", "path", "before", "typed", "offered", "not_offered"),
+    [
+        ("LB Layer7", story.CONFIG, "backend app\n    ", "bal", "balance", "server"),
+        ("LB Layer7", story.CONFIG, "defaults\n    timeout ", "cl", "client-fin", "check"),
+        ("LB Layer4", "/etc/ipvsd/ipvsd.conf", "", "virt", "virtual_server_group", "real_server"),
+        ("LB Layer4", "/etc/ipvsd/ipvsd.conf", "virtual_server 10.0.0.1 80 {\n", "lb_", "lb_kind", "global_defs"),
+        (
+            "LB Layer4",
+            "/etc/ipvsd/ipvsd.conf",
+            "virtual_server 10.0.0.1 80 {\n    real_server 10.0.0.2 80 {\n",
+            "TC",
+            "TCP_CHECK",
+            "lb_kind",
+        ),
+        ("LB Layer4", "/etc/ipvsd/ipvsd.conf", "virtual_server 10.0.0.1 80 {\n    lb_algo ", "w", "wrr", "NAT"),
+    ],
+)
+def test_words_are_offered_that_may_stand_there(
+    at_work: Operator, module_lab: Lab, tab: str, path: str, before: str, typed: str, offered: str, not_offered: str
+) -> None:
+    module_lab.run(1, "sh", "-c", "config show ipvsd >/dev/null 2>&1 || config add ipvsd")
+    at_work.visit("Services")
+    at_work.visit(tab)
+    at_work.edit(path, before or " ")
+    if not before:
+        at_work.press("Backspace")
+    at_work.page.keyboard.type(typed)
+    options = at_work.page.get_by_role("listbox").get_by_role("option")
+    expect(options.get_by_text(offered, exact=True)).to_have_count(1)
+    expect(options.get_by_text(not_offered, exact=True)).to_have_count(0)
+    at_work.press("Escape")
+    at_work.click("Discard")
+
+
+@pytest.mark.all
+def test_the_first_file_of_a_service_is_written_in_the_browser(at_work: Operator, module_lab: Lab) -> None:
+    """A node is made without a file for layer 4, and without a directory for it."""
+    path, text = (
+        "/etc/ipvsd/ipvsd.conf",
+        "virtual_server 10.32.0.100 80 {\n    lb_algo rr\n    lb_kind NAT\n    protocol TCP\n    real_server 10.32.0.12 80 {\n    }\n}\n",
+    )
+    module_lab.run(1, "sh", "-c", "rm -rf /etc/ipvsd; config show ipvsd >/dev/null 2>&1 || config add ipvsd")
+    at_work.visit("Services")
+    at_work.visit("LB Layer4")
+    at_work.edit(path, text)
+    at_work.click("Apply")
+    expect(at_work.page.get_by_text("changed, not written yet")).to_have_count(0)
+    assert eventually(lambda: module_lab.run(1, "cat", path, check=False).stdout == text)
+    module_lab.run(1, "sh", "-c", "rm -r /etc/ipvsd; config del ipvsd", check=False)

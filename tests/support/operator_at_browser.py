@@ -15,9 +15,9 @@ WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def launched(patience: int = PATIENCE) -> Iterator[Browser]:
     """Debian's chromium without a window. It runs as root here, so without its own sandbox."""
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=patience)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -34,6 +34,7 @@ class Operator:
     theme: str = "light"
     size: dict[str, int] = field(default_factory=lambda: dict(WIDE))
     complaints: list[str] = field(default_factory=list)
+    patience: int = PATIENCE
 
     def __post_init__(self) -> None:
         self.context: BrowserContext = self.browser.new_context(
@@ -44,7 +45,7 @@ class Operator:
             reduced_motion="reduce",
         )
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+        self.page.set_default_timeout(self.patience)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on(
             "console", lambda line: self.complaints.append(line.text) if "Content Security" in line.text else None

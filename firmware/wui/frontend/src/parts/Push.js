@@ -73,7 +73,7 @@ function Question({ title, report, push, onClose }) {
       ${warned && html`<${Button} danger onClick=${() => go(true)}>Overwrite<//>`}
       <${Button} onClick=${onClose}>Cancel<//>`}>
     ${warned ? html`<div class="result problem" role=${refused ? "alert" : "status"}><p>${warned}.</p>
-        <p>${refused ? "" : "Push is refused then. "}Overwrite replaces what was changed on node ${report.node}. This is the difference:</p></div>`
+        <p>${refused ? "" : "Push would be refused. "}Overwrite replaces what was changed on node ${report.node}. This is the difference:</p></div>`
       : html`<p>This changes on node ${report.node}:</p>`}
     <${Files} files=${report.files} />
     <label class="line">Keep it only if it is confirmed within

@@ -41,7 +41,12 @@ function OneFile({ service, path, onClose, reload, balancer }) {
   const { act, problem, said } = useAction();
   const [picked, setPicked] = useState(null);
   const write = async (text, digest) => {
-    const done = await api.put("/files", { text, digest }, { path, check: 1 });
+    const put = () => api.put("/files", { text, digest }, { path, check: 1 });
+    const done = await put().catch(async (missing) => {
+      if (missing.status !== 404 || digest !== null) throw missing;
+      await api.post("/files/directory", { path: path.slice(0, path.lastIndexOf("/")) }); // its first file
+      return put();
+    });
     await reload();
     return done;
   };

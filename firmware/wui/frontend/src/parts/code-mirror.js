@@ -8,7 +8,7 @@ import { highlightSelectionMatches, search, searchKeymap } from "@codemirror/sea
 import { EditorState } from "@codemirror/state";
 import { EditorView, drawSelection, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags } from "@lezer/highlight";
-import { haproxyWords } from "./completion.js";
+import { SOURCES } from "./completion.js";
 
 const COLOURS = HighlightStyle.define([
   { tag: tags.comment, color: "var(--code-comment)" },
@@ -24,6 +24,8 @@ const words = StreamLanguage.define({
     if (stream.eatSpace()) return null;
     if (stream.match(/#.*/)) return "comment";
     if (stream.match(/"(?:[^"\\]|\\.)*"?|'[^']*'?/)) return "string";
+    if (stream.sol() && stream.match(/[A-Za-z_]\w*(?==)/)) return "keyword";
+    if (stream.match(/^=/)) return null;
     const first = !/\S/.test(stream.string.slice(0, stream.pos));
     const indented = stream.pos > 0;
     if (stream.match(/\d+(?:[a-z]{1,2})?(?=\s|$)/)) return "number";
@@ -43,7 +45,7 @@ export function opened(parent, { label, language, text, first, onChange, readOnl
       extensions: [
         EditorView.cspNonce.of(nonce), EditorView.theme({}, { dark }), EditorView.lineWrapping,
         lineNumbers({ formatNumber: (line) => String(line + first - 1) }), highlightActiveLineGutter(), highlightActiveLine(), highlightSpecialChars(), drawSelection(), history(), search({ top: true }), highlightSelectionMatches(),
-        language === "haproxy" ? autocompletion({ override: [haproxyWords], icons: false, maxRenderedOptions: 12 }) : [],
+        SOURCES[language] ? autocompletion({ override: [SOURCES[language]], icons: false, maxRenderedOptions: 12 }) : [],
         lintGutter(), words, syntaxHighlighting(COLOURS),
         keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, ...searchKeymap, indentWithTab]),
         EditorState.lineSeparator.of("\n"), // so that a carriage return is a character, which is shown and stays
