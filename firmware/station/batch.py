@@ -2,13 +2,15 @@
 
 import csv
 import io
+import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
-from firmware import files
+from firmware import files, log
 from firmware.errors import Busy, Failure, Lost, Refused, from_system
 from firmware.station import label
 from firmware.station.meeting import Meeting, meetings_of
@@ -48,9 +50,28 @@ def run_batch(
         tell(order, f"{outcome.word}: {outcome.why}" if outcome.why else outcome.word)
         return outcome
 
-    with ThreadPoolExecutor(MOST_AT_ONCE, "unit") as pool:
-        begun = {order.serial: pool.submit(run_one, order) for order in _partners_together(orders)}
-        return tuple(begun[order.serial].result() for order in orders)
+    waiting: SimpleQueue[UnitOrder] = SimpleQueue()
+    for order in _partners_together(orders):
+        waiting.put(order)
+    done: dict[str, Outcome] = {}
+
+    def work() -> None:
+        with suppress(Empty):
+            while True:
+                order = waiting.get_nowait()
+                done[order.serial] = run_one(order)
+
+    _run_threads(work, min(MOST_AT_ONCE, len(orders)))
+    return tuple(done[order.serial] for order in orders)
+
+
+def _run_threads(work: Callable[[], None], count: int) -> None:
+    """Wait for them; whoever interrupts that waits for none of them: what is cut off there is completed by the next run."""
+    threads = [threading.Thread(target=work, name=f"unit {number}", daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _partners_together(orders: Sequence[UnitOrder]) -> list[UnitOrder]:
@@ -74,6 +95,8 @@ def _run_unit(
         failure = from_system(error)
     except Failure as error:
         failure = error
+    except Exception as error:  # of this unit; the others go on
+        failure = log.internal_error("provision", error)
     return Outcome(order, _word(failure), 0, str(failure), failure.hint, failure.status, _since(began))
 
 

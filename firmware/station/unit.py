@@ -9,7 +9,7 @@ from typing import Any
 
 from firmware.accounts.passwords import hash_password
 from firmware.errors import Failure, Refused
-from firmware.provision import answers, questions, steps
+from firmware.provision import answers, fields, questions, steps
 from firmware.provision.answers import SelfTestResults, UnitKeys, UnitState
 from firmware.serial_line import Line
 from firmware.station import ledger, pending
@@ -102,7 +102,7 @@ def _set_up(order: UnitOrder, station: Station, talk: Conversation, meeting: Mee
     digest: str = talk.ask(_identity(order)).digest
     talk.ask(questions.SetManagement(order.interface, f"{order.address}/{order.prefix}", order.gateway))
     talk.ask(questions.SetAdmin(_password_hash(order, station), order.ssh_keys))
-    keys = talk.ask(questions.MakeKeys(order.node or 1))
+    keys = _require_sound(talk.ask(questions.MakeKeys(order.node or 1)))
     if meeting:
         meeting.bring_keys(order.serial, keys)
         _pair(order, talk, meeting)
@@ -124,6 +124,13 @@ def _require_fit(results: SelfTestResults) -> None:
         raise SetAside(
             f"self-test: {'; '.join(failed) or 'nothing was tested'}", "set the unit aside; repair it, and repeat"
         )
+
+
+def _require_sound(keys: UnitKeys) -> UnitKeys:
+    for key in (keys.ssh_host, keys.csyncd_host, keys.csyncd_user):
+        if problem := fields.ssh_key_problem(key):
+            raise Failure(f"the unit's keys: {problem}", "is its firmware the newest?")
+    return keys
 
 
 def _identity(order: UnitOrder) -> questions.SetIdentity:

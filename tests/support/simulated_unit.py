@@ -189,7 +189,8 @@ class _Descriptor:
     def read(self, seconds: float, /) -> bytes:
         import select
 
-        end = time.monotonic() + seconds
+        # what is short is a look whether a step is done: these are done at once
+        end = time.monotonic() + (seconds if seconds > 0.2 else seconds / 10)
         while not self._stop.is_set():
             left = end - time.monotonic()
             if select.select([self._handle], [], [], max(0.0, min(0.05, left)))[0]:

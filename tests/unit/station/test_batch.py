@@ -1,8 +1,19 @@
 """Several units at once: simulated ones, with the real agent, each at a terminal of its own."""
 
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
 from factory import Factory
 
+from firmware.provisioning.handlers import Handlers
+from firmware.station import batch, unit
 from firmware.station.batch import DONE, NEW, REFUSED, SET_ASIDE, UNFINISHED
+from firmware.station.order import UnitOrder
 from firmware.station.verify import verify
 
 
@@ -11,8 +22,8 @@ def test_each_unit_becomes_what_is_ordered_and_has_one_record(factory: Factory) 
     outcomes = factory.run(factory.orders())
     assert [(one.word, one.why) for one in outcomes] == [(NEW, "")] * 3
     assert sorted(one.record for one in outcomes) == [1, 2, 3]
-    for unit, one in zip(factory.units, outcomes, strict=True):
-        standing = unit.standing()
+    for each, one in zip(factory.units, outcomes, strict=True):
+        standing = each.standing()
         assert standing.identity and standing.identity.serial == one.order.serial
         record = factory.kept.find(one.order.serial)
         assert record and record.number == one.record and record.unit["digest"] == standing.digest
@@ -60,7 +71,7 @@ def test_a_unit_that_is_another_one_already_is_refused_and_stays_as_it_is(factor
     factory.add_units(2)
     orders = factory.orders()
     factory.units[0].broken["memory"] = "bad"
-    swapped = [orders[0], orders[1].__class__(**{**_fields(orders[1]), "port": orders[0].port})]
+    swapped = [orders[0], replace(orders[1], port=orders[0].port)]
     outcomes = factory.run(swapped[1:])
     assert outcomes[0].word == REFUSED and "MAC addresses" in outcomes[0].why
     assert factory.units[0].standing().identity is None
@@ -69,10 +80,58 @@ def test_a_unit_that_is_another_one_already_is_refused_and_stays_as_it_is(factor
 def test_a_line_that_is_not_there_is_told(factory: Factory) -> None:
     factory.add_units(1)
     (order,) = factory.orders()
-    lost = order.__class__(**{**_fields(order), "port": "/dev/no-such-line"})
+    lost = replace(order, port="/dev/no-such-line")
     (outcome,) = factory.run([lost])
     assert outcome.word == UNFINISHED and "/dev/no-such-line" in outcome.why
 
 
-def _fields(order: object) -> dict[str, object]:
-    return {name: getattr(order, name) for name in order.__slots__}  # type: ignore[attr-defined]
+def test_an_error_of_ours_at_one_unit_leaves_the_others_alone(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = unit.provision
+
+    def fail_at_one(order: UnitOrder, *words: Any) -> unit.Provisioned:
+        return real(order, *words) if order.serial != "T-0001" else 1 // 0  # type: ignore[return-value]
+
+    monkeypatch.setattr(batch, "provision", fail_at_one)
+    factory.add_units(2)
+    one, other = factory.run(factory.orders())
+    assert one.word == UNFINISHED and "an error inside the program" in one.why and other.word == NEW
+
+
+@pytest.mark.parametrize("key", ["ssh_host", "csyncd_host", "csyncd_user"])
+def test_a_unit_whose_keys_are_none_gets_no_record(key: str, factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Handlers.table
+
+    def table(handlers: Handlers) -> Any:
+        found = dict(real(handlers))
+        make = found["keys"]
+        return found | {"keys": lambda question: replace(make(question), **{key: "x"})}
+
+    monkeypatch.setattr(Handlers, "table", table)
+    factory.add_units(1)
+    (outcome,) = factory.run(factory.orders())
+    assert outcome.word == UNFINISHED and "no public key" in outcome.why and factory.kept.record_names() == []
+
+
+def test_ctrl_c_ends_it_at_once_and_the_next_run_completes_it(factory: Factory) -> None:
+    factory.add_units(1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hang(step: str, when: str) -> None:
+        if (step, when) == ("keys", "before"):
+            begun.set()
+            go_on.wait(30)
+
+    factory.units[0].on_step = hang
+    factory.orders()
+    argv = [sys.executable, "-m", "firmware", "provision", "batch", factory.top / "units.csv"]
+    station = subprocess.Popen(
+        [*argv, "--records", factory.kept.top, "--key", factory.station.key], stderr=subprocess.PIPE
+    )
+    assert begun.wait(30)
+    station.send_signal(signal.SIGINT)
+    assert station.wait(5) == 130
+    go_on.set()
+    station.communicate()
+    assert [one.word for one in factory.run(factory.orders())] == [NEW]
