@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from firmware import commands, log, operations
+from firmware import commands, log, operations, station
 from firmware.__main__ import PROGRAMS, run_program
+from firmware.station.ledger import Ledger
 
 #: words that each verb takes
 WORDS = {
@@ -30,22 +31,34 @@ WORDS = {
 }
 
 
-#: commands and operations, all of them
+#: commands, operations and what a station does, all of them
 MODULES = [
     import_module(found.name)
-    for package in (operations, commands)
+    for package in (operations, commands, station)
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
 ]
 
 
+#: what a station is told besides
+STATION = ("--records", "/nowhere", "--key", "/nowhere/key")
 #: the same where a program has verbs of these names for something else
-WORDS_OF_ACCOUNT = {"add": ("anna",), "password": ("anna",), "del": ("anna",), "token": ("anna",)}
+WORDS_OF = {
+    "account": {"add": ("anna",), "password": ("anna",), "del": ("anna",), "token": ("anna",)},
+    "upgrade": {"install": ("/nowhere/file",)},
+    "provision": {
+        "run": ("/nowhere/unit.toml", *STATION),
+        "batch": ("/nowhere/units.csv", *STATION),
+        "show": ("/nowhere",),
+        "verify": ("/nowhere",),
+        "label": ("/nowhere", "A1"),
+    },
+}
 
 
 def verbs() -> Iterator[tuple[str, ...]]:
     """Words that call each verb of every program."""
     for name in PROGRAMS:
-        module, words = import_module(f"firmware.commands.{name}"), WORDS_OF_ACCOUNT if name == "account" else WORDS
+        module, words = import_module(f"firmware.commands.{name}"), WORDS_OF.get(name, WORDS)
         yield from ((name, verb, *words.get(verb, ())) for verb in module.VERBS)
         yield from ((name, "haproxy", verb) for verb in getattr(module, "LATER", {}))
 
@@ -68,8 +81,10 @@ def bug(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Exce
 
     for module in MODULES:
         for name, value in vars(module).items():
-            if inspect.isfunction(value) and value.__module__.startswith(operations.__name__):
+            if inspect.isfunction(value) and value.__module__.startswith((operations.__name__, station.__name__)):
                 monkeypatch.setattr(module, name, fail)
+    for name in ("all", "find"):  # what a station knows of units is read by methods
+        monkeypatch.setattr(Ledger, name, fail)
     return error
 
 

@@ -132,7 +132,7 @@ def test_without_csyncd_the_pair_is_red_and_says_why(monkeypatch: pytest.MonkeyP
     found = peer.status()
     assert found.state == "red" and "csyncd.cfg:5: LOCAL_IP is empty" in found.reasons
     assert found.local["reachable"] and not found.peer["reachable"]
-    assert set(found.json()) == {"state", "reasons", "remedy", "local", "peer", "path", "services"}
+    assert set(found.json()) == {"state", "reasons", "remedy", "serial", "local", "peer", "path", "services"}
 
 
 @pytest.mark.parametrize("word", ["0", "3601", "-1", "soon", "", "1.5", "٣", "9" * 5000])
