@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 import bench_csyncd
+import bench_pushes
 import bench_trees
 import story
 from bench_row import Row
@@ -170,6 +171,11 @@ def csyncd() -> Iterator[Row]:
     yield from on_nodes(bench_csyncd.rows)
 
 
+def pushes_of_many() -> Iterator[Row]:
+    """The bars of pushes as what is there grows, on two nodes of the lab."""
+    yield from on_nodes(bench_pushes.rows)
+
+
 def trees() -> Iterator[Row]:
     """The bars of digests of trees and files."""
     yield from bench_trees.rows()
@@ -187,8 +193,10 @@ def on_nodes(*parts: Callable[[Stage], Iterator[Row]]) -> Iterator[Row]:
 
 
 #: what can be named, and what is measured where nothing is
-PARTS: dict[str, Callable[[], Iterator[Row]]] = {part.__name__: part for part in (trees, units, lab, csyncd, product)}
-USUAL = ("trees", "units", "lab", "csyncd")
+PARTS: dict[str, Callable[[], Iterator[Row]]] = {
+    part.__name__: part for part in (trees, units, lab, csyncd, pushes_of_many, product)
+}
+USUAL = ("trees", "units", "lab", "csyncd", "pushes_of_many")
 
 
 def main(named: list[str]) -> int:
