@@ -126,7 +126,7 @@ def _note_fall_back(slot: str) -> None:
     """Note that a slot on trial has used up its tries, unless it has said itself why it gave up."""
     outcome = notes.read_outcome()
     if outcome is None or outcome.slot != slot or outcome.result == notes.STARTED:
-        why = "it was started several times, and ended each time before it was known to work (a crash, a hang, a power cut)"
+        why = "each start of it ended before it was known to work (a crash, a hang, a power cut)"
         _note(notes.FELL_BACK, slot, (why,), THIS_NODE)
     _change(lambda record: slot_record.mark_bad(record, slot))
 
