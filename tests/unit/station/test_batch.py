@@ -131,7 +131,7 @@ def test_ctrl_c_ends_it_at_once_and_the_next_run_completes_it(factory: Factory) 
     )
     assert begun.wait(30)
     station.send_signal(signal.SIGINT)
-    assert station.wait(5) == 130
+    assert station.wait(20) == 130
     go_on.set()
     station.communicate()
     assert [one.word for one in factory.run(factory.orders())] == [NEW]

@@ -94,7 +94,6 @@ def test_the_host_is_killed_while_it_writes_the_record(
 def test_the_unit_is_switched_off_at_a_step(
     step: str, when: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unit.Conversation, "silence", 0.5)
     factory.add_units(1)
     (subject,) = factory.units
 
@@ -104,7 +103,9 @@ def test_the_unit_is_switched_off_at_a_step(
             raise Lost("switched off")
 
     subject.on_step = cut
-    (outcome,) = factory.run(factory.orders())
+    with monkeypatch.context() as impatient:
+        impatient.setattr(unit.Conversation, "silence", 2.0)
+        (outcome,) = factory.run(factory.orders())
     assert outcome.word == UNFINISHED and "does not answer" in outcome.why, outcome
     assert factory.kept.record_names() == []
     subject.on_step = lambda name, moment: None
@@ -163,3 +164,27 @@ def test_a_unit_that_is_locked_elsewhere_gets_no_record(factory: Factory, tmp_pa
     unit.provision(orders[0], elsewhere, lambda words: None)
     (outcome,) = factory.run(orders)
     assert outcome.word == "refused" and "nothing here says" in outcome.why and factory.kept.record_names() == []
+
+
+@pytest.mark.all
+def test_a_pair_of_which_one_is_locked_and_the_other_one_was_cut_off_is_completed(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys of the one that is done are in its record."""
+    monkeypatch.setattr(unit.Conversation, "silence", 5.0)
+    factory.add_units(2)
+    one, two = factory.units
+
+    def cut(name: str, moment: str) -> None:
+        if (name, moment) == ("lock", "before"):
+            two.halt()
+            raise Lost("switched off")
+
+    two.on_step = cut
+    assert [outcome.word for outcome in factory.run(factory.orders((1, 2)))] == [NEW, UNFINISHED]
+    two.on_step = lambda name, moment: None
+    two.stop()
+    two.boot()
+    two.start()
+    assert [outcome.word for outcome in factory.run(factory.orders((1, 2)))] == [DONE, NEW]
+    assert one.standing().identity and two.standing().identity and verify(factory.kept.top).problems == ()

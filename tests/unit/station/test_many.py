@@ -119,12 +119,13 @@ def _words(chance: random.Random) -> str:
     )  # fmt: skip
 
 
-def hold_against(factory: Factory, frames: int, seed: int) -> None:
+def hold_against(factory: Factory, monkeypatch: pytest.MonkeyPatch, frames: int, seed: int) -> None:
     """Run the host's program at a hostile line, again and again, until that many frames have come."""
     factory.add_units(1)
     (order,) = factory.orders()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with hostile_line(seed, frames) as (line, speaker):
+    with hostile_line(seed, frames) as (line, speaker), monkeypatch.context() as impatient:
+        impatient.setattr(unit.Conversation, "silence", 0.5)
         while speaker.is_alive():
             with pytest.raises(Failure):
                 unit.provision(replace(order, port=line), factory.station, lambda words: None)
@@ -135,11 +136,9 @@ def hold_against(factory: Factory, frames: int, seed: int) -> None:
 
 
 def test_a_hostile_line_gets_no_record(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unit.Conversation, "silence", 0.5)
-    hold_against(factory, 1_000, 1)
+    hold_against(factory, monkeypatch, 1_000, 1)
 
 
 @pytest.mark.all
 def test_a_hundred_thousand_frames_of_a_hostile_line(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unit.Conversation, "silence", 0.5)
-    hold_against(factory, 100_000, 2)
+    hold_against(factory, monkeypatch, 100_000, 2)
