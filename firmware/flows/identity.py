@@ -18,18 +18,30 @@ _COMMAND_LINE = Path("/proc/cmdline")
 def publish(found: Standing | None = None, *, directory: Path = identity.DIRECTORY) -> Standing:
     """Leave a copy of the identity below /run, and say there whether the line is the agent's (`open`) or locked (`locked`: what
     a script answers on it). Where the partition cannot be read, nobody listens: Failure."""
-    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for name in (identity.RECORD, identity.SERIAL, identity.LOCKED, OPEN):
-        (directory / name).unlink(missing_ok=True)
     found = found or standing()
-    if found.identity is not None:
-        files.write(directory / identity.RECORD, found.identity.dump())
-        files.write(directory / identity.SERIAL, f"{found.identity.serial}\n".encode())
-    if found.is_locked:
-        files.write(directory / identity.LOCKED, locked_words(found))
-    elif found.has_partition:
-        (directory / OPEN).touch()
+    wanted = _files(found)
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    # What is to be there comes first: whoever is killed here leaves a line on which somebody answers.
+    for name, data in wanted.items():
+        path = directory / name
+        if not path.exists() or path.read_bytes() != data:
+            files.write(path, data)
+    for name in {identity.RECORD, identity.SERIAL, identity.LOCKED, OPEN} - wanted.keys():
+        (directory / name).unlink(missing_ok=True)
     return found
+
+
+def _files(found: Standing) -> dict[str, bytes]:
+    """What is to stand below /run, by its name."""
+    wanted: dict[str, bytes] = {}
+    if found.identity is not None:
+        wanted[identity.RECORD] = found.identity.dump()
+        wanted[identity.SERIAL] = f"{found.identity.serial}\n".encode()
+    if found.is_locked:
+        wanted[identity.LOCKED] = locked_words(found)
+    elif found.has_partition:
+        wanted[OPEN] = b""
+    return wanted
 
 
 def unit_state(

@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from firmware import records
+from firmware import files, records
 from firmware.errors import Damaged, Failure, Refused
 from firmware.identity import Identity, parse
 from firmware.locks import IDENTITY, hold
@@ -91,16 +91,32 @@ def close(serial: str, digest: str, now: str, paths: Paths = PARTITION, *, lock:
 
 
 def open_again(paths: Paths = PARTITION, *, device: Path = DEVICE, lock: Path = IDENTITY) -> Standing:
-    """Take the lock away; the identity stays. Refused if it is not locked. Who asks has to stand at the console."""
+    """Take the lock away; an identity that can be read stays, and one that is damaged goes. Refused if there is nothing to open.
+    Who asks has to stand at the console."""
     if not (flash.is_reachable(paths) or device.exists()):
         raise Refused("this node has no identity partition: there is nothing to open")
     with hold(lock), flash.mount(write=True, paths=paths):
-        if not (paths.flash / LOCK).exists():
+        is_damaged = _is_damaged(paths)
+        if not (paths.flash / LOCK).exists() and not is_damaged:
             raise Refused("the provisioning port is not locked: the agent listens there already")
-        with flash.convert_os_errors(paths.flash / LOCK):
-            (paths.flash / LOCK).unlink()
-            _sync(paths.flash)
+        _remove(paths.flash / LOCK)
+        if is_damaged and _is_damaged(paths):
+            _remove(paths.flash / RECORD)
         return _read(paths)
+
+
+def _is_damaged(paths: Paths) -> bool:
+    try:
+        _read(paths)
+    except Damaged:
+        return True
+    return False
+
+
+def _remove(path: Path) -> None:
+    with flash.convert_os_errors(path):
+        path.unlink(missing_ok=True)
+        files.sync_directory(path.parent)
 
 
 def _require_replaceable(old: Standing, replaces: str) -> None:
@@ -144,9 +160,3 @@ def _bytes(path: Path) -> bytes:
 def _write(path: Path, data: bytes) -> None:
     flash.remove_leftovers(path.parent)
     flash.write_durably(path, [data])
-
-
-def _sync(directory: Path) -> None:
-    from firmware import files
-
-    files.sync_directory(directory)

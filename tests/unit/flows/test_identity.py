@@ -32,6 +32,32 @@ def test_a_new_unit_is_open_and_a_locked_one_has_its_words(tmp_path: Path) -> No
     assert message.id == 0 and json.loads(message.text)["digest"] == ONE.digest
 
 
+def test_somebody_answers_on_the_line_whenever_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script goes on only while one of the two is there."""
+
+    def watch(standing: Standing) -> None:
+        steps = []
+        real, remove = flow.files.write, Path.unlink
+
+        def write(path: Path, data: bytes) -> None:
+            real(path, data)
+            steps.append(names_in(tmp_path))
+
+        def unlink(path: Path, missing_ok: bool = False) -> None:
+            remove(path, missing_ok=missing_ok)
+            steps.append(names_in(tmp_path))
+
+        monkeypatch.setattr(flow.files, "write", write)
+        monkeypatch.setattr(Path, "unlink", unlink)
+        flow.publish(standing, directory=tmp_path)
+        monkeypatch.undo()
+        assert steps and all(names & {"open", "locked"} for names in steps)
+
+    flow.publish(Standing(), directory=tmp_path)
+    watch(Standing(ONE, ONE.digest))
+    watch(Standing(ONE, ONE.digest, "2026-11-28T09:00:00Z"))
+
+
 def test_a_node_without_a_partition_has_nobody_on_the_line(tmp_path: Path) -> None:
     flow.publish(Standing(has_partition=False), directory=tmp_path)
     assert names_in(tmp_path) == set()

@@ -85,6 +85,17 @@ def test_damage_fails_closed(paths: Paths, lock: Path, damage: object) -> None:
             act()
 
 
+@pytest.mark.parametrize("damage", list(DAMAGED.values())[:4], ids=list(DAMAGED)[:4])
+def test_the_console_gets_a_damaged_unit_back_to_the_factory(paths: Paths, lock: Path, damage: object) -> None:
+    identity.write(ONE, paths, lock=lock)
+    identity.close("LB-0001", ONE.digest, NOW, paths, lock=lock)
+    damage(paths)  # type: ignore[operator]
+    left = identity.open_again(paths, lock=lock)
+    assert not left.is_locked
+    serial = left.identity.serial if left.identity else ""
+    assert identity.write(ONE, paths, replaces=serial, lock=lock).identity == ONE
+
+
 def test_only_what_is_there_is_locked(paths: Paths, lock: Path) -> None:
     with pytest.raises(Refused, match="none"):
         identity.close("LB-0001", ONE.digest, NOW, paths, lock=lock)
