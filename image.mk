@@ -30,7 +30,7 @@ UNIT_PACKAGES := $(FIRMWARE_PACKAGES) $(STATION_PACKAGES) poppler-utils python3-
 	python3-psutil python3-pyinotify python3-serial python3-tornado python3-venv shellcheck strace util-linux
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
 	tcpdump tzdata wireguard-go wireguard-tools
-TEST_PACKAGES := curl e2fsprogs mount qemu-system-common rsync
+TEST_PACKAGES := curl e2fsprogs mount qemu-system-common rsync xxhash
 BROWSER_PACKAGES := chromium fonts-dejavu-core
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image
@@ -101,7 +101,7 @@ directives: unit-env ## writes docs/directives.md from the declarations of the s
 	$(VENV)/bin/python -c "from firmware.operations import service_help as h; \
 		open('docs/directives.md', 'w').write(h.as_markdown(h.all_services()))"
 
-bench: env ## prints a table, writes build/bench.json (ARGS=units or ARGS=lab: that half; ARGS=product IMAGE=…: Buildroot's)
+bench: env ## prints a table, writes build/bench.json (ARGS=trees, units, lab or csyncd: that part; ARGS=product IMAGE=…: Buildroot's)
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/long/bench.py $(ARGS)
 
 screenshots: browser-env ## pictures of the web UI, build/screenshots

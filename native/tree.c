@@ -21,8 +21,12 @@
 
 /* how often something is read that changes meanwhile */
 #define TRIES 5
-/* names in a directory from which on several threads are worth their while */
+/* files from which on several threads are worth their while, and so many that others wait no longer: for each time that they are
+ * shared out, threads are woken */
 #define ENOUGH 64
+#define PLENTY 1024
+/* directories whose files wait to be read */
+#define MOST_HELD 64
 #define MOST_THREADS 16
 #define BUFFER 262144
 /* a change less than this before the scan may not show in a file's times: the clock of the file system ticks in steps */
@@ -37,6 +41,7 @@
 struct found {
 	struct native_entry entry;
 	size_t path, name, target; /* where they begin in `text`: the whole path, its last name, the target of a link */
+	int directory;		   /* in which it lies; open until it has been read */
 };
 
 struct scan {
@@ -50,7 +55,10 @@ struct scan {
 	bool gently;
 	int64_t began;
 	dev_t device;
-	/* the files of one directory, shared out among threads */
+	/* directories, open, of files that have not been read yet; these are the entries from `unread` on */
+	int held[MOST_HELD];
+	size_t held_count, unread;
+	/* these files, shared out among threads */
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
 	pthread_t threads[MOST_THREADS];
@@ -169,13 +177,13 @@ static int read_open_file(struct scan *scan, int fd, unsigned char *buffer, stru
 }
 
 /* 0, EAGAIN to try again, GONE, or the errno value for which it cannot be read. */
-static int read_file(struct scan *scan, const char *name, struct native_entry *entry, unsigned char *buffer)
+static int read_file(struct scan *scan, int place, const char *name, struct native_entry *entry, unsigned char *buffer)
 {
 	struct stat status;
-	int error, fd = openat(scan->directory, name, READING | (scan->gently ? O_NOATIME : 0));
+	int error, fd = openat(place, name, READING | (scan->gently ? O_NOATIME : 0));
 
 	if (fd < 0 && errno == EPERM && scan->gently) /* it is somebody else's, and we are not root */
-		fd = openat(scan->directory, name, READING);
+		fd = openat(place, name, READING);
 	if (fd >= 0) {
 		error = read_open_file(scan, fd, buffer, entry);
 		close(fd);
@@ -186,7 +194,7 @@ static int read_file(struct scan *scan, const char *name, struct native_entry *e
 		return GONE;
 	if (error == ELOOP || error == ENXIO || error == ENOTDIR)
 		return EAGAIN;
-	if (fstatat(scan->directory, name, &status, AT_SYMLINK_NOFOLLOW))
+	if (fstatat(place, name, &status, AT_SYMLINK_NOFOLLOW))
 		return errno == ENOENT ? GONE : errno;
 	take_status(entry, &status);
 	return error;
@@ -200,8 +208,8 @@ static void read_entry(struct scan *scan, struct found *found, unsigned char *bu
 	int error = EAGAIN;
 
 	for (int tries = 0; tries < TRIES && error == EAGAIN; tries++) {
-		error = read_file(scan, name, &found->entry, buffer);
-		if (error == EAGAIN && fstatat(scan->directory, name, &status, AT_SYMLINK_NOFOLLOW))
+		error = read_file(scan, found->directory, name, &found->entry, buffer);
+		if (error == EAGAIN && fstatat(found->directory, name, &status, AT_SYMLINK_NOFOLLOW))
 			error = errno == ENOENT ? GONE : errno;
 	}
 	found->entry.error = error;
@@ -250,9 +258,12 @@ static void *work(void *given)
 	return NULL;
 }
 
-/* The files among the entries from `first` on, by as many threads as there are; this one is one of them. */
-static void share_out(struct scan *scan, size_t first)
+/* The files among the entries that have not been read, by as many threads as there are; this one is one of them. */
+static void share_out(struct scan *scan)
 {
+	size_t first = scan->unread;
+
+	scan->unread = scan->count;
 	atomic_store(&scan->next, first);
 	scan->end = scan->count;
 	if (scan->count - first < ENOUGH) {
@@ -362,6 +373,7 @@ static int take_name(struct scan *scan, const char *path, size_t prefix, const s
 		return ENOMEM;
 	found.name = found.path + prefix;
 	found.target = found.path + strlen(path); /* the NUL of the path: "" */
+	found.directory = scan->directory;
 	found.entry.mode = S_IFREG;
 	if (child->d_type != DT_REG)
 		for (int tries = 0; tries < TRIES && error == EAGAIN; tries++) {
@@ -382,10 +394,10 @@ static int take_name(struct scan *scan, const char *path, size_t prefix, const s
 	return 0;
 }
 
-/* List the open directory, whose path below the top is `path`, and read its files. The descriptor stays open. */
+/* List the open directory, whose path below the top is `path`. The descriptor stays open. */
 static int scan_directory(struct scan *scan, const char *path)
 {
-	size_t prefix = strlen(path) ? strlen(path) + 1 : 0, first = scan->count, room = prefix + NAME_MAX + 1;
+	size_t prefix = strlen(path) ? strlen(path) + 1 : 0, room = prefix + NAME_MAX + 1;
 	int handle = openat(scan->directory, ".", DIRECTORY), error = 0;
 	DIR *listing = handle < 0 ? NULL : fdopendir(handle);
 	char *whole = malloc(room + 1);
@@ -415,9 +427,24 @@ static int scan_directory(struct scan *scan, const char *path)
 		error = errno;
 	closedir(listing);
 	free(whole);
-	if (!error)
-		share_out(scan, first);
 	return error;
+}
+
+/* Read what has not been read, and give its directories up. */
+static void read_held(struct scan *scan, bool is_wanted)
+{
+	if (is_wanted)
+		share_out(scan);
+	while (scan->held_count)
+		close(scan->held[--scan->held_count]);
+}
+
+/* Keep a directory open until its files have been read, which is soon. */
+static void hold_directory(struct scan *scan, int handle)
+{
+	scan->held[scan->held_count++] = handle;
+	if (scan->held_count == MOST_HELD || scan->count - scan->unread >= PLENTY)
+		read_held(scan, true);
 }
 
 /* A descriptor of the directory `path` below `top`, by one name after the other; negative, with errno, if a name is none any more. */
@@ -504,13 +531,14 @@ static int scan_below(struct scan *scan, int top)
 				next->entry.error = errno; /* it can be seen and not be entered */
 		}
 		if (before >= 0)
-			close(before);
+			hold_directory(scan, before);
 		free(last);
 		if (scan->directory < 0)
 			break;
 	}
 	if (scan->directory >= 0)
 		close(scan->directory);
+	read_held(scan, !error);
 	free(path);
 	free(waiting);
 	return error;
