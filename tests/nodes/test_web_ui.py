@@ -13,6 +13,8 @@ CLIENT = Path(__file__).parents[1].joinpath("support", "web_client.py").read_tex
 ADMIN = {"user": "admin", "password": PASSWORD}
 #: KiB that the web UI may take when idle; that 60 connections of TLS may cost; and that anything may leave behind
 IDLE, CONNECTIONS, LEFT = 34 << 10, 5 << 10, 5 << 10
+#: KiB after an hour of use
+USED = 44 << 10
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,18 @@ def test_rules_are_confirmed_over_a_connection_that_was_made_after_them(web: Lab
     assert "a connection from before what waits" in problem["detail"]
     assert kept["status"] == 204, kept
     run_service(web, "firewall", "stop")
+
+
+@pytest.mark.all
+def test_after_an_hour_of_use_it_takes_little_more_memory(web: Lab) -> None:
+    """All that somebody does who clicks every other second for an hour, done without the pauses."""
+    api = "/api/v1"
+    paths = [f"{api}/session", f"{api}/files?path=/etc", f"{api}/files?path=/etc/haproxy/haproxy.cfg", f"{api}/session", f"{api}/time",
+             f"{api}/services/haproxy/setup", f"{api}/accounts", f"{api}/services", f"{api}/files?path=/etc/config.rc"]  # fmt: skip
+    upload = f"{api}/files/content?path=/tmp/uploaded&replace=1"
+    found = do(web, "use for an hour", paths=paths, upload=upload)
+    print("KiB at first, after requests, at the end:", found["memory"])
+    assert found["memory"][-1] <= USED
 
 
 @pytest.mark.all

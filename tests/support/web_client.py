@@ -193,18 +193,7 @@ def guess(wish: Wish) -> Wish:
 
 def watch(wish: Wish) -> Wish:
     """A WebSocket with a channel, until the other side closes it: with which code."""
-    connection = connect(wish)
-    connection.connect()
-    stream: Any = connection.sock
-    host = spell_host(connection)
-    lines = [
-        "GET /live HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", f"Origin: https://{host}", f"Cookie: {wish['cookie']}",
-    ]  # fmt: skip
-    stream.sendall("\r\n".join([*lines, "", ""]).encode())
-    assert b" 101 " in stream.recv(4096)
-    text = json.dumps({"open": 1, "channel": wish["channel"], "params": {}}).encode()
-    stream.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+    stream = open_tab(wish, wish["channel"])
     stream.settimeout(wish["seconds"])
     data = b""
     while b'"from"' not in data:
@@ -221,9 +210,53 @@ def watch(wish: Wish) -> Wish:
     return {"ended": True, "code": int.from_bytes(data[end + 2 : end + 4], "big")}
 
 
+def open_tab(wish: Wish, *channels: str) -> Any:
+    """A WebSocket with these channels."""
+    connection = connect(wish)
+    connection.connect()
+    stream: Any = connection.sock
+    host = spell_host(connection)
+    lines = [
+        "GET /live HTTP/1.1", f"Host: {host}", "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", f"Origin: https://{host}", f"Cookie: {wish['cookie']}",
+    ]  # fmt: skip
+    stream.sendall("\r\n".join([*lines, "", ""]).encode())
+    assert b" 101 " in stream.recv(4096)
+    for number, channel in enumerate(channels, 1):
+        text = json.dumps({"open": number, "channel": channel, "params": {}}).encode()
+        stream.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+    return stream
+
+
+def use_for_an_hour(wish: Wish) -> Wish:
+    """What somebody does who clicks something every other second for an hour, without the pauses: 120 loads of the pages with all
+    that belongs to them, 3,600 requests of the API, 60 WebSockets with three channels each, ten uploads of 8 MiB."""
+    seen = [memory()]
+    for _ in range(120):
+        connection = connect(wish)
+        page = ask(connection, "GET", "/", Cookie=wish["cookie"]).read().decode()
+        for asset in sorted({word for word in page.split('"') if word.startswith("/assets/")}):
+            ask(connection, "GET", asset, Cookie=wish["cookie"], Accept_Encoding="gzip").read()
+        connection.close()
+    connection = connect(wish)
+    for number in range(3600):
+        path = wish["paths"][number % len(wish["paths"])]
+        ask(connection, "GET", path, Cookie=wish["cookie"]).read()
+    seen.append(memory())
+    for _ in range(60):
+        stream = open_tab(wish, "services", "banner", "logs")
+        stream.recv(65536)
+        stream.close()
+    for _ in range(10):
+        done = upload({**wish, "path": wish["upload"], "size": 8 << 20})
+        assert done["status"] < 300, done
+    time.sleep(1.0)
+    return {"memory": [*seen, memory()]}
+
+
 DEEDS: dict[str, Callable[[Wish], Wish]] = {
     "show": show, "hold": hold, "load": load, "upload": upload, "guess": guess, "watch": watch,
-    "keep asking": keep_asking, "begin upload": begin_upload,
+    "keep asking": keep_asking, "begin upload": begin_upload, "use for an hour": use_for_an_hour,
 }  # fmt: skip
 
 if __name__ == "__main__":
