@@ -20,7 +20,7 @@ NAND = "first_id_byte=0x20 second_id_byte=0xa2 third_id_byte=0x00 fourth_id_byte
 ORDER = ("mtd", "bch", "nandcore", "nand", "nandsim", "ubi", "crc16", "ubifs")
 LINE = "ubi0:flash /flash ubifs noauto,noatime,nosuid,nodev,noexec 0 0"
 #: bytes of the volume
-SIZE = 16 << 20
+SIZE = 10 << 20
 
 #: what ubimkvol does (UBI_IOCMKVOL of linux/ubi: struct ubi_mkvol_req)
 MAKE_VOLUME = f"""
