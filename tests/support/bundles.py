@@ -96,3 +96,19 @@ def join(path: Path, payload: bytes, signature: bytes) -> Path:
     """A bundle of these parts."""
     path.write_bytes(payload + signature + _LENGTH.pack(len(signature)))
     return path
+
+
+def other_version(image: Path, version: str, place: Path) -> Path:
+    """The same system under another version, as long as its own: a slot that a unit starts."""
+    root = place / "root"
+    run("unsquashfs", "-q", "-n", "-no-xattrs", "-d", root, image)
+    release = root / "usr/lib/os-release"
+    fields = dict(line.split("=", 1) for line in release.read_text().splitlines())
+    old, new = fields["VERSION_ID"].encode(), version.encode()
+    assert len(old) == len(new), "it stands in compiled modules, too"
+    package = next(root.glob("usr/lib/python3*/*-packages/firmware"))
+    for path in (release, package / "__init__.py", *(package / "__pycache__").glob("__init__.*.pyc")):
+        path.write_bytes(path.read_bytes().replace(old, new))
+    quick = ("-quiet", "-no-progress", "-no-xattrs", "-noappend", "-comp", "gzip", "-Xcompression-level", "1")
+    run("mksquashfs", root, place / "slot.squashfs", *quick)
+    return place / "slot.squashfs"
