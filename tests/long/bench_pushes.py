@@ -85,16 +85,16 @@ CASES = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds, and bytes that both nodes sent."""
+    """Seconds, and bytes that node 1 sent."""
 
     seconds: float
     size: float
 
 
 def sent(stage: Stage) -> int:
-    """Bytes that node 1 has sent so far, and received."""
+    """Bytes that node 1 has sent so far."""
     rows = [line.split() for line in stage.lab.read(1, "/proc/net/dev").splitlines()[2:]]
-    return sum(int(row[1]) + int(row[9]) for row in rows if row[0] != "lo:")
+    return sum(int(row[9]) for row in rows if row[0] != "lo:")
 
 
 def edit(stage: Stage, kind: str, number: int) -> None:
@@ -151,8 +151,6 @@ def rows(stage: Stage, pairs: int = PAIRS) -> Iterator[Row]:
                 4 if delay else 1,
             )
             if delay == 0 and case.most:
-                yield limited(
-                    f"{name}: bytes both ways, beside rsync's {theirs.size:.0f}", ours.size, case.most, "bytes"
-                )
+                yield limited(f"{name}: bytes sent, beside rsync's {theirs.size:.0f}", ours.size, case.most, "bytes")
             elif delay == 0:
-                yield bounded(f"{name}: bytes both ways, against rsync -z", ours.size, theirs.size, 1.2)
+                yield bounded(f"{name}: bytes sent, against rsync -z", ours.size, theirs.size, 1.2)
