@@ -87,7 +87,7 @@ def test_noise_five_hundred_times(tmp_path: Path) -> None:
 CHANGES = [step for step in steps.STEPS if step not in ("pair", "check-pair")]
 
 
-@pytest.mark.all(but=["identity-after", "lock-before", "lock-after"])
+@pytest.mark.all(but=["identity-after", "lock-after"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", CHANGES)
 def test_the_agent_is_killed_at_a_step(unit: SimulatedUnit, step: str, when: str) -> None:
