@@ -12,6 +12,7 @@ import pytest
 
 from firmware import manifest, native
 from firmware.errors import Failure
+from firmware.manifest import Entry
 from firmware.patterns import PathPatterns
 from firmware.rc import document
 from firmware.rc.block import Block
@@ -188,6 +189,23 @@ def test_a_scrub_says_what_had_changed_without_a_hint_once(node: Paths, told: To
     assert inventory.scrub() == ("/etc/new", "/etc/one", "/etc/two")
     assert inventory.scrub() == ()
     assert unsaved(inventory) == changes.unsaved_changes(paths=node).paths
+
+
+def test_what_is_touched_while_a_scrub_looks_at_it_was_not_missed(
+    node: Paths, told: Told, inventory: Inventory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsaved(inventory)
+    (node.etc / "hosts").write_text("other")
+    read = manifest.entry_below
+
+    def touch_and_read(top: Path, path: str, name: str) -> Entry | None:
+        told.give(name)
+        return read(top, path, name)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(manifest, "entry_below", touch_and_read)
+        assert inventory.scrub() == ()
+    assert "/etc/hosts" in unsaved(inventory)
 
 
 def test_a_scrub_leaves_no_trace(node: Paths, inventory: Inventory) -> None:
