@@ -63,7 +63,7 @@ def _hold_unit(units: Lab, node: int, factory: Factory) -> None:
     assert record
     keys = next(step["answer"] for step in record.steps if step["step"] == "keys")
     assert keys["csyncd_host"] in units.read(node, "/etc/csyncd/ssh_host_ed25519_key.pub")
-    assert units.run(node, "hostname").stdout.strip() == f"lb{node}"
+    assert units.run(node, "hostname").stdout.strip() == f"bench{node}"
     said = units.run(node, "config", "history", "--json").stdout
     assert json.loads(said)[0]["verified"]
     assert eventually(

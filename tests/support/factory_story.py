@@ -26,7 +26,7 @@ def order_row(stage: Stage, node: int) -> str:
     mac = " ".join(f"02:00:0a:20:{port:02x}:{10 + node:02x}" for port in (0, 1))
     line = f"unix://{(stage.lab.state / str(node) / 'ttyS1').absolute()}"
     pair = SERIALS[2] if node == 1 else ""
-    return f"{SERIALS[node]},Virtual unit,{mac},lb{node},{ADDRESSES[node]},10.32.0.0/24,{line},at the bench,{pair}"
+    return f"{SERIALS[node]},Virtual unit,{mac},bench{node},{ADDRESSES[node]},10.32.0.0/24,{line},at the bench,{pair}"
 
 
 def provision(*words: str | Path) -> int:
