@@ -113,6 +113,8 @@ def test_rules_are_confirmed_over_a_connection_that_was_made_after_them(web: Lab
     assert "a connection from before what waits" in problem["detail"]
     assert kept["status"] == 204, kept
     run_service(web, "firewall", "stop")
+    web.run(1, "config", "del", "firewall")
+    web.run(1, "cp", "/usr/share/factory/etc/firewall/rules.nft", "/etc/firewall/rules.nft")
 
 
 @pytest.mark.all
