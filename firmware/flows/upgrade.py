@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware import __version__
-from firmware.errors import Failure, outcome
+from firmware.errors import Failure, Refused, outcome
 from firmware.flows import switch_slot
 from firmware.locks import OTHER_SLOT, UPGRADE, hold
 from firmware.sync import audit
 from firmware.sync.audit import Who
-from firmware.upgrade import decision, rauc, slots
+from firmware.upgrade import decision, notes, rauc, slots
 from firmware.upgrade.bundle import Bundle
 from firmware.upgrade.decision import Allowed, ThisUnit
 
@@ -54,7 +54,7 @@ def install(path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: 
         try:
             tell(f"verifying all of it, and writing slot {target}")
             with hold(OTHER_SLOT):
-                rauc.install(path, running, other_model=allowed.other_model)
+                write_slot(path, running, other_model=allowed.other_model)
             tell(f"reading slot {target} back")
             require_written(slots.device(target), bundle)
             switch_slot.set_primary(target, keep_link=not allowed.other_protocols)
@@ -63,6 +63,19 @@ def install(path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: 
             raise
     audit.note("upgrade", who=who, result="done", version=bundle.version, slot=target, digest=f"sha256:{bundle.sha256}")
     return Installed("installed", bundle.version, __version__, target, round(time.monotonic() - begun, 1))
+
+
+def write_slot(path: Path, running: str, *, other_model: bool) -> None:
+    """Have RAUC verify a bundle and write the slot that does not run. Refused if nothing was written; Failure if something was,
+    and the slot is not whole."""
+    before = notes.read_outcome()
+    try:
+        rauc.install(path, running, other_model=other_model)
+    except Refused as error:
+        if notes.read_outcome() == before:  # RAUC has the slot marked as bad before it writes it, which is noted
+            raise
+        hint = f"slot {running} goes on as it is; once that is mended, upgrade install writes slot {slots.other(running)} anew"
+        raise Failure(f"slot {slots.other(running)} was not written whole: {error}", hint) from None
 
 
 def require_written(device: Path, bundle: Bundle) -> None:
