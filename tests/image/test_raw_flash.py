@@ -17,7 +17,7 @@ pytestmark = pytest.mark.all
 PACKAGES = disk_image.PROJECT / "build/image/base.debs"
 #: a NAND of 64 MB with pages of 2 KB
 NAND = "first_id_byte=0x20 second_id_byte=0xa2 third_id_byte=0x00 fourth_id_byte=0x15"
-ORDER = ("mtd", "bch", "nandcore", "nand", "nandsim", "ubi", "crc16", "ubifs")
+ORDER = ("mtd", "bch", "nandcore", "nand", "nandsim", "ubi", "crc16", "zstd_compress", "zstd", "ubifs")
 LINE = "ubi0:flash /flash ubifs noauto,noatime,nosuid,nodev,noexec 0 0"
 #: bytes of the volume
 SIZE = 10 << 20
@@ -40,7 +40,7 @@ def unit(image: Path, worker_labs: Path, tmp_path_factory: pytest.TempPathFactor
             lab.write(1, f"/tmp/{name}.ko", module.read_bytes())
         insert(lab, *ORDER)
         lab.run(1, PYTHON, "-c", MAKE_VOLUME)
-        lab.run(1, "sed", "-i", f"s,^.* /flash .*,{LINE},; s,^.*\t/flash\t.*,{LINE},", "/etc/fstab")
+        lab.run(1, "sed", "-i", rf"s|^.*\s/flash\s.*|{LINE}|", "/etc/fstab")
         yield lab
     finally:
         lab.down()
@@ -93,7 +93,7 @@ def test_saves_a_rollback_and_an_import(unit: Lab) -> None:
 def test_it_is_there_once_the_flash_was_attached_anew(unit: Lab) -> None:
     """As at a boot: nothing of it is in memory any more."""
     text = save(unit, "three")
-    unit.run(1, "sh", "-ec", "rmmod ubifs; rmmod ubi; echo changed >/etc/haproxy/haproxy.cfg")
+    unit.run(1, "sh", "-ec", "rmmod ubifs ubi; echo changed >/etc/haproxy/haproxy.cfg")
     insert(unit, "ubi", "ubifs")
     unit.run(1, "config", "restore")
     assert unit.read(1, "/etc/haproxy/haproxy.cfg") == text
