@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     if words and words[0] in DAEMONS and _takes_words(words[0], words[1:]):
         return _run_daemon(words[0], words[1:])
     if words and words[0] in PROGRAMS:
-        return run_program(words[0], words[1:])
+        return run_program(words[0], words[1:]) if words[0] != "provision" else provision(words[1:])
     known = " | ".join((*PROGRAMS, *DAEMONS))
     print(f"usage: python -m firmware {known} …", file=sys.stdout if words[:1] == ["--help"] else sys.stderr)
     return 0 if words[:1] == ["--help"] else 2
@@ -88,9 +88,14 @@ def account() -> int:
     return run_program("account", sys.argv[1:])
 
 
-def provision() -> int:
-    """The program `provision`, at a station of the factory."""
-    return run_program("provision", sys.argv[1:])
+def provision(words: list[str] | None = None) -> int:
+    """The program `provision`, at a station of the factory: nothing of it is on an appliance."""
+    from importlib.util import find_spec
+
+    if find_spec("firmware.station") is None:
+        print("provision: it belongs to a station of the factory, and is not on an appliance", file=sys.stderr)
+        return 2
+    return run_program("provision", sys.argv[1:] if words is None else words)
 
 
 def upgrade() -> int:

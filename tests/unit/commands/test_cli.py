@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from firmware import commands, log, operations, station
-from firmware.__main__ import PROGRAMS, run_program
+from firmware.__main__ import PROGRAMS, main, run_program
 from firmware.station.ledger import Ledger
 
 #: words that each verb takes
@@ -125,3 +125,12 @@ def test_a_bug_is_no_failure_of_its_own_where_nobody_reads_what_is_said() -> Non
     code += "c.trail = None; from firmware import log; log.SYSLOG, log.FALLBACK = '/none', log.Path('/dev/null'); sys.exit(run_program('csync', ['log']))"
     done = subprocess.run(["sh", "-c", f'{sys.executable} -c "{code}" 2>/dev/full'], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
+
+
+def test_an_appliance_says_that_it_is_no_station(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a station needs is left out of the image."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["provision", "run"]) == 2
+    assert "is not on an appliance" in capsys.readouterr().err
