@@ -402,7 +402,7 @@ def test_a_push_to_a_service_without_a_daemon_puts_files_in_their_place_and_noth
         assert (
             send_proposal(lab, {}, service=service, block=f"service {service}\n", group="root")["result"] == "applied"
         )
-        lab.run(2, "sh", "-c", 'rm -rf "/etc/$0" "/run/firmware/applied/$0" "/run/firmware/lock/$0"', service)
+        lab.run(2, "sh", "-c", 'cd /run/firmware; rm -rf "/etc/$0" "applied/$0" "synced/$0" "lock/$0"', service)
         lab.write(2, "/etc/config.rc", config)
 
 

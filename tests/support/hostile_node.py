@@ -119,7 +119,7 @@ find haproxy config.rc -type f -print0 | sort -z | xargs -0 sha256sum; cat /run/
 _SURROUNDINGS = r"""
 find /etc /root /tmp /var /dev /run /flash \( -path /etc/haproxy -o -path /run/haproxy -o -path /run/firmware/log \
   -o -path '/run/firmware/scan/*' -o -path '/run/firmware/applied/*haproxy*' -o -path '/var/log/*.d' -o -path /dev/pts \
-  -o -path /etc/.staging -o -name '.firmware-*' -o -path /run/firmware/lock -o -path /run/firmware/received \
+  -o -path /etc/.staging -o -name '.firmware-*' -o -path /run/firmware/lock -o -path /run/firmware/received -o -path /run/firmware/synced \
   -o -path '/var/log/csyncd/*' \) -prune -o -printf '%p %y %m %u:%g %l\n' | sort
 find /etc -path /etc/haproxy -prune -o -path /etc/.staging -prune -o -name ancestors.json -o -type f -print0 | sort -z | xargs -0 sha256sum
 cat /proc/sys/kernel/core_pattern /proc/sys/net/ipv4/ip_forward
