@@ -8,6 +8,7 @@ import story
 from doorway import Doorway
 from lab_driver import Lab
 from operator_at_browser import Operator, launched
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.all
 
@@ -32,6 +33,9 @@ def test_two_units_are_paired_and_synchronised_by_clicks(fresh_units: Lab, peopl
         document.save(person)
     document.exchange_keys(people)
     one = people[1]
+    one.visit("Setup")
+    status = one.page.get_by_role("status", name="Current status")
+    expect(status).to_have_text(document.starting("(orange|green)"))
     one.visit("LB Layer7")
     one.edit(story.CONFIG, story.page("from the browser"))
     one.click("Apply")
