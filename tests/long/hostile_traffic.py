@@ -72,12 +72,12 @@ PLACES = ("/etc", "/flash", "/run", "/root", "/home", "/srv", "/var", "/tmp", "/
 #: what csyncd notes for itself, and what s6, the logs and a daemon do when they live on
 NOTES = re.compile(
     r"/etc/\.staging|/run/firmware/csyncd/link\.sock|/etc/firmware/ancestors\.json|/run/utmp|/run/(haproxy|syslogd)/.*|/run/firmware/(log|scan|saved)/.*"
-    r"|/run/firmware/received|/run/firmware/lock/(push of )?(ancestors|config\.rc|swap|save|"
+    r"|/run/firmware/(received|synced)|/run/firmware/lock/(push of )?(ancestors|config\.rc|swap|save|"
     + "|".join(catalog.names())
     + r")|/var/log/.*"
 )
 #: what belongs to a service that was pushed
-ITS = r"/etc/{0}(/.*)?|/run/firmware/(applied|received|lock|scan|log)/{0}(/.*)?"
+ITS = r"/etc/{0}(/.*)?|/run/firmware/(applied|received|synced|lock|scan|log)/{0}(/.*)?"
 SAVED = re.compile(r"/flash/config/(\d{6}\.tar|journal)")
 
 
