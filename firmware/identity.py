@@ -3,7 +3,6 @@
 The partition is mounted only while it is read or written (`store.identity`); whoever wants to know reads the copy below /run.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,8 @@ class Identity:
     @property
     def digest(self) -> str:
         """sha256:… of the record."""
+        import hashlib  # 4 ms, and no command that asks for a host name needs it
+
         return f"sha256:{hashlib.sha256(self.dump()).hexdigest()}"
 
 

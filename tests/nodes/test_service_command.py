@@ -21,7 +21,7 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
         (
             (),
             2,
-            "service: a verb is missing: it is one of list, boot, help, shutdown, or NAME[.INSTANCE] and one of start, stop",
+            "service: a verb is missing: it is one of list, boot, help, open-provisioning, shutdown, or NAME[.INSTANCE] and one of start, stop",
         ),
         (("start", "haproxy"), 2, "service: start comes after the name: service haproxy start"),
         (("start",), 2, "service: start comes after the name: service NAME[.INSTANCE] start"),

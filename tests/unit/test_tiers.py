@@ -85,6 +85,7 @@ def test_a_case_that_there_is_not_is_an_error(run: pytest.Pytester) -> None:
         ("tests/unit", False, False, False), ("tests/unit/rc/test_edit.py::test_x -x", False, False, False),
         ("tests/nodes", True, False, False), ("tests/unit tests/nodes/test_gate.py", True, False, False),
         ("tests/image/test_seed.py", True, True, False), ("tests/browser/test_login.py", True, False, True),
+        ("tests/image/test_document.py", True, True, True),
     ],
 )  # fmt: skip
 def test_make_sees_to_what_the_paths_need(asked: str, root: bool, image: bool, browser: bool) -> None:

@@ -39,7 +39,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, answer: Mapping[str, Any]) -> list[
     """csyncd answers that; returns what it is asked."""
     asked: list[tuple[str, dict[str, Any]]] = []
 
-    def ask(verb: str, content: dict[str, Any], on_wait: object = None) -> dict[str, Any]:
+    def ask(verb: str, content: dict[str, Any], on_wait: object = None, on_progress: object = None) -> dict[str, Any]:
         asked.append((verb, content))
         return dict(answer)
 
