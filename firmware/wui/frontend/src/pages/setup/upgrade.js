@@ -28,7 +28,7 @@ export function Upgrade({ session }) {
   const none = status.problem?.status === 404;
   return html`<section class="card" aria-labelledby="upgrade">
     <h2 id="upgrade">Upgrade</h2>
-    ${none && html`<p>Version ${session.version}. ${status.problem.detail}</p>`}
+    ${none && html`<p>Version ${session.version} runs; ${status.problem.detail}.</p>`}
     ${status.data && html`<${Slots} status=${status.data} />`}
     ${session.role === "admin" && !none && html`
       ${bundle ? html`<${Waiting} bundle=${bundle} doThen=${doThen} />` : html`<${Bring} doThen=${doThen} />`}
