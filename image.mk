@@ -34,12 +34,12 @@ TEST_PACKAGES := curl e2fsprogs mount qemu-system-common rsync xxhash
 BROWSER_PACKAGES := chromium fonts-dejavu-core
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image
-SOURCES := pyproject.toml setup.py buildroot/quick/install.py buildroot/board/finish.py buildroot/board/owners \
+SOURCES := pyproject.toml setup.py tests/quick_image/install.py buildroot/board/finish.py buildroot/board/owners \
 	$(shell find firmware native overlay -name __pycache__ -prune -o -type f -not -name '_native*' -not -name '*.o' -print | sort)
 LAYER_SOURCES := $(SOURCES) build/assets.made tests/lab/layer.py
 FRONTEND := $(shell find firmware/wui/frontend -type f | sort)
-IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* buildroot/quick/*)
-BASE_SOURCES := $(addprefix buildroot/quick/,unpack make-rauc packages.lock leave-out not-unpacked) buildroot/board/kernel.list
+IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* tests/quick_image/*)
+BASE_SOURCES := $(addprefix tests/quick_image/,unpack make-rauc packages.lock leave-out not-unpacked) buildroot/board/kernel.list
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,10 +65,10 @@ bundle: image-packages build/keys/made $(filter build/image/disk.img,$(IMAGE)) #
 		'$(or $(KEY),build/keys/signer.key)' $(INTERMEDIATES)
 
 sizes: image ## what takes the room in a slot
-	@buildroot/quick/sizes build/image/base build/image/root
+	@tests/quick_image/sizes build/image/base build/image/root
 
 lock: ## notes the newest versions of Debian's packages for the image
-	buildroot/quick/lock >build/packages.lock && mv build/packages.lock buildroot/quick/packages.lock
+	tests/quick_image/lock >build/packages.lock && mv build/packages.lock tests/quick_image/packages.lock
 
 env: root image lab-env browser-env ## whatever the nodes of both kinds and the tests need
 
@@ -155,7 +155,7 @@ build/native.made: $(wildcard native/*.[ch]) native/build.py native/build_rsync.
 	touch $@
 
 build/layer.made: $(LAYER_SOURCES) build/sources | lab-packages
-	PYTHONPATH=buildroot/board:buildroot/quick $(PYTHON) tests/lab/layer.py
+	PYTHONPATH=buildroot/board:tests/quick_image $(PYTHON) tests/lab/layer.py
 	touch $@
 
 # Node makes the pages; nothing of it is on an appliance. A machine that has npm already keeps its own.
@@ -171,10 +171,10 @@ build/keys/made: buildroot/scripts/make-authority | image-packages
 	buildroot/scripts/make-authority build/keys
 
 build/image/disk.img: build/assets.made build/image/base.made build/keys/made $(IMAGE_SOURCES) build/sources | image-packages
-	buildroot/quick/build build/image/base build/image
+	tests/quick_image/build build/image/base build/image
 
 build/image/base.made: $(BASE_SOURCES) | image-packages
-	buildroot/quick/unpack build/image/base
+	tests/quick_image/unpack build/image/base
 	touch $@
 
 # The list of sources: newer when one was added or taken away.

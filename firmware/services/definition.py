@@ -62,8 +62,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package that brings programs of a service: its name in buildroot/quick/packages, and the option of Buildroot that
-    the package csyncd-firmware selects, without BR2_PACKAGE_."""
+    """A package that brings programs of a service: its name in Debian, and the option of Buildroot that the package
+    csyncd-firmware selects, without BR2_PACKAGE_."""
 
     debian: str
     buildroot: str

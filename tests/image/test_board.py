@@ -12,7 +12,7 @@ import finish
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-BOARD, QUICK = PROJECT / "buildroot/board", PROJECT / "buildroot/quick"
+BOARD, QUICK = PROJECT / "buildroot/board", PROJECT / "tests/quick_image"
 OVERLAY = PROJECT / "overlay"
 
 
@@ -180,7 +180,7 @@ def test_an_ordinary_users_make_finds_the_programs_that_debian_keeps_for_root() 
 def test_what_run_is_told() -> None:
     plain, image = make("-n", "run"), make("-n", "run", "IMAGE=/x/disk.img")
     assert "--stay" in plain and "--stay" in make("-n", "run", "ONCE=0") and "--stay" not in make("-n", "run", "ONCE=1")
-    assert "IMAGE=/x/disk.img" in image and "quick/build" not in make(
+    assert "IMAGE=/x/disk.img" in image and "quick_image/build" not in make(
         "-n", "-W", "image.mk", "run", "IMAGE=/x/disk.img"
     )
 
@@ -199,8 +199,8 @@ def test_what_is_no_disk_is_refused_before_a_unit_is_powered_on(tmp_path: Path) 
 
 def test_an_archive_without_a_locked_package_is_said(tmp_path: Path) -> None:
     """The newest versions are taken then, with a warning that names the difference and the remedy."""
-    quick = tmp_path / "buildroot" / "quick"
-    subprocess.run(["cp", "-a", str(QUICK.parent), str(tmp_path)], check=True)
+    quick = tmp_path / QUICK.name
+    shutil.copytree(QUICK, quick)
     lock = quick / "packages.lock"
     lock.write_text(re.sub(r"^netbase=.*$", "netbase=0.1", lock.read_text(), flags=re.M))
     source = (quick / "unpack").read_text()

@@ -57,7 +57,7 @@ PARTS = {
     "PCRE2",
     "PYTHON3",
     "PYTHON_PYASYNCORE",
-    "RAUC",  # buildroot/quick/make-rauc makes it for the quick image
+    "RAUC",  # tests/quick_image/make-rauc makes it for the quick image
     "BUSYBOX_SHOW_OTHERS",
 }
 
@@ -90,6 +90,19 @@ def selected() -> set[str]:
             for name, value in options(DEFCONFIGS[0]).items()
             if name.startswith("BR2_PACKAGE_") and value != "n"
         ),
+    }
+
+
+def test_the_tree_holds_what_buildroot_has_a_place_for_and_no_other_build() -> None:
+    """The names are those of the manual, of the tools beside them, and of what is ours: patches for upstream, the release."""
+    manuals = {"Config.in", "external.desc", "external.mk", "board", "configs", "package", "patches"}
+    files = [path.relative_to(TREE).parts for path in TREE.rglob("*") if path.is_file()]
+    assert {parts[0] for parts in files if "__pycache__" not in parts} == manuals | {
+        "overrides",
+        "upstream",
+        "scripts",
+        "release",
+        "spdx.json",
     }
 
 
@@ -159,7 +172,7 @@ def test_the_kernel_has_what_the_list_asks_for() -> None:
 def test_both_images_hold_the_same_programs() -> None:
     debian = {
         line.removeprefix("+ ")
-        for line in (TREE / "quick/packages").read_text().splitlines()
+        for line in (TREE.parent / "tests/quick_image/packages").read_text().splitlines()
         if line[:1] not in ("", "#", "-")
     }
     assert debian == set(SYMBOLS)

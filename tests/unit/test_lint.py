@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-PARTS = [PROJECT / "buildroot" / name for name in ("board", "quick")]
+PARTS = [PROJECT / "buildroot/board", PROJECT / "tests/quick_image"]
 TOOLS = Path(sys.executable).parent
 #: without a cache: it has remembered modules as missing that were there
 MYPY = (TOOLS / "mypy", "--cache-dir=/dev/null")

@@ -91,12 +91,12 @@ def test_its_account_reads_its_factory_files_and_nobody_else_does(service: Servi
 
 @each_service
 def test_its_packages_are_in_both_lists(service: Service) -> None:
-    debian = (PROJECT / "buildroot/quick/packages").read_text().splitlines()
+    debian = (PROJECT / "tests/quick_image/packages").read_text().splitlines()
     selects = re.findall(
         r"^\tselect BR2_PACKAGE_(\w+)", (PROJECT / "buildroot/package/csyncd-firmware/Config.in").read_text(), re.M
     )
     for package in service.packages:
-        assert package.debian in debian, f"buildroot/quick/packages lacks {package.debian}"
+        assert package.debian in debian, f"tests/quick_image/packages lacks {package.debian}"
         assert package.buildroot in selects, f"buildroot/package/csyncd-firmware/Config.in lacks {package.buildroot}"
 
 
