@@ -18,7 +18,8 @@ VERBS: Verbs = {
     "confirm": (
         f"{_SLOTS}:confirm",
         "",
-        "keep the slot that runs, now\nOne that has just been installed is kept by itself as soon as all works.",
+        "keep the slot that runs, now\nOne that has just been installed is kept by itself as soon as all works. If an upgrade "
+        "was given up, this says that you know.",
     ),
     "rollback": (
         f"{_SLOTS}:rollback",

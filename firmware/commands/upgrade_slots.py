@@ -23,11 +23,13 @@ def status(argv: list[str]) -> int:
 
 
 def confirm(argv: list[str]) -> int:
-    """Keep the slot that runs."""
+    """Keep the slot that runs, and say that what was given up is known."""
     parse_arguments(argv, "")
-    new = upgrade_slots.confirm(who=operator_identity.identify())
+    done = upgrade_slots.confirm(who=operator_identity.identify())
     slot = upgrade_slots.status().running
-    print(f"slot {slot.name} (version {slot.version}) " + ("is kept" if new else "had proved itself already"))
+    print(f"slot {slot.name} (version {slot.version}) " + ("is kept" if done.is_new else "had proved itself already"))
+    if done.acknowledged:
+        print("that an upgrade was given up is not said any more; upgrade status and csync log go on to have it")
     return 0
 
 

@@ -32,6 +32,7 @@ from firmware.sync.inventory import Inventory
 from firmware.sync.link_problems import LinkProblem, missing_keys
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
+from firmware.upgrade import attention
 from firmware.watch import Watch
 
 #: pid, uid, gid; see unix(7)
@@ -48,7 +49,7 @@ LOOK_INTERVAL = 1.0
 RESTART_INTERVAL, ERROR_INTERVAL = 1.0, 5.0
 
 #: what is watched with all below it, and what alone: there a service's directory is put in place whole, after it was made ready
-WATCHED = (Path("/etc"), Path("/run/firmware/saved"), Path("/run/firmware/scan"))
+WATCHED = (Path("/etc"), Path("/run/firmware/saved"), Path("/run/firmware/scan"), attention.PATH.parent)
 WATCHED_FLAT = (APPLIED,)
 #: what csyncd makes ready itself: of a push on its way in, only the journal is of interest
 NOT_WATCHED = PathPatterns((f"{transaction.STAGING}/*/*",))

@@ -5,20 +5,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from firmware import files, log
+from firmware import log
 from firmware.errors import Failure, Refused
 from firmware.locks import SLOTS, hold
-from firmware.printable import escape
 from firmware.store import archive, generations
 from firmware.sync import audit
 from firmware.sync.audit import THIS_NODE, Who
-from firmware.upgrade import notes, record_partition, slot_record, slots
+from firmware.upgrade import attention, notes, record_partition, slot_record, slots
 from firmware.upgrade.slot_record import SlotRecord
 
 #: below /run: the slot that runs has proved itself since it was started
 PROVED = Path("/run/firmware/slot-proved")
-#: below /run: what whoever logs in is told of the slots, if that is not as it should be
-GREETING = Path("/run/firmware/slots-attention")
 
 
 def mark_bad(slot: str) -> None:
@@ -26,6 +23,7 @@ def mark_bad(slot: str) -> None:
     _require_other(slot)
     _change(lambda record: slot_record.mark_bad(record, slot))
     _write_outcome(notes.BEGUN, slot, "", ("it is being written, or that was interrupted",))
+    attention.clear()
 
 
 def set_primary(slot: str, *, keep_link: bool = True) -> None:
@@ -100,9 +98,19 @@ def go_back(*, who: Who, force: bool) -> str:
     return there
 
 
-def settle(greeting: Path = GREETING) -> list[str]:
+def acknowledge(*, who: Who) -> bool:
+    """Tell nobody any more that an upgrade was given up, for somebody knows; returns whether anybody was told. `upgrade status`
+    and the trail go on saying it."""
+    if not attention.read():
+        return False
+    notes.acknowledge_outcome()
+    audit.note("upgrade acknowledged", who=who, result="done", message=attention.problem())
+    return attention.clear()
+
+
+def settle() -> list[str]:
     """At a boot: mend the record if a copy is not whole; if the boot loader has given up a slot that was on trial, note that; and
-    have whoever logs in told of a slot that was given up. Returns what there is to say. Nothing on a node without slots."""
+    have everybody told of a slot that was given up. Returns what there is to say. Nothing on a node without slots."""
     if not slots.has_slots():
         return []
     running, found = slots.running(), record_partition.read()
@@ -117,8 +125,7 @@ def settle(greeting: Path = GREETING) -> list[str]:
     if not found.record.trust(slots.other(running)).is_proved:
         said += _fall_back_in_words(slots.other(running))
     if said:
-        greeting.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        files.write(greeting, "".join(f"ATTENTION: {escape(line)}\n" for line in said).encode(), mode=0o644)
+        attention.put(said)
     return said
 
 
@@ -127,20 +134,21 @@ def _note_fall_back(slot: str) -> None:
     outcome = notes.read_outcome()
     if outcome is None or outcome.slot != slot or outcome.result == notes.STARTED:
         why = "each start of it ended before it was known to work (a crash, a hang, a power cut)"
-        _note(notes.FELL_BACK, slot, (why,), THIS_NODE)
+        version = outcome.version if outcome and outcome.slot == slot else ""
+        _note(notes.FELL_BACK, slot, (why,), THIS_NODE, version=version)
     _change(lambda record: slot_record.mark_bad(record, slot))
 
 
 def _fall_back_in_words(slot: str) -> list[str]:
     last = notes.read_outcome()
-    if last is None or last.slot != slot or last.result != notes.FELL_BACK:
+    if last is None or last.slot != slot or last.result != notes.FELL_BACK or last.acknowledged:
         return []
-    return [f"version {last.version} in slot {slot} was given up: {'; '.join(last.reasons)}"]
+    return [f"the upgrade to {last.version or 'another version'} (slot {slot}) was given up: {'; '.join(last.reasons)}"]
 
 
-def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who) -> None:
-    """For `upgrade status` and the trail."""
-    version = _version(slot)
+def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who, *, version: str = "") -> None:
+    """For `upgrade status` and the trail. `version` is known where the slot itself may not be readable."""
+    version = version or _version(slot)
     audit.note(f"upgrade {result}", who=who, result="done", slot=slot, version=version, message="; ".join(reasons))
     _write_outcome(result, slot, version, reasons)
 

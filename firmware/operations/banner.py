@@ -7,6 +7,7 @@ from firmware.operations import peer, service_list
 from firmware.operations.peer import PairStatus
 from firmware.services import confirmation
 from firmware.store.changes import unsaved_changes
+from firmware.upgrade import attention
 
 #: unsaved paths that are named
 MOST_PATHS = 50
@@ -34,7 +35,7 @@ class Trial:
 @dataclass(frozen=True, slots=True)
 class Banner:
     """The colour of the pair with its reasons; how many paths are unsaved, and the first of them; what needs apply; what
-    waits to be confirmed."""
+    waits to be confirmed; what is wrong with this node's slots, "" for nothing."""
 
     state: str
     reasons: tuple[str, ...]
@@ -44,6 +45,7 @@ class Banner:
     needs_apply: tuple[str, ...]
     confirm: WaitingPush | None
     trial: Trial | None
+    slot_problem: str
 
 
 def banner() -> Banner:
@@ -52,7 +54,7 @@ def banner() -> Banner:
     needs = tuple(row.title for row in service_list.list_services() if row.needs_apply and row.state in _RUNNING)
     push, trial = next(_pushes(status), None), next(_trials(), None)
     about = len(unsaved), unsaved[:MOST_PATHS], needs
-    return Banner(status.state, status.reasons, status.remedy, *about, push, trial)
+    return Banner(status.state, status.reasons, status.remedy, *about, push, trial, attention.problem())
 
 
 def _pushes(status: PairStatus) -> Iterator[WaitingPush]:

@@ -20,6 +20,7 @@ from firmware.sync import ancestor, keys, packets, peer_path, peer_ports, settin
 from firmware.sync.link_problems import missing_keys
 from firmware.sync.packets import mtu_problem
 from firmware.sync.settings import Settings
+from firmware.upgrade import attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ def check_pair() -> tuple[ChecklistItem, ...]:
 
 def _items() -> Iterator[ChecklistItem]:
     yield _try("config.rc is correct", _require_correct_config, "config check")
+    if slots := attention.problem():
+        yield ChecklistItem("the last upgrade was kept", False, slots, attention.remedy())
     try:
         found = settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:

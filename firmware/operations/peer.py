@@ -227,16 +227,17 @@ def _status_without_csyncd(why: Failure) -> dict[str, Any]:
     from firmware import addresses
     from firmware.sync import node_state, settings
     from firmware.sync.status_report import describe, unknown_node
+    from firmware.upgrade import attention
 
     try:
         found = settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:
-        unknown = unknown_node(None, None)
+        unknown, slots = unknown_node(None, None), attention.problem()
         return {
             "state": "red",
-            "reasons": settings.problems(error),
+            "reasons": [*settings.problems(error), *([slots] if slots else [])],
             "remedy": f"edit {settings.FILE}",
-            "local": {**unknown, "reachable": True},
+            "local": {**unknown, "reachable": True, "slot_problem": slots or None},
             "peer": unknown,
             "path": "",
             "services": {},

@@ -56,6 +56,15 @@ class UpgradeStatus:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What `upgrade confirm` has changed: the slot that runs had not proved itself, and is kept; that an upgrade was given up is
+    acknowledged."""
+
+    is_new: bool
+    acknowledged: bool
+
+
 def status() -> UpgradeStatus:
     """How the slots are. Failure on a node that has none."""
     running = slots.require_slots()
@@ -65,9 +74,10 @@ def status() -> UpgradeStatus:
     return UpgradeStatus(rows, notes.read_outcome(), waiting, found.problem)
 
 
-def confirm(*, who: Who) -> bool:
-    """Keep the slot that runs, whatever works. Returns whether it had not proved itself already."""
-    return switch_slot.confirm(who=who, reasons=("somebody said so",))
+def confirm(*, who: Who) -> Confirmation:
+    """Keep the slot that runs, whatever works; and have an upgrade that was given up no longer told to everybody."""
+    slots.require_slots()
+    return Confirmation(switch_slot.confirm(who=who, reasons=("somebody said so",)), switch_slot.acknowledge(who=who))
 
 
 def roll_back(*, who: Who, force: bool = False) -> str:

@@ -19,6 +19,7 @@ from firmware.sync.inventory import Inventory
 from firmware.sync.message import Message
 from firmware.sync.settings import Settings
 from firmware.sync.versions import Versions
+from firmware.upgrade import attention
 
 #: the most paths, and services, that a node state names
 MAX_LISTED = 10_000
@@ -52,7 +53,8 @@ class NodeState:
     """What one node says of itself. `address`, `remote_node` and `remote_address` are as its csyncd.cfg has them;
     `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo; `wrong`
     is why nothing can be pushed from or to it, however good the link is, `unsound_save` why a reboot does not bring back the
-    newest generation ("" for nothing)."""
+    newest generation ("" for nothing), `slot_problem` what is wrong with its slots: an upgrade that was
+    given up."""
 
     node: int
     address: str
@@ -66,6 +68,7 @@ class NodeState:
     services: Mapping[str, ServiceDigests]
     wrong: str = ""
     unsound_save: str = ""
+    slot_problem: str = ""
 
     def json(self) -> dict[str, Any]:
         """As it travels, to a node of any version."""
@@ -97,7 +100,7 @@ def local_state(settings: Settings, inventory: Inventory | None = None) -> NodeS
         return NodeState(
             settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
             now.unsaved_paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
-            shorten(escape(now.save_problem), MAX_TEXT),
+            shorten(escape(now.save_problem), MAX_TEXT), shorten(escape(attention.problem()), MAX_TEXT),
         )  # fmt: skip
 
 
@@ -146,6 +149,7 @@ def parse(message: Message) -> NodeState:
         {title: _parse_digests(one) for title, one in message.table("services", MAX_LISTED)},
         message.name("wrong", 2 * MAX_TEXT, ""),
         message.name("unsound_save", 2 * MAX_TEXT, ""),
+        message.name("slot_problem", 2 * MAX_TEXT, ""),
     )
 
 

@@ -61,10 +61,11 @@ def _address_mismatches(ours: NodeState, theirs: NodeState) -> list[str]:
 def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -> PairState:
     """The state of the pair. `why_not`: why theirs is missing."""
     broken = [f"node {one.node}: {one.wrong}" for one in (ours, theirs) if one and one.wrong]
+    given_up = [f"node {one.node}: {one.slot_problem}" for one in (ours, theirs) if one and one.slot_problem]
     if ours is None or theirs is None:
-        return PairState("red", [why_not, *broken])
+        return PairState("red", [why_not, *broken, *given_up])
     if wrong := [*mismatches(ours, theirs), *broken]:
-        return PairState("red", wrong)
+        return PairState("red", [*wrong, *given_up])
     reasons = [_waiting_reason(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
     reasons += [f"node {one.node}: {one.unsound_save}" for one in (ours, theirs) if one.unsound_save]
     if theirs.down:
@@ -78,6 +79,7 @@ def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -
         for title, digests in theirs.services.items()
         if not theirs.unsaved and digests.applied != digests.saved and title not in theirs.unapplied
     ]
+    reasons += given_up
     return PairState("orange" if reasons else "green", reasons)
 
 

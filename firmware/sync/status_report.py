@@ -9,6 +9,7 @@ from firmware.sync.ancestor import Ancestor
 from firmware.sync.node_state import NodeState
 from firmware.sync.pair_state import MISMATCH_REMEDY, identity_mismatches, pair_state
 from firmware.sync.settings import Settings
+from firmware.upgrade import attention
 
 
 def describe(
@@ -25,6 +26,8 @@ def describe(
         # It works, but what both nodes had last is not known: most pushes will be refused.
         reasons.append(f"node {ours.node}: {problem}")
         remedies.append(problem.hint)
+    remedies += [attention.remedy()] if ours.slot_problem else []
+    remedies += [attention.remedy(theirs.node)] if theirs and theirs.slot_problem else []
     titles = sorted({*ours.services, *(theirs.services if theirs else ())})
     peer = (
         {**_node_json(theirs), "reachable": True} if theirs else unknown_node(settings.remote_node, settings.remote_ip)
@@ -42,19 +45,16 @@ def describe(
 
 def _remedy(node: NodeState) -> str:
     """What to do about what is wrong with a node; "" for nothing."""
-    if not node.wrong:
-        return f"config history on node {node.node}, then config save there" if node.unsound_save else ""
-    return (
-        f"config check on node {node.node}"
-        if node.wrong.startswith(document.PATH)
-        else f"csync check on node {node.node}"
-    )
+    if node.wrong:
+        check = "config check" if node.wrong.startswith(document.PATH) else "csync check"
+        return f"{check} on node {node.node}"
+    return f"config history on node {node.node}, then config save there" if node.unsound_save else ""
 
 
 def unknown_node(node: int | None, address: str | None) -> dict[str, Any]:
     """What is said of a node that cannot be asked."""
     lists: dict[str, Any] = {"can": [], "unsaved": [], "unapplied": [], "down": []}
-    waiting = {"confirm_pending": False, "waiting": None}
+    waiting = {"confirm_pending": False, "waiting": None, "slot_problem": None}
     return {
         "node": node,
         "address": address,
@@ -71,6 +71,7 @@ def _node_json(one: NodeState) -> dict[str, Any]:
         "node": one.node, "address": one.address, "version": one.versions.firmware, "protocols": one.versions.spoken,
         "can": one.versions.can, "unsaved": one.unsaved, "unapplied": one.unapplied, "down": one.down,
         "confirm_pending": one.waiting is not None, "waiting": asdict(one.waiting) if one.waiting else None,
+        "slot_problem": one.slot_problem or None,
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """What one slot leaves on flash for the other: what worked before an upgrade, and what became of it."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, cast
 
 from firmware import files, records
@@ -18,14 +18,15 @@ BEGUN, STARTED, CONFIRMED, FELL_BACK, ROLLED_BACK = "begun", "started", "confirm
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the last upgrade: `result` of `version` in `slot`, why (the `reasons`), and when (seconds since the
-    epoch)."""
+    """What became of the last upgrade: `result` of `version` in `slot`, why (the `reasons`), when (seconds since the epoch), and
+    whether somebody has said that he knows."""
 
     result: str
     slot: str
     version: str
     reasons: tuple[str, ...]
     time: float
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,12 @@ class Expectation:
 def write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = (), paths: Paths = NODE) -> None:
     """Note on flash what became of an upgrade."""
     _write("outcome.json", records.dump(asdict(Outcome(result, slot, version, reasons, time.time())), FORMAT), paths)
+
+
+def acknowledge_outcome(paths: Paths = NODE) -> None:
+    """Note on flash that somebody knows what became of the last upgrade."""
+    if found := read_outcome(paths=paths):
+        _write("outcome.json", records.dump(asdict(replace(found, acknowledged=True)), FORMAT), paths)
 
 
 def read_outcome(paths: Paths = NODE) -> Outcome | None:

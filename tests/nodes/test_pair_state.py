@@ -37,6 +37,28 @@ def test_an_unsaved_change_here_does_not_colour_the_pair(stage: Stage) -> None:
     stage.shows(2, "green")
 
 
+def test_an_upgrade_that_was_given_up_is_said_on_both_nodes_until_somebody_acknowledges_it(stage: Stage) -> None:
+    """A lab node has no slots, so what a boot does for one that has is done by hand."""
+    said = "the upgrade to 9.9.9 (slot b) was given up: service wui does not run"
+    stage.on(1, PYTHON, "-c", f"from firmware.upgrade import attention; attention.put(['{said}'])")
+    try:
+        seconds_until_logged(stage, 2, f"the pair is orange: node 1: {said}", 10)  # it is told, nobody asks
+        for node, side, command in ((1, "local", "upgrade confirm says"), (2, "peer", "upgrade confirm there says")):
+            stage.shows(node, "orange")
+            report = stage.json(node, "csync", "status")
+            assert f"node 1: {said}" in report["reasons"] and report[side]["slot_problem"] == said
+            assert "upgrade status" in report["remedy"] and command in report["remedy"]
+        assert f"FAILED  the last upgrade was kept: {said}" in stage.on(1, "csync", "check", expect=1)
+        assert stage.on(1, "sh", "-lc", "true") == f"ATTENTION: {said}\n"
+        banner = "import json; from firmware.operations import banner; print(json.dumps(banner.banner().slot_problem))"
+        assert json.loads(stage.on(1, PYTHON, "-c", banner)) == said
+    finally:
+        stage.on(1, PYTHON, "-c", "from firmware.upgrade import attention; attention.clear()")
+    for node in (1, 2):
+        stage.shows(node, "green")
+    assert stage.json(1, "csync", "status")["local"]["slot_problem"] is None
+
+
 def test_what_no_hint_tells_does_not_get_past_a_push_or_a_look_at_what_is_unsaved(stage: Stage) -> None:
     """A hard link in a directory that nobody watches. The control: the same line by the file's own name is noticed."""
     place, line = "/etc/.staging/other/deep", "# by another name"

@@ -8,7 +8,7 @@ from firmware.errors import Failure, Refused
 from firmware.flows import node_health, switch_slot
 from firmware.store.paths import Paths
 from firmware.sync.audit import Who
-from firmware.upgrade import notes, record_partition, slot_record, slots
+from firmware.upgrade import attention, notes, record_partition, slot_record, slots
 from firmware.upgrade.notes import Expectation, Outcome
 from firmware.upgrade.slot_record import NO_RECORD, SlotRecord, SlotTrust
 
@@ -20,11 +20,7 @@ class Unit:
     """One that runs slot `running`."""
 
     def __init__(self, top: Path) -> None:
-        self.device, self.paths, self.greeting = (
-            top / "record",
-            Paths(top, top, top / "flash", top / "run"),
-            top / "greeting",
-        )
+        self.device, self.paths = top / "record", Paths(top, top, top / "flash", top / "run")
         self.device.write_bytes(record_partition.image(NO_RECORD))
         self.paths.flash.mkdir()
         self.running = "a"
@@ -41,6 +37,11 @@ class Unit:
         assert found is not None
         return found
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What everybody is told."""
+        return attention.read()
+
 
 @pytest.fixture
 def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
@@ -48,9 +49,13 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
     read, write = record_partition.read, record_partition.write
     monkeypatch.setattr(record_partition, "read", lambda _=None: read(made.device))
     monkeypatch.setattr(record_partition, "write", lambda record, _=None: write(record, made.device))
-    for name in ("write_outcome", "read_outcome", "write_expectation", "read_expectation"):
+    for name in ("write_outcome", "read_outcome", "acknowledge_outcome", "write_expectation", "read_expectation"):
         plain = getattr(notes, name)
-        monkeypatch.setattr(notes, name, lambda *words, plain=plain: plain(*words, paths=made.paths))
+        monkeypatch.setattr(notes, name, lambda *words, plain=plain, **_: plain(*words, paths=made.paths))
+    told = tmp_path / "slots/attention"
+    monkeypatch.setattr(attention, "put", lambda lines, put=attention.put: put(lines, told))
+    monkeypatch.setattr(attention, "read", lambda _=None, read=attention.read: read(told))
+    monkeypatch.setattr(attention, "clear", lambda clear=attention.clear: clear(told))
     monkeypatch.setattr(slots, "require_slots", lambda: made.running)
     monkeypatch.setattr(slots, "running", lambda: made.running)
     monkeypatch.setattr(slots, "has_slots", lambda: True)
@@ -77,12 +82,12 @@ def test_an_upgrade_that_works(unit: Unit) -> None:
     assert unit.record == SlotRecord(("b", "a"), SlotTrust(True), SlotTrust(False, 3))
     assert (unit.outcome.result, unit.outcome.version) == (notes.STARTED, "2.0")
     unit.running = "b"
-    assert switch_slot.settle(unit.greeting) == []
+    assert switch_slot.settle() == []
     with pytest.raises(Refused, match="has not proved itself yet"):
         switch_slot.require_proved()
     assert switch_slot.confirm(who=WHO)
     assert unit.record == SlotRecord(("b", "a"), SlotTrust(True), SlotTrust(True))
-    assert unit.outcome.result == notes.CONFIRMED and not unit.greeting.exists()
+    assert unit.outcome.result == notes.CONFIRMED and not unit.told
     switch_slot.require_proved()
     assert not switch_slot.confirm(who=WHO)
 
@@ -100,17 +105,17 @@ def test_a_slot_that_gives_itself_up_says_why_in_the_other_one(unit: Unit) -> No
     unit.running = "b"
     switch_slot.give_up(("service wui does not run",), who=WHO)
     unit.running = "a"
-    said = switch_slot.settle(unit.greeting)
-    assert said == ["version 2.0 in slot b was given up: service wui does not run"]
-    assert "ATTENTION: version 2.0" in unit.greeting.read_text()
+    said = switch_slot.settle()
+    assert said == ["the upgrade to 2.0 (slot b) was given up: service wui does not run"]
+    assert unit.told == tuple(said)
     assert unit.record == SlotRecord(("a", "b"), SlotTrust(True), SlotTrust(False))
 
 
 def test_a_slot_that_the_boot_loader_gave_up_is_noted_by_the_other_one(unit: Unit) -> None:
     switch_slot.set_primary("b")
     record_partition.write(unit.record.with_trust("b", SlotTrust(False, 0)))
-    (said,) = switch_slot.settle(unit.greeting)
-    assert "version 2.0 in slot b was given up: each start of it ended" in said
+    (said,) = switch_slot.settle()
+    assert "the upgrade to 2.0 (slot b) was given up: each start of it ended" in said
     assert unit.outcome.result == notes.FELL_BACK
     assert unit.record.order == ("a", "b")
 
@@ -118,7 +123,51 @@ def test_a_slot_that_the_boot_loader_gave_up_is_noted_by_the_other_one(unit: Uni
 def test_an_older_fall_back_does_not_explain_a_newer_one(unit: Unit) -> None:
     notes.write_outcome(notes.FELL_BACK, "b", "1.9", ("an old reason",))
     switch_slot.set_primary("b")
-    assert "each start of it ended" in switch_slot.settle(unit.greeting)[0]
+    assert "each start of it ended" in switch_slot.settle()[0]
+
+
+def give_up_b(unit: Unit) -> None:
+    switch_slot.set_primary("b")
+    unit.running = "b"
+    switch_slot.give_up(("service wui does not run",), who=WHO)
+    unit.running = "a"
+    switch_slot.settle()
+
+
+def test_a_version_that_cannot_be_read_any_more_is_named_all_the_same(unit: Unit) -> None:
+    switch_slot.set_primary("b")
+    record_partition.write(unit.record.with_trust("b", SlotTrust(False, 0)))
+    unit.versions["b"] = ""
+    assert "the upgrade to 2.0 (slot b) was given up" in switch_slot.settle()[0]
+
+
+def test_what_was_given_up_is_said_at_each_boot_until_somebody_acknowledges_it(unit: Unit) -> None:
+    give_up_b(unit)
+    attention.clear()
+    assert switch_slot.settle() and unit.told
+    assert switch_slot.acknowledge(who=WHO) and not unit.told
+    assert switch_slot.settle() == [] and not unit.told
+    assert not switch_slot.acknowledge(who=WHO)
+    assert unit.outcome.reasons == ("service wui does not run",) and unit.outcome.acknowledged
+
+
+def test_another_upgrade_begins_with_nothing_said_of_the_last_one(unit: Unit) -> None:
+    give_up_b(unit)
+    switch_slot.mark_bad("b")
+    assert not unit.told
+    switch_slot.set_primary("b")
+    unit.running = "b"
+    assert switch_slot.settle() == [] and not unit.told
+    switch_slot.confirm(who=WHO)
+    unit.running = "a"
+    assert not unit.told
+
+
+def test_an_upgrade_that_is_given_up_once_more_is_said_once_more(unit: Unit) -> None:
+    give_up_b(unit)
+    switch_slot.acknowledge(who=WHO)
+    give_up_b(unit)
+    assert unit.told and not unit.outcome.acknowledged
 
 
 def test_a_boot_mends_the_record(unit: Unit) -> None:
@@ -126,13 +175,13 @@ def test_a_boot_mends_the_record(unit: Unit) -> None:
     content[record_partition.COPIES[0]] ^= 1
     unit.device.write_bytes(content)
     assert record_partition.read().whole == 1
-    assert switch_slot.settle(unit.greeting) == []
+    assert switch_slot.settle() == []
     assert record_partition.read().whole == 2
 
 
 def test_a_slot_that_comes_first_and_could_not_be_started_is_said_and_kept(unit: Unit) -> None:
     unit.running = "b"
-    assert "could not start it" in switch_slot.settle(unit.greeting)[0]
+    assert "could not start it" in switch_slot.settle()[0]
     assert unit.record == NO_RECORD
 
 
@@ -201,5 +250,5 @@ def test_what_worked_before_an_earlier_upgrade_is_not_asked_of_this_one(
 def test_a_write_that_was_interrupted_is_said(unit: Unit) -> None:
     notes.write_outcome(notes.FELL_BACK, "b", "1.9", ("an old reason",))
     switch_slot.mark_bad("b")
-    assert switch_slot.settle(unit.greeting) == []
+    assert switch_slot.settle() == []
     assert (unit.outcome.result, unit.outcome.version) == (notes.BEGUN, "")

@@ -31,6 +31,18 @@ def test_green_only_if_what_runs_there_is_what_is_saved_there() -> None:
         assert state.colour == "orange" and word in state.reasons[0] and state.reasons[0].startswith("node 2: ")
 
 
+def test_an_upgrade_that_was_given_up_is_said_on_both_nodes_and_beside_what_is_worse() -> None:
+    said = "the upgrade to 9.9.9 (slot b) was given up: service wui does not run"
+    for ours, theirs, node in ((replace(ONE, slot_problem=said), TWO, 1), (ONE, replace(TWO, slot_problem=said), 2)):
+        assert pair_state(ours, theirs, "") == PairState("orange", [f"node {node}: {said}"])
+    ours = replace(ONE, slot_problem=said)
+    assert pair_state(ours, None, "no route") == PairState("red", ["no route", f"node 1: {said}"])
+    assert node_state.parse(Message(json.loads(json.dumps(ours.json())))).slot_problem == said
+    older = ours.json()
+    del older["slot_problem"]
+    assert node_state.parse(Message(json.loads(json.dumps(older)))).slot_problem == ""
+
+
 def test_nodes_may_differ_and_our_own_unsaved_changes_are_not_the_peers() -> None:
     ours = replace(ONE, unsaved=("/etc/x",), services={"haproxy": ServiceDigests("z", "z", "y")})
     assert pair_state(ours, TWO, "") == GREEN

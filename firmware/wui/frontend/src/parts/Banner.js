@@ -1,4 +1,4 @@
-// What matters everywhere: red, a confirmation that runs, what is not in effect, what is not saved.
+// What matters everywhere: red, an upgrade that was given up, a confirmation that runs, what is not in effect, what is not saved.
 
 import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
@@ -16,6 +16,7 @@ export function Banner({ session }) {
   const may = session.role === "admin";
   return html`
     ${found.state === "red" && html`<p class="banner red" role="status"><strong>red</strong> ${found.reasons[0] ?? ""} <a href="#/setup">What to do</a></p>`}
+    ${found.slot_problem && html`<p class="banner orange" role="status"><strong>Upgrade:</strong> ${found.slot_problem} <a href="#/setup/upgrade">What to do</a></p>`}
     ${found.confirm && html`<${Waiting} ...${{ may, act }} wait=${found.confirm} key=${`${found.confirm.service}${found.confirm.seconds}`}
       words=${found.confirm.where === "here" ? "was pushed to this node and waits to be confirmed by its peer" : "was pushed and waits to be confirmed"}
       confirm=${found.confirm.where === "peer" && (() => api.post("/csync/confirm"))} undo=${found.confirm.where === "here" && (() => api.post("/csync/undo"))} />`}

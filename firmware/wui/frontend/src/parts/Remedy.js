@@ -21,7 +21,10 @@ const BUTTONS = [
   [/config import FILE --force\b/, () => ["“Import” once more, with “also if it is another node’s”", "#/setup"]],
   [/config (?:import FILE|import|export|reset --yes|reset)\b/, () => ["the buttons under Configuration", "#/setup"]],
   [/account (?:list|add|password|del|token)\b(?: NAME)?/, () => ["“Accounts” on the tab Setup", "#/setup/accounts"]],
-  [/upgrade (?:confirm|rollback|install|status)\b/, () => ["“Upgrade” on the tab Setup", "#/setup/upgrade"]],
+  [/upgrade install\b/, () => ["“Install”", "#/setup/upgrade"]],
+  [/upgrade confirm(?= (?:there )?says)/, () => ["“Acknowledge”", "#/setup/upgrade"]],
+  [/upgrade confirm\b/, () => ["“Keep this version”", "#/setup/upgrade"]],
+  [/upgrade (?:rollback|status)\b/, () => ["“Upgrade” on the tab Setup", "#/setup/upgrade"]],
   [/edit (\/etc\/[\w./-]+)/, (path) => [`edit ${path}`, `#/tools/files${path}`]],
 ];
 const VERBS = { start: "Start service", stop: "Stop", restart: "Restart", apply: "Apply", revert: "Revert", check: "Check", confirm: "Confirm", undo: "Undo" };

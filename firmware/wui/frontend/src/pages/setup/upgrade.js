@@ -32,11 +32,17 @@ export function Upgrade({ session }) {
     ${status.data && html`<${Slots} status=${status.data} />`}
     ${session.role === "admin" && !none && html`
       ${bundle ? html`<${Waiting} bundle=${bundle} doThen=${doThen} />` : html`<${Bring} doThen=${doThen} />`}
-      <div class="toolbar"><${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "This version is kept."))}>Keep this version<//>
+      <div class="toolbar">${isGivenUp(status.data) && html`<${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "It is not said any more."))}>Acknowledge<//>`}
+        <${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "This version is kept."))}>Keep this version<//>
         <${Button} danger onClick=${() => doThen(() => api.post("/upgrade/rollback").then(() => "The node starts again with the other version."))}>Go back to the other version<//>
         <${Button} danger onClick=${() => doThen(() => api.post("/system/reboot").then(() => "The node starts again."))}>Reboot<//></div>`}
     <${Result} problem=${result.problem ?? (none ? null : status.problem)} said=${result.said} />
   </section>`;
+}
+
+/** Is everybody told that the last upgrade was given up? */
+function isGivenUp(status) {
+  return status?.last?.result === "fell back" && !status.last.acknowledged;
 }
 
 function Slots({ status }) {
