@@ -14,8 +14,11 @@ from firmware.sync.audit import THIS_NODE
 from firmware.upgrade import notes, slots
 from firmware.upgrade.notes import Expectation
 
-#: seconds since the kernel started within which all has to work · between two looks · for which it has to work
-DEADLINE, LOOK_SECONDS, STEADY_SECONDS = 300.0, 3.0, 10.0
+#: seconds since the kernel started that the boot may take · within which all has to work when it has come to its end. A slow
+#: disk, or a flash that is made whole, makes a slot no bad one.
+BOOT_SECONDS, HEALTH_SECONDS = 420.0, 180.0
+#: seconds between two looks · for which all has to work
+LOOK_SECONDS, STEADY_SECONDS = 3.0, 10.0
 #: what the trial waits for, a line each
 WAITING = Path("/run/firmware/trial")
 
@@ -39,24 +42,32 @@ def main() -> None:
 def await_health(expected: Expectation | None) -> list[str] | None:
     """Wait until all works; returns what does not when there is no more time, or no more hope, and None if somebody has confirmed
     meanwhile."""
+    booted_at: float | None = None
     healthy_since: float | None = None
     while True:
         wrong = look(expected)
         _say(wrong)
         now = time.monotonic()  # since the kernel started
+        booted_at = booted_at or (now if has_booted() else None)
         healthy_since = None if wrong else healthy_since or now
         if switch_slot.PROVED.exists():
             return None
         if healthy_since is not None and now - healthy_since >= STEADY_SECONDS:
             return []
-        if wrong and (now > DEADLINE or migrations.failure()):
+        deadline = booted_at + HEALTH_SECONDS if booted_at else BOOT_SECONDS
+        if wrong and (now > deadline or migrations.failure()):
             return wrong
         time.sleep(LOOK_SECONDS)
 
 
+def has_booted() -> bool:
+    """Has the boot come to its end?"""
+    return (boot.RUN / boot.BOOTED).exists()
+
+
 def look(expected: Expectation | None) -> list[str]:
     """What does not work now, a line each."""
-    if not (boot.RUN / boot.BOOTED).exists():
+    if not has_booted():
         return ["the boot has not come to its end"] if not migrations.failure() else [migrations.failure()]
     try:
         return node_health.shortcomings(expected, node_health.current_health())

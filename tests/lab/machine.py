@@ -110,6 +110,11 @@ class Machine:
         """Plug its cable in, or pull it. Trouble while it is just being powered on."""
         self._ask(qmp.command("set_link", name="eth0", up=on))
 
+    def console_tail(self) -> str:
+        """The last lines that the unit has written to its console, without what moves a cursor."""
+        lines = (self.home / "console.log").read_text(errors="replace").splitlines()[-40:]
+        return "\n".join("".join(sign for sign in line if sign.isprintable()) for line in lines)
+
     def ports(self, seconds: float = 0.0) -> dict[str, int]:
         """The host's own ports that lead to the unit, by the names in PORTS. A QEMU that was started just now gets that long to
         answer; Trouble after that."""

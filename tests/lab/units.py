@@ -107,7 +107,10 @@ class Unit:
             time.sleep(0.5)
 
     def _await_services(self) -> None:
-        self.remote.output("sh", "-c", _WAIT_UNTIL_BOOTED, seconds=PATIENCE)
+        try:
+            self.remote.output("sh", "-c", _WAIT_UNTIL_BOOTED, seconds=PATIENCE)
+        except Trouble as error:
+            raise Trouble(f"{error}\nwhat is on its console:\n{self.machine.console_tail()}") from None
 
     def _boot_id(self) -> str:
         return self.remote.output("cat", "/proc/sys/kernel/random/boot_id", seconds=5)

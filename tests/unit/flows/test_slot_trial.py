@@ -5,15 +5,19 @@ from pathlib import Path
 import pytest
 
 from firmware.flows import slot_trial, switch_slot
-from firmware.flows.slot_trial import DEADLINE, STEADY_SECONDS
+from firmware.flows.slot_trial import BOOT_SECONDS, HEALTH_SECONDS, STEADY_SECONDS
+
+BOOTING = ["the boot has not come to its end"]
 
 
 @pytest.fixture
 def looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What each look finds wrong, the last one again and again; between two of them passes the time that the clock says."""
+    """What each look finds wrong, the last one again and again; between two of them passes the time that the clock says. The boot has
+    come to its end when none finds `BOOTING`."""
     found: list[list[str]] = []
     clock = [50.0]
     monkeypatch.setattr(slot_trial, "look", lambda _: found.pop(0) if len(found) > 1 else found[0])
+    monkeypatch.setattr(slot_trial, "has_booted", lambda: BOOTING not in found)
     monkeypatch.setattr(slot_trial.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(slot_trial.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     monkeypatch.setattr(slot_trial.migrations, "failure", lambda: "")
@@ -23,7 +27,7 @@ def looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def test_a_slot_is_kept_once_all_has_worked_for_some_time(looks: list[list[str]]) -> None:
-    looks += [["the boot has not come to its end"], ["service wui does not run"], []]
+    looks += [BOOTING, ["service wui does not run"], []]
     assert slot_trial.await_health(None) == []
     assert slot_trial.time.monotonic() >= 56 + STEADY_SECONDS
     assert slot_trial.WAITING.read_text() == ""
@@ -32,7 +36,7 @@ def test_a_slot_is_kept_once_all_has_worked_for_some_time(looks: list[list[str]]
 def test_what_works_for_a_moment_only_does_not_count(looks: list[list[str]]) -> None:
     looks += [[], ["service wui does not run"], [], ["service wui does not run"]]
     assert slot_trial.await_health(None) == ["service wui does not run"]
-    assert slot_trial.time.monotonic() > DEADLINE
+    assert HEALTH_SECONDS < slot_trial.time.monotonic() < BOOT_SECONDS
     assert slot_trial.WAITING.read_text() == "service wui does not run\n"
 
 
@@ -40,7 +44,19 @@ def test_a_failed_migration_is_not_waited_for(looks: list[list[str]], monkeypatc
     monkeypatch.setattr(slot_trial.migrations, "failure", lambda: "it failed")
     looks += [["it failed"]]
     assert slot_trial.await_health(None) == ["it failed"]
-    assert slot_trial.time.monotonic() < DEADLINE
+    assert slot_trial.time.monotonic() < HEALTH_SECONDS
+
+
+def test_a_slow_boot_has_time_and_then_all_has_as_much_to_work_as_after_a_fast_one(looks: list[list[str]]) -> None:
+    looks += [*[BOOTING] * 115, *[["csyncd does not reach the peer"]] * 50, []]
+    assert slot_trial.await_health(None) == []
+    assert slot_trial.time.monotonic() > BOOT_SECONDS + HEALTH_SECONDS / 2
+
+
+def test_a_boot_without_end_is_given_up(looks: list[list[str]]) -> None:
+    looks += [BOOTING]
+    assert slot_trial.await_health(None) == BOOTING
+    assert BOOT_SECONDS < slot_trial.time.monotonic() < BOOT_SECONDS + 10
 
 
 def test_who_confirms_by_hand_ends_it(looks: list[list[str]], tmp_path: Path) -> None:
