@@ -19,7 +19,7 @@ from remote import Remote
 from state import Trouble
 
 #: seconds that a unit has to boot, under emulation and beside others
-PATIENCE = 300.0
+PATIENCE = 420.0
 _WAIT_UNTIL_BOOTED = "until [ -e /run/firmware/booted ]; do sleep 0.1; done"
 
 

@@ -95,7 +95,7 @@ class Lab:
         """Everything away."""
         self.nodes("down")
 
-    def nodes(self, *words: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 400) -> Result:
+    def nodes(self, *words: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 600) -> Result:
         """Run the program itself."""
         done = subprocess.run(self._argv(*words), input=_encode(stdin), capture_output=True, timeout=timeout)
         return _result(words, (done.returncode, done.stdout, done.stderr), check)
