@@ -49,9 +49,13 @@ class Banner:
 
 
 def banner() -> Banner:
-    """What there is to say now."""
-    status, unsaved = peer.status(), unsaved_changes().paths
-    needs = tuple(row.title for row in service_list.list_services() if row.needs_apply and row.state in _RUNNING)
+    """What there is to say now. It is looked at every few seconds for each tab that is open, so what csyncd knows of /etc is not
+    read once more."""
+    status = peer.status()
+    is_known = status.local["version"] is not None
+    unsaved = tuple(map(str, status.local["unsaved"])) if is_known else unsaved_changes().paths
+    rows = service_list.list_services(status.local["unapplied"] if is_known else None)
+    needs = tuple(row.title for row in rows if row.needs_apply and row.state in _RUNNING)
     push, trial = next(_pushes(status), None), next(_trials(), None)
     about = len(unsaved), unsaved[:MOST_PATHS], needs
     return Banner(status.state, status.reasons, status.remedy, *about, push, trial, attention.problem())

@@ -1,5 +1,6 @@
 """All services and how they are: what `service list` and `service NAME status` print."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from firmware.errors import Failure, Usage
@@ -71,12 +72,13 @@ class ServiceStatus:
         }
 
 
-def list_services() -> tuple[ServiceRow, ...]:
-    """Every service in file order, then what runs without a block in config.rc."""
+def list_services(unapplied: Collection[str] | None = None) -> tuple[ServiceRow, ...]:
+    """Every service in file order, then what runs without a block in config.rc. `unapplied`: those of the services with
+    enabled blocks that need an apply, for who knows that; no file of theirs is read then."""
     # A config.rc with errors must not hide what runs: `config check` is there to name them.
     config = document.read_tolerant()
     blocks = [block for block in config.first_blocks if block.name]
-    rows = {block.title: _row(block, config, states.service_state(block.title)) for block in blocks}
+    rows = {block.title: _row(block, config, states.service_state(block.title), unapplied) for block in blocks}
     return (*rows.values(), *_rows_without_block(set(rows)))
 
 
@@ -151,8 +153,7 @@ def missing_block(title: str) -> Failure:
     return Failure(f"{title}: it is not in {document.PATH}", _did_you_mean(title, known))
 
 
-def _row(block: Block, config: Document, state: ServiceState) -> ServiceRow:
-    service = catalog.find(block.name)
+def _row(block: Block, config: Document, state: ServiceState, unapplied: Collection[str] | None = None) -> ServiceRow:
     return ServiceRow(
         block.name,
         block.instance,
@@ -160,8 +161,13 @@ def _row(block: Block, config: Document, state: ServiceState) -> ServiceRow:
         "disabled" if state.is_stopped and not block.enabled else state.state,
         state.pid or None,
         state.since or None,
-        service is not None and applied.needs_apply(service, Context.of(service, block, config)),
+        _needs_apply(block, config) if unapplied is None or not block.enabled else block.title in unapplied,
     )
+
+
+def _needs_apply(block: Block, config: Document) -> bool:
+    service = catalog.find(block.name)
+    return service is not None and applied.needs_apply(service, Context.of(service, block, config))
 
 
 def _rows_without_block(known: set[str]) -> list[ServiceRow]:
