@@ -6,8 +6,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
-.PHONY: help run provision run-console image bundle buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak clean root
-.PHONY: unit-packages lab-packages image-packages unit-env lab-env browser-env always
+.PHONY: help run provision run-console image bundle buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak sanitize fuzz clean root
+.PHONY: unit-packages fuzz-packages lab-packages image-packages unit-env lab-env browser-env always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -32,6 +32,7 @@ LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iprout
 	tcpdump tzdata wireguard-go wireguard-tools
 TEST_PACKAGES := curl e2fsprogs mount qemu-system-common rsync xxhash
 BROWSER_PACKAGES := chromium fonts-dejavu-core
+FUZZ_PACKAGES := clang libclang-rt-dev
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image
 SOURCES := pyproject.toml setup.py tests/quick_image/install.py buildroot/board/finish.py buildroot/board/owners \
@@ -90,7 +91,7 @@ PYTEST = IMAGE=$(if $(filter-out build/image/disk.img,$(IMAGE)),$(abspath $(IMAG
 test: $(NEEDED) ## every behaviour once, in minutes (ARGS=tests/… or others of pytest; IMAGE=… is the image under test)
 	$(PYTEST) $(ARGS)
 
-test-all: $(NEEDED) ## everything: each step, each case, each test of the image
+test-all: $(NEEDED) fuzz-packages ## everything: each step, each case, each test of the image
 	$(PYTEST) --all $(ARGS)
 
 test-buildroot: unit-env ## what Buildroot says of our tree (BUILDROOT=DIR and so on, as for buildroot)
@@ -110,6 +111,12 @@ screenshots: browser-env ## pictures of the web UI, build/screenshots
 soak: env ## the long runs, build/soak.json (ARGS="endurance=50": that one, 50 times; SEED=… again)
 	$(VENV)/bin/python tests/long/soak.py $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+sanitize: unit-env fuzz-packages ## the C part by itself, under the address, undefined and thread sanitizers, and its fuzz targets for a moment
+	$(VENV)/bin/python -m pytest -n 0 --all tests/unit/native tests/unit/test_native.py $(ARGS)
+
+fuzz: unit-env fuzz-packages ## the fuzz targets of the C part for SECONDS each (LIBRSYNC=DIR: librsync's sources, whose coverage leads the fuzzer)
+	$(VENV)/bin/python tests/long/fuzz.py $(or $(SECONDS),300) $(LIBRSYNC)
+
 clean: ## everything built goes, labs first (with BUILDROOT=DIR: what Buildroot built in OUTPUT)
 ifneq ($(BUILDROOT),)
 	@$(BUILDROOT_BUILD) clean
@@ -126,6 +133,9 @@ image-packages:
 
 lab-packages:
 	@buildroot/scripts/install-packages $(LAB_PACKAGES) $(TEST_PACKAGES)
+
+fuzz-packages:
+	@buildroot/scripts/install-packages $(FUZZ_PACKAGES)
 
 unit-packages:
 	@buildroot/scripts/install-packages $(UNIT_PACKAGES)

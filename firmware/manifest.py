@@ -61,10 +61,10 @@ def scan(top: Path, *, named: Path | None = None, leave_out: PathPatterns = _NO_
 
 
 def scan_lines(
-    top: Path, *, named: Path, leave_out: PathPatterns = _NO_PATTERNS, gently: bool = False
+    top: Path, *, named: Path, leave_out: PathPatterns = _NO_PATTERNS, gently: native.Progress | None = None
 ) -> tuple[dict[str, bytes], dict[str, OSError | Failure]]:
     """The same as lines, the `Entry.key` of each path as bytes; and what could not be read, with the reason. `gently`: while
-    others have more urgent things to do, and without a trace in the times of access."""
+    others have more urgent things to do, without a trace in the times of access, and until it is told to end."""
     start = str(named).rstrip("/") + "/"
     lines, problems = dict[str, bytes](), dict[str, OSError | Failure]()
     for row in _rows(top, start, leave_out, gently=gently):
@@ -76,11 +76,13 @@ def scan_lines(
     return lines, problems
 
 
-def _rows(top: Path, start: str, leave_out: PathPatterns, *, gently: bool = False) -> Iterable[native.Found]:
+def _rows(
+    top: Path, start: str, leave_out: PathPatterns, *, gently: native.Progress | None = None
+) -> Iterable[native.Found]:
     forget_names()
     try:
         with directory.descriptor(top) as handle:
-            return native.scan_tree(handle, start, leave_out.patterns, gently=gently)
+            return native.scan_tree(handle, start, leave_out.patterns, gently=gently is not None, progress=gently)
     except (FileNotFoundError, NotADirectoryError):
         return ()
 

@@ -83,8 +83,35 @@ Row = tuple[int, int, int, int, int, int, int, int, bytes]
 Found = tuple[str, str, Row]
 
 
+class Progress:
+    """How far a scan is, in files and bytes, and how it is ended early: both by any thread while another one scans."""
+
+    def __init__(self) -> None:
+        self.struct = ffi.new("struct native_progress *")
+
+    @property
+    def files(self) -> int:
+        """Files that have been read."""
+        return int(self.struct.files)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that have been read."""
+        return int(self.struct.bytes)
+
+    def cancel(self) -> None:
+        """End the scan, which then fails with ECANCELED."""
+        self.struct.cancelled = 1
+
+
 def scan_tree(
-    top: int, start: str, patterns: Sequence[str] = (), *, threads: int = 0, gently: bool = False
+    top: int,
+    start: str,
+    patterns: Sequence[str] = (),
+    *,
+    threads: int = 0,
+    gently: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[Found]:
     """Everything below the open directory `top`, sorted by the bytes of the paths: the path below `top`, the target of a link (""
     else), and a row (mode, uid, gid, error, size, mtime, ctime, inode, digest): times in nanoseconds; `error` is the errno value
@@ -92,15 +119,16 @@ def scan_tree(
 
     Paths that match a pattern (see `patterns`) when they are known as `start` and what follows are left out, with all below them.
     No link is followed, no other file system entered, nothing but files is opened. `threads`: as many as there are processors
-    for 0. `gently`: by one, while there is nothing else to do, and without a trace in the times of access. OSError if `top`
-    cannot be read.
+    for 0. `gently`: by one, while there is nothing else to do, and without a trace in the times of access. Other threads of
+    Python run meanwhile. OSError if `top` cannot be read, and ECANCELED if `progress` was told so.
     """
     tree, texts = ffi.new("struct native_tree *"), [os.fsencode(pattern) + b"\0" for pattern in patterns]
     what = top, os.fsencode(start), b"".join(texts), len(texts)
+    told = progress.struct if progress else ffi.NULL
     if gently:
-        error = lib.native_scan_tree_gently(*what, ffi.NULL, tree)
+        error = lib.native_scan_tree_gently(*what, told, tree)
     else:
-        error = lib.native_scan_tree(*what, threads or len(os.sched_getaffinity(0)), ffi.NULL, tree)
+        error = lib.native_scan_tree(*what, threads or len(os.sched_getaffinity(0)), told, tree)
     if error:
         raise OSError(error, os.strerror(error), start)
     try:

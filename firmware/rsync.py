@@ -1,9 +1,11 @@
 """What differs between two versions of a file, by rsync's algorithm (librsync), from one open file to another.
 
-A signature is a thousandth of its file. With it alone a delta is made, which makes the new file of the old one. A delta from
-elsewhere is not believed: what it makes is bounded, and whoever has it compares the digest.
+A signature takes 4 % of a file of 64 KiB and 0.2 % of one of 50 MB. With it alone a delta is made, which makes the new file of
+the old one. A signature is the node's own. A delta comes from elsewhere and is not believed: what it makes is bounded, and
+whoever has it compares the digest.
 """
 
+import errno
 import os
 
 from firmware._native_rsync import lib
@@ -15,9 +17,13 @@ def write_signature(old: int, signature: int) -> None:
     _require_done(lib.native_rsync_signature(old, os.fstat(old).st_size, signature))
 
 
-def write_delta(signature: int, new: int, delta: int) -> None:
-    """What makes the new file of the one that the signature is of."""
-    _require_done(lib.native_rsync_delta(signature, new, delta))
+def write_delta(signature: int, new: int, delta: int, most: int = -1) -> bool:
+    """What makes the new file of the one that the signature is of. False, with a part of it written, if it would be more than
+    `most` bytes, unless that is negative."""
+    result = lib.native_rsync_delta(signature, new, delta, most)
+    if result != errno.EFBIG:
+        _require_done(result)
+    return not result
 
 
 def patch(old: int, delta: int, new: int, most: int) -> None:

@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 ffi = FFI()
 ffi.cdef("""
     int native_rsync_signature(int old, int64_t size, int signature);
-    int native_rsync_delta(int signature, int new_file, int delta);
+    int native_rsync_delta(int signature, int new_file, int delta, int64_t most);
     int native_rsync_patch(int old, int delta, int new_file, int64_t most);
 """)
 ffi.set_source(

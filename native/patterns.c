@@ -3,37 +3,44 @@
 #include <stddef.h>
 #include <string.h>
 
-/* The bytes of the character there: of UTF-8, or one that is none. */
+/* The bytes of the character there: of valid UTF-8, or one byte that belongs to none. */
 static size_t character(const unsigned char *text)
 {
-	size_t wanted = text[0] >= 0xf0 ? 4 : text[0] >= 0xe0 ? 3 : text[0] >= 0xc2 ? 2 : 1, n = 1;
+	unsigned char first = text[0], least = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+	unsigned char most = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+	size_t wanted = first < 0xc2 || first > 0xf4 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4, n = 1;
 
-	while (n < wanted && (text[n] & 0xc0) == 0x80)
-		n++;
+	for (; n < wanted && text[n] >= least && text[n] <= most; n++) {
+		least = 0x80;
+		most = 0xbf;
+	}
 	return n == wanted ? n : 1;
 }
 
-/* A star is given up for as little as possible; where that does not do, for one more. Neither goes past a slash, so the work is
- * bounded by the square of the longest name. */
+/* A star is given up for as little as possible; where that does not do, for one character more. Neither goes past a slash, so the
+ * work is bounded by the square of the longest name. */
 static bool is_like(const char *pattern, const char *text)
 {
 	const char *star = NULL, *resumed = NULL;
 
 	while (*text) {
+		size_t size = character((const unsigned char *)text);
+
 		if (*pattern == '*') {
 			star = ++pattern;
 			resumed = text;
 		} else if (*pattern == '?' && *text != '/') {
 			pattern++;
-			text += character((const unsigned char *)text);
-		} else if (*pattern == *text) {
+			text += size;
+		} else if (!strncmp(pattern, text, size)) {
 			if (*text == '/')
 				star = NULL;
-			pattern++;
-			text++;
+			pattern += size;
+			text += size;
 		} else if (star && *resumed != '/') {
 			pattern = star;
-			text = ++resumed;
+			resumed += character((const unsigned char *)resumed);
+			text = resumed;
 		} else {
 			return false;
 		}

@@ -86,7 +86,7 @@ int native_rsync_signature(int old, int64_t size, int signature)
 	return run(rs_sig_begin(block, strong, magic), old, signature, -1);
 }
 
-int native_rsync_delta(int signature, int new_file, int delta)
+int native_rsync_delta(int signature, int new_file, int delta, int64_t most)
 {
 	rs_signature_t *sums = NULL;
 	int error = run(rs_loadsig_begin(&sums), signature, -1, -1);
@@ -94,7 +94,7 @@ int native_rsync_delta(int signature, int new_file, int delta)
 	if (!error && rs_build_hash_table(sums) != RS_DONE)
 		error = ENOMEM;
 	if (!error)
-		error = run(rs_delta_begin(sums), new_file, delta, -1);
+		error = run(rs_delta_begin(sums), new_file, delta, most);
 	if (sums)
 		rs_free_sumset(sums);
 	return error;

@@ -31,6 +31,8 @@
 #define BUFFER 262144
 /* a change less than this before the scan may not show in a file's times: the clock of the file system ticks in steps */
 #define TICK 20000000
+/* bytes of all paths together: what is deeper or wider is no configuration */
+#define MOST_TEXT ((size_t)256 << 20)
 /* no errno value: it is not there any more */
 #define GONE -1
 
@@ -58,6 +60,9 @@ struct scan {
 	/* directories, open, of files that have not been read yet; these are the entries from `unread` on */
 	int held[MOST_HELD];
 	size_t held_count, unread;
+	/* directories that have not been entered yet: numbers of entries, the next one last */
+	size_t *waiting;
+	size_t waiting_count, waiting_room;
 	/* these files, shared out among threads */
 	pthread_mutex_t lock;
 	pthread_cond_t work, done;
@@ -101,12 +106,14 @@ static void take_status(struct native_entry *entry, const struct stat *status)
 
 /* ---- one file ---- */
 
-/* The digest of the rest of a file whose first bytes fill the buffer, and how many bytes it has in all. */
+/* The digest of the rest of a file whose first bytes fill the buffer, and how many bytes it has in all. EAGAIN for what has no end:
+ * what is no file, and one that grows as fast as it is read. */
 static int hash_rest(struct scan *scan, int fd, unsigned char *buffer, unsigned char digest[16], int64_t *size)
 {
 	XXH3_state_t *state = XXH3_createState();
+	struct stat status;
 	ssize_t got = BUFFER;
-	int error = state ? 0 : ENOMEM;
+	int error = !state ? ENOMEM : fstat(fd, &status) ? errno : S_ISREG(status.st_mode) ? 0 : EAGAIN;
 
 	if (state)
 		XXH3_128bits_reset(state);
@@ -120,6 +127,8 @@ static int hash_rest(struct scan *scan, int fd, unsigned char *buffer, unsigned 
 		while (got < 0 && errno == EINTR);
 		if (got < 0 || is_cancelled(scan))
 			error = got < 0 ? errno : ECANCELED;
+		else if (*size > status.st_size)
+			error = EAGAIN;
 	}
 	if (!error)
 		XXH128_canonicalFromHash((XXH128_canonical_t *)digest, XXH3_128bits_digest(state));
@@ -156,8 +165,9 @@ static bool is_same_moment(const struct stat *one, const struct stat *other)
 static int read_open_file(struct scan *scan, int fd, unsigned char *buffer, struct native_entry *entry)
 {
 	struct stat before, after;
+	unsigned char first[16];
 	int64_t size = 0;
-	int error = hash_file(scan, fd, buffer, entry->digest, &size);
+	int error = hash_file(scan, fd, buffer, first, &size);
 
 	if (fstat(fd, &before))
 		return errno;
@@ -166,6 +176,7 @@ static int read_open_file(struct scan *scan, int fd, unsigned char *buffer, stru
 	take_status(entry, &before);
 	if (error)
 		return error;
+	memcpy(entry->digest, first, sizeof(first));
 	if (nanoseconds(before.st_ctim) < scan->began - TICK)
 		return size == before.st_size ? 0 : EAGAIN;
 	if (lseek(fd, 0, SEEK_SET) < 0)
@@ -173,7 +184,9 @@ static int read_open_file(struct scan *scan, int fd, unsigned char *buffer, stru
 	error = hash_file(scan, fd, buffer, entry->digest, &size);
 	if (!error && fstat(fd, &after))
 		error = errno;
-	return error ? error : size == after.st_size && is_same_moment(&before, &after) ? 0 : EAGAIN;
+	if (error)
+		return error;
+	return size == after.st_size && is_same_moment(&before, &after) && !memcmp(first, entry->digest, sizeof(first)) ? 0 : EAGAIN;
 }
 
 /* 0, EAGAIN to try again, GONE, or the errno value for which it cannot be read. */
@@ -302,6 +315,8 @@ static size_t keep(struct scan *scan, const char *bytes, size_t size)
 {
 	size_t at = scan->length;
 
+	if (at + size + 1 > MOST_TEXT)
+		return SIZE_MAX;
 	if (at + size + 1 > scan->text_room) {
 		size_t room = 2 * (scan->text_room + size + 1);
 		char *text = realloc(scan->text, room);
@@ -478,69 +493,96 @@ static int open_next(int top, const char *path, const char *last, int last_handl
 	return open_below(top, path);
 }
 
-static bool is_entered(struct scan *scan, int handle)
+/* The directories among the entries from `first` on wait to be entered. */
+static int await_directories(struct scan *scan, size_t first)
 {
-	struct stat status;
+	for (size_t n = scan->count; n-- > first;) {
+		if (!S_ISDIR(scan->found[n].entry.mode))
+			continue;
+		if (scan->waiting_count == scan->waiting_room) {
+			size_t room = scan->waiting_room ? 2 * scan->waiting_room : 64;
+			size_t *grown = realloc(scan->waiting, room * sizeof(*grown));
 
-	return !fstat(handle, &status) && status.st_dev == scan->device;
+			if (!grown)
+				return ENOMEM;
+			scan->waiting = grown;
+			scan->waiting_room = room;
+		}
+		scan->waiting[scan->waiting_count++] = n;
+	}
+	return 0;
 }
 
-/* Every directory, depth first. Those that wait are numbers of entries. */
+/* Enter a directory, from the one that was entered last where it lies there; what it says of itself now counts. Negative if it is
+ * not entered: another file system, or what it has become meanwhile, or the reason is its error. */
+static int enter(struct scan *scan, int top, struct found *found, const char *last, int last_handle)
+{
+	const char *path = scan->text + found->path;
+	int handle = open_next(top, path, last, last_handle);
+	struct stat status;
+
+	if (handle < 0 || fstat(handle, &status)) {
+		found->entry.error = errno == ENOENT ? GONE : errno == ENOTDIR || errno == ELOOP ? EAGAIN : errno;
+	} else {
+		take_status(&found->entry, &status);
+		if (status.st_dev == scan->device)
+			return handle;
+	}
+	if (handle >= 0)
+		close(handle);
+	return -1;
+}
+
+/* Enter the next directory that lets itself be entered, and give the last one to be read; `path` and `entered` become its own. */
+static int enter_next(struct scan *scan, int top, char **path, size_t *entered)
+{
+	int last_handle = scan->directory, error = 0;
+	char *last = *path;
+
+	*path = NULL;
+	scan->directory = -1;
+	while (!error && scan->directory < 0 && scan->waiting_count) {
+		*entered = scan->waiting[--scan->waiting_count];
+		free(*path);
+		*path = strdup(scan->text + scan->found[*entered].path);
+		if (*path)
+			scan->directory = enter(scan, top, &scan->found[*entered], last, last_handle);
+		else
+			error = ENOMEM;
+	}
+	hold_directory(scan, last_handle);
+	free(last);
+	return error;
+}
+
+/* Every directory, depth first. Where one below the top cannot be listed, that is its entry's error. */
 static int scan_below(struct scan *scan, int top)
 {
-	size_t *waiting = NULL, waiting_count = 0, waiting_room = 0, first;
-	char *path = strdup(""), *last;
-	int error = path ? 0 : ENOMEM, before;
+	size_t entered = SIZE_MAX;
+	char *path = strdup("");
+	int error = path ? 0 : ENOMEM;
 
 	scan->directory = error ? -1 : openat(top, ".", DIRECTORY);
 	if (!error && scan->directory < 0)
 		error = errno;
-	while (!error) {
-		first = scan->count;
-		if (is_entered(scan, scan->directory))
-			error = scan_directory(scan, path);
-		for (size_t n = scan->count; !error && n-- > first;) {
-			if (!S_ISDIR(scan->found[n].entry.mode))
-				continue;
-			if (waiting_count == waiting_room) {
-				size_t room = waiting_room ? 2 * waiting_room : 64;
-				size_t *grown = realloc(waiting, room * sizeof(*grown));
+	while (!error && scan->directory >= 0) {
+		size_t first = scan->count;
 
-				if (!grown) {
-					error = ENOMEM;
-					break;
-				}
-				waiting = grown;
-				waiting_room = room;
-			}
-			waiting[waiting_count++] = n;
+		error = scan_directory(scan, path);
+		if (error && error != ENOMEM && error != ECANCELED && entered != SIZE_MAX) {
+			scan->found[entered].entry.error = error;
+			error = 0;
 		}
-		before = scan->directory;
-		last = path;
-		path = NULL;
-		scan->directory = -1;
-		while (!error && scan->directory < 0 && waiting_count) {
-			struct found *next = &scan->found[waiting[--waiting_count]];
-
-			free(path);
-			path = strdup(scan->text + next->path);
-			scan->directory = path ? open_next(top, path, last, before) : -1;
-			if (!path)
-				error = ENOMEM;
-			else if (scan->directory < 0 && errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
-				next->entry.error = errno; /* it can be seen and not be entered */
-		}
-		if (before >= 0)
-			hold_directory(scan, before);
-		free(last);
-		if (scan->directory < 0)
-			break;
+		if (!error)
+			error = await_directories(scan, first);
+		if (!error)
+			error = enter_next(scan, top, &path, &entered);
 	}
 	if (scan->directory >= 0)
 		close(scan->directory);
 	read_held(scan, !error);
 	free(path);
-	free(waiting);
+	free(scan->waiting);
 	return error;
 }
 

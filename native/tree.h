@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* One path. `error` is the errno value for which it could not be read, or EAGAIN where it never kept still; times are in nanoseconds;
- * `digest` is big-endian as xxhsum prints it: of a file's bytes, or of a link's target. */
+/* One path. `error` is the errno value for which it could not be read, or EAGAIN where it did not keep still in five tries; times are
+ * in nanoseconds; `digest` is big-endian as xxhsum prints it: of a file's bytes, or of a link's target. */
 struct native_entry {
 	uint32_t mode, uid, gid;
 	int32_t error;
@@ -30,7 +30,9 @@ struct native_tree {
 
 /* Scan what lies below the open directory `top` with so many threads. Paths are known as `start` and what follows (`start` ends with
  * a slash); those that match one of the `pattern_count` patterns, which stand one after the other with their NULs, are left out with
- * everything below. No link is followed, no other file system is entered, and nothing but files is opened. `progress` may be null.
+ * everything below. No link is followed, no other file system is entered, and nothing but files and directories is opened.
+ * `progress` may be null. It takes up to 70 descriptors and one for each thread; a buffer of 256 KiB for each thread, for an entry
+ * some 300 bytes and its path, and at most 256 MiB of paths (ENOMEM then).
  * Returns 0, or an errno value; then there is nothing to free. */
 int native_scan_tree(int top, const char *start, const char *patterns, uint32_t pattern_count, uint32_t threads,
 		     struct native_progress *progress, struct native_tree *tree);

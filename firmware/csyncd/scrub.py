@@ -6,6 +6,7 @@ from firmware import log
 from firmware.csyncd import heap
 from firmware.csyncd.pair import Pair
 from firmware.errors import Failure
+from firmware.native import Progress
 from firmware.printable import escape
 from firmware.sync import audit
 
@@ -29,7 +30,12 @@ async def keep_scrubbing(pair: Pair) -> None:
 
 async def scrub(pair: Pair) -> tuple[str, ...]:
     """Scrub now. Returns the paths that had changed without a hint; the peer is told of them, too."""
-    missed = await asyncio.to_thread(pair.inventory.scrub)
+    progress = Progress()
+    try:
+        missed = await asyncio.to_thread(pair.inventory.scrub, progress)
+    except asyncio.CancelledError:
+        progress.cancel()  # csyncd ends, and would wait for its thread
+        raise
     if missed:
         more = f" and {len(missed) - MOST_NAMED} more" if len(missed) > MOST_NAMED else ""
         log.line(f"csyncd: changed without a notice of the kernel: {', '.join(map(escape, missed[:MOST_NAMED]))}{more}")

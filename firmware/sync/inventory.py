@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from firmware import manifest
 from firmware.errors import Failure
+from firmware.native import Progress
 from firmware.patterns import PathPatterns
 from firmware.rc.block import Block
 from firmware.services import content
@@ -79,10 +80,11 @@ class Inventory:
         """Why a reboot does not bring back the newest generation; "" if it does."""
         return self._unsaved.problem
 
-    def scrub(self) -> tuple[str, ...]:
-        """Read everything again while there is nothing else to do; the paths that were touched without a hint."""
+    def scrub(self, progress: Progress) -> tuple[str, ...]:
+        """Read everything again while there is nothing else to do; the paths that were touched without a hint. ECANCELED if
+        `progress` is told to end it."""
         etc, named = self._paths.etc, ETC
-        found, _ = manifest.scan_lines(etc, named=named, leave_out=_LEFT_OUT, gently=True)
+        found, _ = manifest.scan_lines(etc, named=named, leave_out=_LEFT_OUT, gently=progress)
         with self.current():
             suspects = [path for path in self._lines.keys() | found.keys() if self._lines.get(path) != found.get(path)]
             if len(suspects) > MOST_SINGLE:

@@ -1,6 +1,9 @@
 """The C part: XXH3-128 as everybody else computes it, errors as errno, and two names swapped in one step."""
 
+import errno
 import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,9 @@ from hypothesis import strategies as st
 
 from firmware import native
 
+#: bytes, and the digest in hexadecimal digits (xxHash, cli/xsum_sanity_check.c, seed 0)
+VECTORS = Path(__file__).parent / "native/xxh3-128.vectors"
+
 
 def of_file(path: Path) -> tuple[str, int]:
     with path.open("rb") as file:
@@ -18,6 +24,48 @@ def of_file(path: Path) -> tuple[str, int]:
 
 def test_the_empty_digest_is_the_published_one() -> None:
     assert native.bytes_digest(b"") == "xxh3-128:99aa06d3014798d86001c324468d497f"
+
+
+def known_bytes(size: int) -> bytes:
+    """What the vectors of libxxhash's own test are the digests of."""
+    made, state = bytearray(), 2654435761
+    for _ in range(size):
+        made.append(state >> 56)
+        state = state * 11400714785074694797 & 0xFFFF_FFFF_FFFF_FFFF
+    return bytes(made)
+
+
+def test_the_vectors_of_libxxhash_hold_for_bytes_files_trees_and_xxhsum(tmp_path: Path) -> None:
+    vectors = [line.split() for line in VECTORS.read_text().splitlines()]
+    for size, _ in vectors:
+        (tmp_path / size).write_bytes(known_bytes(int(size)))
+    expected = dict(vectors)
+    assert {size: native.bytes_digest(known_bytes(int(size))) for size in expected} == {
+        size: f"xxh3-128:{digest}" for size, digest in vectors
+    }
+    assert {size: of_file(tmp_path / size)[0] for size in expected} == {
+        size: f"xxh3-128:{expected[size]}" for size in expected
+    }
+    handle = os.open(tmp_path, os.O_RDONLY)
+    assert {path: row[8].hex() for path, _, row in native.scan_tree(handle, "/")} == expected
+    os.close(handle)
+    said = subprocess.run(["xxhsum", "-H2", *expected], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[1]: line.split()[0] for line in said.splitlines()} == expected
+
+
+def test_other_threads_watch_a_scan_and_end_it(tmp_path: Path) -> None:
+    (tmp_path / "without end").touch()
+    os.truncate(tmp_path / "without end", 1 << 40)
+    handle, progress = os.open(tmp_path, os.O_RDONLY), native.Progress()
+    with ThreadPoolExecutor(1) as pool:
+        scanning = pool.submit(native.scan_tree, handle, "/", progress=progress)
+        while progress.bytes < 1 << 20:  # no thread would come to look if the scan held the interpreter
+            pass
+        progress.cancel()
+        with pytest.raises(OSError) as refused:
+            scanning.result()
+    os.close(handle)
+    assert refused.value.errno == errno.ECANCELED and progress.bytes < 1 << 40
 
 
 @given(st.binary(max_size=2000))

@@ -13,6 +13,7 @@ import pytest
 from firmware import manifest, native
 from firmware.errors import Failure
 from firmware.manifest import Entry
+from firmware.native import Progress
 from firmware.patterns import PathPatterns
 from firmware.rc import document
 from firmware.rc.block import Block
@@ -186,8 +187,8 @@ def test_a_scrub_says_what_had_changed_without_a_hint_once(node: Paths, told: To
     (node.etc / "new").touch()
     (node.etc / "three").write_text("told")
     told.give("/etc/three")
-    assert inventory.scrub() == ("/etc/new", "/etc/one", "/etc/two")
-    assert inventory.scrub() == ()
+    assert inventory.scrub(Progress()) == ("/etc/new", "/etc/one", "/etc/two")
+    assert inventory.scrub(Progress()) == ()
     assert unsaved(inventory) == changes.unsaved_changes(paths=node).paths
 
 
@@ -204,7 +205,7 @@ def test_what_is_touched_while_a_scrub_looks_at_it_was_not_missed(
 
     with monkeypatch.context() as patched:
         patched.setattr(manifest, "entry_below", touch_and_read)
-        assert inventory.scrub() == ()
+        assert inventory.scrub(Progress()) == ()
     assert "/etc/hosts" in unsaved(inventory)
 
 
@@ -212,10 +213,10 @@ def test_a_scrub_leaves_no_trace(node: Paths, inventory: Inventory) -> None:
     file = node.etc / "file"
     file.write_text("x")
     os.utime(file, ns=(1, 2))
-    inventory.scrub()
+    inventory.scrub(Progress())
     # The first look at it is an ordinary one.
     os.utime(file, ns=(1, 2))
-    inventory.scrub()
+    inventory.scrub(Progress())
     assert file.stat().st_atime_ns == 1
 
 
@@ -259,7 +260,7 @@ def test_with_the_kernels_hints_it_knows_what_everything_read_again_would_say(no
                 play_change(node.etc / "haproxy", source)
             assert await asyncio.to_thread(digest, inventory, node) == digest_on_disk(node)
             assert unsaved(inventory) == changes.unsaved_changes(paths=node).paths
-        assert inventory.scrub() == ()
+        assert inventory.scrub(Progress()) == ()
         watch.close()
 
     node.saved_state.parent.mkdir(parents=True, exist_ok=True)
