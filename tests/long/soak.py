@@ -16,13 +16,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
+PROJECT = Path(__file__).resolve().parents[2]
+sys.path += [str(PROJECT / "tests/support"), str(PROJECT)]
 
 import story
 from lab_driver import Failed, Lab
 from story import Broken, Stage
 
-BUILD = Path(__file__).parents[2] / "build"
+BUILD = PROJECT / "build"
 #: module → how often
 RUNS = {
     "endurance": 1_000,
@@ -30,9 +31,13 @@ RUNS = {
     "hostile_traffic": 50_000,
     "power_cuts": 50,
     "crash_states": 100_000,
+    "upgrade_cuts": 40,
+    "upgrades": 30,
 }
 #: those that are played on virtual units
-VIRTUAL = ("power_cuts",)
+VIRTUAL = ("power_cuts", "upgrade_cuts", "upgrades")
+#: those that need one node alone
+ALONE = ("upgrade_cuts", "upgrades")
 #: those that need no nodes
 WITHOUT_NODES = ("crash_states",)
 
@@ -60,7 +65,9 @@ def run(name: str, count: int, seed: int, lab: Lab) -> Row:
     began, stage = time.monotonic(), Stage(lab, tell=lambda text: None)
     words, figures = "", {}
     try:
-        if name not in WITHOUT_NODES:
+        if name in ALONE:
+            lab.up(1)
+        elif name not in WITHOUT_NODES:
             lab.up(2)
             story.pair(stage)
         figures = import_module(name).play(stage, count, seed, lambda text: print(f"    {text}", flush=True))
