@@ -122,6 +122,8 @@ def settle() -> list[str]:
         said.append(f"slot {first} comes first, and the boot loader could not start it: slot {running} runs")
     elif first != running:
         _note_fall_back(first)
+    else:
+        _complete_outcome(running, found.record)
     if not found.record.trust(slots.other(running)).is_proved:
         said += _fall_back_in_words(slots.other(running))
     if said:
@@ -137,6 +139,18 @@ def _note_fall_back(slot: str) -> None:
         version = outcome.version if outcome and outcome.slot == slot else ""
         _note(notes.FELL_BACK, slot, (why,), THIS_NODE, version=version)
     _change(lambda record: slot_record.mark_bad(record, slot))
+
+
+def _complete_outcome(running: str, record: SlotRecord) -> None:
+    """What is noted and what is recorded are two writes: where the power failed between them, say what the record says."""
+    last = notes.read_outcome()
+    if last is None or last.result != notes.STARTED:
+        return
+    if last.slot == running and record.trust(running).is_proved:
+        _note(notes.CONFIRMED, running, (), THIS_NODE)
+    elif last.slot != running and not record.trust(last.slot).is_bootable:
+        why = "it was written, and the power failed before it was to be started"
+        _write_outcome(notes.BEGUN, last.slot, last.version, (why,))
 
 
 def _fall_back_in_words(slot: str) -> list[str]:

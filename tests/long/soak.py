@@ -16,14 +16,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-PROJECT = Path(__file__).resolve().parents[2]
-sys.path += [str(PROJECT / "tests/support"), str(PROJECT)]
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
+sys.path.append(str(Path(__file__).resolve().parents[2]))
 
 import story
 from lab_driver import Failed, Lab
 from story import Broken, Stage
 
-BUILD = PROJECT / "build"
+BUILD = Path(__file__).parents[2] / "build"
 #: module → how often
 RUNS = {
     "endurance": 1_000,

@@ -252,3 +252,19 @@ def test_a_write_that_was_interrupted_is_said(unit: Unit) -> None:
     switch_slot.mark_bad("b")
     assert switch_slot.settle() == []
     assert (unit.outcome.result, unit.outcome.version) == (notes.BEGUN, "")
+
+
+def test_a_note_that_a_power_cut_left_behind_the_record_is_completed_at_the_next_boot(unit: Unit) -> None:
+    """Noted is before the record is switched, and after a slot is proved in it."""
+    switch_slot.mark_bad("b")
+    notes.write_outcome(notes.STARTED, "b", "2.0")
+    assert switch_slot.settle() == []
+    assert (unit.outcome.result, unit.outcome.version) == (notes.BEGUN, "2.0")
+    assert "the power failed before" in unit.outcome.reasons[0]
+    switch_slot.set_primary("b")
+    unit.running = "b"
+    switch_slot.settle()
+    assert unit.outcome.result == notes.STARTED
+    record_partition.write(slot_record.prove(unit.record, "b"), unit.device)
+    switch_slot.settle()
+    assert unit.outcome.result == notes.CONFIRMED
