@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import select
 import socket
 import termios
@@ -108,6 +109,17 @@ def _not_opened(name: str, error: Exception) -> Failure:
     number = getattr(error, "errno", None)
     if number in (errno.EAGAIN, errno.EBUSY) or "lock" in str(error):
         return Refused(f"{name}: another program has this line", f"fuser {name} names it")
-    why = os.strerror(number) if number else str(error)
-    hint = f"ls -l {Path(name).parent} names the lines that are there" if number == errno.ENOENT else ""
-    return Failure(f"{name}: it cannot be opened: {why}", hint)
+    if isinstance(error, termios.error) or f"({errno.ENOTTY}," in str(error):
+        return Failure(f"{name}: it is no serial line", "ls -l /dev/serial/by-id names those that are there")
+    path = Path(name.removeprefix(UNIX))
+    hints = {
+        errno.ENOENT: f"ls -l {path.parent} names what is there",
+        errno.EACCES: f"ls -l {path} names the group that may use it: become one of it, and log in again",
+    }
+    return Failure(f"{name}: it cannot be opened: {_words(name, error)}", hints.get(number or 0, ""))
+
+
+def _words(name: str, error: Exception) -> str:
+    """Why, without the name once more. pyserial has words for what the system has a number for."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else re.sub(r"^.*\[Errno -?\d+\] ", "", str(error).replace(f"{name}: ", ""))

@@ -3,10 +3,11 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from firmware.commands.cli import parse_arguments
 from firmware.errors import Failure
-from firmware.station import label, verify
+from firmware.station import host, label, verify
 from firmware.station.ledger import Ledger
 from firmware.station.unit_record import UnitRecord
 
@@ -14,12 +15,14 @@ from firmware.station.unit_record import UnitRecord
 def show(argv: list[str]) -> int:
     """Print a line for each record, or the whole one of a unit."""
     words, options = parse_arguments(argv, "DIR [SERIAL]", flags=("--json",))
-    kept = Ledger(Path(words[0]))
+    kept = _open(words[0])
     found = [_find(kept, words[1])] if words[1:] else list(kept.all())
     if "--json" in options:
         bodies = [json.loads(record.dump()) for record in found]
         print(json.dumps(bodies[0] if words[1:] else bodies, indent=2))
         return 0
+    if not found:
+        print(f"{kept.top}: no unit has a record there yet", file=sys.stderr)
     for record in found:
         order = record.order
         about = f"{record.serial}  {order['model']}  {order['host_name']}  {' '.join(order['macs'])}"
@@ -35,8 +38,33 @@ def _show_whole(record: UnitRecord) -> None:
         f"        {record.order['address']}/{network}, firmware {record.unit['version']}, locked {record.unit['locked_at']}"
     )
     for step in record.steps:
-        words = json.dumps(step["answer"])
-        print(f"        {step['step']:<12} {words}")
+        for number, line in enumerate(_lines(step["answer"])):
+            print(f"        {'' if number else step['step']:<12} {line}")
+
+
+def _lines(answer: dict[str, Any]) -> list[str]:
+    """What a step found, for people: a line for each of its values that says something."""
+    values = {name: value for name, value in answer.items() if value not in ("", [])}
+    return [line for name, value in values.items() for line in _value_lines(name.replace("_", " "), value)] or ["done"]
+
+
+def _value_lines(name: str, value: Any) -> list[str]:
+    if isinstance(value, list) and isinstance(value[0], dict):
+        return [f"{name[:-1]}: {_row_words(row)}" for row in value]
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    said = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return [f"{name}: {line.strip()}" for line in said.splitlines()]
+
+
+def _row_words(row: dict[str, Any]) -> str:
+    """A test with its outcome, a port, an address: its words one after the other."""
+    if "passed" in row:
+        return f"{row['name']}: {'passed' if row['passed'] else 'FAILED'}: {row['words']} ({row['seconds']} s)"
+    first = {name: row[name] for name in ("name", "port") if name in row}
+    return ", ".join(
+        name if value is True else str(value) for name, value in (first | row).items() if value not in ("", False)
+    )
 
 
 def check(argv: list[str]) -> int:
@@ -63,11 +91,20 @@ def check(argv: list[str]) -> int:
 def draw(argv: list[str]) -> int:
     """Draw the label of a unit."""
     (top, serial), options = parse_arguments(argv, "DIR SERIAL", values=("--out",))
-    record, place = _find(Ledger(Path(top)), serial), Path(options.get("--out", "."))
+    record, place = _find(_open(top), serial), Path(options.get("--out", "."))
     pdf, png = (place / f"{record.serial}.{kind}" for kind in ("pdf", "png"))
-    label.write(label.label_of(record), pdf, png)
+    try:
+        label.write(label.label_of(record), pdf, png)
+    except OSError as error:
+        raise host.describe(error) from None
     print(f"{pdf}\n{png}")
     return 0
+
+
+def _open(top: str) -> Ledger:
+    if Path(top).is_dir():
+        return Ledger(Path(top))
+    raise Failure(f"{top}: there is no such directory", "name the directory of the records")
 
 
 def _find(kept: Ledger, serial: str) -> UnitRecord:

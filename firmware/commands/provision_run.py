@@ -10,9 +10,10 @@ from pathlib import Path
 from firmware.commands.cli import parse_arguments, split_options
 from firmware.errors import Usage
 from firmware.station import batch as station_batch
+from firmware.station import host, label, ledger, verify
 from firmware.station import input as station_input
-from firmware.station import ledger
 from firmware.station.batch import Outcome
+from firmware.station.fields import BY_NAME
 from firmware.station.ledger import Ledger
 from firmware.station.order import UnitOrder
 from firmware.station.unit import Station
@@ -24,7 +25,7 @@ _FLAGS = ("--dry-run", "--json")
 def run(argv: list[str]) -> int:
     """Provision one unit."""
     (file,), options = parse_arguments(argv, "UNIT.toml", flags=_FLAGS, values=(*_VALUES, "--port"))
-    return _provision([file], options)
+    return _provision([file], options, is_alone=True)
 
 
 def batch(argv: list[str]) -> int:
@@ -35,31 +36,70 @@ def batch(argv: list[str]) -> int:
     return _provision(found, options)
 
 
-def _provision(found: list[str], options: dict[str, str]) -> int:
-    for name in ("--records", "--key"):
+def _provision(found: list[str], options: dict[str, str], *, is_alone: bool = False) -> int:
+    for name, what in (
+        ("--records", "write --records DIR, where the records are"),
+        ("--key", "write --key KEY, the factory's"),
+    ):
         if name not in options:
-            raise Usage(f"{name} is missing")
-    kept, key = Ledger(Path(options["--records"])), Path(options["--key"])
+            raise Usage(f"{name} is missing", what)
+    station = Station(Ledger(Path(options["--records"])), Path(options["--key"]))
+    try:
+        orders = _read_orders(found, options, station.kept, is_alone=is_alone)
+        if "--dry-run" in options:
+            ledger.require_key(station.kept, station.key)
+            verify.require_chain(station.kept)
+            return _show_orders(orders)
+        _prepare(station, options)
+        return _run(orders, station, options)
+    except OSError as error:
+        raise host.describe(error) from None
+
+
+def _read_orders(found: list[str], options: dict[str, str], kept: Ledger, *, is_alone: bool) -> list[UnitOrder]:
     orders = station_input.read_orders([Path(name) for name in found], ledger.recorded_problems(kept))
-    if port := options.get("--port"):
-        orders = [replace(order, port=port) for order in orders]
-    if "--dry-run" in options:
-        return _show_orders(orders)
-    ledger.prepare(kept, key)
-    progress = Progress(orders)
+    if is_alone and len(orders) > 1:
+        raise Usage(f"{found[0]} orders {len(orders)} units", f"provision batch {found[0]} …")
+    port = options.get("--port")
+    if port and (problem := BY_NAME["port"].problem(port)):
+        raise Usage(f"--port {problem}")
+    return [replace(order, port=port) for order in orders] if port else orders
+
+
+def _prepare(station: Station, options: dict[str, str]) -> None:
+    """Whatever could keep a record, a label or the summary from being written is told before a unit is touched."""
+    ledger.prepare(station.kept, station.key)
+    verify.require_chain(station.kept)
+    if "--labels" in options:
+        label.require_libraries()
+        host.require_directory(Path(options["--labels"]))
+    if "--summary" in options:
+        host.require_writable(Path(options["--summary"]))
+
+
+def _run(orders: Sequence[UnitOrder], station: Station, options: dict[str, str]) -> int:
     labels = Path(options["--labels"]) if "--labels" in options else None
-    outcomes = station_batch.run_batch(orders, Station(kept, key), progress.tell, labels)
+    try:
+        outcomes = station_batch.run_batch(orders, station, Progress(orders).tell, labels)
+    except KeyboardInterrupt:
+        print("interrupted: repeat the command; what is done stays, and what was begun is completed", file=sys.stderr)
+        raise
+    status = _report(station.kept, outcomes, "--json" in options)
     if "--summary" in options:
         station_batch.write_summary(outcomes, Path(options["--summary"]))
-    return _report(kept, outcomes, "--json" in options)
+    return status
 
 
 def _show_orders(orders: Sequence[UnitOrder]) -> int:
     for order in orders:
         pair = f", node {order.node} of a pair with {order.pair}" if order.pair else ""
         print(f"{order.port}: {order.serial} ({order.model}), {order.host_name}, {order.address}/{order.prefix}{pair}")
-    print(f"{len(orders)} units; nothing was done", file=sys.stderr)
+    print(f"{_units(len(orders))}; nothing was done", file=sys.stderr)
     return 0
+
+
+def _units(count: int) -> str:
+    return f"{count} unit{'s' * (count != 1)}"
 
 
 def _report(kept: Ledger, outcomes: Sequence[Outcome], as_json: bool) -> int:
@@ -68,13 +108,14 @@ def _report(kept: Ledger, outcomes: Sequence[Outcome], as_json: bool) -> int:
     else:
         width = max(len(one.order.serial) for one in outcomes)
         for one in outcomes:
-            record = f"record {one.record}" if one.record else ""
-            print(f"{one.order.serial:<{width}}  {one.word:<12}  {record or one.why}  ({one.seconds} s)")
+            found = ": ".join(filter(None, (f"record {one.record}" * bool(one.record), one.why)))
+            print(f"{one.order.serial:<{width}}  {one.word:<12}  {found}  ({one.seconds} s)")
             if one.hint:
                 print(f"{'':<{width}}  hint: {one.hint}")
     head = kept.head_names()[-1]
-    done = sum(not one.status for one in outcomes)
-    print(f"{done} of {len(outcomes)} units have their record; the head is {kept.top / head}", file=sys.stderr)
+    done = sum(bool(one.record) for one in outcomes)
+    have = "has its" if len(outcomes) == 1 else "have their"
+    print(f"{done} of {_units(len(outcomes))} {have} record; the head is {kept.top / head}", file=sys.stderr)
     statuses = {one.status for one in outcomes} - {0}
     return statuses.pop() if len(statuses) == 1 and len(outcomes) == 1 else int(bool(statuses))
 

@@ -15,6 +15,8 @@ from firmware.provision.packets import ANSWER, ANY, PART, QUESTION, Assembler, D
 SOON, LATER = 0.25, 2.0
 #: the same after a word of a unit that is at work, and says by itself when it is done
 WORKING_PAUSE = 1.0
+#: bytes that cross the line in a second, with something to spare: so long what was sent is under way
+BYTES_A_SECOND = 5000
 #: of a message in one go
 MOST_COPIES = 4
 #: seconds without a single packet of the unit after which it counts as gone
@@ -53,7 +55,7 @@ def ask(
     """
     question = Message(QUESTION, 1 + secrets.randbelow((1 << 24) - 1), steps.dump({"step": step, "body": body}))
     data, decoder, assembler = encode(question), Decoder(), Assembler()
-    end, heard, wait = time.monotonic() + seconds, time.monotonic(), SOON + len(data) / 5000
+    end, heard, wait = time.monotonic() + seconds, time.monotonic(), SOON + len(data) / BYTES_A_SECOND
     for attempt in count():
         line.write(data * copies(attempt))
         quiet_until = time.monotonic() + wait
@@ -71,7 +73,7 @@ def ask(
                 if on_work:
                     on_work(message.text)
         now = time.monotonic()
-        wait = min(LATER, wait * 1.5) if now - heard > wait + SOON else SOON + len(data) / 5000
+        wait = min(LATER, wait * 1.5) if now - heard > wait + SOON else SOON + len(data) / BYTES_A_SECOND
         if now > end or now - heard > silence:
             raise Lost(_silence_words(step, now - heard, silence), "look at cable and power, and repeat the command")
     raise AssertionError("it is asked for ever")

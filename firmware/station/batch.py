@@ -11,8 +11,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from firmware import files, log
-from firmware.errors import Busy, Failure, Lost, Refused, from_system
-from firmware.station import label
+from firmware.errors import Busy, Failure, Lost, Refused
+from firmware.station import host, label
 from firmware.station.meeting import Meeting, meetings_of
 from firmware.station.order import UnitOrder
 from firmware.station.unit import Provisioned, SetAside, Station, provision
@@ -28,7 +28,7 @@ TellUnit = Callable[[UnitOrder, str], None]
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How it ended with one unit, after so many seconds. `record` is the number of its record, 0 for none; `why` and `hint`
-    say why there is none; `status` is the exit status for it alone."""
+    say why there is none, or no label; `status` is the exit status for it alone."""
 
     order: UnitOrder
     word: str
@@ -86,23 +86,25 @@ def _run_unit(
     order: UnitOrder, station: Station, tell: TellUnit, meeting: Meeting | None, labels: Path | None
 ) -> Outcome:
     began = time.monotonic()
+    word, number = "", 0
     try:
         done = provision(order, station, lambda words: tell(order, words), meeting)
+        word, number = NEW if done.is_new else DONE, done.record.number
         if labels:
             draw_label(done, labels)
-        return Outcome(order, NEW if done.is_new else DONE, done.record.number, seconds=_since(began))
+        return Outcome(order, word, number, seconds=_since(began))
     except OSError as error:
-        failure = from_system(error)
+        failure = host.describe(error)
     except Failure as error:
         failure = error
     except Exception as error:  # of this unit; the others go on
         failure = log.internal_error("provision", error)
-    return Outcome(order, _word(failure), 0, str(failure), failure.hint, failure.status, _since(began))
+    why = f"it has no label: {failure}" if number else str(failure)
+    return Outcome(order, word or _word(failure), number, why, failure.hint, failure.status, _since(began))
 
 
 def draw_label(done: Provisioned, labels: Path) -> None:
     """The label of a unit, SERIAL.pdf and SERIAL.png; what is there already stays."""
-    labels.mkdir(parents=True, exist_ok=True)
     pdf, png = (labels / f"{done.record.serial}.{kind}" for kind in ("pdf", "png"))
     if done.is_new or not (pdf.exists() and png.exists()):
         label.write(label.label_of(done.record), pdf, png)

@@ -50,8 +50,9 @@ def _network_problem(word: str) -> str:
 
 
 def _port_problem(word: str) -> str:
-    fits = re.fullmatch(r"/.+|unix:///.+|socket://[^/\s]+:[0-9]{1,5}", word) and word.isprintable()
-    return "" if fits else f"{quote_word(word)} is no serial line: write /dev/ttyUSB0 or socket://HOST:PORT"
+    fits = re.fullmatch(r"/.+|unix:///.+|socket://[^/\s]+:([0-9]{1,5})", word)
+    is_sound = fits and word.isprintable() and 0 < int(fits[1] or 1) < 65536
+    return "" if is_sound else f"{quote_word(word)} is no serial line: write /dev/ttyUSB0 or socket://HOST:PORT"
 
 
 def _password_problem(word: str) -> str:

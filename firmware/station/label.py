@@ -18,6 +18,7 @@ from firmware.station.unit_record import UnitRecord
 WIDTH, HEIGHT, MARGIN = 70.0, 30.0, 2.5
 #: points in a millimetre, and pixels of the PNG in one (300 to the inch)
 _POINTS, _PIXELS = 72 / 25.4, 300 / 25.4
+_LIBRARIES = {"cairo": "python3-cairo", "segno": "python3-segno"}
 #: modules of white around a QR code, as its standard wants them
 _QUIET = 4
 
@@ -50,16 +51,23 @@ def fingerprint_of(key: str) -> str:
 
 
 def write(label: Label, pdf: Path, png: Path) -> None:
-    """Write both files. Failure where a library is not on this host."""
+    """Write both files; their directory is made. Failure where a library is not on this host."""
+    pdf.parent.mkdir(parents=True, exist_ok=True)
     files.write(pdf, draw_pdf(label))
     files.write(png, draw_png(label))
+
+
+def require_libraries() -> None:
+    """Failure where a library is not on this host."""
+    for name in _LIBRARIES:
+        _load(name)
 
 
 def draw_pdf(label: Label) -> bytes:
     """A page of the label's own size."""
     import io
 
-    cairo, out = _load("cairo", "python3-cairo"), io.BytesIO()
+    cairo, out = _load("cairo"), io.BytesIO()
     surface = cairo.PDFSurface(out, WIDTH * _POINTS, HEIGHT * _POINTS)
     surface.set_metadata(cairo.PDF_METADATA_TITLE, label.lines[1])
     _draw(label, cairo, surface, _POINTS)
@@ -71,20 +79,20 @@ def draw_png(label: Label) -> bytes:
     """The same at 300 dots to the inch."""
     import io
 
-    cairo, out = _load("cairo", "python3-cairo"), io.BytesIO()
+    cairo, out = _load("cairo"), io.BytesIO()
     surface = cairo.ImageSurface(cairo.FORMAT_RGB24, round(WIDTH * _PIXELS), round(HEIGHT * _PIXELS))
     _draw(label, cairo, surface, _PIXELS)
     surface.write_to_png(out)
     return out.getvalue()
 
 
-def _load(name: str, package: str) -> ModuleType:
+def _load(name: str) -> ModuleType:
     from importlib import import_module
 
     try:
         return import_module(name)
     except ImportError:
-        raise Failure(f"the Python package {name} is not on this host", f"apt install {package}") from None
+        raise Failure(f"the Python package {name} is not on this host", f"apt install {_LIBRARIES[name]}") from None
 
 
 def _draw(label: Label, cairo: ModuleType, surface: Any, scale: float) -> None:
@@ -100,7 +108,7 @@ def _draw(label: Label, cairo: ModuleType, surface: Any, scale: float) -> None:
 
 
 def _draw_code(text: str, sheet: Any, start: float, side: float) -> None:
-    segno = _load("segno", "python3-segno")
+    segno = _load("segno")
     matrix = segno.make(text, error="m", micro=False).matrix
     module = side / (len(matrix) + 2 * _QUIET)
     for row, line in enumerate(matrix):

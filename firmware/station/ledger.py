@@ -95,8 +95,7 @@ def prepare(ledger: Ledger, key: Path) -> None:
 
     Refused where others sign the records that are there. Damaged where the end of the chain is not what its head says.
     """
-    public = signatures.public_key(key)
-    signatures.sign(b"can it sign?", key)
+    public = require_key(ledger, key)
     (ledger.top / "pending").mkdir(parents=True, exist_ok=True)
     with hold(ledger.top / ".lock"):
         if not ledger.signers.exists():
@@ -105,6 +104,15 @@ def prepare(ledger: Ledger, key: Path) -> None:
         if not ledger.head_names() and not ledger.record_names():
             _write_head(ledger, Head(0, NOTHING), key)
         _complete_head(ledger, key)
+
+
+def require_key(ledger: Ledger, key: Path) -> str:
+    """The public key, if records can be signed with this one. Refused where others sign the records that are there."""
+    public = signatures.public_key(key)
+    signatures.sign(b"can it sign?", key)
+    if ledger.signers.exists():
+        signatures.require_signer(public, ledger.signers)
+    return public
 
 
 def append(
@@ -188,6 +196,13 @@ def _write_signed(ledger: Ledger, name: str, data: bytes, key: Path, reach: Call
     reach(f"{name} after itself")
 
 
+def differing(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The names of what two orders say differently, as they are called in the input."""
+    columns = {"macs": "mac", "node": "pair", "peer_address": "address of the pair's other unit"}
+    names = [name for name in sorted(one.keys() | other.keys()) if one.get(name) != other.get(name)]
+    return list(dict.fromkeys(columns.get(name, name) for name in names))
+
+
 def recorded_problems(ledger: Ledger) -> Callable[[Any], Iterator[str]]:
     """What the records that are there have against an order: its serial number or one of its addresses is another unit's."""
     by_serial = {record.serial: record for record in ledger.all()}
@@ -195,8 +210,11 @@ def recorded_problems(ledger: Ledger) -> Callable[[Any], Iterator[str]]:
 
     def problems(order: Any) -> Iterator[str]:
         record = by_serial.get(order.serial)
-        if record and record.order != order.identity():
-            yield f"{order.place}: serial: {order.serial!r} is in record {record.name} with another order: give it another one"
+        if record and (names := differing(record.order, order.identity())):
+            where = (
+                f"{order.place}: serial: {order.serial!r} is in record {record.name} with another {' and '.join(names)}"
+            )
+            yield f"{where}: give this unit another serial number, or order it as it was"
         for mac in order.macs:
             if (other := by_mac.get(mac)) and other.serial != order.serial:
                 yield f"{order.place}: mac: {mac} is in record {other.name}: each port has its own"

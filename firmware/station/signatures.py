@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from firmware.errors import Failure, Refused
-from firmware.run import run
+from firmware.run import Result, run
 
 #: what our signatures are for (ssh-keygen -n); one for something else is none of ours
 NAMESPACE = "provisioning@csyncd"
@@ -26,7 +26,7 @@ def sign(data: bytes, key: Path) -> bytes:
     done = run(argv, stdin=data, check=False)
     if done.status or not done.stdout.startswith("-----BEGIN SSH SIGNATURE-----"):
         raise Failure(
-            f"{key}: the factory's key does not sign: {done.output or f'exit status {done.status}'}",
+            f"{key}: the factory's key does not sign: {_key_words(key, done)}",
             "name its private key, mode 0600; one with a passphrase has to be in ssh-agent: ssh-add KEY",
         )
     return done.stdout.encode()
@@ -47,10 +47,21 @@ def public_key(key: Path) -> str:
     done = run([*unasked, "ssh-keygen", "-y", "-f", str(key.absolute())], check=False)
     if done.status:
         raise Failure(
-            f"{key}: {done.output or 'no key of OpenSSH'}",
-            f"make one: ssh-keygen -t ed25519 -f {key}; or put {key}.pub there",
+            f"{key}: {_key_words(key, done)}",
+            "name the factory's private key; ssh-keygen -t ed25519 -f KEY makes the one of a new factory",
         )
     return " ".join(done.stdout.split()[:2])
+
+
+def _key_words(key: Path, done: Result) -> str:
+    """What ssh-keygen has against a key, in a line."""
+    try:
+        key.open("rb").close()
+    except OSError as error:
+        return error.strerror or "it cannot be read"
+    if "UNPROTECTED" in done.output:
+        return f"others may read it, so ssh-keygen does not take it: chmod 600 {key}"
+    return done.output.replace("\n", "; ") or f"ssh-keygen has exit status {done.status}"
 
 
 def signer_line(public: str) -> str:

@@ -74,8 +74,9 @@ def _find_record(order: UnitOrder, station: Station) -> Provisioned | None:
     """Its record, if the unit is done already; its line may lead to another one by now. Refused for that of another order."""
     record = station.kept.find(order.serial)
     if record and record.order != order.identity():
+        names = " and ".join(ledger.differing(record.order, order.identity()))
         raise Refused(
-            f"{order.serial}: record {record.name} is of another order", "give this unit another serial number"
+            f"{order.serial}: record {record.name} has another {names}", "give this unit another serial number"
         )
     if record is None:
         return None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.errors import Failure
+from firmware.errors import Damaged, Failure
 from firmware.station import ledger, signatures, unit_record
 from firmware.station.ledger import Ledger
 from firmware.station.unit_record import NOTHING, Head, UnitRecord
@@ -35,7 +35,8 @@ def verify(top: Path, signers: Path | None = None, copy: Path | None = None) -> 
     who = signers or kept.signers
     if not who.is_file():
         raise Failure(
-            f"{who}: it is not there, so nobody knows who may sign", "--signers FILE names the factory's keys"
+            f"{who}: it is not there, so nobody knows who may sign",
+            f"are the records in {top}? --signers FILE names the factory's keys, where these lie elsewhere",
         )
     found = list(_read_all(kept, who))
     problems = [*(problem for _, problem in found if problem)]
@@ -46,14 +47,26 @@ def verify(top: Path, signers: Path | None = None, copy: Path | None = None) -> 
     return Findings(len(links), head, tuple(signatures.fingerprints(who)), tuple(problems), tuple(notes))
 
 
+def require_chain(kept: Ledger) -> None:
+    """Damaged where the records do not follow each other, or one cannot be read: each is tied to the one before. Signatures are
+    not looked at, which takes long where there are many."""
+    links: list[tuple[str, UnitRecord | None]] = [(name, kept.read(name)) for name in kept.record_names()]
+    if problem := next(_chain_problems(kept, links), ""):
+        raise Damaged(problem, f"provision verify {kept.top} says all that is wrong; put it back from a copy")
+
+
 def _read_all(kept: Ledger, who: Path) -> Iterator[tuple[UnitRecord | None, str]]:
     """Each record by its name, None for what is none, with what is wrong with it by itself."""
     for name in kept.record_names():
         try:
             record = kept.read(name)
-            signed = ledger.is_signed(kept, name, who)
         except Failure as error:
             yield None, str(error)
+            continue
+        try:
+            signed = ledger.is_signed(kept, name, who)
+        except Failure as error:
+            yield record, f"{error}: so nobody knows whether the factory signed the record"
             continue
         if not signed:
             yield record, f"{kept.top / name}: the factory did not sign this: it was edited, or is invented"
@@ -72,7 +85,9 @@ def _chain_problems(kept: Ledger, links: list[tuple[str, UnitRecord | None]]) ->
         if claimed == number:
             yield f"{where}: there are two records {claimed}: one is invented, or was put there from elsewhere"
         elif claimed > number + 1:
-            yield f"{where}: records {number + 1} to {claimed - 1} before it are lost"
+            lost = f"record {number + 1} before it is lost"
+            many = f"records {number + 1} to {claimed - 1} before it are lost"
+            yield f"{where}: {many if claimed > number + 2 else lost}"
         elif record and record.previous != before and number:
             yield f"{where}: it was not written after {number:06d}: one of the two was edited, or their order was"
         elif record and not number and record.previous != NOTHING:

@@ -1,11 +1,17 @@
 """A line that loses, doubles, flips and delays bytes, and a pair of such lines between two threads."""
 
+import heapq
 import os
 import random
 import select
 import threading
 import time
-from collections import deque
+from collections import Counter
+
+#: what becomes of a byte
+KINDS = ("lost", "doubled", "flipped", "delayed")
+#: seconds by which one is delayed, at most
+_DELAY = 0.03
 
 
 class NoisyRelay:
@@ -13,9 +19,10 @@ class NoisyRelay:
 
     def __init__(self, one: int, other: int, one_in: int, seed: int) -> None:
         self._ends, self._one_in, self._random = (one, other), one_in, random.Random(seed)
-        self._waiting: deque[tuple[float, int, bytes]] = deque()
+        self._waiting: list[tuple[float, int, bytes]] = []
         self._wake, self._stop = os.pipe()
         self.cut = False
+        self.spoiled: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -39,7 +46,7 @@ class NoisyRelay:
                         continue
                     self._pass_on(target, data)
             while self._waiting and self._waiting[0][0] <= time.monotonic():
-                _, target, data = self._waiting.popleft()
+                _, target, data = heapq.heappop(self._waiting)
                 os.write(target, data)
 
     def _pass_on(self, target: int, data: bytes) -> None:
@@ -50,14 +57,14 @@ class NoisyRelay:
             if self._one_in == 0 or self._random.randrange(self._one_in):
                 spoiled.append(byte)
                 continue
-            match self._random.randrange(4):
-                case 0:
-                    pass
-                case 1:
-                    spoiled += bytes((byte, byte))
-                case 2:
-                    spoiled.append(byte ^ 1 << self._random.randrange(8))
-                case 3:
-                    self._waiting.append((time.monotonic() + 0.005, target, bytes((byte,))))
+            kind = self._random.choice(KINDS)
+            self.spoiled[kind] += 1
+            if kind == "doubled":
+                spoiled += bytes((byte, byte))
+            elif kind == "flipped":
+                spoiled.append(byte ^ 1 << self._random.randrange(8))
+            elif kind == "delayed":
+                due = time.monotonic() + self._random.random() * _DELAY
+                heapq.heappush(self._waiting, (due, target, bytes((byte,))))
         if spoiled:
             os.write(target, bytes(spoiled))

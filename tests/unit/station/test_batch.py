@@ -134,5 +134,5 @@ def test_ctrl_c_ends_it_at_once_and_the_next_run_completes_it(factory: Factory) 
     station.send_signal(signal.SIGINT)
     assert station.wait(20) == 130
     go_on.set()
-    station.communicate()
+    assert b"interrupted: repeat the command" in station.communicate()[1]
     assert [one.word for one in factory.run(factory.orders())] == [NEW]

@@ -87,7 +87,7 @@ def test_a_pair_has_two_numbers_and_each_others_address(tmp_path: Path) -> None:
 WRONG = {
     "serial": ("a 1", "is no serial number"), "model": ("<b>", "is no model"), "mac": ("03:00:5e:00:00:01", "of no single card"),
     "host_name": ("lb_1", "is no host name"), "address": ("192.0.2.300", "address"), "network": ("192.0.2.11/24", "write 192.0.2.0/24"),
-    "gateway": ("198.51.100.1", "is outside of its network"), "port": ("COM1", "is no serial line"), "password": ("short", "8 characters"),
+    "gateway": ("198.51.100.1", "is outside of its network"), "port": ("socket://bench:70000", "is no serial line"), "password": ("short", "8 characters"),
     "pair": ("A-9", "is not in the input"),
 }  # fmt: skip
 

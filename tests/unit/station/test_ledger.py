@@ -182,6 +182,15 @@ def test_whatever_is_done_to_the_records_shows(tamper: Callable[[Path], None], t
     assert verify(top / "records").problems
 
 
+def test_each_fault_is_told_once(top: Path) -> None:
+    """What is wrong with one record is said of no other one."""
+    _lose_signature(top)
+    (problem,) = verify(top / "records").problems
+    assert "000003-A-3.json.sig: it is not there" in problem and "nobody knows whether" in problem
+    (top / "records/000002-A-2.json").unlink()
+    assert any("000003-A-3.json: record 2 before it is lost" in one for one in verify(top / "records").problems)
+
+
 def test_an_older_copy_of_all_shows_by_a_head_that_was_kept_elsewhere(top: Path, tmp_path: Path) -> None:
     shutil.copytree(top / "records", tmp_path / "older")
     add(Ledger(top / "records"), top / "key", "A-5")
