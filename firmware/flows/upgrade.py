@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware import __version__
-from firmware.errors import Failure, Refused, outcome
+from firmware.errors import Failure, Refused, from_system, outcome
 from firmware.flows import switch_slot
 from firmware.locks import OTHER_SLOT, UPGRADE, hold
 from firmware.sync import audit
 from firmware.sync.audit import Who
-from firmware.upgrade import decision, notes, rauc, slots
+from firmware.upgrade import decision, notes, rauc, remote, slots
 from firmware.upgrade.bundle import Bundle
 from firmware.upgrade.decision import Allowed, ThisUnit
 
@@ -35,8 +35,11 @@ class Installed:
     notes: tuple[str, ...] = ()
 
 
-def install(path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: Who, tell: Tell) -> Installed:
-    """Write a bundle into the slot that does not run, and have that one start next, on trial.
+def install(
+    path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: Who, tell: Tell, address: str = ""
+) -> Installed:
+    """Write a bundle into the slot that does not run, and have that one start next, on trial. With an `address` only the end of
+    the bundle is in the file, and the rest is there: then it is written as it comes.
 
     `peer` are the versions of the peer API that the peer speaks. Whatever is refused is refused before anything is touched;
     interrupted anywhere, the slot that runs is the one that starts, and a second attempt begins anew."""
@@ -52,9 +55,13 @@ def install(path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: 
             return Installed("same", bundle.version, __version__, running, 0.0)
         decision.require_fit(bundle, unit, allowed)
         try:
-            tell(f"verifying all of it, and writing slot {target}")
             with hold(OTHER_SLOT):
-                write_slot(path, running, other_model=allowed.other_model)
+                if address:
+                    tell(f"memory has no room for all of it: writing slot {target} as it comes, each block verified")
+                    stream_slot(path, address, target, bundle)
+                else:
+                    tell(f"verifying all of it, and writing slot {target}")
+                    write_slot(path, running, bundle.size, other_model=allowed.other_model)
             tell(f"reading slot {target} back")
             require_written(slots.device(target), bundle)
             switch_slot.set_primary(target, keep_link=not allowed.other_protocols)
@@ -65,17 +72,43 @@ def install(path: Path, allowed: Allowed, *, peer: tuple[int, int] | None, who: 
     return Installed("installed", bundle.version, __version__, target, round(time.monotonic() - begun, 1))
 
 
-def write_slot(path: Path, running: str, *, other_model: bool) -> None:
-    """Have RAUC verify a bundle and write the slot that does not run. Refused if nothing was written; Failure if something was,
-    and the slot is not whole."""
+def write_slot(path: Path, running: str, size: int, *, other_model: bool) -> None:
+    """Have RAUC verify a bundle with an image of so many bytes and write the slot that does not run. Refused if nothing was
+    written; Failure if something was, and the slot is not whole."""
     before = notes.read_outcome()
     try:
-        rauc.install(path, running, other_model=other_model)
+        rauc.install(path, running, size, other_model=other_model)
     except Refused as error:
         if notes.read_outcome() == before:  # RAUC has the slot marked as bad before it writes it, which is noted
             raise
-        hint = f"slot {running} goes on as it is; once that is mended, upgrade install writes slot {slots.other(running)} anew"
-        raise Failure(f"slot {slots.other(running)} was not written whole: {error}", hint) from None
+        raise _broken_off(slots.other(running), error) from None
+
+
+def stream_slot(end: Path, address: str, target: str, bundle: Bundle) -> None:
+    """Write the slot that does not run with a bundle of which the end is here and the rest at that address. Refused if nothing
+    was written; Failure if something was, and the slot is not whole."""
+    is_begun = False
+
+    def begin() -> None:
+        nonlocal is_begun
+        switch_slot.mark_bad(target)
+        is_begun = True
+
+    try:
+        remote.write(end, address, bundle, slots.device(target), begin)
+    except Failure as error:
+        if is_begun:
+            raise _broken_off(target, error) from None
+        raise
+    except OSError as error:
+        raise _broken_off(target, from_system(error)) from None
+
+
+def _broken_off(target: str, error: Failure) -> Failure:
+    hint = (
+        f"slot {slots.other(target)} goes on as it is; once that is mended, upgrade install writes slot {target} anew"
+    )
+    return Failure(f"slot {target} was not written whole: {error}", hint)
 
 
 def require_written(device: Path, bundle: Bundle) -> None:

@@ -10,7 +10,7 @@ from firmware.flows.upgrade import Installed, Tell
 from firmware.locks import UPGRADE, hold
 from firmware.operations import peer
 from firmware.sync.audit import Who
-from firmware.upgrade import download, rauc, slots, spool
+from firmware.upgrade import download, rauc, remote, slots, spool
 from firmware.upgrade.bundle import OVERHEAD, Bundle
 from firmware.upgrade.decision import Allowed
 
@@ -29,7 +29,7 @@ def install(source: str, allowed: Allowed, *, who: Who, tell: Tell) -> Installed
         return _install(Path(source).resolve(), allowed, who, tell)
     try:
         tell("fetching the bundle")
-        return _install(_fetch(source), allowed, who, tell)
+        return _install(_fetch(source), allowed, who, tell, spool.address())
     finally:
         spool.discard()
 
@@ -62,14 +62,14 @@ def install_waiting(allowed: Allowed, *, who: Who) -> Installed:
     path = spool.waiting()
     if path is None:
         raise Failure("no bundle waits to be installed", "upload one first")
-    done = _install(path, allowed, who, lambda words: None)
+    done = _install(path, allowed, who, lambda words: None, spool.address())
     spool.discard()
     return done
 
 
-def _install(path: Path, allowed: Allowed, who: Who, tell: Tell) -> Installed:
+def _install(path: Path, allowed: Allowed, who: Who, tell: Tell, address: str = "") -> Installed:
     version, protocols = _peer()
-    done = upgrade.install(path, allowed, peer=protocols, who=who, tell=tell)
+    done = upgrade.install(path, allowed, peer=protocols, who=who, tell=tell, address=address)
     return replace(done, notes=_notes(done, version))
 
 
@@ -91,9 +91,14 @@ def _peer() -> tuple[str, tuple[int, int] | None]:
 
 
 def _fetch(url: str) -> Path:
+    """All of it, or the end of one that memory has no room for."""
     with hold(UPGRADE, wait=False):
-        size, pieces = download.open_download(url)
-        return spool.receive(pieces, _limit(), size)
+        spool.discard()
+        source, limit = download.find(url), _limit()
+        if source.size is None or source.size <= spool.free_memory() or not source.sends_parts:
+            return spool.receive(download.pieces(source), limit, source.size)
+        spool.require_size(source.size, limit)
+        return spool.keep_end(remote.read_end(source), source.size, limit, url)
 
 
 def _waiting_bundle(path: Path) -> WaitingBundle:

@@ -52,7 +52,7 @@ def read_manifest(path: Path) -> str:
         signature = file.read(size)
     done = run(["openssl", "cms", "-verify", "-noverify", "-inform", "DER"], stdin=signature, check=False)
     if done.status or not done.stdout:
-        raise Refused("the signature holds no manifest: it is no bundle in the format `verity`")
+        raise Refused("it is no bundle, or not all of it: the signature holds no manifest")
     return done.stdout
 
 

@@ -1,85 +1,94 @@
-"""A bundle from a web server, piece by piece; where the connection breaks it goes on from there."""
+"""A bundle on a web server: all of it piece by piece, or a part of it; where the connection breaks it goes on from there."""
 
+import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from http.client import HTTPException
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
 
-from firmware.errors import Failure, Usage
+from firmware.errors import Failure
 from firmware.printable import escape
+from firmware.upgrade import web_request
+from firmware.upgrade.web_request import Answer, is_url
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from http.client import HTTPResponse
+__all__ = ["Download", "find", "is_url", "part", "pieces"]
 
-#: seconds for each answer, how often it goes on where it broke, seconds before that
-PATIENCE, TRIES, PAUSE = 30.0, 4, 1.0
+#: how often it goes on where it broke, seconds before that
+TRIES, PAUSE = 4, 1.0
 _PIECE = 256 << 10
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
 
 
-def is_url(word: str) -> bool:
-    """Does a word name a place on the network?"""
-    return word.lower().startswith(("http://", "https://"))
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file on a server, where it was found in the end: its bytes, None where the server does not say; whether the server sends
+    parts; `tag` is what the server calls this content, "" for nothing."""
+
+    url: str
+    size: int | None
+    sends_parts: bool
+    tag: str = ""
 
 
-def open_download(url: str, pause: float = PAUSE) -> tuple[int | None, Iterator[bytes]]:
-    """How many bytes there are, if the server says so, and they themselves. Failure if they cannot be had.
+def find(url: str) -> Download:
+    """Look at a file on a server. Failure if it cannot be had; Usage if that is no address."""
+    with _first_answer(url) as answer:
+        tag = answer.header("ETag")
+        tag = "" if tag.startswith("W/") else tag
+        found = _CONTENT_RANGE.fullmatch(answer.header("Content-Range"))
+        if answer.response.status == 206 and found and found[3] != "*":
+            return Download(answer.url, int(found[3]), True, tag)
+        size = answer.header("Content-Length") if answer.response.status == 200 else ""
+        return Download(answer.url, int(size) if re.fullmatch(r"[0-9]{1,15}", size) else None, False, tag)
 
-    Who sends them need not be believed: the bundle is signed. https is for who wants to keep to himself what he fetches."""
-    if not is_url(url) or not urlsplit(url).hostname:
-        raise Usage(f"{escape(url)}: it is no address that begins with http:// or https://")
-    answer = _ask(url, 0)
-    size = answer.headers.get("Content-Length", "")
-    return (int(size) if size.isascii() and size.isdigit() else None), _pieces(url, answer, size, pause)
+
+def part(source: Download, at: int, size: int, pause: float = PAUSE) -> bytes:
+    """So many bytes from there on. Failure if they cannot be had."""
+    return b"".join(pieces(source, at, size, pause=pause))
 
 
-def _pieces(url: str, answer: "HTTPResponse", size: str, pause: float) -> Iterator[bytes]:
-    whole = int(size) if size.isascii() and size.isdigit() else None
-    at, tries = 0, TRIES
+def pieces(source: Download, at: int = 0, size: int | None = None, *, pause: float = PAUSE) -> Iterator[bytes]:
+    """What stands there from `at` on: `size` bytes, or all. Whatever a server sends beyond is not taken."""
+    end = at + size if size is not None else source.size
+    tries = TRIES
     while True:
+        begun = at
         try:
-            with answer:
-                while piece := answer.read(_PIECE):
+            with _open(source, at, end) as answer:
+                while (end is None or at < end) and (
+                    piece := answer.read(_PIECE if end is None else min(_PIECE, end - at))
+                ):
                     at += len(piece)
                     yield piece
-            if whole is None or at >= whole:
+            if end is None or at >= end:
                 return
-            raise HTTPException(f"it ended after {at} of {whole} bytes")
-        except (OSError, HTTPException) as error:
+            raise HTTPException(f"it ended after {at} of {end} bytes")
+        except (OSError, HTTPException, ValueError) as error:
             if not tries:
-                raise Failure(f"{escape(url)}: {_why(error)}, after {at} bytes", "try again") from None
-        tries -= 1
+                raise Failure(f"{escape(source.url)}: {_why(error)}, after {at} bytes", "try again") from None
+        tries = TRIES if at - begun > _PIECE else tries - 1
         time.sleep(pause)
-        answer = _ask_again(url, at, tries)
 
 
-def _ask_again(url: str, at: int, tries: int) -> "HTTPResponse":
-    answer = _ask(url, at)
-    if answer.status != 206:
-        raise Failure(f"{escape(url)}: it broke off after {at} bytes, and the server sends no parts", "try again")
-    return answer
+def _open(source: Download, at: int, end: int | None) -> Answer:
+    """Have a server send what stands there; all of it where it begins at the beginning and has no known end."""
+    if not at and end == source.size:
+        return web_request.ask(source.url)
+    answer = web_request.ask(source.url, f"{at}-{'' if end is None else end - 1}", source.tag)
+    found = _CONTENT_RANGE.fullmatch(answer.header("Content-Range"))
+    if answer.response.status == 206 and found and int(found[1]) == at:
+        return answer
+    with answer:
+        what = "no parts, or something else stands there now" if source.sends_parts else "no parts"
+        raise Failure(f"{escape(source.url)}: it broke off after {at} bytes, and the server sends {what}", "try again")
 
 
-def _ask(url: str, at: int) -> "HTTPResponse":
-    from urllib import request
-
-    # Only these: urllib's own opener would also follow a redirection to ftp, and proxies that the environment names.
-    opener = request.OpenerDirector()
-    for handler in (
-        request.HTTPHandler, request.HTTPSHandler, request.HTTPRedirectHandler, request.HTTPErrorProcessor,
-        request.HTTPDefaultErrorHandler, request.UnknownHandler,
-    ):  # fmt: skip
-        opener.add_handler(handler())
-    headers = {"Range": f"bytes={at}-"} if at else {}
+def _first_answer(url: str) -> Answer:
     try:
-        return opener.open(request.Request(url, headers=headers), timeout=PATIENCE)  # type: ignore[no-any-return]
-    except HTTPError as error:
-        raise Failure(f"{escape(url)}: the server answers {error.code} {escape(str(error.reason))}") from None
+        return web_request.ask(url, "0-0")
     except (OSError, HTTPException, ValueError) as error:
         raise Failure(f"{escape(url)}: {_why(error)}") from None
 
 
 def _why(error: Exception) -> str:
-    reason = error.reason if isinstance(error, URLError) else error
-    return escape(str(getattr(reason, "strerror", None) or reason or type(error).__name__))
+    return escape(str(getattr(error, "strerror", None) or str(error) or type(error).__name__))

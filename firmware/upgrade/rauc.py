@@ -50,14 +50,16 @@ def read(path: Path, configuration: Path = CONFIGURATION) -> Bundle:
     return parse_manifest(manifest)
 
 
-def install(path: Path, slot: str, *, other_model: bool, configuration: Path = CONFIGURATION) -> None:
-    """Write a bundle into the slot that is not `slot`, the one that runs. All of it is verified before anything is written."""
+def install(path: Path, slot: str, size: int, *, other_model: bool, configuration: Path = CONFIGURATION) -> None:
+    """Write a bundle, with an image of so many bytes, into the slot that is not `slot`, the one that runs. All of it is verified
+    before anything is written."""
     forget_interrupted()
     run(["modprobe", "-a", "loop", "dm_mod", "dm_verity"], check=False)  # a kernel may have them built in
     words = ["--ignore-compatible"] if other_model else []
     with _in_words("the bundle is not installed"):
-        command = ["rauc", f"--conf={configuration}", f"--override-boot-slot={slot}", "install", *words, str(path)]
-        run(command, timeout=INSTALL_SECONDS)
+        # check-bundle is told the size: what a squashfs claims may have no end
+        command = ["env", f"IMAGE_SIZE={size}", "rauc", f"--conf={configuration}", f"--override-boot-slot={slot}"]
+        run([*command, "install", *words, str(path)], timeout=INSTALL_SECONDS)
 
 
 def forget_interrupted() -> None:
@@ -82,7 +84,7 @@ def _in_words(what: str) -> Iterator[None]:
 
 def telling_line(said: str) -> str:
     """The line of RAUC's words that says why: what check-bundle says, else its warning, else what is no progress."""
-    lines = [line.strip() for line in said.removeprefix("rauc: ").splitlines() if line.strip()]
+    lines = [line.strip() for line in said.removeprefix("env: ").removeprefix("rauc: ").splitlines() if line.strip()]
     ours = [line.partition("check-bundle: ")[2].removesuffix(" >>") for line in lines if "check-bundle: " in line]
     warnings = [found[1] for line in lines if (found := _WARNING.search(line))]
     errors = [line for line in lines if not _PROGRESS.match(line)]

@@ -16,6 +16,7 @@ __all__ = ["Release", "device", "has_slots", "mount", "other", "release", "requi
 CMDLINE, PARTITIONS = Path("/proc/cmdline"), Path("/dev/disk/by-partlabel")
 #: below the root of a slot: what it is
 RELEASE = Path("usr/lib/os-release")
+_MOST_RELEASE = 64 << 10
 #: where the other slot is mounted while somebody looks into it
 PLACE = Path("/run/firmware/slot")
 #: seconds that others who look into it are waited for
@@ -85,11 +86,17 @@ def release(slot: str) -> Release | None:
     """What a slot holds; None for one that cannot be read, or is being written."""
     try:
         if slot == running():
-            return parse_release((Path("/") / RELEASE).read_text(errors="replace"))
+            return read_release(Path("/"))
         with mount(slot) as root:
-            return parse_release((root / RELEASE).read_text(errors="replace"))
+            return read_release(root)
     except (Failure, OSError):
         return None
+
+
+def read_release(root: Path) -> Release:
+    """What the system below `root` says it is, however much that is."""
+    with open(root / RELEASE, errors="replace") as file:
+        return parse_release(file.read(_MOST_RELEASE))
 
 
 def parse_release(text: str) -> Release:

@@ -1,6 +1,7 @@
 """Where a bundle lies that comes from elsewhere: a file system in memory of its own, as large as the bundle and gone with it.
 
 /tmp has a quarter of the memory, which on a small unit is less than a bundle. The flash keeps what is saved, and nothing else.
+Of one that memory has no room for, the end is here, with the signature, and the address of the rest.
 """
 
 import os
@@ -12,9 +13,12 @@ from firmware.errors import Failure, Refused
 from firmware.run import run
 
 PLACE = Path("/run/firmware/upgrade/spool")
-NAME = "bundle.raucb"
+NAME, ADDRESS = "bundle.raucb", "address"
 #: bytes of memory that are left for everything else
 RESERVE = 24 << 20
+#: bytes of memory for the end of one that stays where it is
+MOST_END = 1 << 20
+_NO_ROOM_HINT = "have the node fetch it from a web server that sends parts: that takes no memory; or stop a service"
 _MEMORY = Path("/proc/meminfo")
 _PAGE = 4096
 
@@ -30,16 +34,46 @@ def receive(pieces: Iterable[bytes], limit: int, size: int | None = None) -> Pat
     more, or if there is no memory for it."""
     discard()
     room = min(limit, free_memory())
-    if size is not None and size > limit:
-        raise Refused(f"it has {size} bytes: more than any bundle for this unit, {limit}")
+    require_size(size, limit)
     if size is not None and size > room:
-        raise Refused(f"it has {size} bytes, and {room} bytes of memory are free for it", "reboot, or stop a service")
+        raise Refused(f"it has {size} bytes, and {room} bytes of memory are free for it", _NO_ROOM_HINT)
     try:
         _mount(room)
         return _write(pieces, room, limit)
     except BaseException:
         discard()
         raise
+
+
+def keep_end(end: bytes, size: int, limit: int, address: str) -> Path:
+    """A file as long as a bundle, of which only the end is here; the rest stays at that address. Refused if it has more than
+    `limit` bytes."""
+    discard()
+    require_size(size, limit)
+    try:
+        _mount(MOST_END)
+        path = PLACE / NAME
+        with open(path, "xb", buffering=0) as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.truncate(size)
+            os.pwrite(file.fileno(), end, size - len(end))
+        (PLACE / ADDRESS).write_text(address)
+        return path
+    except BaseException:
+        discard()
+        raise
+
+
+def require_size(size: int | None, limit: int) -> None:
+    """Refused if it is more than any bundle for this unit has."""
+    if size is not None and size > limit:
+        raise Refused(f"it has {size} bytes: more than any bundle for this unit, {limit}")
+
+
+def address() -> str:
+    """Where the rest of the bundle is that lies there; "" if all of it does."""
+    path = PLACE / ADDRESS
+    return path.read_text() if path.is_file() else ""
 
 
 def waiting() -> Path | None:
@@ -71,7 +105,7 @@ def _write(pieces: Iterable[bytes], room: int, limit: int) -> Path:
             if size > limit:
                 raise Refused(f"it has more than {limit} bytes: more than any bundle for this unit")
             if size > room:
-                raise Refused(f"it has more than the {room} bytes of memory that are free", "reboot, or stop a service")
+                raise Refused(f"it has more than the {room} bytes of memory that are free", _NO_ROOM_HINT)
             rest = memoryview(piece)
             while rest:
                 rest = rest[file.write(rest) :]

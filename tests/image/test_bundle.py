@@ -3,6 +3,7 @@ with what a unit tells it; what only shows while one is installed, test_upgrade.
 
 import hashlib
 import subprocess
+import time
 from pathlib import Path
 
 import bundles
@@ -10,9 +11,11 @@ import pytest
 from bundles import Signer
 
 from firmware.errors import Refused
-from firmware.upgrade import rauc
+from firmware.upgrade import decision, rauc
 from firmware.upgrade.bundle import Bundle
+from firmware.upgrade.decision import Allowed, ThisUnit
 
+UNIT = ThisUnit("csyncd-x86_64", "1.2", 64 << 20)
 CHECK = bundles.PROJECT / "overlay/usr/libexec/appliance/check-bundle"
 
 
@@ -144,6 +147,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path, configuration: Path) -> None
 def check(place: Path, data: bytes) -> str:
     """What check-bundle says of a mounted bundle; "" if it takes it."""
     variables = {"RAUC_BUNDLE_MOUNT_POINT": str(place), "RAUC_IMAGE_DIGEST_1": hashlib.sha256(data).hexdigest()}
+    variables["IMAGE_SIZE"] = str(len(data))
     done = subprocess.run([CHECK], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **variables})
     assert bool(done.returncode) == bool(done.stderr)
     return done.stderr
@@ -154,7 +158,7 @@ def test_a_mounted_bundle_holds_one_image_and_nothing_else(tmp_path: Path) -> No
     image.write_bytes(data)
     (tmp_path / "manifest.raucm").touch()
     assert check(tmp_path, data) == ""
-    assert "not the one that the manifest names" in check(tmp_path, b"another")
+    assert "not the one that the manifest names" in check(tmp_path, b"an imagE")
     (tmp_path / ".hidden").symlink_to("/nowhere")
     assert "something else" in check(tmp_path, data)
     (tmp_path / ".hidden").unlink()
@@ -164,3 +168,58 @@ def test_a_mounted_bundle_holds_one_image_and_nothing_else(tmp_path: Path) -> No
     image.unlink()
     image.mkdir()
     assert "no regular file" in check(tmp_path, data)
+
+
+def test_an_image_that_claims_to_be_as_large_as_no_disk_is_not_even_read(tmp_path: Path) -> None:
+    """It would take days. The control: one that is as large as the manifest says is read."""
+    with open(tmp_path / "slot.squashfs", "wb") as file:
+        file.truncate(8 << 40)
+    begun = time.monotonic()
+    assert "not as large as the manifest says" in check(tmp_path, b"an image")
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("is_signed", [True, False], ids=["signed", "by somebody else"])
+def test_a_squashfs_that_grows_without_end_is_opened_by_nobody_to_look_at_the_bundle(
+    is_signed: bool, signer: Signer, configuration: Path, tmp_path: Path
+) -> None:
+    """A bomb: 128 MiB of zeros in a few kB. What a manifest says of it is what counts, and only if somebody believed has signed."""
+    content = tmp_path / "content"
+    content.mkdir()
+    with open(content / "slot.squashfs", "wb") as file:
+        file.truncate(128 << 20)
+    bomb = tmp_path / "bomb.squashfs"
+    bundles.run("mksquashfs", content, bomb, "-quiet", "-no-progress", "-noappend", "-all-root")
+    assert bomb.stat().st_size < 1 << 20
+    place = tmp_path / "small"
+    place.mkdir()
+    manifest = bundles.split(bundles.bundle(bundles.slot(place), place / "bundle", signer))[1]
+    size = next(line for line in manifest.splitlines() if line.startswith("size="))
+    forged = manifest.replace(size, f"size={128 << 20}")
+    key = signer if is_signed else Signer.make(tmp_path / "keys")
+    path = bundles.join(tmp_path / "bundle", bomb.read_bytes() + bytes(32768), key.sign(forged))
+    begun = time.monotonic()
+    if is_signed:
+        with pytest.raises(Refused, match=f"the image has {128 << 20} bytes, and a slot {64 << 20}"):
+            decision.require_fit(rauc.read(path, configuration), UNIT, Allowed())
+    else:
+        assert "somebody whom this unit does not believe" in refusal(path, configuration)
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed", "said"),
+    [
+        ({"model": "csyncd-arm"}, Allowed(downgrade=True), "for another model: 'csyncd-arm'"),
+        ({"version": "1.0"}, Allowed(other_model=True), "the bundle is not newer: '1.0'; '1.2' runs"),
+        ({"version": "1.2.0"}, Allowed(), "the bundle is not newer"),
+    ],
+)
+def test_what_a_good_bundle_must_not_be_is_said_with_the_flag_that_allows_it(
+    words: dict[str, str], allowed: Allowed, said: str, signer: Signer, configuration: Path, tmp_path: Path
+) -> None:
+    path = bundles.bundle(bundles.slot(tmp_path, **words), tmp_path / "bundle", signer)  # type: ignore[arg-type]
+    with pytest.raises(Refused, match=said) as raised:
+        decision.require_fit(rauc.read(path, configuration), UNIT, allowed)
+    assert "installs it all the same" in raised.value.hint
+    decision.require_fit(rauc.read(path, configuration), UNIT, Allowed(True, True, True))

@@ -46,7 +46,7 @@ class Maker:
     place: Path
     signer: Signer
 
-    def make(self, name: str, *, size: int = 65536, **words: str) -> Path:
+    def make(self, name: str, *, size: int = 1 << 18, **words: str) -> Path:
         place = self.place / name
         place.mkdir()
         return bundles.bundle(bundles.slot(place, size=size, **words), place / "bundle.raucb", self.signer)

@@ -65,7 +65,7 @@ class Signer:
         return path
 
 
-def slot(place: Path, *, version: str = "1.2.3", model: str = "csyncd-x86_64", size: int = 65536) -> Path:
+def slot(place: Path, *, version: str = "1.2.3", model: str = "csyncd-x86_64", size: int = 1 << 18) -> Path:
     """A squashfs that says what it is, and has that many bytes which nothing makes smaller."""
     root = place / "root"
     (root / "usr/lib").mkdir(parents=True)

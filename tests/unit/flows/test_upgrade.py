@@ -34,12 +34,12 @@ def test_what_was_refused_before_it_was_written_is_not_what_broke_off(
     noted = [Outcome(notes.CONFIRMED, "a", "1", (), 1.0)]
     monkeypatch.setattr(notes, "read_outcome", lambda: noted[-1])
 
-    def install(path: Path, slot: str, *, other_model: bool) -> None:
+    def install(path: Path, slot: str, size: int, *, other_model: bool) -> None:
         if is_touched:
             noted.append(Outcome(notes.BEGUN, "b", "", (), 2.0))
         raise Refused("the bundle is not installed: no room")
 
     monkeypatch.setattr(rauc, "install", install)
     with pytest.raises(Failure, match=words) as raised:
-        upgrade.write_slot(tmp_path / "bundle", "a", other_model=False)
+        upgrade.write_slot(tmp_path / "bundle", "a", 1, other_model=False)
     assert type(raised.value) is kind

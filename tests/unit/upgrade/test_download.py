@@ -1,77 +1,145 @@
-"""A bundle from a web server that breaks off."""
+"""A bundle from a web server: over TLS or not, and from servers that break off, lead on, lie, or never end."""
 
-import threading
+import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
+from web_server import Authority, Site, serve
 
 from firmware.errors import Failure, Usage
-from firmware.upgrade import download
+from firmware.upgrade import download, web_request
 
 DATA = bytes(range(256)) * 4096
 
 
-class Server(BaseHTTPRequestHandler):
-    """Sends a part each time; /whole sends all, /stubborn knows no ranges, /moved leads elsewhere."""
-
-    def do_GET(self) -> None:
-        at = int((self.headers["Range"] or "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        if self.path == "/moved":
-            self.send_response(302)
-            self.send_header("Location", "ftp://127.0.0.1/bundle")
-            self.end_headers()
-            return
-        if self.path == "/missing":
-            self.send_error(404)
-            return
-        partial = at and self.path != "/stubborn"
-        self.send_response(206 if partial else 200)
-        body = DATA[at:] if partial else DATA
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body if self.path == "/whole" else body[: len(DATA) // 3])
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with serve({"bundle": DATA}) as served:
+        yield served
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.make(tmp_path_factory.mktemp("tls") / "ca")
 
 
-def test_all_of_it_comes(site: str) -> None:
-    size, pieces = download.open_download(f"{site}/whole")
-    assert size == len(DATA) and b"".join(pieces) == DATA
+def everything(url: str) -> bytes:
+    return b"".join(download.pieces(download.find(url), pause=0.0))
 
 
-def test_where_it_breaks_off_it_goes_on(site: str) -> None:
-    size, pieces = download.open_download(f"{site}/breaks", pause=0.0)
-    assert size == len(DATA) and b"".join(pieces) == DATA
+@pytest.mark.parametrize("how", ["whole", "breaks", "stubborn", "longer", "unsaid"])
+def test_all_of_it_comes_and_no_more_however_the_server_sends_it(how: str, site: Site) -> None:
+    """Where it breaks off it goes on."""
+    assert everything(f"{site.url}/{how}/bundle") == DATA
 
 
-def test_a_server_that_sends_no_parts_is_named(site: str) -> None:
-    _, pieces = download.open_download(f"{site}/stubborn", pause=0.0)
-    with pytest.raises(Failure, match=r"stubborn: it broke off after \d+ bytes, and the server sends no parts"):
-        list(pieces)
+def test_a_server_says_what_it_has(site: Site) -> None:
+    found = download.find(f"{site.url}/whole/bundle")
+    assert (found.size, found.sends_parts, found.tag) == (len(DATA), True, '"1"')
+    found = download.find(f"{site.url}/stubborn/bundle")
+    assert (found.size, found.sends_parts) == (len(DATA), False)
 
 
-@pytest.mark.parametrize(("path", "words"), [("missing", "answers 404"), ("moved", "ftp")])
-def test_what_cannot_be_had_is_said(path: str, words: str, site: str) -> None:
+def test_a_part_is_asked_for_as_a_part(site: Site) -> None:
+    source = download.find(f"{site.url}/whole/bundle")
+    assert download.part(source, 1000, 300) == DATA[1000:1300]
+    assert site.asked[-1] == "bytes=1000-1299"
+    assert download.part(source, 0, 5) == DATA[:5] and site.asked[-1] == "bytes=0-4"
+    assert download.part(source, len(DATA) - 5, 5) == DATA[-5:]
+
+
+def test_a_server_that_breaks_off_and_sends_no_parts_is_named(site: Site) -> None:
+    with pytest.raises(Failure, match=r"bundle: it broke off after \d+ bytes, and the server sends no parts"):
+        everything(f"{site.url}/stubborn-breaks/bundle")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("whole/nothing", "the server answers 404 Not Found"),
+        ("to/ftp://127.0.0.1/bundle", "it leads to ftp://127.0.0.1/bundle, which is not followed"),
+        ("to/file:///etc/shadow", "which is not followed"),
+        ("round/x", "more than 5 redirections"),
+    ],
+)
+def test_what_cannot_be_had_is_said(path: str, words: str, site: Site) -> None:
     with pytest.raises(Failure, match=words):
-        download.open_download(f"{site}/{path}")
+        download.find(f"{site.url}/{path}")
+
+
+def test_a_redirection_is_followed(site: Site) -> None:
+    assert everything(f"{site.url}/to//whole/bundle") == DATA
+    assert everything(f"{site.url}/to/{site.url}/whole/bundle") == DATA
 
 
 def test_a_server_that_is_not_there_is_said() -> None:
-    with pytest.raises(Failure, match="refused"):
-        download.open_download("http://127.0.0.1:1/bundle")
+    with pytest.raises(Failure, match="Connection refused"):
+        download.find("http://127.0.0.1:1/bundle")
 
 
-@pytest.mark.parametrize("word", ["ftp://x/y", "file:///etc/shadow", "http://", "bundle.raucb"])
+@pytest.mark.parametrize("how", ["slow", "silent"])
+def test_who_sends_a_byte_now_and_then_or_none_is_not_waited_for(
+    how: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each byte comes long before anybody would give up waiting for one."""
+    monkeypatch.setattr(web_request, "PACE_SECONDS", 0.5)
+    begun = time.monotonic()
+    with pytest.raises(Failure, match=r"it comes too slowly: less than 64 kB in 0\.5 s"):
+        everything(f"{site.url}/{how}/bundle")
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["ftp://x/y", "file:///etc/shadow", "http://", "bundle.raucb", "http://a b/", "http://x:port/", "http://x/\n"],
+)
 def test_only_http_is_an_address(word: str) -> None:
     with pytest.raises(Usage):
-        download.open_download(word)
+        download.find(word)
+
+
+def test_a_server_that_is_believed_serves_over_tls(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web_request, "OWN_AUTHORITIES", authority.place / "ca.pem")
+    with serve({"bundle": DATA}, authority.issue("good")) as site:
+        assert everything(f"{site.url}/breaks/bundle") == DATA
+        assert download.part(download.find(f"{site.url}/whole/bundle"), 7, 9) == DATA[7:16]
+        with pytest.raises(Failure, match=r"it leads to http://127\.0\.0\.1/bundle, which is not followed"):
+            download.find(f"{site.url}/to/http://127.0.0.1/bundle")
+        monkeypatch.setattr(web_request, "PACE_SECONDS", 0.5)
+        with pytest.raises(Failure, match="it comes too slowly"):
+            everything(f"{site.url}/slow/bundle")
+
+
+@pytest.mark.parametrize(
+    ("place", "days", "is_known", "words", "hint"),
+    [
+        ("IP:127.0.0.1", 9, False, "unable to get local issuer certificate", "add the certificate of its CA to /"),
+        ("DNS:elsewhere.example", 9, True, "IP address mismatch", "use the name that its certificate is for"),
+        ("IP:127.0.0.1", -1, True, "certificate has expired", "is the clock right"),
+    ],
+    ids=["unknown CA", "another name", "expired"],
+)
+def test_a_certificate_that_is_not_believed_is_said_with_what_to_do(
+    place: str, days: int, is_known: bool, words: str, hint: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_known:
+        monkeypatch.setattr(web_request, "OWN_AUTHORITIES", authority.place / "ca.pem")
+    with serve({"bundle": DATA}, authority.issue(f"bad-{days}-{is_known}", place=place, days=days)) as site:
+        with pytest.raises(Failure, match=f"the server's certificate is not believed: .*{words}") as raised:
+            download.find(f"{site.url}/whole/bundle")
+        assert hint in raised.value.hint
+        assert site.asked == []
+
+
+def test_a_server_without_tls_and_an_authority_that_is_none_are_said(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Failure, match="there is no TLS with this server"):
+        download.find(site.url.replace("http:", "https:") + "/whole/bundle")
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setattr(web_request, "OWN_AUTHORITIES", tmp_path / "ca.pem")
+    with pytest.raises(Failure, match="it holds no certificates in PEM"):
+        download.find(site.url.replace("http:", "https:") + "/whole/bundle")

@@ -1,0 +1,139 @@
+"""Web servers for tests, such as an operator may have, and such as nobody should: with a certificate of any kind, and answers that
+break off, lead elsewhere, are too long or never end."""
+
+import re
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+@dataclass(slots=True)
+class Site:
+    """What is served at each path, and how; `asked` has the ranges that were asked for, "" for all."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    url: str = ""
+    ended: threading.Event = field(default_factory=threading.Event)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The first word of a path says how: /whole/NAME, /breaks/, /stubborn/ (no parts), /longer/ (more than it says), /slow/,
+    /silent/, /changed/ (another tag each time), /to/ADDRESS (leads there), /round/."""
+
+    site: Site
+
+    def do_GET(self) -> None:
+        _, how, name = self.path.split("/", 2)
+        self.site.asked.append(self.headers["Range"] or "")
+        if how in ("to", "round"):
+            self._redirect(name if how == "to" else self.path)
+        elif how == "silent":
+            self.site.ended.wait(60)
+        elif name not in self.site.files:
+            self.send_error(404)
+        else:
+            self._send(how, self.site.files[name])
+
+    def _send(self, how: str, data: bytes) -> None:
+        begin, end = self._range(len(data)) if not how.startswith("stubborn") else (0, len(data))
+        self._head(how, begin, end, len(data))
+        self._body(how, data[begin:end], len(data))
+
+    def _range(self, size: int) -> tuple[int, int]:
+        found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers["Range"] or "bytes=0-")
+        assert found
+        return int(found[1]), min(int(found[2] or size - 1) + 1, size)
+
+    def _head(self, how: str, begin: int, end: int, size: int) -> None:
+        partial = self.headers["Range"] and not how.startswith("stubborn")
+        self.send_response(206 if partial else 200)
+        if partial:
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{size}")
+        if how != "unsaid":
+            self.send_header("Content-Length", str(end - begin))
+        self.send_header("ETag", f'"{time.monotonic_ns() if how == "changed" else 1}"')
+        self.end_headers()
+
+    def _body(self, how: str, body: bytes, size: int) -> None:
+        if how in ("breaks", "stubborn-breaks"):
+            body = body[: max(1, size // 3)]
+        if how == "slow":
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                if self.site.ended.wait(0.05):
+                    return
+        self.wfile.write(body + b"and more" * (how == "longer"))
+
+    def _redirect(self, place: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", place)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def serve(files: dict[str, bytes], certificate: Path | None = None) -> Iterator[Site]:
+    """Serve files at 127.0.0.1; with a certificate (and its key in the same file) over TLS."""
+    site = Site(files)
+
+    class Own(Handler):
+        pass
+
+    Own.site = site
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # who is asked breaks off, too
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    site.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.ended.set()
+        server.shutdown()
+        server.server_close()
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A CA in a directory (ca.pem)."""
+
+    place: Path
+
+    @classmethod
+    def make(cls, place: Path) -> "Authority":
+        place.mkdir(parents=True)
+        words = ("-x509", "-subj", "/CN=a CA of its own", "-addext", "keyUsage=critical,keyCertSign", "-days", "3650")
+        openssl("req", *NEW_KEY, "-keyout", place / "ca.key", "-out", place / "ca.pem", *words)
+        return cls(place)
+
+    def issue(self, name: str, *, place: str = "IP:127.0.0.1", days: int = 3650) -> Path:
+        """A certificate for a server at that place, and its key, in one file; with less than 0 days it has expired."""
+        request, path = self.place / f"{name}.csr", self.place / f"{name}.pem"
+        openssl("req", *NEW_KEY, "-keyout", self.place / f"{name}.key", "-out", request, "-subj", f"/CN={name}")
+        (self.place / f"{name}.ext").write_text(f"subjectAltName={place}\nbasicConstraints=CA:FALSE\n")
+        authority = ("-CA", self.place / "ca.pem", "-CAkey", self.place / "ca.key", "-CAcreateserial")
+        extensions = ("-extfile", self.place / f"{name}.ext")
+        openssl("x509", "-req", "-in", request, *authority, "-days", days, *extensions, "-out", path)
+        path.write_text(path.read_text() + (self.place / f"{name}.key").read_text())
+        return path
+
+
+NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+
+
+def openssl(*words: object) -> None:
+    done = subprocess.run(["openssl", *map(str, words)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
