@@ -39,7 +39,7 @@ SOURCES := pyproject.toml setup.py tests/quick_image/install.py buildroot/board/
 	$(shell find firmware native overlay -name __pycache__ -prune -o -type f -not -name '_native*' -not -name '*.o' -print | sort)
 LAYER_SOURCES := $(SOURCES) build/assets.made tests/lab/layer.py
 FRONTEND := $(shell find firmware/wui/frontend -type f | sort)
-IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* tests/quick_image/*)
+IMAGE_SOURCES := $(SOURCES) $(wildcard buildroot/board/* buildroot/configs/* tests/quick_image/*)
 BASE_SOURCES := $(addprefix tests/quick_image/,unpack make-rauc packages.lock leave-out not-unpacked) buildroot/board/kernel.list
 
 help: ## this list

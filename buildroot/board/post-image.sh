@@ -23,4 +23,6 @@ cp -a "$TARGET_DIR" "$root"
 install -D -m 644 "$images/bzImage" "$root/boot/vmlinuz"
 set -- "$BUILD_DIR"/grub2-*/build-i386-pc/grub-core
 [ $# = 1 ] || { echo "post-image: $* are there; a new GRUB wants \`make clean\` first" >&2 && exit 1; }
-"$here/make-image" "$root" "$1" "$images" xz
+# beside grub.img; Buildroot puts it nowhere but into the root, and all of GRUB's tools with it
+cp "$1/boot.img" "$images/"
+"$here/make-image" "$root" "$images" xz

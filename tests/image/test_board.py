@@ -112,6 +112,14 @@ def test_the_kernel_list_is_well_formed() -> None:
     assert all(row[2] == "-" or re.fullmatch(r"[A-Za-z0-9_]+", row[2]) for row in rows)
 
 
+def test_grub_has_every_module_that_its_scripts_load() -> None:
+    """The list is Buildroot's, which makes the product's grub.img of it; the quick image takes it from there."""
+    defconfig = (BOARD.parent / "configs/csyncd_x86_64_defconfig").read_text()
+    (builtin,) = re.findall(r'^BR2_TARGET_GRUB2_BUILTIN_MODULES_PC="(.*)"$', defconfig, re.M)
+    scripts = (BOARD / "grub.cfg").read_text() + (BOARD / "slot.cfg").read_text()
+    assert set(re.findall(r"\binsmod (\w+)", scripts)) <= set(builtin.split())
+
+
 @pytest.mark.parametrize("name", ["grub.cfg", "slot.cfg"])
 def test_the_boot_loader_understands(name: str) -> None:
     done = subprocess.run(["grub-script-check", str(BOARD / name)], capture_output=True, text=True)

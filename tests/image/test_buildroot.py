@@ -54,7 +54,6 @@ PARTS = {
     "LUA",
     "LUA_5_3",
     "OPENSSL",
-    "PCRE2",
     "PYTHON3",
     "PYTHON_PYASYNCORE",
     "RAUC",  # tests/quick_image/make-rauc makes it for the quick image

@@ -12,8 +12,8 @@ from disk_image import Partition, partitions
 from firmware.upgrade import record_partition
 from firmware.upgrade.slot_record import SlotRecord
 
-BOARD = Path(__file__).resolve().parents[2] / "buildroot/board"
-MODULES = Path("/usr/lib/grub/i386-pc")
+PROJECT = Path(__file__).resolve().parents[2]
+BOARD, QUICK = PROJECT / "buildroot/board", PROJECT / "tests/quick_image"
 _SLOT = 'echo "STARTED $slot [$trial]"\nreboot\n'
 _LAYOUT = """
 image boot.ext2 {
@@ -76,16 +76,17 @@ class BootLoader:
         return found[-1] if found else ""
 
 
-def make(home: Path, modules: Path = MODULES) -> BootLoader:
+def make(home: Path) -> BootLoader:
     """A disk with the boot loader as it is built for units."""
-    for directory in ("slot/boot", "root/boot"):
+    for directory in ("slot/boot", "root/boot/boot/grub"):
         (home / directory).mkdir(parents=True)
     (home / "slot/boot/slot.cfg").write_text(_SLOT)
     (home / "empty").write_bytes(bytes(4096))
     (home / "record.img").write_bytes(bytes(record_partition.SIZE))
-    shutil.copy(BOARD / "grub.cfg", home / "root/boot/grub.cfg")
+    shutil.copy(BOARD / "grub.cfg", home / "root/boot/boot/grub/grub.cfg")
     _run("mksquashfs", home / "slot", home / "slot.squashfs", "-quiet", "-no-progress")
-    _run(BOARD / "make-grub", modules, home)
+    _run(QUICK / "make-grub-image", home)
+    _run(BOARD / "make-grub", home)
     parts = "".join(f'\tpartition {name} {{\n\t\timage = "{file}"\n\t}}\n' for name, file in _PARTS.items())
     (home / "layout.cfg").write_text(f"{_LAYOUT}{parts}}}\n")
     paths = ["--rootpath", home / "root", "--tmppath", home / "tmp", "--inputpath", home, "--outputpath", home]
