@@ -1,5 +1,5 @@
-"""What Buildroot itself says of our tree: `make -f image.mk test-buildroot BUILDROOT=DIR [OUTPUT=DIR …]`. The last test builds
-the firmware's package and whatever that needs.
+"""What Buildroot itself says of our tree: `make -f image.mk test-buildroot BUILDROOT=DIR [OUTPUT=DIR …]`. The last tests
+build the firmware's package and whatever that needs.
 """
 
 import json
@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,16 @@ def test_the_package_builds_for_the_target() -> None:
     for module in modules:
         head = module.read_bytes()[:20]
         assert head.startswith(b"\x7fELF\x02\x01") and head[18:] == b"\x3e\x00", "ELF, x86-64"
+
+
+def test_legal_info_hands_out_the_source_of_our_package_alone() -> None:
+    """It copies the SITE of a local package as it is, wherever OUTPUT lies."""
+    targets = ("legal-info-prepare", "csyncd-firmware-legal-info")
+    done = subprocess.run([BUILD, *targets], env={**os.environ, **PLACES}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    (archive,) = (OUTPUT / "legal-info/sources").glob("csyncd-firmware-*/csyncd-firmware-*.tar.gz")
+    with tarfile.open(archive) as source:
+        parts = {Path(*Path(name).parts[1:]).parts[:1] for name in source.getnames()}
+    assert parts - {()} == {(name,) for name in ("LICENSE", "pyproject.toml", "setup.py", "firmware", "native")}
+    (line,) = (line for line in (OUTPUT / "legal-info/manifest.csv").read_text().splitlines() if "csyncd" in line)
+    assert f'"{firmware.__version__}","Apache-2.0","LICENSE"' in line
