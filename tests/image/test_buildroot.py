@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -273,3 +274,27 @@ def test_without_buildroot_it_is_said_what_to_give(words: list[str], said: str) 
     done = subprocess.run(["make", "-f", "image.mk", "buildroot", *words], cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 2
     assert f"buildroot: {said}\n" in done.stderr
+
+
+def test_what_our_package_selects_counts_when_it_changes(tmp_path: Path) -> None:
+    """A Buildroot that copies the configuration, and counts how often."""
+    tree = tmp_path / "project/buildroot"
+    shutil.copytree(TREE, tree)
+    for name in ("LICENSE", "pyproject.toml", "setup.py", "firmware", "native"):
+        (tree.parent / name).symlink_to(PROJECT / name)
+    place = a_buildroot(tmp_path / "place", "2026.02.99")
+    recipe = "\n\tcp $(BR2_EXTERNAL)/configs/$@ $(O)/.config\n\techo >>$(O)/times\n"
+    (place / "Makefile").write_text(f"export BR2_VERSION := 2026.02.99\nprintvars:\n%_defconfig:{recipe}")
+    output = tmp_path / "output"
+    places = {"BUILDROOT": str(place), "OUTPUT": str(output), "SOURCE_DATE_EPOCH": "0"}
+
+    def times_configured() -> int:
+        argv = [tree / "scripts/build", "printvars"]
+        done = subprocess.run(argv, env={**os.environ, **places}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return len((output / "times").read_text())
+
+    assert [times_configured(), times_configured()] == [1, 1]
+    config = tree / "package/csyncd-firmware/Config.in"
+    config.write_text(config.read_text().replace("\tselect BR2_PACKAGE_RAUC # runtime\n", ""))
+    assert times_configured() == 2
