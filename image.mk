@@ -25,6 +25,8 @@ BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=% LINE=%,$(MAK
 FIRMWARE_PACKAGES := gcc libc6-dev librsync-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
 IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod libglib2.0-dev libssl-dev make \
 	openssh-client openssl pkg-config qemu-system-x86 rauc squashfs-tools
+PKCS11_PACKAGES := libengine-pkcs11-openssl
+SOFT_TOKEN_PACKAGES := $(PKCS11_PACKAGES) opensc softhsm2
 STATION_PACKAGES := fonts-dejavu-core openssh-client python3-cairo python3-segno python3-serial
 UNIT_PACKAGES := $(FIRMWARE_PACKAGES) $(STATION_PACKAGES) poppler-utils python3-zbar busybox librsync2 libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
 	python3-psutil python3-pyinotify python3-serial python3-tornado python3-venv shellcheck strace util-linux
@@ -61,7 +63,7 @@ assets: build/assets.made ## the pages of the web UI, build/assets
 buildroot: assets build/keys/made ## the product's image, by the Buildroot in BUILDROOT=DIR, as OUTPUT/images/disk.img (see docs/image.md)
 	@$(BUILDROOT_BUILD)
 
-bundle: image-packages build/keys/made $(filter build/image/disk.img,$(IMAGE)) ## what upgrades a unit to that image, signed: build/bundle.raucb (see docs/upgrade.md)
+bundle: image-packages $(if $(filter pkcs11:%,$(KEY)),pkcs11-packages) build/keys/made $(filter build/image/disk.img,$(IMAGE)) ## what upgrades a unit to that image, signed: build/bundle.raucb (see docs/upgrade.md)
 	buildroot/scripts/make-bundle $(dir $(IMAGE))slot.squashfs $(BUNDLE) $(or $(CERTIFICATE),build/keys/signer.pem) \
 		'$(or $(KEY),build/keys/signer.key)' $(INTERMEDIATES)
 
@@ -136,6 +138,12 @@ lab-packages:
 
 fuzz-packages:
 	@buildroot/scripts/install-packages $(FUZZ_PACKAGES)
+
+pkcs11-packages:
+	@buildroot/scripts/install-packages $(PKCS11_PACKAGES)
+
+soft-token-packages:
+	@buildroot/scripts/install-packages $(SOFT_TOKEN_PACKAGES)
 
 unit-packages:
 	@buildroot/scripts/install-packages $(UNIT_PACKAGES)

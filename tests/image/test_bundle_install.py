@@ -8,6 +8,7 @@ import json
 import os
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,30 +191,71 @@ def test_more_than_any_bundle_is_refused_and_its_memory_given_back(unit: Lab) ->
 
 
 SERVER = """
-import http.server, sys
+import http.server, re, sys
 data = open(sys.argv[1], 'rb').read()
 class Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        at = int((self.headers['Range'] or 'bytes=0-')[6:].rstrip('-'))
-        self.send_response(206 if at else 200)
-        self.send_header('Content-Length', str(len(data) - at))
+        asked = re.fullmatch(r'bytes=(\\d+)-(\\d*)', self.headers['Range'] or '')
+        at, end = (int(asked[1]), min(int(asked[2] or len(data)) + 1, len(data))) if asked else (0, len(data))
+        self.send_response(206 if asked else 200)
+        if asked:
+            self.send_header('Content-Range', f'bytes {at}-{end - 1}/{len(data)}')
+        self.send_header('Content-Length', str(end - at))
         self.end_headers()
-        self.wfile.write(data[at:at + len(data) // 2] if self.path == '/breaks' else data[at:])
+        self.wfile.write(data[at:end][:len(data) // 2] if self.path == '/breaks' else data[at:end])
 server = http.server.HTTPServer(('127.0.0.1', 8000), Server)
 print('ready', flush=True)
 server.serve_forever()
 """
+#: a unit that has no memory for any bundle
+STREAM = """
+import sys
+from firmware.upgrade import spool
+spool.RESERVE = 1 << 40
+from firmware.__main__ import run_program
+sys.exit(run_program("upgrade", ["install", sys.argv[1]]))
+"""
 
 
-def test_a_bundle_comes_from_an_address_though_the_connection_breaks(unit: Lab, maker: Maker) -> None:
-    unit.write(1, "/tmp/served", maker.make("served", version="9.2.0", size=1 << 20).read_bytes())
+@contextmanager
+def served(unit: Lab, bundle: Path) -> Iterator[str]:
+    """A web server on the unit itself, and the address of a bundle."""
+    unit.write(1, "/tmp/served", bundle.read_bytes())
     unit.write(1, "/tmp/server.py", SERVER)
     server = unit.start(1, "/usr/bin/python3", "/tmp/server.py", "/tmp/served")
     try:
         assert server.stdout and server.stdout.readline() == b"ready\n"
-        done = unit.run(1, "upgrade", "install", "http://127.0.0.1:8000/breaks")
-        assert "9.2.0 is in slot b" in done.stdout
-        assert "spool" not in unit.read(1, "/proc/mounts")
+        yield "http://127.0.0.1:8000/breaks"
     finally:
         server.kill()
         server.wait()
+        unit.run(1, "rm", "/tmp/served")
+
+
+def test_a_bundle_comes_from_an_address_though_the_connection_breaks(unit: Lab, maker: Maker) -> None:
+    with served(unit, maker.make("served", version="9.2.0", size=1 << 20)) as url:
+        assert "9.2.0 is in slot b" in unit.run(1, "upgrade", "install", url).stdout
+        assert "spool" not in unit.read(1, "/proc/mounts")
+
+
+def test_a_bundle_that_memory_has_no_room_for_streams_into_the_slot(unit: Lab, maker: Maker) -> None:
+    unit.write(1, "/tmp/stream.py", STREAM.encode())
+    with served(unit, maker.make("streamed", version="9.3.0", size=8 << 20)) as url:
+        done = unit.run(1, "/usr/bin/python3", "/tmp/stream.py", url)
+        assert "writing slot b as it comes" in done.stderr and "9.3.0 is in slot b" in done.stdout
+        assert "spool" not in unit.read(1, "/proc/mounts")
+        status = json.loads(unit.run(1, "upgrade", "status", "--json").stdout)
+        assert (status["slots"][1]["version"], status["slots"][1]["state"]) == ("9.3.0", "on trial")
+
+
+def test_what_streams_and_is_damaged_is_refused_before_the_slot_is_touched(unit: Lab, maker: Maker) -> None:
+    """It is the first block that is wrong. Later ones are tried on the host."""
+    good = maker.make("damaged", version="9.4.0", size=1 << 20)
+    data = good.read_bytes()
+    good.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
+    unit.write(1, "/tmp/stream.py", STREAM.encode())
+    before = unit.run(1, "sh", "-c", LOOK).stdout
+    with served(unit, good) as url:
+        done = unit.run(1, "/usr/bin/python3", "/tmp/stream.py", url, check=False)
+    assert (done.status, "not what the signature vouches for" in done.stderr) == (3, True), done.stderr
+    assert unit.run(1, "sh", "-c", LOOK).stdout == before
