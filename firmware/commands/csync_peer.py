@@ -182,6 +182,7 @@ def _status_lines(found: PairStatus) -> Iterator[str]:
         yield f"serial number {escape(found.serial)}"
     for who, node in (("local", found.local), ("peer", found.peer)):
         yield from _node_lines(who, node)
+    yield from _version_lines(found.local, found.peer)
     if found.path:
         yield f"path  {escape(found.path)}"
     for title, service in found.services.items():
@@ -189,6 +190,21 @@ def _status_lines(found: PairStatus) -> Iterator[str]:
         last = service["last_push"]
         pushed = f"last pushed by node {last['node']}, {local_time(last['time'])}" if last else "never pushed"
         yield f"service {title:<14}{same:<9}{pushed}"
+
+
+def _version_lines(local: Any, peer: Any) -> Iterator[str]:
+    """What two nodes of different versions can do together."""
+    if not local["version"] or not peer["version"] or local["version"] == peer["version"]:
+        return
+    common = [word for word in local["can"] if word in peer["can"]] if _do_meet(local, peer) else []
+    works = f"between them work: {', '.join(common)}" if common else "they cannot sync"
+    yield f"versions differ: {escape(local['version'])} here, {escape(peer['version'])} there; {works}"
+
+
+def _do_meet(local: Any, peer: Any) -> bool:
+    """Is there a version of the peer API that both speak?"""
+    (low, high), (their_low, their_high) = local["protocols"], peer["protocols"]
+    return bool(max(low, their_low) <= min(high, their_high))
 
 
 def _node_lines(who: str, node: Any) -> Iterator[str]:

@@ -17,9 +17,11 @@ from firmware.upgrade.decision import Allowed
 
 @dataclass(frozen=True, slots=True)
 class WaitingBundle:
-    """A bundle that has come and waits to be installed; its signature is good."""
+    """A bundle that has come and waits to be installed; its signature is good. `address`: memory has no room for it, and it
+    streams from there into the slot, "" for one that is here."""
 
     bundle: Bundle | None
+    address: str = ""
 
 
 def install(source: str, allowed: Allowed, *, who: Who, tell: Tell) -> Installed:
@@ -48,7 +50,7 @@ def receive(pieces: Iterable[bytes]) -> WaitingBundle:
 def waiting() -> WaitingBundle:
     """The bundle that waits, if there is one."""
     path = spool.waiting()
-    return WaitingBundle(rauc.read(path) if path else None)
+    return WaitingBundle(rauc.read(path), spool.address()) if path else WaitingBundle(None)
 
 
 def discard() -> None:
@@ -103,7 +105,7 @@ def _fetch(url: str) -> Path:
 
 def _waiting_bundle(path: Path) -> WaitingBundle:
     try:
-        return WaitingBundle(rauc.read(path))
+        return WaitingBundle(rauc.read(path), spool.address())
     except BaseException:
         spool.discard()
         raise

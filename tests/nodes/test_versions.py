@@ -59,6 +59,8 @@ def test_nodes_one_step_apart_work_together_in_both_directions(pair: Stage, spok
     report = pair.json(2, "csync", "status")["peer"]
     assert (report["version"], report["can"]) == ("9.9.9", can)
     assert str(tuple(report["protocols"])) == spoken
+    works = f"versions differ: {__version__} here, 9.9.9 there; between them work: {', '.join(can)}\n"
+    assert works in pair.on(2, "csync", "status")
     for node in (1, 2):
         pair.edit(node, page(f"from {node}, {spoken}"))
         assert pair.json(node, "csync", "push", "haproxy")["result"] == "applied"

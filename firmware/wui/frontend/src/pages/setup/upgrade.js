@@ -31,7 +31,7 @@ export function Upgrade({ session }) {
     ${none && html`<p>Version ${session.version} runs; ${status.problem.detail}.</p>`}
     ${status.data && html`<${Slots} status=${status.data} />`}
     ${session.role === "admin" && !none && html`
-      ${bundle ? html`<${Waiting} bundle=${bundle} doThen=${doThen} />` : html`<${Bring} doThen=${doThen} />`}
+      ${bundle ? html`<${Waiting} bundle=${bundle} address=${waiting.data.address} doThen=${doThen} />` : html`<${Bring} doThen=${doThen} />`}
       <div class="toolbar">${isGivenUp(status.data) && html`<${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "It is not said any more."))}>Acknowledge<//>`}
         <${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "This version is kept."))}>Keep this version<//>
         <${Button} danger onClick=${() => doThen(() => api.post("/upgrade/rollback").then(() => "The node starts again with the other version."))}>Go back to the other version<//>
@@ -70,12 +70,12 @@ function Bring({ doThen }) {
     ${part !== null && html`<p><label>${part < 1 ? "Upload" : "Verifying"} <progress max="1" value=${part}></progress></label></p>`}`;
 }
 
-function Waiting({ bundle, doThen }) {
+function Waiting({ bundle, address, doThen }) {
   const [flags, setFlags] = useState({});
   const install = () => doThen(() => api.post("/upgrade/install", flags).then(installedWords));
   const discard = () => doThen(() => api.del("/upgrade/bundle").then(() => ""));
   return html`
-    <dl><dt>Bundle</dt><dd>version ${bundle.version}, for ${bundle.model}, ${Math.round(bundle.size / 1e6)} MB; its signature is good</dd></dl>
+    <dl><dt>Bundle</dt><dd>version ${bundle.version}, for ${bundle.model}, ${Math.round(bundle.size / 1e6)} MB; its signature is good${address && `; memory has no room for it, so it comes from ${address} while it is installed`}</dd></dl>
     ${FLAGS.map(({ key, word }) => html`<p key=${key}><label><input type="checkbox" checked=${!!flags[key]} onChange=${(event) => setFlags({ ...flags, [key]: event.target.checked })} /> ${word}</label></p>`)}
     <div class="toolbar"><${Button} onClick=${install}>Install<//><${Button} onClick=${discard}>Discard<//></div>`;
 }

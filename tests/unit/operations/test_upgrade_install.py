@@ -1,0 +1,150 @@
+"""A bundle on its way into a slot: what the peer's versions have to do with it, and whether memory has room for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from web_server import Site, serve
+
+from firmware.errors import Failure, Refused
+from firmware.flows import switch_slot, upgrade
+from firmware.operations import peer, upgrade_install
+from firmware.sync.audit import Who
+from firmware.upgrade import decision, rauc, slots, spool
+from firmware.upgrade.bundle import Bundle
+from firmware.upgrade.decision import Allowed
+
+WHO, DATA = Who("root"), b"a bundle " * 30_000
+BUNDLE = Bundle("csyncd-x86_64", "9.0", (5, 6), 1, 1000, "0" * 64)
+
+
+@pytest.fixture
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A unit with its slots in files; what was written into the other one, and how."""
+    said: list[str] = []
+    (tmp_path / "slot-b").write_bytes(bytes(1 << 20))
+    monkeypatch.setattr(slots, "require_slots", lambda: "a")
+    monkeypatch.setattr(slots, "device", lambda slot: tmp_path / f"slot-{slot}")
+    monkeypatch.setattr(spool, "PLACE", tmp_path / "spool")
+    for name in ("UPGRADE", "OTHER_SLOT"):
+        monkeypatch.setattr(upgrade, name, tmp_path / name)
+    monkeypatch.setattr(upgrade_install, "UPGRADE", tmp_path / "UPGRADE")
+    monkeypatch.setattr(switch_slot, "require_proved", lambda: None)
+    monkeypatch.setattr(switch_slot, "set_primary", lambda slot, keep_link: said.append(f"primary {slot} {keep_link}"))
+    monkeypatch.setattr(rauc, "read", lambda path: BUNDLE)
+    monkeypatch.setattr(rauc, "model", lambda: "csyncd-x86_64")
+    monkeypatch.setattr(upgrade.audit, "note", lambda *_, **__: None)
+    monkeypatch.setattr(upgrade, "write_slot", lambda path, *_, **__: said.append(f"whole {path.stat().st_size}"))
+    monkeypatch.setattr(upgrade, "stream_slot", lambda end, address, *_: said.append(f"streams from {address}"))
+    monkeypatch.setattr(upgrade, "require_written", lambda *_: None)
+    return said
+
+
+def set_peer(monkeypatch: pytest.MonkeyPatch, version: str | None, protocols: tuple[int, int] | None) -> None:
+    answer: Any = SimpleNamespace(peer={"version": version, "protocols": protocols})
+    monkeypatch.setattr(peer, "status", lambda: answer)
+
+
+def install(source: str, allowed: Allowed = Allowed(), said: list[str] | None = None) -> upgrade.Installed:  # noqa: B008
+    return upgrade_install.install(source, allowed, who=WHO, tell=(said if said is not None else []).append)
+
+
+def test_an_upgrade_says_that_the_peer_has_another_version(
+    written: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "bundle").write_bytes(DATA)
+    set_peer(monkeypatch, "8.0", (4, 5))
+    (note,) = install(str(tmp_path / "bundle")).notes
+    assert "the peer runs 8.0: upgrade it, too" in note
+    set_peer(monkeypatch, "9.0", (5, 6))
+    assert install(str(tmp_path / "bundle")).notes == ()
+    set_peer(monkeypatch, None, None)
+    assert install(str(tmp_path / "bundle")).notes == ()
+    assert len(written) == 6
+
+
+def test_a_bundle_that_could_not_talk_to_the_peer_is_refused_unless_it_is_allowed(
+    written: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The link is then no longer what the new slot has to bring back."""
+    (tmp_path / "bundle").write_bytes(DATA)
+    set_peer(monkeypatch, "0.1.0", (1, 4))
+    with pytest.raises(
+        Refused, match="speaks protocol 5 to 6 with a peer, and the peer 1 to 4: the two could not sync"
+    ):
+        install(str(tmp_path / "bundle"))
+    assert written == []
+    install(str(tmp_path / "bundle"), Allowed(other_protocols=True))
+    assert written == [f"whole {len(DATA)}", "primary b False"]
+
+
+def test_a_peer_that_does_not_answer_is_in_nobodys_way(
+    written: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fail() -> None:
+        raise Failure("csyncd does not run")
+
+    monkeypatch.setattr(peer, "status", fail)
+    (tmp_path / "bundle").write_bytes(DATA)
+    assert install(str(tmp_path / "bundle")).notes == ()
+    assert decision.is_newer(BUNDLE.version, "0.1.0")
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    set_peer(monkeypatch, None, None)
+    with serve({"bundle": DATA}) as made:
+        yield made
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("free", "how", "wanted"),
+    [(1 << 30, "whole", "whole"), (1000, "whole", "streams from"), (1 << 30, "stubborn", "whole")],
+    ids=["room", "no room", "room, no parts"],
+)
+def test_what_memory_has_no_room_for_streams(
+    free: int, how: str, wanted: str, written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "free_memory", lambda: free)
+    install(f"{site.url}/{how}/bundle")
+    assert written[0].startswith(wanted) and written[1] == "primary b True"
+    assert not spool.waiting()
+
+
+@pytest.mark.root
+def test_a_server_that_sends_no_parts_is_no_help_where_there_is_no_room(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "free_memory", lambda: 1000)
+    with pytest.raises(Refused, match=f"it has {len(DATA)} bytes, and 1000 bytes of memory are free for it") as raised:
+        install(f"{site.url}/stubborn/bundle")
+    assert "a web server that sends parts" in raised.value.hint
+    assert written == []
+
+
+@pytest.mark.root
+def test_one_that_waits_streams_when_it_is_installed(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "free_memory", lambda: 1000)
+    url = f"{site.url}/whole/bundle"
+    assert upgrade_install.fetch(url).address == upgrade_install.waiting().address == url
+    upgrade_install.install_waiting(Allowed(), who=WHO)
+    assert written == [f"streams from {url}", "primary b True"]
+    assert upgrade_install.waiting().bundle is None
+
+
+@pytest.mark.root
+def test_more_than_any_bundle_is_refused_before_anything_of_it_comes(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upgrade_install, "OVERHEAD", 0)
+    site.files["bundle"] = bytes((1 << 20) + 1)
+    for free in (1000, 1 << 30):
+        monkeypatch.setattr(spool, "free_memory", lambda free=free: free)
+        with pytest.raises(Refused, match="more than any bundle for this unit"):
+            install(f"{site.url}/whole/bundle")
+    assert written == [] and site.asked == ["bytes=0-0"] * 2
