@@ -1,6 +1,7 @@
 """A line that loses, doubles, flips and delays bytes, and a pair of such lines between two threads."""
 
 import heapq
+import math
 import os
 import random
 import select
@@ -21,6 +22,7 @@ class NoisyRelay:
         self._ends, self._one_in, self._random = (one, other), one_in, random.Random(seed)
         self._waiting: list[tuple[float, int, bytes]] = []
         self._wake, self._stop = os.pipe()
+        self._sound = self._next_sound()
         self.cut = False
         self.spoiled: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -52,19 +54,29 @@ class NoisyRelay:
     def _pass_on(self, target: int, data: bytes) -> None:
         if self.cut:
             return
-        spoiled = bytearray()
-        for byte in data:
-            if self._one_in == 0 or self._random.randrange(self._one_in):
-                spoiled.append(byte)
-                continue
-            kind = self._random.choice(KINDS)
-            self.spoiled[kind] += 1
-            if kind == "doubled":
-                spoiled += bytes((byte, byte))
-            elif kind == "flipped":
-                spoiled.append(byte ^ 1 << self._random.randrange(8))
-            elif kind == "delayed":
-                due = time.monotonic() + self._random.random() * _DELAY
-                heapq.heappush(self._waiting, (due, target, bytes((byte,))))
+        spoiled, place = bytearray(), 0
+        while (bad := place + self._sound) < len(data):
+            spoiled += data[place:bad]
+            self._spoil(spoiled, target, data[bad])
+            self._sound, place = self._next_sound(), bad + 1
+        self._sound -= len(data) - place
+        spoiled += data[place:]
         if spoiled:
             os.write(target, bytes(spoiled))
+
+    def _next_sound(self) -> int:
+        """How many bytes come through before the next one is spoiled, where each is with the same chance."""
+        if self._one_in == 0:
+            return 1 << 62
+        return int(math.log(1 - self._random.random()) / math.log(1 - 1 / self._one_in))
+
+    def _spoil(self, spoiled: bytearray, target: int, byte: int) -> None:
+        kind = self._random.choice(KINDS)
+        self.spoiled[kind] += 1
+        if kind == "doubled":
+            spoiled += bytes((byte, byte))
+        elif kind == "flipped":
+            spoiled.append(byte ^ 1 << self._random.randrange(8))
+        elif kind == "delayed":
+            due = time.monotonic() + self._random.random() * _DELAY
+            heapq.heappush(self._waiting, (due, target, bytes((byte,))))
