@@ -60,6 +60,9 @@ def _read_orders(found: list[str], options: dict[str, str], kept: Ledger, *, is_
     orders = station_input.read_orders([Path(name) for name in found], ledger.recorded_problems(kept))
     if is_alone and len(orders) > 1:
         raise Usage(f"{found[0]} orders {len(orders)} units", f"provision batch {found[0]} …")
+    for name in sorted({order.place.rpartition(":")[0] for order in orders if order.password}):
+        if Path(name).stat().st_mode & 0o044:
+            print(f"note: {name}: other accounts may read the passwords in it: chmod 600 {name}", file=sys.stderr)
     port = options.get("--port")
     if port and (problem := BY_NAME["port"].problem(port)):
         raise Usage(f"--port {problem}")

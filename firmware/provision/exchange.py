@@ -59,7 +59,7 @@ def ask(
     for attempt in count():
         line.write(data * copies(attempt))
         quiet_until = time.monotonic() + wait
-        while (left := quiet_until - time.monotonic()) > 0:
+        while (left := min(quiet_until, end) - time.monotonic()) > 0:
             for packet in decoder.feed(line.read(left)):
                 if packet.id not in (question.id, ANY) or packet.kind == QUESTION:
                     continue

@@ -226,6 +226,23 @@ def test_records_that_were_edited_end_it_before_a_unit_is_touched(
     assert "hello" not in said and f"hint: provision verify {factory.kept.top} says" in said
 
 
+def test_passwords_that_others_may_read_are_told(
+    factory: Factory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {name: word for name, word in factory.row(1).items() if name != "password_hash"} | {
+        "password": "correct horse"
+    }
+    path = tmp_path / "open.csv"
+    path.write_text(",".join(row) + "\n" + ",".join(row.values()) + "\n")
+    given = ["batch", str(path), *words(factory, "--dry-run")[1:]]
+    for mode, is_told in ((0o644, True), (0o640, True), (0o600, False)):
+        path.chmod(mode)
+        assert run_program("provision", given) == 0
+        assert (f"note: {path}: other accounts may read the passwords in it" in capsys.readouterr().err) == is_told
+    assert run_program("provision", ["batch", *words(factory, "--dry-run")]) == 0
+    assert "note" not in capsys.readouterr().err, "a hash is none"
+
+
 def test_run_is_for_one_unit(factory: Factory, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_program("provision", ["run", *words(factory, "--port", "/dev/ttyUSB0")]) == 2
     assert "orders 3 units\nhint: provision batch" in capsys.readouterr().err

@@ -1,13 +1,14 @@
 """Questions and answers: asked again until the answer is there; what the unit refuses is refused here."""
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
 
 from firmware.errors import Failure, Lost, Refused
 from firmware.provision import exchange
-from firmware.provision.packets import ANSWER, WORKING, Assembler, Decoder, Message, Packet, encode
+from firmware.provision.packets import ANSWER, PART, WORKING, Assembler, Decoder, Message, Packet, encode
 
 
 class Unit:
@@ -58,6 +59,23 @@ def test_a_unit_that_works_is_waited_for_and_says_at_what() -> None:
     unit = Unit(lambda asked: encode(Message(WORKING, asked.id, "memory")) if unit.asked < 2 else say(asked, {"ok": 1}))
     assert exchange.ask(unit, "self-test", {}, 30, silence=5, on_work=said.append) == {"ok": 1}
     assert said == ["memory"]
+
+
+def test_a_unit_that_works_for_ever_is_given_up_when_its_time_is_over() -> None:
+    """It speaks all the time, of this question, and never answers it."""
+
+    class Talker(Unit):
+        def read(self, _: float, /) -> bytes:
+            time.sleep(0.01)
+            return encode(Message(WORKING, self.id, "nearly done")) + encode(Message(PART, 0, ""))
+
+        def write(self, data: bytes, /) -> None:
+            self.id = next(Decoder().feed(data)).id
+
+    began = time.monotonic()
+    with pytest.raises(Lost, match="no whole answer came in time"):
+        exchange.ask(Talker(lambda _: b""), "self-test", {}, 0.5)
+    assert time.monotonic() - began < 20
 
 
 def test_a_refusal_is_raised_as_it_is_raised_there() -> None:

@@ -1,5 +1,6 @@
 """Several units at once: simulated ones, with the real agent, each at a terminal of its own."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -75,6 +76,20 @@ def test_a_unit_that_is_another_one_already_is_refused_and_stays_as_it_is(factor
     outcomes = factory.run(swapped[1:])
     assert outcomes[0].word == REFUSED and "MAC addresses" in outcomes[0].why
     assert factory.units[0].standing().identity is None
+
+
+def test_no_password_is_in_what_is_kept_and_no_word_of_a_unit_is_a_formula(factory: Factory) -> None:
+    factory.add_units(2)
+    factory.units[1].broken["flash"] = "=1+1"
+    orders = [replace(order, password="correct horse", password_hash="") for order in factory.orders()]
+    outcomes = [replace(one, why=one.why.rpartition(": ")[2]) for one in factory.run(orders)]
+    assert [one.word for one in outcomes] == [NEW, SET_ASIDE] and outcomes[1].why == "=1+1"
+    batch.write_summary(outcomes, factory.kept.top / "summary.csv")
+    files = [path for path in factory.kept.top.rglob("*") if path.is_file()]
+    (hashed,) = re.findall(r"scrypt[^\"]*", (factory.units[0].node.etc / "wui/accounts.json").read_text())
+    for path in files:
+        assert b"correct horse" not in path.read_bytes() and hashed.encode() not in path.read_bytes(), path
+    assert ",'=1+1" in (factory.kept.top / "summary.csv").read_text()
 
 
 def test_a_line_that_is_not_there_is_told(factory: Factory) -> None:
