@@ -82,7 +82,7 @@ lab: lab-env ## two nodes play the story: pair, push, save, reboot
 # test that asks for it, and only its tests need its tools.
 ASKED := $(filter tests tests/%,$(ARGS))
 NEEDED := $(if $(ASKED),$(if $(filter-out tests/unit tests/unit/%,$(ASKED)),lab-env,unit-env),lab-env)
-NEEDED += $(if $(or $(filter tests tests/browser tests/browser/% tests/image tests/image/test_document%,$(ASKED)),$(if $(ASKED),,all)),browser-env)
+NEEDED += $(if $(or $(filter tests tests/browser tests/browser/% tests/image tests/image/test_document% tests/image/test_upgrade_page%,$(ASKED)),$(if $(ASKED),,all)),browser-env)
 NEEDED += $(if $(or $(filter tests tests/image tests/image/%,$(ASKED)),$(if $(ASKED),,all)),image-packages)
 
 # Most tests wait for nodes, so there are more workers than two cores; a module's tests share nodes and stay together.

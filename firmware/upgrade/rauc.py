@@ -20,13 +20,14 @@ MOUNTS = Path("/run/firmware/upgrade")
 INSTALL_SECONDS = 900.0
 _WARNING = re.compile(r"rauc-(?:WARNING|CRITICAL|ERROR) \*\*: [\d:.]+: (.*)")
 _PROGRESS = re.compile(r"rauc-\w+: |\d+%|(started|finished)$|Installing `|Idle")
+_FOREIGN = "it was signed by somebody whom this unit does not believe: take one from whoever makes its firmware"
 #: what its words mean to an operator
 _HINTS = {
     "expired": "is the clock right (date)? else ask for a bundle that is signed anew",
     "not yet valid": "is the clock right (date)?",
-    "local issuer": "it was signed by somebody whom this unit does not believe",
-    "self-signed": "it was signed by somebody whom this unit does not believe",
-    "self signed": "it was signed by somebody whom this unit does not believe",
+    "local issuer": _FOREIGN,
+    "self-signed": _FOREIGN,
+    "self signed": _FOREIGN,
 }
 
 
