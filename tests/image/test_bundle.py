@@ -179,6 +179,7 @@ def test_an_image_that_claims_to_be_as_large_as_no_disk_is_not_even_read(tmp_pat
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.all(but=["signed"])
 @pytest.mark.parametrize("is_signed", [True, False], ids=["signed", "by somebody else"])
 def test_a_squashfs_that_grows_without_end_is_opened_by_nobody_to_look_at_the_bundle(
     is_signed: bool, signer: Signer, configuration: Path, tmp_path: Path
@@ -207,6 +208,7 @@ def test_a_squashfs_that_grows_without_end_is_opened_by_nobody_to_look_at_the_bu
     assert time.monotonic() - begun < 10
 
 
+@pytest.mark.all(but=["model"])
 @pytest.mark.parametrize(
     ("words", "allowed", "said"),
     [
@@ -214,6 +216,7 @@ def test_a_squashfs_that_grows_without_end_is_opened_by_nobody_to_look_at_the_bu
         ({"version": "1.0"}, Allowed(other_model=True), "the bundle is not newer: '1.0'; '1.2' runs"),
         ({"version": "1.2.0"}, Allowed(), "the bundle is not newer"),
     ],
+    ids=["model", "older", "same"],
 )
 def test_what_a_good_bundle_must_not_be_is_said_with_the_flag_that_allows_it(
     words: dict[str, str], allowed: Allowed, said: str, signer: Signer, configuration: Path, tmp_path: Path

@@ -174,12 +174,12 @@ def test_a_bundle_comes_through_the_web_ui(unit: Lab, maker: Maker) -> None:
     api, good = Api(unit), maker.make("web", version="9.1.0").read_bytes()
     status, problem = api.ask("PUT", "/upgrade/bundle", good[:-1])
     assert status >= 400 and "no bundle, or not all of it" in str(problem["detail"])
-    assert api.ask("GET", "/upgrade/bundle") == (200, {"bundle": None, "address": ""})
+    assert api.ask("GET", "/upgrade/bundle")[1]["bundle"] is None
     status, found = api.ask("PUT", "/upgrade/bundle", good)
     assert status == 200 and found["bundle"]["version"] == "9.1.0"  # type: ignore[index]
     status, done = api.ask("POST", "/upgrade/install", {})
     assert (status, done["version"], done["slot"]) == (200, "9.1.0", "b")
-    assert api.ask("GET", "/upgrade/bundle") == (200, {"bundle": None, "address": ""})
+    assert api.ask("GET", "/upgrade/bundle")[1]["bundle"] is None
     status, found = api.ask("GET", "/upgrade")
     assert status == 200 and found["slots"][1]["version"] == "9.1.0"  # type: ignore[index]
 

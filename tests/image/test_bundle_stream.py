@@ -69,6 +69,7 @@ def image(good: Path) -> bytes:
     return (good.parent / "slot.squashfs").read_bytes()
 
 
+@pytest.mark.all(but=["breaks"])
 @pytest.mark.parametrize("how", ["whole", "breaks", "longer"])
 def test_the_image_is_written_as_it_comes(how: str, unit: Unit, good: Path) -> None:
     """Though the connection breaks, and though the server sends more than was asked for. Only the end of the bundle takes memory."""
@@ -112,6 +113,7 @@ def test_another_bundle_at_the_same_address_is_refused_before_anything_is_touche
         assert unit.device.read_bytes() == BEFORE and not unit.is_touched
 
 
+@pytest.mark.all(but=["tree too large"])
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

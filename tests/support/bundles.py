@@ -5,6 +5,7 @@ import struct
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPTS = PROJECT / "buildroot/scripts"
@@ -31,8 +32,8 @@ class Signer:
 
     def issue(self, name: str, *, purpose: str = "codeSigning", start: str = "20200101000000Z", end: str) -> "Signer":
         """The same CA with another certificate that signs: for that purpose, from then until then."""
-        other = Signer(self.place / name)
-        (other.place / "certificates").mkdir(parents=True)
+        other = Signer(Path(mkdtemp(prefix=name, dir=self.place)))
+        (other.place / "certificates").mkdir()
         for path in ("ca.pem", "ca.key", "signer.key"):
             (other.place / path).write_bytes((self.place / path).read_bytes())
         (other.place / "index").touch()
