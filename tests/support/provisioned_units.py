@@ -15,6 +15,8 @@ from firmware.provision import questions
 from firmware.provision.answers import UnitState
 from firmware.serial_line import Line
 
+#: of its own, that what waits on the line of a locked unit may have
+MOST_KILOBYTES = 200
 #: the host name that each gets
 NAME = "factory-name"
 
@@ -45,6 +47,14 @@ def provision(units: Lab, node: int, serial: str) -> str:
         return str(done.digest)
 
 
+def waiting_kilobytes(units: Lab, node: int) -> int:
+    """The memory of its own that what answers on a locked unit's line has."""
+    said = units.run(
+        node, "sh", "-c", "cat $(pgrep -f [a]ppliance/provisioning | sed 's|.*|/proc/&/smaps_rollup|')"
+    ).stdout
+    return sum(int(line.split()[1]) for line in said.splitlines() if line.startswith("Private_"))
+
+
 def require_locked(units: Lab, node: int, serial: str, digest: str) -> UnitState:
     """It is locked as that one, its line says that alone, and the unit goes by the name that its factory gave it. Returns what
     the line says."""
@@ -56,6 +66,7 @@ def require_locked(units: Lab, node: int, serial: str, digest: str) -> UnitState
                 ask(line, question)
     agents = units.run(node, "pgrep", "-f", "[p]ython3 -m firmware provisioning", check=False)
     assert agents.stdout == "", "the agent does not run"
+    assert 0 < waiting_kilobytes(units, node) < MOST_KILOBYTES
     assert units.run(node, "hostname").stdout.strip() == NAME
     assert json.loads(units.run(node, "csync", "status", "--json").stdout)["serial"] == serial
     assert isinstance(found, UnitState)
