@@ -13,25 +13,31 @@ from factory import Factory
 from firmware.errors import Lost
 from firmware.serial_line import Line
 from firmware.station import ledger, unit
-from firmware.station.batch import DONE, NEW, UNFINISHED
+from firmware.station.batch import DONE, NEW, REFUSED, UNFINISHED
 from firmware.station.verify import verify
 
+#: of a pair only
+PAIR_STEPS = ("pair", "check-pair")
 STEPS = ("hello", "self-test", "time", "identity", "management", "admin", "keys", "firmware", "save", "lock")
 
 
-def complete(factory: Factory) -> None:
-    """Repeat the command, and hold the unit and its record to each other."""
-    (outcome,) = factory.run(factory.orders())
-    assert outcome.word in (NEW, DONE), outcome.why
-    (name,) = factory.kept.record_names()
-    record, standing = factory.kept.read(name), factory.units[0].standing()
-    assert standing.identity and record.unit["digest"] == standing.digest and record.serial == standing.identity.serial
-    assert {step["step"] for step in record.steps} == set(STEPS)
+def complete(factory: Factory, *pairs: tuple[int, int]) -> None:
+    """Repeat the command, and hold each unit and its record to each other."""
+    for outcome in factory.run(factory.orders(*pairs)):
+        assert outcome.word in (NEW, DONE), outcome.why
+    assert len(factory.kept.record_names()) == len(factory.units)
+    for number, unit_ in enumerate(factory.units, 1):
+        record, standing = factory.kept.find(f"T-{number:04d}"), unit_.standing()
+        assert record and standing.identity and standing.is_locked
+        assert (record.unit["digest"], record.serial) == (standing.digest, standing.identity.serial)
+        assert {step["step"] for step in record.steps} == {*STEPS, *(PAIR_STEPS if pairs else ())}
     assert verify(factory.kept.top).problems == ()
     assert list((factory.kept.top / "pending").glob("*.json")) == []
 
 
-def kill_host(factory: Factory, where: Callable[[Callable[[str], None]], None], wanted: str) -> None:
+def kill_host(
+    factory: Factory, where: Callable[[Callable[[str], None]], None], wanted: str, *pairs: tuple[int, int]
+) -> None:
     """Have a process provision the unit, and be killed as soon as it has reached that."""
 
     def reach(what: str) -> None:
@@ -42,7 +48,7 @@ def kill_host(factory: Factory, where: Callable[[Callable[[str], None]], None], 
         where(reach)
         factory.run(orders)
 
-    orders = factory.orders()
+    orders = factory.orders(*pairs)
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
     process.join(60)
@@ -56,6 +62,12 @@ def test_the_host_is_killed_at_a_step_of_the_unit(
     step: str, when: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     factory.add_units(1)
+    kill_host(factory, watch_steps(monkeypatch), f"{step} {when}")
+    complete(factory)
+
+
+def watch_steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str], None]], None]:
+    """Has the host tell where it is in each step."""
     real = unit.Conversation.ask
 
     def patch(reach: Callable[[str], None]) -> None:
@@ -68,8 +80,47 @@ def test_the_host_is_killed_at_a_step_of_the_unit(
 
         monkeypatch.setattr(unit.Conversation, "ask", ask)
 
-    kill_host(factory, patch, f"{step} {when}")
-    complete(factory)
+    return patch
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", PAIR_STEPS)
+@pytest.mark.all
+def test_the_host_is_killed_while_it_makes_a_pair(
+    step: str, when: str, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factory.add_units(2)
+    kill_host(factory, watch_steps(monkeypatch), f"{step} {when}", (1, 2))
+    complete(factory, (1, 2))
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("step", PAIR_STEPS)
+@pytest.mark.all
+def test_one_unit_of_a_pair_is_switched_off_at_a_step(
+    step: str, when: str, number: int, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one is told, is not locked either, and both are completed."""
+    factory.add_units(2)
+    subject = factory.units[number - 1]
+
+    def cut(name: str, moment: str) -> None:
+        if (name, moment) == (step, when):
+            subject.halt()
+            raise Lost("switched off")
+
+    subject.on_step = cut
+    with monkeypatch.context() as impatient:
+        impatient.setattr(unit.Conversation, "silence", 2.0)
+        words = [outcome.word for outcome in factory.run(factory.orders((1, 2)))]
+    assert words[number - 1] == UNFINISHED and words[2 - number] == REFUSED
+    assert factory.kept.record_names() == [] and not any(one.standing().is_locked for one in factory.units)
+    subject.on_step = lambda name, moment: None
+    subject.stop()
+    subject.lose_power()
+    subject.start()
+    complete(factory, (1, 2))
 
 
 @pytest.mark.parametrize("place", ["before its signature", "before itself", "after itself"])
