@@ -79,6 +79,14 @@ class Blocks:
             yield piece
             start, size = start + len(piece), size - len(piece)
 
+    def cut(self, start: int) -> None:
+        """What begins there is not needed any more: the memory of whole blocks of it is given up."""
+        number = -(-start // SIZE)
+        if number < len(self._places):
+            os.ftruncate(self._file.handle, self._places[number][0])
+            del self._places[number:]
+            self.size = min(self.size, number * SIZE)
+
     def _block(self, number: int) -> bytes:
         if number != self._number:
             place, size, is_deflated = self._places[number]

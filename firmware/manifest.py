@@ -156,6 +156,29 @@ def compare(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> Comparison:
     return Comparison(tuple(sorted(added)), tuple(sorted(changed)), tuple(sorted(removed)))
 
 
+def is_same(entries: Mapping[str, Entry], top: Path, *, named: Path) -> bool:
+    """Does `scan` find just these entries? Nothing of what it finds is kept."""
+    start, left = f"{named}/", len(entries)
+    for row in _rows(top, start, _NO_PATTERNS):
+        entry = _entry_of_row(start, top, *row)
+        if entries.get(entry.path) != entry:
+            return False
+        left -= 1
+    return not left
+
+
+def lines(top: Path, *, named: Path, leave_out: PathPatterns = _NO_PATTERNS) -> list[bytes]:
+    """The `Entry.line` of each entry that `scan` finds, in its order; nothing else of them is kept."""
+    start, found, last = f"{named}/", list[bytes](), ""
+    for row in _rows(top, start, leave_out):
+        entry = _entry_of_row(start, top, *row)
+        if entry.path < last:  # by bytes it comes later, by characters earlier
+            return [one.line for one in scan(top, named=named, leave_out=leave_out).values()]
+        last = entry.path
+        found.append(entry.line)
+    return found
+
+
 def entries_below(entries: Mapping[str, Entry], top: str) -> dict[str, Entry]:
     """Those entries that lie below `top` (an absolute path; none for "")."""
     return {path: entry for path, entry in entries.items() if top and path.startswith(top + "/")}

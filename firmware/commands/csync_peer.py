@@ -172,6 +172,8 @@ def _print_changes(report: PushReport, *, diff: bool) -> None:
         print(f"{change.change:<8}{escape(change.path)}" + (f"  ({', '.join(shape)})" if shape else ""))
         if diff and change.diff:
             print(escape(change.diff, keep="\n\t"), end="")
+    if report.more:
+        print(f"… and {report.more} more")
 
 
 def _status_lines(found: PairStatus) -> Iterator[str]:
@@ -214,7 +216,7 @@ def _node_lines(who: str, node: Any) -> Iterator[str]:
     if waiting := node["waiting"]:
         yield f"      waits to be confirmed: {waiting['service']}, {waiting['left']} s left"
     yield from (f"      not saved: {escape(path)}" for path in node["unsaved"][:MAX_UNSAVED])
-    if len(node["unsaved"]) > MAX_UNSAVED:
-        yield f"      … and {len(node['unsaved']) - MAX_UNSAVED} more"
+    if (more := node["unsaved_count"] - min(MAX_UNSAVED, len(node["unsaved"]))) > 0:
+        yield f"      … and {more} more"
     yield from (f"      not applied: {title}" for title in node["unapplied"])
     yield from (f"      does not run: {title}" for title in node["down"])

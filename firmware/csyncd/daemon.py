@@ -27,7 +27,7 @@ from firmware.http11.server import Request, serve
 from firmware.http11.wire import Response
 from firmware.patterns import PathPatterns
 from firmware.services.definition import APPLIED
-from firmware.sync import peer_ports, peer_sshd, settings, transaction
+from firmware.sync import peer_ports, peer_sshd, settings, space, transaction
 from firmware.sync.inventory import Inventory
 from firmware.sync.link_problems import LinkProblem, missing_keys
 from firmware.sync.peer_sshd import RemotePeer
@@ -152,7 +152,7 @@ class PeerServers:
         group = grp.getgrnam(peer_sshd.ACCOUNT).gr_gid
         remote.socket.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         os.chown(remote.socket.parent, 0, group)
-        quota = Quota(CONNECTIONS, ANSWERS, heap.large_work)
+        quota = Quota(CONNECTIONS, ANSWERS, heap.large_work, space.spool_room)
         answer = partial(peer.answer, self._pair, remote)
         server = await _listen(remote.socket, answer, partial(self._note_session, remote), mode=0o660, quota=quota)
         os.chown(remote.socket, 0, group)

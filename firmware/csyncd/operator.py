@@ -42,15 +42,15 @@ async def answer(pair: Pair, request: Request) -> Response:
 
 
 def _teller(request: Request) -> Tell:
-    """What informs who asked, often enough for eyes."""
-    told, phase = 0.0, ""
+    """What informs who asked, often enough for eyes; any thread may call it."""
+    loop, told, phase = asyncio.get_running_loop(), 0.0, ""
 
     def tell(progress: Progress) -> None:
         nonlocal told, phase
-        now = asyncio.get_running_loop().time()
+        now = loop.time()
         if now >= told + TELL_INTERVAL or progress.phase != phase:
             told, phase = now, progress.phase
-            request.inform(progress.json())
+            loop.call_soon_threadsafe(request.inform, progress.json())
 
     return tell
 
@@ -87,7 +87,7 @@ async def _status(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dic
 
 async def _diff(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[str, Any]:
     title, theirs = _require_title(body), await pair.wait_for_peer()
-    report = await flow.preview(title, pair.link, pair.settings, theirs, tell)
+    report = await flow.preview(title, pair.link, pair.settings, theirs, pair.exchange_states, tell)
     pair.shown_states[title] = report["state"]
     pair.note_content(title, report["state"])
     return report
@@ -99,11 +99,12 @@ async def _push(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[
     if body.get("force"):
         # What --force may overwrite is what somebody has seen: the last refusal or diff, else what is there now.
         shown = (
-            pair.shown_states.pop(title, "") or (await flow.preview(title, pair.link, pair.settings, theirs))["state"]
+            pair.shown_states.pop(title, "")
+            or (await flow.preview(title, pair.link, pair.settings, theirs, pair.exchange_states))["state"]
         )
     request = flow.PushRequest(title, who, shown, body.get("confirm", 0), tell)
     async with pair.hold_notices():
-        report = await flow.push(request, pair.link, pair.settings, theirs)
+        report = await flow.push(request, pair.link, pair.settings, theirs, pair.exchange_states)
     pair.note_content(title, report["state"])
     if report["result"] == "refused" and report["state"]:
         pair.shown_states[title] = report["state"]

@@ -14,7 +14,7 @@ from firmware.csyncd.tasks import start_task
 from firmware.csyncd.visitors import SAME_KEY_REMEDY, SAME_NUMBER_REMEDY, Visitors, is_elsewhere
 from firmware.errors import Failure, Lost, Refused
 from firmware.printable import shorten
-from firmware.sync import audit, node_state, peer_path, status_report, unconfirmed_push
+from firmware.sync import audit, node_state, peer_path, peer_room, status_report, unconfirmed_push
 from firmware.sync.audit import Who
 from firmware.sync.inventory import Inventory
 from firmware.sync.link import Link
@@ -22,6 +22,7 @@ from firmware.sync.link_problems import LinkProblem
 from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, WaitingPush
 from firmware.sync.pair_state import PairState, mismatches, pair_state
+from firmware.sync.peer_room import PeerRoom
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.settings import Settings
 
@@ -184,6 +185,8 @@ class Pair:
 
     def _note_states(self, ours: NodeState, theirs: NodeState) -> None:
         self._note_rolled_back(theirs.waiting)
+        if theirs.room and (self.theirs is None or theirs.room != self.theirs.room):
+            peer_room.note(PeerRoom(theirs.node, theirs.room))
         self._last_told, self.theirs = ours, theirs
         self._log_state(pair_state(ours, theirs, ""))
 

@@ -1,5 +1,6 @@
 """Delivery: get a proposal to the peer and its answer back, in few bytes and round trips, and once more if the link breaks."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -82,7 +83,10 @@ async def send(
     round_trips = 0
     while True:
         round_trips += 1
-        body = proposal_body.encode(proposed, known, protocol, tell) if protocol >= 3 else proposed.encode(protocol)
+        if protocol >= 3:
+            body = await asyncio.to_thread(proposal_body.encode, proposed, known, protocol, tell)
+        else:
+            body = proposed.encode(protocol)
         answer = await link.request("/v1/push", body, push_report.parse, lane="push", timeout=seconds)
         if answer.result not in ("lacking", "diverged"):
             return Delivery(answer, round_trips)

@@ -7,7 +7,7 @@ it lacks more) → the peer's report, and only then success.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,11 +17,12 @@ from firmware.errors import Busy, Failure, Refused, Usage, from_system, full_tex
 from firmware.faults import fault_point
 from firmware.flows import delivery, recovery
 from firmware.locks import hold, push_lock
+from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.rc.title import Title
-from firmware.services import applied, catalog, confirmation
+from firmware.services import applied, catalog, confirmation, content
 from firmware.services.definition import Context, Service
 from firmware.sync import (
     acceptable,
@@ -30,11 +31,13 @@ from firmware.sync import (
     keys,
     proposal_changes,
     push_report,
+    space,
     synced,
     transaction,
     unconfirmed_push,
     versions,
 )
+from firmware.sync.acceptable import Limits
 from firmware.sync.audit import Who
 from firmware.sync.keys import KnownPeer
 from firmware.sync.link import Link
@@ -51,6 +54,8 @@ LOCK_TIME = 5.0
 #: results of a question what would change
 DRY_RESULTS = ("differs", "unchanged", "refused", "failed", "busy")
 
+AskAgain = Callable[[], Awaitable[NodeState]]
+
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
@@ -65,17 +70,21 @@ class PushRequest:
     tell: Tell = tell_nobody
 
 
-async def push(request: PushRequest, link: Link, settings: Settings, theirs: NodeState) -> dict[str, Any]:
-    """Push a service and return the report of `csync push --json`."""
+async def push(
+    request: PushRequest, link: Link, settings: Settings, theirs: NodeState, ask_again: AskAgain
+) -> dict[str, Any]:
+    """Push a service and return the report of `csync push --json`. `theirs` is what the peer told last, and `ask_again` asks it
+    now: whether there is room for it is known before anything is sent."""
     began = time.monotonic()
     try:
         async with _exclusive_push(request.title):
             protocol = _require_protocol(request, theirs, settings)
-            proposed = await asyncio.to_thread(make_proposal, request.title, keys.known_peer(settings))
-            proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown, confirm=request.confirm)
+            proposed = await _fitting_proposal(request, protocol, settings, theirs, ask_again)
+            proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown)
             fault_point("push.proposed")
             known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
             delivered = await delivery.deliver(proposed, known, protocol, link, settings, request.tell)
+            del known  # as large as what was pushed
             fault_point("push.answered")
     except (Failure, OSError) as raised:
         error = from_system(raised) if isinstance(raised, OSError) else raised
@@ -99,11 +108,12 @@ async def push(request: PushRequest, link: Link, settings: Settings, theirs: Nod
 
 
 async def preview(
-    title: str, link: Link, settings: Settings, theirs: NodeState, tell: Tell = tell_nobody
+    title: str, link: Link, settings: Settings, theirs: NodeState, ask_again: AskAgain, tell: Tell = tell_nobody
 ) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
-    proposed = replace(await asyncio.to_thread(make_proposal, title, keys.known_peer(settings)), dry=True)
-    protocol = _require_protocol(PushRequest(title, audit.THIS_NODE), theirs, settings)
+    request = PushRequest(title, audit.THIS_NODE)
+    protocol = _require_protocol(request, theirs, settings)
+    proposed = replace(await _fitting_proposal(request, protocol, settings, theirs, ask_again), dry=True)
     known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
     delivered = await link.retry_if_lost(
         lambda seconds: delivery.send(proposed, known, protocol, link, seconds, tell), delivery.ANSWER_TIME
@@ -137,12 +147,35 @@ async def _exclusive_push(title: str) -> AsyncIterator[None]:
         yield
 
 
-def make_proposal(title: str, peer: KnownPeer) -> Proposal:
+async def _fitting_proposal(
+    request: PushRequest, protocol: int, settings: Settings, theirs: NodeState, ask_again: AskAgain
+) -> Proposal:
+    """The proposal, for which there is room on the peer. Its room changes all the time: where what is known of it is not
+    enough, it is asked again."""
+    limits = acceptable.LIMITS if theirs.room and protocol >= 3 else acceptable.OLDER
+    proposed = await asyncio.to_thread(make_proposal, request.title, keys.known_peer(settings), limits)
+    proposed = replace(proposed, confirm=request.confirm)
+    try:
+        _require_room(proposed, theirs, settings)
+    except Refused:
+        _require_room(proposed, await ask_again(), settings)
+    return proposed
+
+
+def _require_room(proposed: Proposal, theirs: NodeState, settings: Settings) -> None:
+    told = theirs.services.get(proposed.title)
+    is_there = told is not None and told.files == proposal_changes.proposed_digest(proposed)
+    if theirs.room and not is_there:
+        old = synced.find(proposed.title) if proposed.confirm else None
+        kept = sum(entry.size for entry in old.entries.values()) if old else 0
+        space.require_room(proposed.service, proposed.entries, theirs.room, settings.peer, beside=kept)
+
+
+def make_proposal(title: str, peer: KnownPeer, limits: Limits = acceptable.LIMITS) -> Proposal:
     """The service as it is applied here, and the contents that the peer lacks if it still has what was synced last."""
     recovery.refuse_while_waiting()
-    service, block = require_pushable(title)
-    entries = applied.entries(service, title)
-    acceptable.require_sendable(service, entries)
+    service, block, entries = require_pushable(title)
+    acceptable.require_sendable(service, entries, limits)
     last = ancestor.find(peer, title)
     new_digests = {entry.digest for entry in entries.values()} - set(last.files) if last else set()
     sent = delivery.contents_of(service, entries, title, new_digests)
@@ -155,8 +188,9 @@ def _instances_text(config: Document, title: str) -> str:
     return f"there is {', '.join(titles)}, and " if titles and title not in titles else ""
 
 
-def require_pushable(title: str) -> tuple[Service, Block]:
-    """The service and its block, if it may be pushed and runs as it lies on disk; Refused with the reason otherwise."""
+def require_pushable(title: str) -> tuple[Service, Block, Mapping[str, Entry]]:
+    """The service, its block and its entries, if it may be pushed and runs as it lies on disk, so that these are what is
+    applied; Refused with the reason otherwise."""
     config, service = document.read(), catalog.find(Title.parse(title).service)
     block = config.find_unique(Title.parse(title))
     if service is not None and service.node_specific:  # whatever instance is named or left out
@@ -171,9 +205,10 @@ def require_pushable(title: str) -> tuple[Service, Block]:
     if peers_own := check.peer_problems(block, service):
         raise Refused(f"service {title}: {'; '.join(peers_own)}", f"config del {title} KEY, or edit {document.PATH}")
     confirmation.refuse_while_waiting(service.name)
-    if applied.needs_apply(service, Context.of(service, block, config)):
+    now = content.read(service, block)
+    if not applied.is_applied(service, Context.of(service, block, config), now.digest):
         raise Refused(f"service {title}: it has changes that are not applied here", f"service {title} apply")
-    return service, block
+    return service, block, now.entries
 
 
 def _require_protocol(request: PushRequest, theirs: NodeState, settings: Settings) -> int:

@@ -4,6 +4,7 @@ lock → asked before? → what is missing? → has it changed here? → stage a
 rollback → swap → reload → decide → record → report. What an interruption leaves is `flows.recovery`'s.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
@@ -14,6 +15,7 @@ from firmware.errors import Busy, Failure, Refused, full_text
 from firmware.faults import fault_point
 from firmware.flows import recovery
 from firmware.locks import SWAP, hold, push_lock, service_lock
+from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.title import Title
 from firmware.services import applied, confirmation, content, lifecycle
@@ -31,9 +33,9 @@ from firmware.sync import (
     transaction,
 )
 from firmware.sync.audit import Who
-from firmware.sync.file_change import FileChange
 from firmware.sync.peer_sshd import RemotePeer
 from firmware.sync.proposal import Proposal
+from firmware.sync.proposal_changes import Changed
 from firmware.sync.push_report import Report
 from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
@@ -63,12 +65,14 @@ def receive(offer: Proposal, remote: RemotePeer) -> Answer:
         changes = proposal_changes.changes(proposal, old, diff=proposal.dry or bool(conflict))
         if proposal.dry:
             warned = (conflict, FORCE) if changes and conflict else ("", "")
-            return Report("differs" if changes else "unchanged", *warned, files=changes, state=old.digest).json()
+            result = "differs" if changes else "unchanged"
+            return Report(result, *warned, files=changes.listed, more=changes.more, state=old.digest).json()
         recovery.refuse_while_waiting()
         confirmation.refuse_while_waiting(proposal.service.name)
         _refuse_if_pusher_left(remote)
         if conflict:
-            return _note(proposal, remote, Report("refused", conflict, FORCE, changes, state=old.digest))
+            refusal = Report("refused", conflict, FORCE, changes.listed, more=changes.more, state=old.digest)
+            return _note(proposal, remote, refusal)
         context = Context.of(proposal.service, proposal.block, staging.proposed_document(stage, proposal))
         if not changes and applied.is_applied(proposal.service, context, old.digest):
             _record_ancestor(proposal.title, old, remote)
@@ -76,6 +80,9 @@ def receive(offer: Proposal, remote: RemotePeer) -> Answer:
             return _note(proposal, remote, Report("unchanged", state=old.digest))
         _refuse_local_changes(proposal, old)
         space.require_space(proposal.service, proposal.entries)
+        kept = sum(entry.size for entry in old.entries.values()) if proposal.confirm else 0
+        room = space.local_room()
+        space.require_room(proposal.service, proposal.entries, room, "the receiving node", beside=kept, arriving=False)
         try:
             return _apply(proposal, context, remote, stage, old, changes)
         finally:
@@ -89,14 +96,14 @@ def _apply(
     remote: RemotePeer,
     stage: Stage,
     old: Content,
-    changes: tuple[FileChange, ...],
+    changes: Changed,
 ) -> Answer:
     """Stage, check, swap, reload, and commit or roll back."""
-    staging.fill(stage, proposal, old)
+    sha256 = staging.fill(stage, proposal, old)
     fault_point("receive.staged")
     checked = lifecycle.check(proposal.service, context, staged=stage.tree)
     fault_point("receive.checked")
-    outcome = Report("applied", files=changes, check=checked)
+    outcome = Report("applied", files=changes.listed, more=changes.more, check=checked)
     if checked.status:
         failed = replace(outcome, result="failed", message="the checker says no", state=old.digest)
         return _note(proposal, remote, failed)
@@ -105,7 +112,8 @@ def _apply(
         armed = staging.arm(stage, old, push=proposal.push, peer=remote.node, who=remote.who, confirm=proposal.confirm)
         try:
             reloaded = _swap_and_reload(proposal, context, stage, old, warnings=checked.output)
-            committed = None if reloaded.status else _commit(stage, armed, replace(outcome, reload=reloaded))
+            served = replace(outcome, reload=reloaded, sha256=(armed.sha256, sha256))
+            committed = None if reloaded.status else _commit(stage, armed, proposal, served)
         except BaseException as error:
             if not isinstance(error, Failure) or isinstance(error, Refused):
                 recovery.roll_back(stage, armed)
@@ -185,21 +193,22 @@ def _swap_and_reload(proposal: Proposal, context: Context, stage: Stage, old: Co
     fault_point("receive.swapped")
     staging.require_unchanged(stage, old)
     applied.take_snapshot(proposal.service, context, warnings=warnings)
+    staging.require_snapshot(stage, proposal_changes.proposed_digest(proposal))
     reloaded = lifecycle.load_from_disk(proposal.service, context)
     fault_point("receive.reloaded")
     return reloaded
 
 
-def _commit(stage: Stage, armed: Transaction, outcome: Report) -> Transaction:
+def _commit(stage: Stage, armed: Transaction, proposal: Proposal, outcome: Report) -> Transaction:
     """It serves. From the one write here on the push is not undone any more, or only if it is not confirmed in time."""
-    new = staging.current_content(stage)
-    sha256 = armed.sha256, content.sha256(new, stage.service)
-    answer = replace(outcome, state=new.digest, sha256=sha256, confirm=armed.confirm).json()
-    committed = replace(armed, phase="done", report=answer, files=_file_digests(new))
+    state = applied.snapshot_digest(stage.title)
+    applied.note_snapshot_sha256(stage.title, outcome.sha256[1])
+    answer = replace(outcome, state=state, confirm=armed.confirm).json()
+    committed = replace(armed, phase="done", report=answer, files=_file_digests(proposal.entries))
     if armed.confirm:
         committed = replace(committed, phase="waiting", deadline=transaction.boot_clock() + armed.confirm)
     transaction.write(committed, stage.journal)
-    synced.keep(stage.title, new.digest, new.entries)
+    synced.keep(stage.title, state, proposal.entries)
     return committed
 
 
@@ -252,11 +261,11 @@ def _factory_content(proposal: Proposal, top: Path = Path("/usr/share/factory"))
 
 def _record_ancestor(title: str, now: Content, remote: RemotePeer) -> None:
     """Both nodes have it already."""
-    ancestor.record(remote.key_holder, title, now.digest, _file_digests(now), pushed_by=remote.node)
+    ancestor.record(remote.key_holder, title, now.digest, _file_digests(now.entries), pushed_by=remote.node)
 
 
-def _file_digests(of: Content) -> tuple[str, ...]:
-    return tuple(entry.digest for entry in of.entries.values() if entry.kind == "file")
+def _file_digests(entries: Mapping[str, Entry]) -> tuple[str, ...]:
+    return tuple(entry.digest for entry in entries.values() if entry.kind == "file")
 
 
 def _note(proposal: Proposal, remote: RemotePeer, outcome: Report) -> Answer:

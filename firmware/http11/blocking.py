@@ -29,9 +29,16 @@ def request(
 ) -> Response:
     """Ask, and wait for the answer; `on_slow` is called once if nothing is there after SLOW_SECONDS, `on_information`
     with what comes before the answer. Lost if the connection
-    breaks or `timeout` (seconds) passes before it is there."""
+    breaks or `timeout` (seconds) passes before it is there, or since such a word came."""
     end, protocol = time.monotonic() + timeout, wire.client_protocol()
-    answer = wire.ResponseReader(protocol, on_information=on_information)
+
+    def note_information(told: Any) -> None:
+        nonlocal end
+        end = time.monotonic() + timeout
+        if on_information:
+            on_information(told)
+
+    answer = wire.ResponseReader(protocol, on_information=note_information)
     try:
         connection.settimeout(timeout)
         for piece in wire.encode_request(protocol, method, path, content):

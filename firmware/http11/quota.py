@@ -1,7 +1,7 @@
 """Quotas: what all connections of one client may have of a server, so that it delays nobody but itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from firmware.errors import Failure
@@ -28,7 +28,15 @@ class Quota:
     meanwhile, which all clients of a program may share.
     """
 
-    def __init__(self, connections: int = 64, answers: int = 16, memory: asyncio.Lock | None = None) -> None:
+    def __init__(
+        self,
+        connections: int = 64,
+        answers: int = 16,
+        memory: asyncio.Lock | None = None,
+        spool_room: Callable[[], int] | None = None,
+    ) -> None:
+        #: the bytes that a body of blocks may have at this moment; None for as many as any body
+        self.spool_room = spool_room
         self._connections = self._free_connections = connections
         self._answers = asyncio.Semaphore(answers)
         self._large_body = asyncio.Lock()
@@ -70,10 +78,10 @@ class Quota:
 
 
 @asynccontextmanager
-async def refuse_after(seconds: float, status: int, why: str) -> AsyncIterator[None]:
-    """HttpRefusal with that status and reason, unless it is done by then."""
+async def refuse_after(seconds: float, status: int, why: str) -> AsyncIterator[asyncio.Timeout]:
+    """HttpRefusal with that status and reason, unless it is done by then, or by when it is put off to."""
     try:
-        async with asyncio.timeout(seconds):
-            yield
+        async with asyncio.timeout(seconds) as limit:
+            yield limit
     except TimeoutError:
         raise HttpRefusal(status, why) from None

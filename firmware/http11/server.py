@@ -22,6 +22,8 @@ from firmware.http11.wire import BODY_LIMIT, INFORMATION, READ_SIZE, Response, e
 HEAD_LIMIT = 8192
 #: seconds that a client may take to send a head, once it has begun one, to send a body, and to read its answer
 HEAD_SECONDS, BODY_SECONDS, ANSWER_SECONDS = 10.0, 60.0, 60.0
+#: bytes a second, at least, of what comes of a body of blocks after that
+LEAST_RATE = 1 << 16
 #: seconds that are left to a connection which is about to be closed
 LEAVE_SECONDS = 2.0
 #: bytes that end a body which came in chunks
@@ -113,7 +115,7 @@ async def _answer_request(stream: _Stream, head: h11.Request, handler: Handler, 
     """Read a request's body and answer it. Only here is the body held: not while the client takes the answer, nor after."""
     headers = dict(head.headers)
     has_blocks, stream.deflate = headers.get(b"content-type") == blocks.TYPE.encode(), _takes_deflate(headers)
-    length = _body_length(headers, limit, has_blocks)
+    length = _body_length(headers, quota.spool_room() if has_blocks and quota.spool_room else limit, has_blocks)
     async with quota.hold_body(length):
         with Spool(length, as_file=has_blocks) as spool:
             await _read_body(stream, length, spool)
@@ -159,7 +161,10 @@ async def _read_body(stream: _Stream, length: int, spool: Spool) -> None:
     connection = stream.connection
     if connection.they_are_waiting_for_100_continue:
         stream.writer.write(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-    async with refuse_after(BODY_SECONDS, 408, f"the request: its body is not complete after {BODY_SECONDS:g} s"):
+    why, began = f"the request: its body is not complete after {BODY_SECONDS:g} s", asyncio.get_running_loop().time()
+    if spool.is_file:
+        why = f"the request: its body does not go on, or takes longer than {LEAST_RATE >> 10} KiB a second would"
+    async with refuse_after(BODY_SECONDS, 408, why) as waiting:
         while True:
             event = await _next_event(connection, stream.reader, min(READ_SIZE, max(_END, length - spool.size)))
             if not isinstance(event, h11.Data):
@@ -167,6 +172,13 @@ async def _read_body(stream: _Stream, length: int, spool: Spool) -> None:
             if spool.size + len(event.data) > length:
                 raise HttpRefusal(413, f"the message: larger than {length} bytes")
             spool.write(event.data)
+            if spool.is_file:
+                waiting.reschedule(_end_of_patience(began, spool.size))
+
+
+def _end_of_patience(began: float, size: int) -> float:
+    """Until when a body that began then, and of which so much has come, has to go on."""
+    return min(began + BODY_SECONDS + size / LEAST_RATE, asyncio.get_running_loop().time() + BODY_SECONDS)
 
 
 async def _call_handler(handler: Handler, request: Request, program: str) -> Response:

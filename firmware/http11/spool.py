@@ -41,6 +41,11 @@ class Spool:
             rest = rest[os.write(self._handle, rest) :]
 
     @property
+    def is_file(self) -> bool:
+        """Does it lie in a file?"""
+        return self._handle >= 0
+
+    @property
     def file(self) -> int:
         """The descriptor of the file in which it lies, as long as this is open; for one that was made with `as_file`."""
         return self._handle

@@ -42,7 +42,8 @@ class PushReport:
     """What came of a push, or what would: `result` is applied, unchanged, differs, refused, rolled-back or failed.
 
     `confirm` are the seconds within which it has to be confirmed (0: it has not to be), `seconds` is how long it took.
-    `warnings` has what the checkers of both nodes warn of, by the numbers of the nodes.
+    `more` is how many paths it changes that `files` does not list. `warnings` has what the checkers of both nodes warn of, by
+    the numbers of the nodes.
     """
 
     service: str
@@ -57,6 +58,7 @@ class PushReport:
     round_trips: int
     seconds: float
     warnings: Mapping[str, Sequence[str]]
+    more: int
     answer: Mapping[str, Any]
 
     def json(self) -> dict[str, Any]:
@@ -131,7 +133,7 @@ def push(
     puts everything back, unless the push is confirmed.
     """
     wish = {"service": title, "force": force, "confirm": confirm, "by": asdict(who)}
-    return _push_report(ask_csyncd("push", wish, on_wait, on_progress))
+    return _push_report(ask_csyncd("push", wish, on_wait, on_progress or _ignore_progress))
 
 
 def parse_confirm_seconds(word: str) -> int:
@@ -157,6 +159,7 @@ def unsent_report(title: str, error: Failure) -> PushReport:
         "confirm": 0,
         "round_trips": 0,
         "seconds": 0.0,
+        "more": 0,
     }
     return _push_report(answer)
 
@@ -178,7 +181,11 @@ def require_applied(report: PushReport) -> None:
 
 def diff(title: str, *, on_wait: OnWait | None = None, on_progress: OnProgress | None = None) -> PushReport:
     """What a push would change on the peer, see `require_pushable`; nothing is changed."""
-    return _push_report(ask_csyncd("diff", {"service": title}, on_wait, on_progress))
+    return _push_report(ask_csyncd("diff", {"service": title}, on_wait, on_progress or _ignore_progress))
+
+
+def _ignore_progress(progress: dict[str, Any]) -> None:
+    """For who does not want to know; that csyncd tells it says that it is still at it."""
 
 
 def require_pushable(report: PushReport) -> None:
@@ -260,6 +267,7 @@ def _push_report(answer: dict[str, Any]) -> PushReport:
             answer.get("round_trips", 0),
             answer.get("seconds", 0.0),
             answer.get("warnings", {}),
+            answer.get("more", 0),
             answer,
         )
 

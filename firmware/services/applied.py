@@ -1,7 +1,7 @@
 """Applied: the content that a service's live process last loaded successfully, kept whole in /run/firmware/applied.
 
 /run/firmware/applied/TITLE holds `block` (its text), `digest` and `files` (a copy of the owned directory), and
-`warnings`, if its checker had any. For a service that
+`warnings`, if its checker had any, and `sha256` of the content, if a push brought it. For a service that
 reads other blocks or generates files there are `context` (the whole config.rc) and `context-digest`, too: what is applied
 covers those, though they are no part of the content. A snapshot is taken before the process loads it and kept once it has: an
 edit in between is then seen as not applied, never the other way round. All who change it hold the service's lock.
@@ -102,6 +102,21 @@ def warnings(title: str, *, top: Path = APPLIED) -> str:
         return ""
 
 
+def sha256(title: str, digest_now: str, *, top: Path = APPLIED) -> str:
+    """The SHA-256 (`content.sha256`) of what is applied, if that has the digest and it is known; "" otherwise."""
+    return (_read_digest(top / title / "sha256") or "") if digest(title, top=top) == digest_now else ""
+
+
+def note_snapshot_sha256(title: str, sha256: str, *, top: Path = APPLIED) -> None:
+    """Keep it with the last snapshot."""
+    (_snapshot_of(title, top) / "sha256").write_text(sha256)
+
+
+def snapshot_digest(title: str, *, top: Path = APPLIED) -> str:
+    """The digest of the last snapshot."""
+    return _read_digest(_snapshot_of(title, top) / "digest") or ""
+
+
 def take_snapshot(
     service: Service, context: Context, *, warnings: str = "", top: Path = APPLIED, root: Path = Path("/")
 ) -> None:
@@ -131,7 +146,7 @@ def _write_snapshot(service: Service, context: Context, new: Path, root: Path) -
     if service.owns and source.is_dir():
         directories.copy(source, new / "files")
     (new / "block").write_bytes(block.text.encode("utf-8", "surrogateescape"))
-    digest = content.digest(block, content.owned_entries(service, new / "files"))
+    digest = content.tree_digest(service, block, new / "files")
     (new / "digest").write_text(digest)
     if service.reads or service.generates:
         (new / "context").write_bytes(context.document.text.encode("utf-8", "surrogateescape"))

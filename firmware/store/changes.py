@@ -110,6 +110,8 @@ def _difference(
 ) -> Difference:
     old = target.items[path].entry if path in target.items else None
     about = [f"{escape(path)}: {words}" for words in _attribute_changes(old, new)]
+    if max(one.size if one else 0 for one in (old, new)) > textdiff.LARGEST:
+        return Difference(path, change, textdiff.TOO_LARGE, tuple(about))
     before = target.content(path) if old is not None and old.kind == "file" else None
     is_file = new is not None and new.kind == "file"
     after = read_new(path) if is_file else None

@@ -22,6 +22,9 @@ LIMIT = 100_000
 ALL_CHARACTERS, ALL_SECONDS = 1_000_000, 10.0
 #: what diff may take: two versions of 8 MiB with lines of 20 bytes and more fit
 LIMITS, SECONDS = Limits(memory=40 << 20, seconds=5, output=1 << 20), 10.0
+#: bytes of a file that is compared; beyond it, nothing is read into memory
+LARGEST = 8 << 20
+TOO_LARGE = f"... not shown: a file of more than {LARGEST >> 20} MiB\n"
 TOO_DIFFERENT = "... not shown: too different\n"
 ENOUGH = "... not shown: there is more than enough before it\n"
 _DIFF = ("busybox", "diff", "-a", "-U", "3")
@@ -39,8 +42,11 @@ class Differences:
     characters: int = ALL_CHARACTERS
     seconds: float = ALL_SECONDS
 
-    def between(self, path: str, read_old: Read, read_new: Read) -> str | None:
-        """As `unified_diff`; ENOUGH, and nothing is read, once nothing is left."""
+    def between(self, path: str, read_old: Read, read_new: Read, size: int = 0) -> str | None:
+        """As `unified_diff`; ENOUGH, and nothing is read, once nothing is left, and TOO_LARGE where one of both has so many
+        bytes that it is more than LARGEST."""
+        if size > LARGEST:
+            return TOO_LARGE
         if self.characters <= 0 or self.seconds <= 0:
             return ENOUGH
         began = time.monotonic()

@@ -1,6 +1,7 @@
 """What may be pushed: which entries a service may have on its way to a peer, and how much of them. Both sides hold it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from firmware.errors import Refused
@@ -9,25 +10,36 @@ from firmware.printable import escape, shorten
 from firmware.services.definition import Service
 from firmware.sync.message import DIGEST
 
-#: the most files of one service, bytes of one file, and bytes of all of them
-MAX_FILES, MAX_FILE_BYTES, MAX_BYTES = 4096, 8 << 20, 16 << 20
 SMALLER = "keep what is large elsewhere, or copy it by other means"
 
 
-def require_sendable(service: Service, entries: Mapping[str, Entry]) -> None:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most files and directories of one service, bytes of one file, and bytes of all of them."""
+
+    files: int
+    file_bytes: int
+    all_bytes: int
+
+
+#: what is synced; and what a peer takes that says nothing of its room, as firmware did which held files in memory
+LIMITS, OLDER = Limits(24_000, 64 << 20, 128 << 20), Limits(4096, 8 << 20, 16 << 20)
+
+
+def require_sendable(service: Service, entries: Mapping[str, Entry], limits: Limits = LIMITS) -> None:
     """Refuse, on the pushing side, what the receiver would refuse: links, devices, set-uid modes, too much."""
-    _require_within_limits(service, entries)
+    _require_within_limits(service, entries, limits)
     for entry in entries.values():
-        require_acceptable(service, entry, entry.path)
+        require_acceptable(service, entry, entry.path, limits)
 
 
-def require_whole(service: Service, entries: Mapping[str, Entry]) -> None:
+def require_whole(service: Service, entries: Mapping[str, Entry], limits: Limits = LIMITS) -> None:
     """Refused, on the receiving side, if entries that are acceptable, each by itself, cannot be all that a service has."""
-    _require_within_limits(service, entries)
+    _require_within_limits(service, entries, limits)
     _require_parents(service, entries)
 
 
-def require_acceptable(service: Service, entry: Entry, name: str) -> None:
+def require_acceptable(service: Service, entry: Entry, name: str, limits: Limits = LIMITS) -> None:
     """Refused for an entry that no peer may send; `name` is what it is called in the reason."""
     accounts = {"root", service.account.user}
     if entry.kind not in ("file", "dir"):
@@ -53,8 +65,8 @@ def require_acceptable(service: Service, entry: Entry, name: str) -> None:
         raise Refused(f"{name}: its digest is malformed")
     if entry.kind == "dir" and (entry.digest or entry.size):
         raise Refused(f"{name}: a directory has neither digest nor size")
-    if not 0 <= entry.size <= MAX_FILE_BYTES:
-        raise Refused(f"{name}: {entry.size} bytes; at most {MAX_FILE_BYTES} are synced", SMALLER)
+    if not 0 <= entry.size <= limits.file_bytes:
+        raise Refused(f"{name}: {entry.size} bytes; at most {limits.file_bytes} are synced", SMALLER)
 
 
 def _may_write(account: str, entry: Entry) -> bool:
@@ -63,21 +75,26 @@ def _may_write(account: str, entry: Entry) -> bool:
     return owns or bool(entry.mode & (0o022 if in_group else 0o002))
 
 
-def _require_within_limits(service: Service, entries: Mapping[str, Entry]) -> None:
+def largest_file(entries: Mapping[str, Entry]) -> str:
+    """The largest file among these, and its bytes, in words; "none" without any."""
+    largest = max(entries.values(), key=lambda entry: entry.size, default=None)
+    return f"{escape(largest.path)}, {largest.size} bytes" if largest else "none"
+
+
+def _require_within_limits(service: Service, entries: Mapping[str, Entry], limits: Limits) -> None:
     if entries and not service.owns:
         raise Refused(f"service {service.name}: it owns no files")
-    if len(entries) > MAX_FILES:
+    if len(entries) > limits.files:
         raise Refused(
-            f"service {service.name}: {len(entries)} files; at most {MAX_FILES} are synced; "
+            f"service {service.name}: {len(entries)} files; at most {limits.files} are synced; "
             f"the most are in {_fullest_directory(entries)}",
             SMALLER,
         )
     total = sum(entry.size for entry in entries.values())
-    if total > MAX_BYTES:
-        largest = max(entries.values(), key=lambda entry: entry.size)
+    if total > limits.all_bytes:
         raise Refused(
-            f"service {service.name}: {total} bytes; at most {MAX_BYTES} are synced; "
-            f"the largest file is {escape(largest.path)}, {largest.size} bytes",
+            f"service {service.name}: {total} bytes; at most {limits.all_bytes} are synced; "
+            f"the largest file is {largest_file(entries)}",
             SMALLER,
         )
 

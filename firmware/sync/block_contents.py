@@ -50,6 +50,10 @@ class BlockContents:
             return self.blocks.pieces(place.start, place.length)
         return self._patched_pieces(digest, place)
 
+    def give_up(self, digest: str) -> None:
+        """This one, and all that come after it, are not needed any more."""
+        self.blocks.cut(self.places[digest].start)
+
     def _patched_pieces(self, digest: str, place: Place) -> Iterator[bytes]:
         new = self._patch(place)
         os.lseek(new.handle, 0, os.SEEK_SET)

@@ -36,6 +36,19 @@ class StreamedContents(Contents, Protocol):
     def pieces(self, digest: str, /) -> Iterator[bytes]: ...
 
 
+@runtime_checkable
+class SpooledContents(StreamedContents, Protocol):
+    """Those that lie in memory one after the other, and can be given up from the last one on."""
+
+    def give_up(self, digest: str, /) -> None: ...
+
+
+def give_up(of: Contents, digest: str) -> None:
+    """This one, and all that come after it, are not needed any more."""
+    if isinstance(of, SpooledContents):
+        of.give_up(digest)
+
+
 def pieces(of: Contents, digest: str) -> Iterator[bytes]:
     """The bytes of a file, small pieces of them where that can be."""
     return of.pieces(digest) if isinstance(of, StreamedContents) else iter([of[digest]])

@@ -1,7 +1,7 @@
 """The state of a node: what it says of itself, worked out from digests, and how the peer's is read."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,18 @@ from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.services import applied, catalog, states
 from firmware.services.definition import Context, Service
-from firmware.sync import transaction
+from firmware.sync import space, transaction
 from firmware.sync.inventory import Inventory
 from firmware.sync.message import Message
 from firmware.sync.settings import Settings
+from firmware.sync.space import Room
 from firmware.sync.versions import Versions
 from firmware.upgrade import attention
 
-#: the most paths, and services, that a node state names
+#: the most paths, and services, that are taken of a peer's
 MAX_LISTED = 10_000
+#: unsaved paths that a node tells its peer, and characters of these together: the first ones, and how many there are
+MAX_TOLD, MAX_TOLD_TEXT = 20, 2000
 #: characters of all unsaved paths of a peer together that are kept
 MAX_UNSAVED_TEXT = 1 << 20
 #: characters of a text of ours in it; a peer's may be twice as long
@@ -54,7 +57,8 @@ class NodeState:
     `down` are the services that should run and do not; `waiting` is a push that it received and may have to undo; `wrong`
     is why nothing can be pushed from or to it, however good the link is, `unsound_save` why a reboot does not bring back the
     newest generation ("" for nothing), `slot_problem` what is wrong with its slots: an upgrade that was
-    given up."""
+    given up. Of a peer `unsaved` has the first ones only, and `unsaved_count` all. `room` is None of a peer that does not tell
+    it; it changes all the time, and is no difference between two states."""
 
     node: int
     address: str
@@ -69,14 +73,16 @@ class NodeState:
     wrong: str = ""
     unsound_save: str = ""
     slot_problem: str = ""
+    unsaved_count: int = 0
+    room: Room | None = field(default=None, compare=False)
 
     def json(self) -> dict[str, Any]:
         """As it travels, to a node of any version."""
-        message = asdict(self)
+        message = asdict(replace(self, unsaved=()))
         del message["versions"]
         return message | {
             "version": self.versions.firmware, "protocols": list(self.versions.spoken),
-            "confirm_pending": self.waiting is not None, "unsaved": self.unsaved[:MAX_LISTED],
+            "confirm_pending": self.waiting is not None, "unsaved": _take_within(self.unsaved[:MAX_TOLD], MAX_TOLD_TEXT),
         }  # fmt: skip
 
 
@@ -101,6 +107,7 @@ def local_state(settings: Settings, inventory: Inventory | None = None) -> NodeS
             settings.local_node, settings.local_ip, settings.remote_node, settings.remote_ip, Versions(__version__),
             now.unsaved_paths, tuple(unapplied), tuple(down), _waiting_push(), services, wrong,
             shorten(escape(now.save_problem), MAX_TEXT), shorten(escape(attention.problem()), MAX_TEXT),
+            len(now.unsaved_paths), space.local_room(),
         )  # fmt: skip
 
 
@@ -136,13 +143,14 @@ def parse(message: Message) -> NodeState:
     spoken = message.each("protocols", Message.number, 2)
     if len(spoken) != 2:
         raise message.complaint("protocols")
+    unsaved = _take_within(message.each("unsaved", Message.path, MAX_LISTED, cut=True), MAX_UNSAVED_TEXT)
     return NodeState(
         message.number("node"),
         message.name("address"),
         message.number("remote_node"),
         message.name("remote_address"),
         Versions(message.name("version"), (spoken[0], spoken[1])),
-        _take_within(message.each("unsaved", Message.path, MAX_LISTED, cut=True), MAX_UNSAVED_TEXT),
+        unsaved,
         unapplied,
         down,
         message.optional("waiting", _parse_waiting_push),
@@ -150,6 +158,8 @@ def parse(message: Message) -> NodeState:
         message.name("wrong", 2 * MAX_TEXT, ""),
         message.name("unsound_save", 2 * MAX_TEXT, ""),
         message.name("slot_problem", 2 * MAX_TEXT, ""),
+        message.number("unsaved_count", len(unsaved), absent=len(unsaved)),
+        message.optional("room", space.parse_room),
     )
 
 

@@ -73,7 +73,7 @@ def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -
     if theirs.unapplied:
         reasons.append(f"node {theirs.node}: not in effect yet: {_list_briefly(theirs.unapplied)}")
     if theirs.unsaved:
-        reasons.append(f"node {theirs.node}: not saved: {_list_briefly(theirs.unsaved)}")
+        reasons.append(f"node {theirs.node}: not saved: {_list_briefly(theirs.unsaved, theirs.unsaved_count)}")
     reasons += [
         f"node {theirs.node}: what runs of service {title} is not what is saved"
         for title, digests in theirs.services.items()
@@ -90,7 +90,7 @@ def _waiting_reason(node: int, waiting: WaitingPush) -> str:
     )
 
 
-def _list_briefly(names: tuple[str, ...], most: int = 6) -> str:
-    """All of them, or how many there are and the first few."""
-    first = ", ".join(shorten(escape(name), 200) for name in names[:most])
-    return first if len(names) <= most else f"{len(names)}, such as {first}"
+def _list_briefly(names: tuple[str, ...], count: int = 0, most: int = 6) -> str:
+    """All of them, or how many there are, `count` if that is more, and the first few."""
+    first, count = ", ".join(shorten(escape(name), 200) for name in names[:most]), max(count, len(names))
+    return first if count <= most else f"{count}, such as {first}"

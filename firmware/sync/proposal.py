@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from sys import intern
 from typing import Any
 
 from firmware import __version__, files, native
@@ -22,6 +23,7 @@ from firmware.rc.title import Title
 from firmware.services import catalog
 from firmware.services.definition import Service
 from firmware.sync import acceptable, contents, versions
+from firmware.sync.acceptable import Limits
 from firmware.sync.contents import Contents
 from firmware.sync.message import DIGEST, MODE, PUSH, TITLE, Message
 
@@ -114,13 +116,14 @@ def parse(content: Mapping[str, Any]) -> Proposal:
     refuse_unknown_fields(content, FIELDS | FIELDS_2 if version > 1 else FIELDS, "the proposal")
     offer = parse_head(message)
     entries: dict[str, Entry] = {}
+    limits = acceptable.OLDER
     for entry in message.each(
-        "entries", lambda one, key: parse_entry(offer.service, one.part(key)), acceptable.MAX_FILES
+        "entries", lambda one, key: parse_entry(offer.service, one.part(key), limits), limits.files
     ):
         if entry.path in entries:
             raise Refused(f"{entry.path}: it stands twice in the proposal")
         entries[entry.path] = entry
-    acceptable.require_whole(offer.service, entries)
+    acceptable.require_whole(offer.service, entries, limits)
     wanted = {entry.digest: entry.size for entry in entries.values()}
     return replace(offer, entries=dict(sorted(entries.items())), contents=_parse_contents(message, wanted))
 
@@ -177,7 +180,7 @@ def _parse_block(title: str, text: str) -> tuple[Service, Block]:
     return service, blocks[0]
 
 
-def parse_entry(service: Service, item: Message) -> Entry:
+def parse_entry(service: Service, item: Message, limits: Limits = acceptable.LIMITS) -> Entry:
     """An entry of a proposal; Refused if no peer may send it."""
     refuse_unknown_fields(item.body, ENTRY_FIELDS, "an entry")
     name = item.text("path", MAX_TEXT)
@@ -185,9 +188,10 @@ def parse_entry(service: Service, item: Message) -> Entry:
     mode, size = item.text("mode", MAX_TEXT), item.body.get("size")
     if not MODE.fullmatch(mode) or type(size) is not int or abs(size) >= 1 << 53:
         raise Refused(f"{quote_word(name)}: its mode or size is malformed")
-    kind, owner, group, digest = (item.text(key, MAX_TEXT) for key in ("kind", "owner", "group", "digest"))
+    kind, owner, group = (intern(item.text(key, MAX_TEXT)) for key in ("kind", "owner", "group"))
+    digest = item.text("digest", MAX_TEXT)
     entry = Entry(path, kind, int(mode, 8), owner, group, size, digest)
-    acceptable.require_acceptable(service, entry, name)
+    acceptable.require_acceptable(service, entry, name, limits)
     return entry
 
 

@@ -11,9 +11,8 @@ receiver that has something else asks for everything. So what is the same alread
 
 import json
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -27,6 +26,7 @@ from firmware.services import content
 from firmware.services.content import Content
 from firmware.sync import acceptable, contents, deltas, proposal
 from firmware.sync.block_contents import BlockContents, Place
+from firmware.sync.deltas import Delta
 from firmware.sync.message import DIGEST, Message
 from firmware.sync.progress import WAITING, Progress, Tell, tell_nobody
 from firmware.sync.proposal import Difference, Proposal
@@ -38,47 +38,59 @@ MAX_HEAD, MAX_LINE, MAX_TABLE = 1 << 19, 1 << 15, 1 << 24
 SMALL = 1 << 16
 FIELDS = {*proposal.FIELDS, *proposal.FIELDS_2, "against", "state"} - {"contents"}
 ENTRY = ("path", "kind", "mode", "owner", "group", "size", "digest")
+_LINES_AT_ONCE = 256
 _LENGTH = struct.Struct(">I")
 
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """The lines of the table, and of each content that follows it what makes its pieces; how many bytes these are together."""
+    """The lines of the table, and of each content that follows it the delta as which it is sent, None where it is sent whole; how
+    many bytes these are together."""
 
-    lines: list[str] = field(default_factory=list)
-    contents: dict[str, Callable[[], Iterator[bytes]]] = field(default_factory=dict)
+    lines: list[bytes] = field(default_factory=list)
+    contents: dict[str, Delta | None] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all lines, with what divides them."""
+        return sum(map(len, self.lines)) + max(0, len(self.lines) - 1)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All lines, some at a time."""
+        for start in range(0, len(self.lines), _LINES_AT_ONCE):
+            yield b"\n" * (start > 0) + b"\n".join(self.lines[start : start + _LINES_AT_ONCE])
 
 
 def encode(offer: Proposal, known: Known | None, protocol: int, tell: Tell = tell_nobody) -> Encoded:
     """A proposal, or the difference to what is known. Contents are read and compressed while it is sent, and how far that is is
     told."""
     rows = _table(offer, known)
-    table = "\n".join(rows.lines).encode("ascii")
     state = content.digest(offer.block, offer.entries)
     head = json.dumps(
         {
             "protocol": protocol, "firmware": __version__, "service": offer.title, "block": offer.block.text,
-            "entries": len(table), "expect": offer.expect, "dry": offer.dry, "push": offer.push, "base": offer.base,
+            "entries": rows.size, "expect": offer.expect, "dry": offer.dry, "push": offer.push, "base": offer.base,
             "confirm": offer.confirm, "against": known.digest if known else "", "state": state,
         }
     ).encode("ascii")  # fmt: skip
 
     def pieces() -> Iterator[bytes]:
-        yield _LENGTH.pack(len(head)) + head + table
-        yield from _content_pieces(rows, tell)
+        yield _LENGTH.pack(len(head)) + head
+        yield from rows.pieces()
+        yield from _content_pieces(rows, offer, tell)
 
-    if len(head) + len(table) + sum(rows.sizes) > SMALL:
+    if len(head) + rows.size + sum(rows.sizes) > SMALL:
         return Encoded(None, lambda: blocks.encode(pieces()), blocks.TYPE)
     body = b"".join(blocks.encode(pieces()))
     return Encoded(len(body), lambda: iter([body]), blocks.TYPE)
 
 
-def _content_pieces(rows: _Table, tell: Tell) -> Iterator[bytes]:
+def _content_pieces(rows: _Table, offer: Proposal, tell: Tell) -> Iterator[bytes]:
     """The contents, each piece told once it is on its way."""
     at = Progress(0, sum(rows.sizes), 0, len(rows.sizes))
-    for content_pieces in rows.contents.values():
-        for piece in content_pieces():
+    for digest, delta in rows.contents.items():
+        for piece in delta.pieces() if delta else contents.pieces(offer.contents, digest):
             yield piece
             at = replace(at, bytes=at.bytes + len(piece))
             tell(at)
@@ -97,21 +109,19 @@ def _table(offer: Proposal, known: Known | None) -> _Table:
         facts = [name, entry.kind, f"{entry.mode:04o}", entry.owner, entry.group, entry.size, entry.digest]
         if entry.kind == "file" and entry.digest in offer.contents and entry.digest not in table.contents:
             facts.append(_add_content(table, offer, entry, known, there.get(path)))
-        table.lines.append(json.dumps(facts, separators=(",", ":")))
-    table.lines.extend(
-        json.dumps([str(PurePosixPath(path).relative_to(top))]) for path in there if path not in offer.entries
-    )
+        table.lines.append(json.dumps(facts, separators=(",", ":")).encode("ascii"))
+    gone = (path for path in there if path not in offer.entries)
+    table.lines.extend(json.dumps([str(PurePosixPath(path).relative_to(top))]).encode("ascii") for path in gone)
     return table
 
 
 def _add_content(table: _Table, offer: Proposal, entry: Entry, known: Known | None, old: Entry | None) -> Any:
     """Have the content of an entry follow the table; returns what its line says of that."""
     delta = deltas.make(offer.contents, entry, known, old) if known and old else None
+    table.contents[entry.digest] = delta
     if delta is None or old is None:
-        table.contents[entry.digest] = partial(contents.pieces, offer.contents, entry.digest)
         table.sizes.append(entry.size)
         return True
-    table.contents[entry.digest] = delta.pieces
     table.sizes.append(delta.size)
     return [delta.size, old.digest]
 
@@ -143,7 +153,7 @@ def _parse_table(offer: Proposal, text: Iterator[bytes]) -> tuple[dict[str, Entr
             offer.service,
             Message(dict(zip(ENTRY, words if len(words) > 1 else [*words, *_REMOVED], strict=False)), error=Refused),
         )
-        if entry.path in entries or len(entries) + len(removed) >= 2 * acceptable.MAX_FILES:
+        if entry.path in entries or len(entries) + len(removed) >= 2 * acceptable.LIMITS.files:
             raise Refused(f"{entry.path}: it stands twice in the proposal, or is one too many")
         if len(words) == 1:
             removed.append(entry.path)

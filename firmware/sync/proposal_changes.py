@@ -2,7 +2,7 @@
 
 import os
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from firmware import manifest, native
@@ -14,6 +14,8 @@ from firmware.sync.file_change import FileChange, FileFacts
 from firmware.sync.proposal import Proposal
 
 CONFIG = "/etc/config.rc"
+#: paths that an answer lists all; and of more, how many: it lies in memory several times, in a journal and in a report
+MOST_LISTED, FIRST_LISTED = 4096, 1000
 #: held while two versions of a file are compared, which takes as much memory as both have and more
 _comparing = threading.Lock()
 
@@ -34,21 +36,31 @@ def missing_contents(proposal: Proposal, now: Content) -> tuple[str, ...]:
     return tuple(sorted(wanted.keys() - sizes.keys() - set(proposal.contents)))
 
 
-def changes(proposal: Proposal, now: Content, *, diff: bool) -> tuple[FileChange, ...]:
+def changes(proposal: Proposal, now: Content, *, diff: bool) -> "Changed":
     """What the proposal would change here, with `diff` the difference as text, too, where it may be shown."""
     texts = _Texts(proposal, now) if diff else None
-    listed: list[FileChange] = []
     differing = manifest.compare(now.entries, proposal.entries)
-    kinds = (("added", differing.added), ("changed", differing.changed), ("removed", differing.removed))
-    for change, paths in kinds:
-        for path in paths:
-            old, new = now.entries.get(path), proposal.entries.get(path)
-            text = texts.between(old, new) if texts else None
-            listed.append(FileChange(path, change, _facts(old), _facts(new), text))
-    listed.sort(key=lambda item: item.path)
+    kinds = {path: "added" for path in differing.added} | {path: "removed" for path in differing.removed}
+    paths, listed = sorted(differing.paths), list[FileChange]()
     if now.statements != proposal.block.statements:
-        listed.insert(0, _block_change(proposal, now, diff))
-    return tuple(listed)
+        listed.append(_block_change(proposal, now, diff))
+    shown = paths if len(paths) <= MOST_LISTED else paths[:FIRST_LISTED]
+    for path in shown:
+        old, new = now.entries.get(path), proposal.entries.get(path)
+        text = texts.between(old, new) if texts else None
+        listed.append(FileChange(path, kinds.get(path, "changed"), _facts(old), _facts(new), text))
+    return Changed(tuple(listed), len(paths) - len(shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What a proposal would change: the paths, or the first of them, and how many more there are."""
+
+    listed: tuple[FileChange, ...]
+    more: int
+
+    def __bool__(self) -> bool:
+        return bool(self.listed)
 
 
 def _block_change(proposal: Proposal, now: Content, diff: bool) -> FileChange:
@@ -83,8 +95,9 @@ class _Texts:
     def between(self, old: Entry | None, new: Entry | None) -> str | None:
         """The difference of two versions of a file, None where it is not to be shown."""
         path = new.path if new else old.path if old else ""
+        size = max(one.size if one else 0 for one in (old, new))
         with _comparing:
-            return self._differences.between(path, lambda: self._bytes(old), lambda: self._bytes(new))
+            return self._differences.between(path, lambda: self._bytes(old), lambda: self._bytes(new), size)
 
     def _bytes(self, entry: Entry | None) -> bytes | None:
         if entry is None or entry.kind != "file":

@@ -17,6 +17,9 @@ RESULTS = ("applied", "unchanged", "differs", "refused", "rolled-back", "failed"
 #: the most paths that a push changes: all that there can be are replaced by others, and the block
 MAX_CHANGES = 1 << 15
 
+#: paths that the trail names of a push that changes more than a report lists
+_FEW = 20
+
 REPORTS = Path("/run/firmware/received")
 FORMAT = 1
 REMEDY = "csync log on both nodes tells what came of the push"
@@ -25,9 +28,9 @@ REMEDY = "csync log on both nodes tells what came of the push"
 @dataclass(frozen=True, slots=True)
 class Report:
     """What came of a proposal. `state` is the digest of what is here now, `sha256` that of what was and of what is, for
-    the audit trail; `lacking` the digests whose contents have to be sent too;
-    `diverged` says that what is here is not what the difference was made to; `confirm` the seconds in which it has to be
-    confirmed (0: it has not to be)."""
+    the audit trail; `lacking` the digests whose contents have to be sent too; `diverged` says that what is here is not what
+    the difference was made to; `confirm` the seconds in which it has to be confirmed (0: it has not to be); `more` how many
+    paths it changes that `files` does not list."""
 
     result: str
     message: str = ""
@@ -39,6 +42,7 @@ class Report:
     sha256: tuple[str, str] = ("", "")
     lacking: tuple[str, ...] = ()
     confirm: int = 0
+    more: int = 0
 
     def json(self) -> dict[str, Any]:
         """As it travels."""
@@ -53,6 +57,7 @@ class Report:
             "sha256": list(self.sha256),
             "lacking": list(self.lacking),
             "confirm": self.confirm,
+            "more": self.more,
         }
 
 
@@ -68,6 +73,7 @@ def parse(message: Message) -> Report:
         result, message.words("message"), message.words("hint"), file_change.parse_each(message, MAX_CHANGES), check, reload,
         message.token("state", DIGEST), (sha256[0], sha256[1]),
         message.each("lacking", lambda one, key: one.token(key, DIGEST), MAX_CHANGES), message.number("confirm", absent=0),
+        message.number("more", absent=0),
     )  # fmt: skip
 
 
@@ -110,6 +116,8 @@ def trail_details(answer: Mapping[str, Any]) -> dict[str, Any]:
     before, after = answer["sha256"]
     outputs = {key: (answer[key] or {}).get("output", "") for key in ("check", "reload")}
     paths = [change["path"] for change in answer["files"]]
+    if more := answer.get("more"):
+        paths = [*paths[:_FEW], f"… {len(paths) + more} in all"]
     return {"message": answer["message"], "before": before, "after": after, "files": paths, **outputs}
 
 

@@ -60,30 +60,53 @@ def stage_for(service: Service, title: str, *, top: Path = STAGING, config: Path
     return Stage(service, title, top / title, Path(service.owns) if service.owns else top / title / "none", config)
 
 
-def fill(stage: Stage, proposal: Proposal, now: Content) -> None:
-    """Write the proposed files: those that came with it, and those that are here already; then prove that they are right."""
+def fill(stage: Stage, proposal: Proposal, now: Content) -> str:
+    """Write the proposed files: those that came with it, and those that are here already; each is proved right once it is
+    written. Returns the SHA-256 of the content that they make (`content.sha256`).
+
+    The last contents come first, and what is written is given up where it lay when it arrived: so it lies in memory once.
+    """
     require_swappable(stage)
     remove(stage)
     stage.directory.parent.mkdir(mode=0o700, exist_ok=True)
     stage.directory.mkdir(mode=0o700)
     stage.tree.mkdir(mode=0o700)
-    present = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
     for entry in proposal.entries.values():
-        target = stage.tree / PurePosixPath(entry.path).relative_to(stage.service.owns)
         if entry.kind == "dir":
-            target.mkdir(mode=0o700)
-        else:
-            sent = entry.digest in proposal.contents
-            _write_new_file(
-                target,
-                contents.pieces(proposal.contents, entry.digest)
-                if sent
-                else _owned_pieces(stage, present[entry.digest]),
-            )
+            _target(stage, entry).mkdir(mode=0o700)
+    sums = _write_files(stage, proposal, now)
     _set_owners_and_modes(stage, proposal.entries)
-    staged = manifest.scan(stage.tree, named=Path(stage.service.owns or "/"))
-    for path in manifest.compare(proposal.entries, staged).paths:
-        raise Failure(f"{path}: it could not be staged as it was sent")
+    return content.sha256_by_files(proposal.block.statements, proposal.entries, lambda path: sums[path])
+
+
+def _write_files(stage: Stage, proposal: Proposal, now: Content) -> dict[str, bytes]:
+    """Returns the SHA-256 of each by its path."""
+    present = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
+    staged, sums = dict[str, Path](), dict[str, bytes]()
+    for entry in _in_order_of_writing(proposal):
+        target = _target(stage, entry)
+        if entry.digest in staged:
+            pieces = directory.pieces(staged[entry.digest].parent, staged[entry.digest].name)
+        elif entry.digest in proposal.contents:
+            pieces = contents.pieces(proposal.contents, entry.digest)
+        else:
+            pieces = _owned_pieces(stage, present[entry.digest])
+        sums[entry.path] = _write_new_file(target, pieces, entry)
+        if entry.digest in proposal.contents and entry.digest not in staged:
+            contents.give_up(proposal.contents, entry.digest)
+            staged[entry.digest] = target
+    return sums
+
+
+def _in_order_of_writing(proposal: Proposal) -> list[Entry]:
+    """The files: those that did not come, and then those that did, the last of them first."""
+    places = {digest: -number for number, digest in enumerate(proposal.contents)}
+    files_only = (entry for entry in proposal.entries.values() if entry.kind == "file")
+    return sorted(files_only, key=lambda entry: places.get(entry.digest, -len(places)))
+
+
+def _target(stage: Stage, entry: Entry) -> Path:
+    return stage.tree / PurePosixPath(entry.path).relative_to(stage.service.owns)
 
 
 def require_swappable(stage: Stage) -> None:
@@ -99,15 +122,24 @@ def require_swappable(stage: Stage) -> None:
 
 
 def _owned_pieces(stage: Stage, path: str) -> Iterator[bytes]:
-    """The bytes of a file that is here already; what is staged is compared as a whole."""
+    """The bytes of a file that is here already."""
     yield from directory.pieces(Path(stage.service.owns), os.path.relpath(path, stage.service.owns))
 
 
-def _write_new_file(path: Path, pieces: Iterator[bytes]) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb", 0) as file:
+def _write_new_file(path: Path, pieces: Iterator[bytes], entry: Entry) -> bytes:
+    """Returns its SHA-256; Failure if it is not what the entry says."""
+    import hashlib
+
+    found = hashlib.sha256()
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "r+b", 0) as file:
         for piece in pieces:
+            found.update(piece)
             files.write_all(file.fileno(), piece)
+        file.seek(0)
+        if native.file_digest(file.fileno()) != (entry.digest, entry.size):
+            raise Failure(f"{entry.path}: it could not be staged as it was sent")
+    return found.digest()
 
 
 def _set_owners_and_modes(stage: Stage, entries: Mapping[str, Entry]) -> None:
@@ -128,9 +160,10 @@ def _set_owners_and_modes(stage: Stage, entries: Mapping[str, Entry]) -> None:
 def arm(stage: Stage, now: Content, **known: Any) -> Transaction:
     """Note the transaction that brings back what is here now; `known` are its fields about the push. From here on what is
     done to the service can be undone."""
+    sha256 = applied.sha256(stage.title, now.digest) or content.sha256(now, stage.service)
     armed = Transaction(
         "armed", stage.title, block=now.block, existed=stage.owned.exists(), inode=_inode(stage.owned),
-        applied=applied.context_digest(stage.title), sha256=content.sha256(now, stage.service), **known,
+        applied=applied.context_digest(stage.title), sha256=sha256, **known,
     )  # fmt: skip
     transaction.write(armed, stage.journal)
     return armed
@@ -148,10 +181,18 @@ def swap(stage: Stage, block: str) -> None:
 
 def require_unchanged(stage: Stage, before: Content) -> None:
     """Refused if what was swapped out is not what was compared: somebody wrote there in the meantime."""
-    if stage.service.owns:
-        swapped_out = manifest.scan(stage.tree, named=Path(stage.service.owns))
-        if manifest.compare(before.entries, swapped_out).paths:
-            raise Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
+    if stage.service.owns and not manifest.is_same(before.entries, stage.tree, named=Path(stage.service.owns)):
+        raise _changed_meanwhile(stage)
+
+
+def require_snapshot(stage: Stage, digest: str) -> None:
+    """Refused if what was swapped in is not what was staged, by the copy that was made of it before it is loaded."""
+    if applied.snapshot_digest(stage.title) != digest:
+        raise _changed_meanwhile(stage)
+
+
+def _changed_meanwhile(stage: Stage) -> Refused:
+    return Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
 
 
 def swap_back(stage: Stage, old: Transaction) -> None:

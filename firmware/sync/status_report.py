@@ -60,6 +60,7 @@ def unknown_node(node: int | None, address: str | None) -> dict[str, Any]:
         "address": address,
         "version": None,
         "protocols": None,
+        "unsaved_count": 0,
         **lists,
         **waiting,
         "reachable": False,
@@ -69,7 +70,8 @@ def unknown_node(node: int | None, address: str | None) -> dict[str, Any]:
 def _node_json(one: NodeState) -> dict[str, Any]:
     return {
         "node": one.node, "address": one.address, "version": one.versions.firmware, "protocols": one.versions.spoken,
-        "can": one.versions.can, "unsaved": one.unsaved, "unapplied": one.unapplied, "down": one.down,
+        "can": one.versions.can, "unsaved": one.unsaved,
+        "unsaved_count": max(one.unsaved_count, len(one.unsaved)), "unapplied": one.unapplied, "down": one.down,
         "confirm_pending": one.waiting is not None, "waiting": asdict(one.waiting) if one.waiting else None,
         "slot_problem": one.slot_problem or None,
     }  # fmt: skip

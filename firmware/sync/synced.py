@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from sys import intern
 
 from firmware import directory, files, log
 from firmware.errors import Failure
@@ -41,11 +42,20 @@ LARGE = 1 << 16
 
 def keep(title: str, digest: str, entries: Mapping[str, Entry], top: Path = DIRECTORY) -> None:
     """Both nodes have this of the service now. Where there is no room for that, it is not kept."""
-    rows = [[getattr(entry, name) for name in _FIELDS] for entry in entries.values()]
-    data = zlib.compress(json.dumps([digest, rows]).encode("ascii"), 1)
+    data = b"".join(_table_pieces(digest, entries))
     with _saying_where_there_is_no_room(top / title, title):
         (top / title).mkdir(mode=0o700, parents=True, exist_ok=True)
         files.write(top / title / TABLE, data, mode=0o600)
+
+
+def _table_pieces(digest: str, entries: Mapping[str, Entry]) -> Iterator[bytes]:
+    """The table: a line of JSON for the digest and for each entry, compressed."""
+    packer = zlib.compressobj(1)
+    yield packer.compress(json.dumps(digest).encode("ascii"))
+    for entry in entries.values():
+        row = json.dumps([getattr(entry, name) for name in _FIELDS])
+        yield packer.compress(b"\n" + row.encode("ascii"))
+    yield packer.flush()
 
 
 def keep_signatures(title: str, entries: Mapping[str, Entry], source: Path, owns: str, top: Path = DIRECTORY) -> None:
@@ -79,11 +89,15 @@ def _saying_where_there_is_no_room(path: Path, title: str) -> Iterator[None]:
 def find(title: str, top: Path = DIRECTORY) -> Known | None:
     """What was synced last; None if that is not known."""
     try:
-        digest, rows = json.loads(zlib.decompress((top / title / TABLE).read_bytes()))
-        entries = [Entry(*row) for row in rows]
+        digest, *rows = zlib.decompress((top / title / TABLE).read_bytes()).splitlines()
+        entries = [_parse_entry(*json.loads(row)) for row in rows]
+        return Known(str(json.loads(digest)), {entry.path: entry for entry in entries}, top / title)
     except (OSError, ValueError, TypeError, zlib.error):
         return None
-    return Known(digest, {entry.path: entry for entry in entries}, top / title)
+
+
+def _parse_entry(path: str, kind: str, mode: int, owner: str, group: str, size: int, digest: str) -> Entry:
+    return Entry(path, intern(kind), mode, intern(owner), intern(group), size, digest)
 
 
 def signature(of: Known, digest: str) -> OpenFile | None:

@@ -183,15 +183,15 @@ def resident(stage: Stage, node: int) -> int:
 
 def test_a_service_that_cannot_be_pushed_any_more_says_so_at_once_and_with_the_largest_file(stage: Stage) -> None:
     """The check and the apply of such a service are done all the same."""
-    make_files = "cd /etc/haproxy; rm -rf large; for name in a b c; do head -c 8000000 /dev/zero >$name.map; done; echo more >>b.map"
+    make_files = "cd /etc/haproxy; rm -rf large; for name in a b c; do head -c 60000000 /dev/zero >$name.map; done; echo more >>b.map"
     stage.on(1, "sh", "-ec", make_files)
     try:
         for verb in ("check", "apply", "status"):
             said = stage.on(1, "service", "haproxy", verb)
             assert re.search(
-                "(?m)^note: service haproxy cannot be pushed: [0-9]+ bytes; at most 16777216 are synced", said
+                "(?m)^note: service haproxy cannot be pushed: [0-9]+ bytes; at most 134217728 are synced", said
             )
-            assert "the largest file is /etc/haproxy/b.map, 8000005 bytes\n" in said
+            assert "the largest file is /etc/haproxy/b.map, 60000005 bytes\n" in said
             assert "hint: keep what is large elsewhere" in said
         assert "every service can be pushed" in stage.on(1, "csync", "check", expect=1)
         stage.on(1, "csync", "push", "haproxy", expect=3)

@@ -32,10 +32,11 @@ from firmware.store.archive.item import (
 )
 from firmware.store.archive.parts import SCHEMA, Archive, Draft, Label, SealedDraft
 
-#: the newest one; 2 added `schema` and `withheld`, and is only written where it says something with them
-FORMAT = 2
-#: bytes of an archive's manifest, and rows in it
-MANIFEST_LIMIT, ROWS = 8 * 2**20, 20_000
+#: the newest one; 2 added `schema` and `withheld`, and 3 has more rows: each is only written where it says something with them
+FORMAT = 3
+#: bytes of an archive's manifest, and rows in it; and those beyond which only format 3 goes
+MANIFEST_LIMIT, ROWS = 16 * 2**20, 32_768
+_SMALL_MANIFEST, _FEW_ROWS = 8 * 2**20, 20_000
 MANIFEST, TRAILER = b"manifest.json", b"SHA256"
 #: the bytes of the last member and of the end of the tar
 TRAILER_SIZE = 4 * tar.BLOCK
@@ -89,20 +90,28 @@ def _require_readable(draft: Draft | Archive) -> None:
 def _manifest_text(label: Label, draft: Draft | Archive) -> str:
     """The manifest as `json.dumps(…, indent=1)` lays it out. ASCII only: names that are not UTF-8 stay what they are, as
     escaped surrogates."""
-    head = json.dumps(_head(label, draft), indent=1)
     rows = ",\n".join(row_text(draft.items[path]) for path in sorted(draft.items))
     entries = f"[\n{rows}\n ]" if rows else "[]"
-    return f'{head.removesuffix("}").rstrip()},\n "entries": {entries}\n}}\n'
+
+    def text(least: int) -> str:
+        head = json.dumps(_head(label, draft, least), indent=1)
+        return f'{head.removesuffix("}").rstrip()},\n "entries": {entries}\n}}\n'
+
+    small = text(1)
+    is_large = len(draft.items) + len(draft.removed) > _FEW_ROWS or len(small) > _SMALL_MANIFEST
+    return text(3) if is_large else small
 
 
-def _head(label: Label, draft: Draft | Archive) -> dict[str, Any]:
-    """What stands in the manifest before the entries: in the first format, which every firmware reads, wherever that will do."""
+def _head(label: Label, draft: Draft | Archive, least: int) -> dict[str, Any]:
+    """What stands in the manifest before the entries: in the first format, which every firmware reads, wherever that will do,
+    and at least in `least`."""
     about = asdict(label)
     schema = about.pop("schema")
-    if schema == 1 and not draft.withheld:
+    if schema == 1 and not draft.withheld and least == 1:
         return {"format": 1, **about, "removed": sorted(draft.removed)}
     return {
-        "format": FORMAT, **about, "schema": schema, "removed": sorted(draft.removed), "withheld": sorted(draft.withheld),
+        "format": max(2, least), **about, "schema": schema,
+        "removed": sorted(draft.removed), "withheld": sorted(draft.withheld),
     }  # fmt: skip
 
 

@@ -110,6 +110,7 @@ def test_a_push_that_was_not_sent_has_a_report_too() -> None:
     assert report.json() == {
         "service": "haproxy", "result": "failed", "message": "2 errors; a:1: x; a:2: y", "hint": "config check", "files": [],
         "check": None, "reload": None, "confirm": 0, "round_trips": 0, "seconds": 0.0,
+        "more": 0,
     }  # fmt: skip
 
 

@@ -226,9 +226,9 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "more than the rows say": (forged([row(GOOD)], [b"service x\n"], after=tar.header(tar.Member(b"x"))), "after the last"),
     "fewer than the rows say": (sealed(DATA[: -archive.TRAILER_SIZE - 512]), "after the content"),
     "padding": (sealed(DATA[: -archive.TRAILER_SIZE - 1] + b"!"), "after the content"),
-    "format": (forged([], [], head={"format": 3}), "format 3"),
+    "format": (forged([], [], head={"format": 4}), "format 4"),
     "no label": (forged([], [], head={"who": None}), "is not a str"),
-    "too many rows": (forged([], [], removed=[""] * 20_001), "more than 20000"),
+    "too many rows": (forged([], [], removed=[""] * 32_769), "more than 32768"),
     "a manifest that is a list": (sealed(tar.header(tar.Member(b"manifest.json", size=2, mode=0o600)) + tar.pad_to_block(b"[]")), "malformed"),
     "deep JSON": (
         sealed(tar.header(tar.Member(b"manifest.json", size=10**5, mode=0o600)) + tar.pad_to_block(b"[" * 10**5)), "malformed",
@@ -263,6 +263,15 @@ def test_a_tar_header_that_says_something_else_is_refused(field: int) -> None:
     body[start + field] ^= 1
     with pytest.raises(Failure, match=r"config\.rc"):
         archive.parse(sealed(bytes(body)))
+
+
+def test_many_rows_have_a_format_that_older_firmware_passes_over() -> None:
+    """It would call an archive damaged that has more rows than it knows; a newer one it leaves alone."""
+    for count, expected in ((20_000, b'"format": 1,'), (20_001, b'"format": 3,')):
+        removed = tuple(f"/etc/{number:06d}" for number in range(count))
+        data = archive.build(LABEL, drafted([], {}, removed))
+        assert expected in data[:1024]
+        assert archive.parse(data).removed == removed
 
 
 def test_too_much_is_refused_before_it_is_written() -> None:

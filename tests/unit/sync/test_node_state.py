@@ -13,6 +13,7 @@ from firmware.sync import node_state
 from firmware.sync.message import Message
 from firmware.sync.node_state import NodeState, ServiceDigests
 from firmware.sync.pair_state import pair_state
+from firmware.sync.space import Room
 from firmware.sync.versions import Versions
 
 SAME = {"haproxy": ServiceDigests("a", "a", "a")}
@@ -42,12 +43,31 @@ def test_a_malformed_node_state_is_a_failure_or_a_sound_one(key: str, value: Any
     pair_state(ONE, found, "")
 
 
-def test_a_hundred_thousand_paths_travel_as_ten_thousand() -> None:
+def test_a_hundred_thousand_unsaved_paths_travel_as_the_first_few_and_their_number() -> None:
+    paths = tuple(f"/etc/{number}" for number in range(100_000))
+    many = replace(TWO, unsaved=paths, unsaved_count=len(paths))
+    found = node_state.parse(Message(json.loads(json.dumps(many.json()))))
+    assert (found.unsaved, found.unsaved_count) == (paths[: node_state.MAX_TOLD], len(paths))
+    assert f"node {TWO.node}: not saved: 100000, such as {', '.join(paths[:6])}" in pair_state(ONE, found, "").reasons
+    longest = replace(TWO, unsaved=("/etc/" + "x" * 1990, "/etc/y", "/etc/z"), unsaved_count=3)
+    assert longest.json()["unsaved"] == longest.unsaved[:1]
+
+
+def test_of_a_hundred_thousand_paths_that_older_firmware_tells_ten_thousand_are_taken() -> None:
     many = replace(TWO, unsaved=tuple(f"/etc/{number}" for number in range(100_000)))
-    assert many.json()["unsaved"] == many.unsaved[:10_000]
     told = {**json.loads(json.dumps(TWO.json())), "unsaved": list(many.unsaved), "down": ["haproxy"] * 100_000}
+    del told["unsaved_count"]
     found = node_state.parse(Message(told))
-    assert len(found.unsaved) == len(found.down) == 10_000
+    assert len(found.unsaved) == len(found.down) == found.unsaved_count == 10_000
+
+
+def test_room_is_told_and_is_no_difference_between_two_states() -> None:
+    room = Room(40 << 20, 50 << 20, 96 << 20, 9000)
+    told = json.loads(json.dumps(replace(TWO, room=room).json()))
+    found = node_state.parse(Message(told))
+    assert found.room == room and replace(found, unsaved_count=0) == replace(TWO, unsaved_count=0)
+    del told["room"]
+    assert node_state.parse(Message(told)).room is None
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_entries_that_no_service_may_have(changes: dict[str, Any], says: str) ->
         ({"entries": {}}, "not a list"), ({"entries": [1]}, "not an object"), ({"contents": []}, "not an object"),
         ({"contents": {"x": "!"}}, "not base64"), ({"contents": {"xxh3-128:" + "0" * 32: ""}}, "belongs to no file"),
         ({"expect": "yes"}, "expect: malformed"), ({"expect": 1}, "expect: malformed"), ({"dry": "no"}, "neither true nor false"),
-        ({"path": "/etc/passwd"}, "unknown field 'path'"), ({"entries": [entry(f"f{n}") for n in range(4097)]}, "at most 4096"),
+        ({"path": "/etc/passwd"}, "unknown field 'path'"), ({"entries": [entry(f"f{n}") for n in range(24_001)]}, "at most 4096"),
         ({"entries": [entry("a"), entry("a")]}, "stands twice"), ({"entries": [entry(f"f{n}", size=8 << 20) for n in range(3)]}, "at most"),
         ({"entries": [directory("d", digest=native.bytes_digest(b""))]}, "neither digest nor size"),
     ],
@@ -273,16 +273,28 @@ def test_a_file_that_changes_while_it_is_being_sent_is_no_part_of_a_push(tmp_pat
 def test_what_is_too_much_to_be_pushed_names_where_the_most_is() -> None:
     haproxy = catalog.find("haproxy")
     assert haproxy
-    sizes = {f"{TOP}/maps/{name}": size << 20 for name, size in (("a", 8), ("b", 5), ("c", 7))}
+    sizes = {f"{TOP}/maps/{name}": size << 20 for name, size in (("a", 64), ("b", 5), ("c", 60))}
     found = {
         path: Entry(path, "file", 0o640, "root", "root", size, "xxh3-128:" + "0" * 32) for path, size in sizes.items()
     }
     with pytest.raises(Refused) as caught:
         acceptable.require_sendable(haproxy, found)
     assert str(caught.value) == (
-        "service haproxy: 20971520 bytes; at most 16777216 are synced; the largest file is /etc/haproxy/maps/a, 8388608 bytes"
+        "service haproxy: 135266304 bytes; at most 134217728 are synced; the largest file is /etc/haproxy/maps/a, 67108864 bytes"
     )
-    names = [f"{TOP}/{'many' if number else 'one'}/{number}" for number in range(4097)]
+    names = [f"{TOP}/{'many' if number else 'one'}/{number}" for number in range(24_001)]
     many = {name: Entry(name, "file", 0o640, "root", "root", 0, "xxh3-128:" + "0" * 32) for name in names}
-    with pytest.raises(Refused, match=r"4097 files; at most 4096 are synced; the most are in /etc/haproxy/many, 4096$"):
+    with pytest.raises(
+        Refused, match=r"24001 files; at most 24000 are synced; the most are in /etc/haproxy/many, 24000$"
+    ):
         acceptable.require_sendable(haproxy, many)
+
+
+def test_what_an_older_peer_takes_is_as_little_as_it_ever_was() -> None:
+    haproxy = catalog.find("haproxy")
+    assert haproxy
+    path = f"{TOP}/large.map"
+    large = {path: Entry(path, "file", 0o640, "root", "root", (8 << 20) + 1, "xxh3-128:" + "0" * 32)}
+    acceptable.require_sendable(haproxy, large)
+    with pytest.raises(Refused, match="at most 8388608 are synced"):
+        acceptable.require_sendable(haproxy, large, acceptable.OLDER)

@@ -76,6 +76,7 @@ function Question({ title, report, push, onClose }) {
         <p>${refused ? "" : "Push would be refused. "}Overwrite replaces what was changed on node ${report.node}. This is the difference:</p></div>`
       : html`<p>This changes on node ${report.node}:</p>`}
     <${Files} files=${report.files} />
+    ${report.more > 0 && html`<p>… and ${report.more} more</p>`}
     <label class="line">Keep it only if it is confirmed within
       <select value=${confirm} onChange=${(event) => setConfirm(Number(event.target.value))}>
         ${SECONDS.map((seconds) => html`<option key=${seconds} value=${seconds}>${seconds ? `${seconds} s` : "no confirmation needed"}</option>`)}

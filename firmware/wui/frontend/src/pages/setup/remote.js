@@ -51,8 +51,8 @@ function Current({ report }) {
 }
 
 function Unsaved({ peer }) {
-  const lists = [["would be lost at a reboot there", peer?.unsaved], ["not in effect there", peer?.unapplied], ["not running there", peer?.down]];
-  return lists.filter(([, list]) => list?.length).map(([word, list]) => html`<details key=${word}><summary>${list.length} ${word}</summary><ul class="paths">${list.map((path) => html`<li key=${path}><code>${path}</code></li>`)}</ul></details>`);
+  const lists = [["would be lost at a reboot there", peer?.unsaved, peer?.unsaved_count], ["not in effect there", peer?.unapplied], ["not running there", peer?.down]];
+  return lists.filter(([, list]) => list?.length).map(([word, list, count = list.length]) => html`<details key=${word}><summary>${count} ${word}</summary><ul class="paths">${list.map((path) => html`<li key=${path}><code>${path}</code></li>`)}${count > list.length && html`<li>… and ${count - list.length} more</li>`}</ul></details>`);
 }
 
 /** Service by service: the same here and there, running there, saved there. */
