@@ -9,6 +9,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from firmware.errors import Failure
 from firmware.files import OpenFile
@@ -21,6 +22,9 @@ LEVEL = 6
 WORTH = 0.9
 #: blocks that are not tried after one that did not pay: what is compressed already comes in a row
 NOT_TRIED = 7
+
+#: blocks that are taken at once: each takes memory, however little it becomes, and may be five bytes long
+MOST = 1280
 
 #: the media type of a body that is made of blocks
 TYPE = "application/vnd.csyncd.blocks"
@@ -60,7 +64,9 @@ class Blocks:
 
     def __init__(self, handle: int) -> None:
         self._file = OpenFile(os.dup(handle))
-        self._places = list(_places(handle))
+        self._places = list(islice(_places(handle), MOST + 1))
+        if len(self._places) > MOST:
+            raise Failure(f"the message: more than {MOST} blocks")
         self._number, self._kept = -1, b""
         #: bytes that all of them become
         self.size = (len(self._places) - 1) * SIZE + len(self._block(len(self._places) - 1)) if self._places else 0

@@ -173,12 +173,12 @@ async def _read_body(stream: _Stream, length: int, spool: Spool) -> None:
                 raise HttpRefusal(413, f"the message: larger than {length} bytes")
             spool.write(event.data)
             if spool.is_file:
-                waiting.reschedule(_end_of_patience(began, spool.size))
+                waiting.reschedule(end_of_patience(began, asyncio.get_running_loop().time(), spool.size))
 
 
-def _end_of_patience(began: float, size: int) -> float:
-    """Until when a body that began then, and of which so much has come, has to go on."""
-    return min(began + BODY_SECONDS + size / LEAST_RATE, asyncio.get_running_loop().time() + BODY_SECONDS)
+def end_of_patience(began: float, now: float, size: int) -> float:
+    """Until when a body that began then, and of which so many bytes have come, has to go on."""
+    return min(began + BODY_SECONDS + size / LEAST_RATE, now + BODY_SECONDS)
 
 
 async def _call_handler(handler: Handler, request: Request, program: str) -> Response:

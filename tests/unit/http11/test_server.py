@@ -401,6 +401,48 @@ def test_a_body_of_blocks_lies_in_a_file_whether_its_size_is_known_before_or_not
     against_server(tmp_path, story, 1 << 20, read_blocks)
 
 
+def test_a_large_body_has_to_go_on_and_to_come_at_some_rate() -> None:
+    """One over a slow line is taken, however long it takes; one that stops, or drips, is given up."""
+    for size in (0, 1 << 20, 128 << 20):
+        fast, dripping = size / server.LEAST_RATE / 2, size / server.LEAST_RATE + server.BODY_SECONDS
+        assert server.end_of_patience(10.0, 10.0 + fast, size) == 10.0 + fast + server.BODY_SECONDS
+        assert server.end_of_patience(10.0, 10.0 + dripping + 1, size) < 10.0 + dripping + 1
+
+
+def test_a_body_of_blocks_that_stops_for_ever_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.2)
+    head = f"POST /p HTTP/1.1\r\nHost: x\r\nContent-Type: {blocks.TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+
+    async def story(socket: Path) -> None:
+        for begun in (b"", b"5\r\nab", b"5\r\nabcde\r\n"):
+            found = await said(socket, head + begun)
+            assert b" 408 " in found and b"its body does not go on" in found
+
+    against_server(tmp_path, story, 1 << 20, read_blocks)
+
+
+def test_who_is_refused_while_it_still_sends_hears_why(tmp_path: Path) -> None:
+    async def story(socket: Path) -> None:
+        client = await connect_unix(socket)
+        answer = await client.request("POST", "/p", blocks_of(os.urandom(16 << 20), size_is_known=False))
+        assert (answer.status, answer.content["error"]) == (413, "the message: larger than 100000 bytes")
+        assert not client.is_open
+
+    against_server(tmp_path, story, 100_000, read_blocks)
+
+
+def test_the_room_for_a_body_of_blocks_is_asked_for_each_time(tmp_path: Path) -> None:
+    rooms = iter([1000, 1 << 20])
+
+    async def story(socket: Path) -> None:
+        for status in (413, 200):
+            client = await connect_unix(socket)
+            answer = await client.request("POST", "/p", blocks_of(os.urandom(50_000), size_is_known=False))
+            assert answer.status == status
+
+    against_server(tmp_path, story, 10, read_blocks, lambda: Quota(spool_room=lambda: next(rooms)))
+
+
 def test_a_body_of_chunks_is_bounded_as_well(tmp_path: Path) -> None:
     async def story(socket: Path) -> None:
         client = await connect_unix(socket)
