@@ -1,7 +1,7 @@
 """What one slot leaves on flash for the other: what worked before an upgrade, and what became of it."""
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast
 
 from firmware import files, records
@@ -46,13 +46,21 @@ class Expectation:
 
 def write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = (), paths: Paths = NODE) -> None:
     """Note on flash what became of an upgrade."""
-    _write("outcome.json", records.dump(asdict(Outcome(result, slot, version, reasons, time.time())), FORMAT), paths)
+    _write_body(Outcome(result, slot, version, reasons, time.time()), paths)
 
 
 def acknowledge_outcome(paths: Paths = NODE) -> None:
     """Note on flash that somebody knows what became of the last upgrade."""
     if found := read_outcome(paths=paths):
-        _write("outcome.json", records.dump(asdict(replace(found, acknowledged=True)), FORMAT), paths)
+        _write_body(replace(found, acknowledged=True), paths)
+
+
+def _write_body(outcome: Outcome, paths: Paths) -> None:
+    """The other slot may hold an older version, which knows no more than it has to."""
+    body = asdict(outcome)
+    if not outcome.acknowledged:
+        del body["acknowledged"]
+    _write("outcome.json", records.dump(body, FORMAT), paths)
 
 
 def read_outcome(paths: Paths = NODE) -> Outcome | None:
@@ -60,7 +68,8 @@ def read_outcome(paths: Paths = NODE) -> Outcome | None:
     body = _read("outcome.json", paths)
     try:
         with records.interpreting("the note about the last upgrade"):
-            return Outcome(**{**body, "reasons": tuple(body["reasons"])}) if body else None
+            known = {field.name: body[field.name] for field in fields(Outcome) if body and field.name in body}
+            return Outcome(**{**known, "reasons": tuple(body["reasons"])}) if body else None
     except Damaged:
         return None
 

@@ -1,5 +1,6 @@
 """Which slot starts next, and what is noted of it: on a record in a file, with the flash in a directory."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,15 @@ def test_another_upgrade_begins_with_nothing_said_of_the_last_one(unit: Unit) ->
     switch_slot.confirm(who=WHO)
     unit.running = "a"
     assert not unit.told
+
+
+def test_a_note_is_read_by_a_version_that_knows_less_and_by_one_that_knows_more(unit: Unit) -> None:
+    """Each slot has a version of its own."""
+    give_up_b(unit)
+    path = unit.paths.flash / "upgrade/outcome.json"
+    assert set(json.loads(path.read_text())) == {"result", "slot", "version", "reasons", "time", "format"}
+    path.write_text(path.read_text().replace('"slot"', '"of a newer one": 1, "slot"'))
+    assert unit.outcome.reasons == ("service wui does not run",)
 
 
 def test_an_upgrade_that_is_given_up_once_more_is_said_once_more(unit: Unit) -> None:
