@@ -1,9 +1,9 @@
 """Power cuts in every step of an upgrade, on a virtual unit: while the other slot is written, while the record is switched, in the
 first boot, and while the new slot is confirmed.
 
-One upgrade goes through; at moments chosen by lot its disk is copied (cut_disks.py). Then units get power with each of these
-disks in turn, by `nodes cut`, two at a time. Each has to come back by itself, in one of the two slots, with what was saved, and prove itself; and
-where that is the old one, a second attempt has to work.
+One upgrade goes through; at moments chosen by lot its disk is copied (cut_disks.py). All of the copies are examined
+(cut_examination.py). With some of them units get power, by `nodes cut`, two at a time: each has to come back by itself, in one of the
+two slots, with what was saved, and to prove itself; and where that is the old slot, a second attempt has to work.
 """
 
 import random
@@ -23,39 +23,67 @@ from typing import Any
 import disk_image
 import unit_slots
 from cut_disks import CutDisk, Sample, sample_while
+from cut_examination import Damaged, Examiner
 from lab_driver import Failed, Lab
 from story import Broken, Stage
 
 STEPS = ("write", "switch", "first boot", "confirmation")
 VERSION = "9.9.9"
 SAVED = "192.0.2.77 kept"
+#: how many cuts are examined for each that a unit is tried with
+EXAMINED = 3
 #: seconds between two moments, on the average: so that each step has some more than are needed
-PAUSES = {"write": 0.8, "switch": 0.1, "first boot": 1.0, "confirmation": 0.3}
+PAUSES = {"write": 0.3, "switch": 0.1, "first boot": 1.0, "confirmation": 0.3}
 #: seconds after the slot is proved in the record that still belong to its confirmation: it is noted
 NOTED = 4.0
 
 
 def play(stage: Stage, count: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Cut the power that many times, in each step as often. Broken if a unit does not come back as it should."""
-    dice, second = random.Random(seed), Lab(stage.lab.state.with_name(f"{stage.lab.state.name}-second"), stage.lab.kind)
+    """Cut the power that many times, in each step as often, and examine some more. Broken if a unit does not come back as it
+    should."""
+    dice, each = random.Random(seed), -(-count // len(STEPS))
     with tempfile.TemporaryDirectory(dir=stage.lab.state.parent, prefix="cuts-") as name:
-        bundle = unit_slots.other_bundle(VERSION, Path(name) / "bundle")
-        trials = different(_cuts_in_an_upgrade(stage, bundle, Path(name), -(-count // len(STEPS)), dice)[:count])
-        tell(f"{count} cuts leave {len(trials)} disks that differ")
-        try:
-            second.up(1)
-            with ThreadPoolExecutor(2) as pool:
-                benches = Queue[Bench]()
-                for unit in (stage.lab, second):
-                    benches.put(Bench(Stage(unit, tell), bundle))
-                took = list(pool.map(partial(_try, benches), trials))
-        finally:
-            second.down()
+        place = Path(name)
+        bundle = unit_slots.other_bundle(VERSION, place / "bundle")
+        cuts = cuts_in_an_upgrade(stage, bundle, place, EXAMINED * each, dice)
+        examined = examine(cuts, place, [disk_image.IMAGE.parent / "slot.squashfs", place / "bundle/slot.squashfs"])
+        tell(f"examined: {dict(examined)}")
+        trials = different(cuts[:count])
+        tell(f"{count} of them leave {len(trials)} disks that differ")
+        took = _try_all(stage, bundle, trials, tell)
     figures = Counter[str]()
     for trial, (slot, _) in zip(trials, took, strict=True):
         figures.update({f"{step}: slot {slot}": number for step, number in trial.steps.items()})
     seconds = sorted(round(each, 1) for _, each in took)
-    return {"cuts": dict(figures), "disks that differ": len(trials), "boots (s)": seconds}
+    return {"cuts": dict(figures), "examined": dict(examined), "disks that differ": len(trials), "boots (s)": seconds}
+
+
+def examine(cuts: Sequence[CutDisk], place: Path, images: list[Path]) -> Counter[str]:
+    """Examine what all of the cuts leave; returns how many of each step lead to which slot. Broken if one leads to none. What is
+    saved has to be what the first one has."""
+    examiner, found = Examiner.prepare(place, images, cuts[0].disk), Counter[str]()
+    for cut in cuts:
+        try:
+            found[f"{cut.step}: slot {examiner.slot(cut)}"] += 1
+        except Damaged as error:
+            raise Broken(f"{cut.step} at {cut.seconds} s: {error}") from None
+    return found
+
+
+def _try_all(
+    stage: Stage, bundle: Path, trials: Sequence["Trial"], tell: Callable[[str], None]
+) -> list[tuple[str, float]]:
+    """Try each disk, on two units; returns which slot each has booted, and after how many seconds."""
+    second = Lab(stage.lab.state.with_name(f"{stage.lab.state.name}-second"), stage.lab.kind)
+    benches = Queue[Bench]()
+    try:
+        second.up(1)
+        for unit in (stage.lab, second):
+            benches.put(Bench(Stage(unit, tell), bundle))
+        with ThreadPoolExecutor(2) as pool:
+            return list(pool.map(partial(_try, benches), trials))
+    finally:
+        second.down()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +134,7 @@ def _try(benches: "Queue[Bench]", trial: Trial) -> tuple[str, float]:
     return slot, took
 
 
-def _cuts_in_an_upgrade(stage: Stage, bundle: Path, place: Path, each: int, dice: random.Random) -> Sequence[CutDisk]:
+def cuts_in_an_upgrade(stage: Stage, bundle: Path, place: Path, each: int, dice: random.Random) -> Sequence[CutDisk]:
     """Let an upgrade go through; returns what cuts in it leave, one of each step in turn."""
     unit = stage.lab
     stage.on(1, "sh", "-c", f"echo '{SAVED}' >>/etc/hosts && config save")

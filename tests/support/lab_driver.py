@@ -54,13 +54,14 @@ class Lab:
         return self.nodes("up", str(count)).stdout.strip()
 
     def run(
-        self, node: int, *argv: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float = 60
+        self, node: int, *argv: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float | None = None
     ) -> Result:
-        """Run a command on a node. With `check`, an exit status other than 0 is Failed, with the command's words."""
+        """Run a command on a node, which has a minute for it, on a virtual unit five: it is emulated, beside other tests. With
+        `check`, an exit status other than 0 is Failed, with the command's words."""
         if self.kind != "lab":
-            return self.nodes("exec", str(node), *argv, stdin=stdin, check=check, timeout=timeout)
+            return self.nodes("exec", str(node), *argv, stdin=stdin, check=check, timeout=timeout or 300)
         words = [os.fsdecode(word) for word in (*self._options(), "exec", str(node), *argv)]
-        return _result(words, exec_client.execute(words, _encode(stdin), timeout), check)
+        return _result(words, exec_client.execute(words, _encode(stdin), timeout or 60), check)
 
     def start(self, node: int, *argv: str | bytes) -> subprocess.Popen[bytes]:
         """Start a command on a node and leave it running; its streams are pipes, and it ends when it is killed here."""
