@@ -4,7 +4,6 @@ import json
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from firmware.commands.cli import parse_arguments, split_options
@@ -57,16 +56,16 @@ def _provision(found: list[str], options: dict[str, str], *, is_alone: bool = Fa
 
 
 def _read_orders(found: list[str], options: dict[str, str], kept: Ledger, *, is_alone: bool) -> list[UnitOrder]:
-    orders = station_input.read_orders([Path(name) for name in found], ledger.recorded_problems(kept))
+    port = options.get("--port", "")
+    if port and (problem := BY_NAME["port"].problem(port)):
+        raise Usage(f"--port {problem}")
+    orders = station_input.read_orders([Path(name) for name in found], ledger.recorded_problems(kept), port=port)
     if is_alone and len(orders) > 1:
         raise Usage(f"{found[0]} orders {len(orders)} units", f"provision batch {found[0]} …")
     for name in sorted({order.place.rpartition(":")[0] for order in orders if order.password}):
         if Path(name).stat().st_mode & 0o044:
             print(f"note: {name}: other accounts may read the passwords in it: chmod 600 {name}", file=sys.stderr)
-    port = options.get("--port")
-    if port and (problem := BY_NAME["port"].problem(port)):
-        raise Usage(f"--port {problem}")
-    return [replace(order, port=port) for order in orders] if port else orders
+    return orders
 
 
 def _prepare(station: Station, options: dict[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from firmware.errors import Invalid
@@ -12,14 +13,19 @@ from firmware.station.order import UnitOrder
 from firmware.station.rows import Row
 
 
-def read_orders(paths: Sequence[Path], known: Callable[[UnitOrder], Iterable[str]] | None = None) -> list[UnitOrder]:
+def read_orders(
+    paths: Sequence[Path], known: Callable[[UnitOrder], Iterable[str]] | None = None, *, port: str = ""
+) -> list[UnitOrder]:
     """The orders of these files, in their order. Invalid with every fault of all of them, each as FILE:LINE: word: remedy.
 
-    `known` says what the records that are there have against an order.
+    `known` says what the records that are there have against an order. `port` is the line of a unit that is ordered alone,
+    in place of what its file says.
     """
     tables = [rows.read(path) for path in paths]
     problems = [problem for table in tables for problem in table.problems]
     found = [row for table in tables for row in table.rows]
+    if port and len(found) == 1:
+        found = [replace(found[0], words=found[0].words | {"port": (port,)})]
     problems += [problem for row in found for problem in _row_problems(row)]
     problems += _repetitions(found)
     sound = [row for row in found if not any(_row_problems(row))]

@@ -63,6 +63,16 @@ def test_one_unit_of_toml_and_of_csv_is_the_same_order(tmp_path: Path) -> None:
     assert (one.place, other.place) == (f"{tmp_path}/a.toml:1", f"{tmp_path}/a.csv:2")
 
 
+def test_a_line_that_is_named_elsewhere_need_not_stand_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(TOML.replace('port = "/dev/ttyUSB0"\n', ""))
+    assert [order.port for order in read_orders([path], port="/dev/ttyUSB7")] == ["/dev/ttyUSB7"]
+    with pytest.raises(Invalid):
+        read_orders([path])
+    path.write_text(TOML)
+    assert [order.port for order in read_orders([path], port="/dev/ttyUSB7")] == ["/dev/ttyUSB7"]
+
+
 def test_no_password_is_shown_or_recorded(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"{HEAD}\n{GOOD}\n")
     (order,) = read_orders([tmp_path / "a.csv"])
