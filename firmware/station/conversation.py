@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 from firmware.errors import Failure, Refused
@@ -34,7 +35,9 @@ class Conversation:
         self.tell(step)
         began = time.monotonic()
         asked, seconds = steps.body_of(question), steps.SECONDS[step]
-        body = exchange.ask(self.line, step, asked, seconds, silence=self.silence, on_work=self._tell_work)
+        body = exchange.ask(
+            self.line, step, asked, seconds, silence=self.silence, on_work=partial(self._tell_work, step)
+        )
         answer = steps.parse_answer(step, body)
         self.results = [result for result in self.results if result["step"] != step]
         took = round(time.monotonic() - began, 3)
@@ -50,9 +53,9 @@ class Conversation:
             )
         return state
 
-    def _tell_work(self, words: str) -> None:
-        if words != WORDLESS:
-            self.tell(escape(words)[:60])
+    def _tell_work(self, step: str, words: str) -> None:
+        if words not in (WORDLESS, step):
+            self.tell(f"{step}: {escape(words)[:60]}")
 
 
 def require_the_one(state: UnitState, macs: tuple[str, ...], serial: str, model: str) -> None:

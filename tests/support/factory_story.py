@@ -37,6 +37,7 @@ def provision(*words: str | Path) -> int:
 def write_orders(stage: Stage, top: Path, more: Sequence[str] = ()) -> Path:
     """The orders of both units, and what others are in the same batch."""
     path = top / "units.csv"
+    path.touch(mode=0o600)
     path.write_text("\n".join((COLUMNS, *(order_row(stage, node) for node in (1, 2)), *more)) + "\n")
     return path
 
