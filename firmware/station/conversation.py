@@ -20,7 +20,8 @@ Tell = Callable[[str], None]
 
 @dataclass(slots=True)
 class Conversation:
-    """A unit that is being provisioned; `results` are those of its steps, as they go into the record."""
+    """A unit that is being provisioned; `results` are those of its steps, as they go into the record: of one that was asked
+    several times the last, and of a pair also what became of the push."""
 
     #: seconds without a word of the unit after which it counts as gone
     silence: ClassVar[float] = exchange.SILENCE
@@ -39,7 +40,7 @@ class Conversation:
             self.line, step, asked, seconds, silence=self.silence, on_work=partial(self._tell_work, step)
         )
         answer = steps.parse_answer(step, body)
-        self.results = [result for result in self.results if result["step"] != step]
+        self.results = [one for one in self.results if one["step"] != step or one["answer"].get("push")]
         took = round(time.monotonic() - began, 3)
         self.results.append({"step": step, "seconds": took, "answer": steps.body_of(answer)})
         return answer

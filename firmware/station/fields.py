@@ -5,12 +5,16 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from firmware.accounts import passwords
 from firmware.errors import Usage
 from firmware.printable import quote_word
 from firmware.provision import fields
 from firmware.rc import values
+
+#: the time zones, where this host has them; a unit has the same
+_ZONES = Path("/usr/share/zoneinfo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ def _cable_problem(word: str) -> str:
 
 def _timezone_problem(word: str) -> str:
     fits = re.fullmatch(r"[A-Za-z0-9_+-]{1,30}(/[A-Za-z0-9_+-]{1,30}){0,2}", word)
-    return "" if fits else f"{quote_word(word)} is no time zone: write it as in Europe/Paris"
+    is_known = (_ZONES / word).is_file() or not _ZONES.is_dir()
+    return "" if fits and is_known else f"{quote_word(word)} is no time zone: write it as in Europe/Paris"
 
 
 FIELDS = (

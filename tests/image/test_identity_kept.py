@@ -47,7 +47,7 @@ def test_a_locked_unit_stays_locked_through_upgrade_and_rollback(unit: Lab, bund
 
     unit.run(1, "sh", "-c", "mkdir /run/large && mount -t tmpfs -o size=80m large /run/large")
     unit.write(1, "/run/large/bundle.raucb", bundle.read_bytes())
-    unit.run(1, "upgrade", "install", "/run/large/bundle.raucb")
+    unit.run(1, "upgrade", "install", "/run/large/bundle.raucb", timeout=600)
     unit.reboot(1)
     found = require_locked(unit, 1, "LB-0001", digest)
     assert (found.slot, found.version) == ("b", "9.9.9")

@@ -64,6 +64,11 @@ def test_a_pair_waits_for_each_other_and_a_partner_that_fails_is_told(factory: F
     found = [next(step["answer"] for step in record.steps if step["step"] == "pair") for record in (one, two)]
     codes = [next(step["answer"]["code"] for step in record.steps if step["step"] == "keys") for record in (one, two)]
     assert [each["peer_code"] for each in found] == codes[::-1]
+    checks = [[step["answer"] for step in record.steps if step["step"] == "check-pair"] for record in (one, two)]
+    assert [answer["push"] for answer in checks[0]] == ["applied", ""], (
+        "the first has pushed, and both are green in the end"
+    )
+    assert [answer["push"] for answer in checks[1]] == [""] and checks[0][-1] == checks[1][-1]
     factory.units[3].broken.clear()
     assert [one.word for one in factory.run(factory.orders((1, 2), (3, 4)))] == [DONE, DONE, NEW, NEW]
 

@@ -73,6 +73,14 @@ def test_a_line_that_is_named_elsewhere_need_not_stand_in_the_file(tmp_path: Pat
     assert [order.port for order in read_orders([path], port="/dev/ttyUSB7")] == ["/dev/ttyUSB7"]
 
 
+@pytest.mark.parametrize("word", ["Europe/Pariss", "../etc", "Paris", "Europe"])
+def test_a_time_zone_that_nobody_knows_is_told(word: str, tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, TOML + f'timezone = "{word}"\n', "unit.toml")
+    assert "is no time zone" in problem
+    (tmp_path / "right.toml").write_text(TOML + 'timezone = "Europe/Paris"\n')
+    assert read_orders([tmp_path / "right.toml"])[0].timezone == "Europe/Paris"
+
+
 def test_no_password_is_shown_or_recorded(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"{HEAD}\n{GOOD}\n")
     (order,) = read_orders([tmp_path / "a.csv"])
