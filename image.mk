@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # where Debian has mke2fs and others, and does not look for a user who is not root
 export PATH := $(PATH):/usr/sbin:/sbin
 .PHONY: help run provision run-console image bundle buildroot sizes lock env lab assets test test-all test-buildroot directives bench screenshots soak sanitize fuzz clean root
-.PHONY: unit-packages fuzz-packages lab-packages image-packages unit-env lab-env browser-env always
+.PHONY: unit-packages bench-packages fuzz-packages lab-packages image-packages unit-env lab-env browser-env always
 
 # Debian's own interpreter, which the nodes use too
 PYTHON := /usr/bin/python3
@@ -34,6 +34,7 @@ LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iprout
 	tcpdump tzdata wireguard-go wireguard-tools
 TEST_PACKAGES := curl e2fsprogs mount qemu-system-common rsync xxhash
 BROWSER_PACKAGES := chromium fonts-dejavu-core
+BENCH_PACKAGES := csync2
 FUZZ_PACKAGES := clang libclang-rt-dev
 
 # all that the firmware and a root of the appliance are made of · the node layer · the image
@@ -104,7 +105,7 @@ directives: unit-env ## writes docs/directives.md from the declarations of the s
 	$(VENV)/bin/python -c "from firmware.operations import service_help as h; \
 		open('docs/directives.md', 'w').write(h.as_markdown(h.all_services()))"
 
-bench: env ## prints a table, writes build/bench.json (ARGS=trees, units, lab or csyncd: that part; ARGS=product IMAGE=…: Buildroot's)
+bench: env bench-packages ## prints a table, writes build/bench.json (ARGS=trees, units, lab, csyncd, pushes_of_files or pushes_of_maps: that part; ARGS=product IMAGE=…: Buildroot's)
 	IMAGE=$(abspath $(IMAGE)) $(VENV)/bin/python tests/long/bench.py $(ARGS)
 
 screenshots: browser-env ## pictures of the web UI, build/screenshots
@@ -135,6 +136,9 @@ image-packages:
 
 lab-packages:
 	@buildroot/scripts/install-packages $(LAB_PACKAGES) $(TEST_PACKAGES)
+
+bench-packages:
+	@buildroot/scripts/install-packages $(BENCH_PACKAGES)
 
 fuzz-packages:
 	@buildroot/scripts/install-packages $(FUZZ_PACKAGES)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
@@ -171,9 +172,14 @@ def csyncd() -> Iterator[Row]:
     yield from on_nodes(bench_csyncd.rows)
 
 
-def pushes_of_many() -> Iterator[Row]:
-    """The bars of pushes as what is there grows, on two nodes of the lab."""
-    yield from on_nodes(bench_pushes.rows)
+def pushes_of_files() -> Iterator[Row]:
+    """The bars of pushes as the number of files grows, on two nodes of the lab."""
+    yield from on_nodes(partial(bench_pushes.rows, cases=bench_pushes.OF_FILES))
+
+
+def pushes_of_maps() -> Iterator[Row]:
+    """The bars of pushes of large files of which little has changed, on two nodes of the lab."""
+    yield from on_nodes(partial(bench_pushes.rows, cases=bench_pushes.OF_MAPS))
 
 
 def trees() -> Iterator[Row]:
@@ -194,18 +200,27 @@ def on_nodes(*parts: Callable[[Stage], Iterator[Row]]) -> Iterator[Row]:
 
 #: what can be named, and what is measured where nothing is
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
-    part.__name__: part for part in (trees, units, lab, csyncd, pushes_of_many, product)
+    part.__name__: part for part in (trees, units, lab, csyncd, pushes_of_files, pushes_of_maps, product)
 }
-USUAL = ("trees", "units", "lab", "csyncd", "pushes_of_many")
+USUAL = ("trees", "units", "lab", "csyncd", "pushes_of_files", "pushes_of_maps")
+
+
+def write(rows: list[Row], *, keep: bool) -> None:
+    path, names = ROOT / "build/bench.json", {row.name for row in rows}
+    kept = json.loads(path.read_text()) if keep and path.exists() else []
+    all_rows = [row for row in kept if row["name"] not in names] + [asdict(row) for row in rows]
+    path.write_text(json.dumps(all_rows, indent=2) + "\n")
 
 
 def main(named: list[str]) -> int:
-    """Measure what is usual, or what is named; print the table, write the file."""
+    """Measure what is usual, or what is named; print the table, write the file. What is named takes the place of its rows in a
+    file that is there already."""
     rows: list[Row] = []
     try:
         for name in named or USUAL:
             for row in PARTS[name]():
                 rows.append(row)
+                write(rows, keep=bool(named))
                 print(
                     f"{'ok ' if row.ok else 'NO '} {row.ours:9.3f} {row.theirs:9.3f}  ×{row.ratio:6.2f}  {row.bar:<11} {row.name}",
                     flush=True,
@@ -213,7 +228,6 @@ def main(named: list[str]) -> int:
     except (Failed, story.Broken) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
-    (ROOT / "build/bench.json").write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
     return 0 if all(row.ok for row in rows) else 1
 
 

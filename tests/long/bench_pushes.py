@@ -1,64 +1,70 @@
-"""The bars of a push: bytes and seconds against rsync with checker and reload, as what is there grows and what changes does not."""
+"""The bars of a push: bytes and seconds against rsync with checker and reload, and against csync2, as what is there grows and what
+changes does not."""
 
+import json
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import story
-from bench_row import PAIRS, Row, bounded, faster, limited
+import bench_others
+from bench_row import PAIRS, Row, bounded, faster, limited, shown
 from story import Stage
 
-PEER = story.ADDRESSES[2]
-TOP = "/etc/haproxy"
-#: what copies, checks and loads where only rsync, ssh and haproxy are at hand
-RSYNC = (
-    f"rsync -a -c -z --delete -e ssh {TOP}/ {PEER}:{TOP}/; "
-    f"ssh {PEER} 'haproxy -c -q -f {TOP}/haproxy.cfg && kill -USR2 $(cat /run/bench-master.pid)'"
-)
+TOP = "/etc/haproxy/bench"
 #: bytes of a push that has next to nothing to say
 SMALL = 4096
 EDIT = """
 import os, random, shutil, sys
-kind, number = sys.argv[1], int(sys.argv[2])
-top = "/etc/haproxy/bench"
+kind, number, *tops = sys.argv[1:]
+number = int(number)
 def put(name, data):
-    with open(f"{top}/{name}", "wb") as file:
-        file.write(data)
-def some(count, mark=b"first"):
+    for top in tops:
+        with open(f"{top}/{name}", "wb") as file:
+            file.write(data)
+def some(count, mark=b"first", name=""):
     for n in range(count):
-        put(str(n), b"".join(b"10.%d.%d.%d backend%d %s\\n" % (n >> 8, n & 255, line, line % 13, mark) for line in range(120)))
+        put(f"{name}{n}", b"".join(b"10.%d.%d.%d backend%d %s\\n" % (n >> 8, n & 255, line, line % 13, mark) for line in range(120)))
 def lines(count):
-    return [b"10.%d.%d.%d backend%d\\n" % (n >> 16, n >> 8 & 255, n & 255, n % 13) for n in range(count)]
+    return b"".join(b"10.%d.%d.%d backend%d\\n" % (n >> 16, n >> 8 & 255, n & 255, n % 13) for n in range(count))
+def anew():
+    for top in tops:
+        shutil.rmtree(top, ignore_errors=True)
+        os.mkdir(top)
+        os.chmod(top, 0o755)
 if kind.startswith("prepare"):
-    shutil.rmtree(top, ignore_errors=True)
-    os.mkdir(top)
-    os.chmod(top, 0o755)
+    anew()
     if kind == "prepare files":
         some(number)
     elif kind == "prepare map":
-        put("map", b"".join(lines(number)))
+        put("map", lines(number))
+        with open("/root/map", "wb") as file:
+            file.write(lines(number))
 elif kind == "new":
-    shutil.rmtree(top)
-    os.mkdir(top)
-    os.chmod(top, 0o755)
-    some(1000, b"of %d" % number)
+    anew()
+    some(1000, b"of %d" % number, f"{number}-")
 elif kind == "one":
     put("500", b"changed %d\\n" % number)
 elif kind == "line":
     put("line", b"changed %d\\n" % number)
 elif kind == "map":
-    all_lines = lines(350_000)
-    for place in (1000, 100_000, 300_000):
-        all_lines.insert(place, b"192.0.2.1 elsewhere%d\\n" % number)
-    put("map", b"".join(all_lines))
+    with open("/root/map", "rb") as file:
+        data = file.read()
+    pieces, begin = [], 0
+    for share in (0.01, 0.4, 0.9):
+        end = data.index(b"\\n", int(len(data) * share)) + 1
+        pieces += [data[begin:end], b"192.0.2.1 elsewhere%d\\n" % number]
+        begin = end
+    put("map", b"".join(pieces) + data[begin:])
 """
+#: runs shell commands one after the other, and prints the seconds until the end of each
 LOOP = (
-    "import subprocess,sys,time\n"
-    "began = time.perf_counter()\n"
-    "done = subprocess.run(sys.argv[1:], capture_output=True)\n"
-    "print(time.perf_counter() - began)\n"
-    "sys.exit(done.returncode and done.stderr.decode())\n"
+    "import json,subprocess,sys,time\n"
+    "began, ends = time.perf_counter(), []\n"
+    "for command in sys.argv[1:]:\n"
+    "    done = subprocess.run(['sh', '-ec', command], capture_output=True)\n"
+    "    ends.append(time.perf_counter() - began)\n"
+    "    if done.returncode: sys.exit(done.stderr.decode() + done.stdout.decode())\n"
+    "print(json.dumps(ends))\n"
 )
 
 
@@ -73,84 +79,140 @@ class Case:
     most: int = 0
 
 
-CASES = (
+OF_FILES = (
     Case("one line", ("prepare", 0), "line", SMALL),
     Case("nothing to do, 1,000 files", ("prepare files", 1000), "", SMALL),
-    Case("1,000 new files", ("prepare files", 1), "new"),
+    Case("1,000 new files in the place of others", ("prepare files", 1), "new"),
     Case("one of 1,000 files", ("prepare files", 1000), "one"),
     Case("one of 4,000 files", ("prepare files", 4000), "one"),
-    Case("three lines in a 7 MB map", ("prepare map", 350_000), "map"),
 )
+OF_MAPS = (
+    Case("three lines in a 7 MB map", ("prepare map", 350_000), "map"),
+    Case("three lines in a 50 MB map", ("prepare map", 2_300_000), "map"),
+)
+#: the other ways, each with the directory that it copies
+OTHERS = {
+    "rsync": (bench_others.COPY_BY_RSYNC, bench_others.RSYNC),
+    "rsync -z": (bench_others.COPY_COMPRESSED, bench_others.RSYNC_Z),
+    "csync2": (bench_others.COPY_BY_CSYNC2, bench_others.CSYNC2),
+}
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds, and bytes that node 1 sent."""
+    """Seconds until the files are there and until all is done (of a push the same), bytes that node 1 sent, and both nodes together."""
 
+    copied: float
     seconds: float
-    size: float
+    sent: float
+    both: float
 
 
-def sent(stage: Stage) -> int:
-    """Bytes that node 1 has sent so far."""
-    rows = [line.split() for line in stage.lab.read(1, "/proc/net/dev").splitlines()[2:]]
-    return sum(int(row[9]) for row in rows if row[0] != "lo:")
+def crossed(stage: Stage) -> tuple[int, int]:
+    """Bytes that node 1 has sent so far, and those with what it received."""
+    lines = stage.lab.read(1, "/proc/net/dev").splitlines()[2:]
+    rows = [line.replace(":", " ").split() for line in lines if not line.strip().startswith("lo:")]
+    sent = sum(int(row[9]) for row in rows)
+    return sent, sent + sum(int(row[1]) for row in rows)
 
 
 def edit(stage: Stage, kind: str, number: int) -> None:
+    """The same in haproxy's directory, which is applied, and in those of the others."""
     if kind:
-        stage.on(1, "/usr/bin/python3", "-c", EDIT, kind, str(number))
+        tops = [TOP, *(f"{top}/bench" for _, top in OTHERS.values())]
+        stage.on(1, "/usr/bin/python3", "-c", EDIT, kind, str(number), *tops)
         stage.on(1, "service", "haproxy", "apply")
 
 
-def cost(stage: Stage, *command: str) -> Cost:
-    before = sent(stage)
-    seconds = float(stage.on(1, "/usr/bin/python3", "-c", LOOP, *command))
-    return Cost(seconds, sent(stage) - before)
+def cost(stage: Stage, *commands: str) -> Cost:
+    before = crossed(stage)
+    ends = json.loads(stage.on(1, "/usr/bin/python3", "-c", LOOP, *commands))
+    sent, both = (now - then for now, then in zip(crossed(stage), before, strict=True))
+    return Cost(ends[0], ends[-1], sent, both)
 
 
-def measure(stage: Stage, case: Case, delay: int, pairs: int = PAIRS) -> tuple[Cost, Cost]:
-    """The medians of both, in turn, after one pair that does not count."""
-    edit(stage, *case.before)
-    settle(stage)
-    ours, theirs = list[Cost](), list[Cost]()
-    for number in range(pairs + 1):
-        for found, command in ((ours, ["csync", "push", "haproxy"]), (theirs, ["sh", "-ec", RSYNC])):
-            edit(stage, case.edit, 2 * number + (found is theirs) + 1)
+def measure(stage: Stage, case: Case, delays: tuple[int, ...], pairs: int) -> Iterator[dict[str, Cost]]:
+    """For each delay the medians of all ways, in turn, after one turn that does not count."""
+    number = 0
+    for delay in delays:
+        found: dict[str, list[Cost]] = {name: [] for name in ("csync", *OTHERS)}
+        for _ in range(pairs + 1):
+            number += 1
+            edit(stage, case.edit, number)
             stage.lab.delay(delay)
-            found.append(cost(stage, *command))
+            found["csync"].append(cost(stage, "csync push haproxy"))
+            for name, (copy, _) in OTHERS.items():
+                if not delay or name != "rsync -z":
+                    found[name].append(cost(stage, copy, bench_others.RELOAD))
             stage.lab.delay(0)
-            if found is theirs:
-                settle(stage)
-    return median(ours[1:]), median(theirs[1:])
+        require_same(stage)
+        yield {name: median(costs[1:]) for name, costs in found.items() if costs}
 
 
-def settle(stage: Stage) -> None:
-    """Both nodes have it, know that, and have saved it: else each tells the other of thousands of unsaved paths."""
-    stage.on(1, "csync", "push", "haproxy", "--force")
+def refusal(stage: Stage, case: Case) -> str:
+    """Make what is there before, and have all of them copy it; why a push does not take it, or "". csyncd has saved it: else each
+    node tells the other of thousands of unsaved paths."""
+    edit(stage, *case.before)
+    pushed = stage.lab.run(1, "csync", "push", "haproxy", "--force", check=False, timeout=200)
+    if pushed.status:
+        return pushed.stderr.splitlines()[0]
     stage.on(1, "csync", "save")
     stage.on(1, "config", "save")
-    time.sleep(1)  # notices are on their way for a moment
+    for copy, _ in OTHERS.values():
+        stage.on(1, "sh", "-ec", copy)
+    return ""
+
+
+def require_same(stage: Stage) -> None:
+    """All ways have copied all of it."""
+    for top in (TOP, *(f"{top}/bench" for _, top in OTHERS.values())):
+        here, there = (
+            stage.on(node, "sh", "-c", f"cd {top} && find . -type f | sort | xargs -r sha256sum") for node in (1, 2)
+        )
+        assert here == there, f"{top}: it was not copied"
 
 
 def median(costs: list[Cost]) -> Cost:
-    fields: tuple[Callable[[Cost], float], ...] = (lambda one: one.seconds, lambda one: one.size)
-    return Cost(*(statistics.median(map(field, costs)) for field in fields))
+    return Cost(
+        *(statistics.median(getattr(one, name) for one in costs) for name in ("copied", "seconds", "sent", "both"))
+    )
 
 
-def rows(stage: Stage, pairs: int = PAIRS) -> Iterator[Row]:
+def times(name: str, found: dict[str, Cost], least: float) -> Iterator[Row]:
+    """Seconds against the others, as a whole and with the copies alone."""
+    ours = found["csync"].seconds
+    yield faster(f"{name}, against rsync -c, haproxy -c and reload (s)", ours, found["rsync"].seconds, least)
+    yield shown(f"{name}, against rsync -c alone, nothing checked or loaded (s)", ours, found["rsync"].copied)
+    yield shown(f"{name}, against csync2, haproxy -c and reload (s)", ours, found["csync2"].seconds)
+    yield shown(f"{name}, against csync2 alone, nothing checked or loaded (s)", ours, found["csync2"].copied)
+
+
+def sizes(name: str, found: dict[str, Cost], most: int) -> Iterator[Row]:
+    """Bytes that node 1 sends, and both together."""
+    ours, theirs = found["csync"], found["rsync -z"]
+    if most:
+        yield limited(f"{name}: bytes sent, beside {theirs.sent:.0f} of rsync -z", ours.sent, most, "bytes")
+    else:
+        yield bounded(f"{name}: bytes sent, against rsync -z", ours.sent, theirs.sent, 1.2)
+    yield shown(f"{name}: bytes both ways, against rsync -z", ours.both, theirs.both)
+    yield shown(f"{name}: bytes both ways, against csync2", ours.both, found["csync2"].both)
+
+
+def rows(stage: Stage, cases: tuple[Case, ...], pairs: int = PAIRS) -> Iterator[Row]:
     """Each case at 0 and 50 ms each way."""
-    for case in CASES:
-        for delay in (0, 50):
-            ours, theirs = measure(stage, case, delay, pairs)
+    bench_others.set_up(stage)
+    of_some: dict[str, Cost] = {}
+    for case in cases:
+        if why := refusal(stage, case):
+            yield Row(f"push, {case.name}: {why}", 0, 0, 0, ">= 1", False)
+            continue
+        for delay, found in zip((0, 50), measure(stage, case, (0, 50), pairs), strict=True):
             name = f"push, {case.name}, {delay} ms each way"
-            yield faster(
-                f"{name}, against rsync -c -z, haproxy -c and reload (s)",
-                ours.seconds,
-                theirs.seconds,
-                4 if delay else 1,
-            )
-            if delay == 0 and case.most:
-                yield limited(f"{name}: bytes sent, beside rsync's {theirs.size:.0f}", ours.size, case.most, "bytes")
-            elif delay == 0:
-                yield bounded(f"{name}: bytes sent, against rsync -z", ours.size, theirs.size, 1.2)
+            yield from times(name, found, 4 if delay else 1)
+            if not delay:
+                yield from sizes(name, found, case.most)
+                of_some[case.name] = found["csync"]
+    few, many = of_some.get("one of 1,000 files"), of_some.get("one of 4,000 files")
+    if few and many:
+        yield bounded("push, one of 4,000 files, against one of 1,000 (s)", many.seconds, few.seconds, 4.4)
+        yield bounded("push, one of 4,000 files, against one of 1,000: bytes sent", many.sent, few.sent, 4.4)

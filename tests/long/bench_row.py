@@ -32,6 +32,11 @@ def faster(name: str, ours: float, theirs: float, least: float) -> Row:
     return Row(name, ours, theirs, ratio, f">= {least:g}", ratio >= least)
 
 
+def shown(name: str, ours: float, theirs: float) -> Row:
+    """How many times as much theirs takes, without a bar."""
+    return Row(name, ours, theirs, theirs / ours if ours else 0.0, "shown", True)
+
+
 def limited(name: str, ours: float, most: float, unit: str) -> Row:
     """Ours may be so much, whatever others do."""
     return Row(name, ours, most, ours / most if most else 0.0, f"<= {most:g} {unit}", ours <= most)
