@@ -91,7 +91,7 @@ def test_noise_five_hundred_times(tmp_path: Path) -> None:
     """Each is complete and right in the end, whatever became of its bytes. Several at once: most of the time nothing but a wait
     is due."""
     began = time.monotonic()
-    with ProcessPoolExecutor(16, multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(8, multiprocessing.get_context("fork")) as pool:
         places = [tmp_path / str(number) for number in range(500)]
         courses = list(pool.map(provision_over_noise, places, range(500), NOISE * 100))
     spoiled = sum((course.spoiled for course in courses), Counter[str]())
