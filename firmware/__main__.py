@@ -40,13 +40,13 @@ def _run_daemon(name: str, words: list[str]) -> int:
 
 
 def _takes_words(daemon: str, words: list[str]) -> bool:
-    """Whether a daemon takes these words: `check`, csyncd also `recover`, the web UI also where it listens,
+    """Whether a daemon takes these words: `check`, csyncd also `recover` and `save NAME`, the web UI also where it listens,
     provisioning also its line."""
     others = words[:-1] if words[-1:] == ["check"] else words
     return (
         not others
         or (daemon == "wui" and len(others) == 3)
-        or (daemon == "csyncd" and words == ["recover"])
+        or (daemon == "csyncd" and (words == ["recover"] or (len(words) == 2 and words[0] == "save")))
         or (daemon == "provisioning" and len(words) == 1)
     )
 

@@ -17,7 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from firmware import addresses, log, processes, run
-from firmware.csyncd import CONTROL, heap, operator, peer, recovery_timer, scrub
+from firmware.csyncd import CONTROL, heap, operator, peer, recovery_timer, saver, scrub
 from firmware.csyncd.pair import Pair
 from firmware.csyncd.tasks import start_task
 from firmware.errors import Failure, report
@@ -56,7 +56,10 @@ NOT_WATCHED = PathPatterns((f"{transaction.STAGING}/*/*",))
 
 
 def main(argv: list[str]) -> int:
-    """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left."""
+    """Run csyncd in the foreground; with the word `recover`, only see to what an interrupted push left; with `save NAME`, only
+    save for that peer."""
+    if argv[:1] == ["save"]:
+        return saver.main(argv[1])
     try:
         for line in recover():
             log.line(f"csyncd: {line}")

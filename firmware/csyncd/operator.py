@@ -98,9 +98,9 @@ async def _push(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[
     title, shown = _require_title(body), ""
     if body.get("force"):
         # What --force may overwrite is what somebody has seen: the last refusal or diff, else what is there now.
-        shown = (
-            pair.shown_states.pop(title, "")
-            or (await flow.preview(title, pair.link, pair.settings, theirs, pair.exchange_states))["state"]
+        asked = flow.PushRequest(title, who)
+        shown = pair.shown_states.pop(title, "") or await flow.state_there(
+            asked, pair.link, pair.settings, theirs, pair.exchange_states
         )
     request = flow.PushRequest(title, who, shown, body.get("confirm", 0), tell)
     async with pair.hold_notices():

@@ -10,13 +10,12 @@ from functools import partial
 from typing import Any
 
 from firmware.blocks import Blocks
-from firmware.csyncd import heap, recovery_timer
+from firmware.csyncd import heap, recovery_timer, saver
 from firmware.csyncd.pair import Pair
 from firmware.csyncd.turns import Turns
 from firmware.errors import Failure, Refused, from_system, full_text, outcome
 from firmware.flows import receive
 from firmware.flows.confirm import receive_confirm
-from firmware.flows.save import save
 from firmware.http11.server import Request
 from firmware.http11.wire import Response
 from firmware.printable import shorten
@@ -118,13 +117,13 @@ async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[st
     pair.refuse_twin(remote)
     try:
         async with heap.large_work:
-            saved = await asyncio.to_thread(save, f"saved by {remote.name}", who=remote.name)
+            saved = await asyncio.to_thread(saver.save_for_peer, remote.name)
     except Failure as error:
         audit.note("save", who=remote.who, result=outcome(error), by_peer=True, message=shorten(full_text(error)))
         raise
-    result = "saved" if saved.fresh else "unchanged"
-    audit.note("save", who=remote.who, result=result, by_peer=True, digest=saved.digest)
-    return dict(saved.json())
+    result = "saved" if saved["fresh"] else "unchanged"
+    audit.note("save", who=remote.who, result=result, by_peer=True, digest=saved["digest"])
+    return saved
 
 
 VERBS: dict[str, Verb] = {

@@ -83,11 +83,7 @@ async def send(
     round_trips = 0
     while True:
         round_trips += 1
-        if protocol >= 3:
-            body = await asyncio.to_thread(proposal_body.encode, proposed, known, protocol, tell)
-        else:
-            body = proposed.encode(protocol)
-        answer = await link.request("/v1/push", body, push_report.parse, lane="push", timeout=seconds)
+        answer = await ask(proposed, known, protocol, link, seconds, tell)
         if answer.result not in ("lacking", "diverged"):
             return Delivery(answer, round_trips)
         if round_trips == MOST_ROUND_TRIPS:
@@ -95,6 +91,17 @@ async def send(
         known = None
         digests = {*proposed.contents, *answer.lacking}
         proposed = replace(proposed, contents=contents_of(proposed.service, proposed.entries, proposed.title, digests))
+
+
+async def ask(
+    proposed: Proposal, known: Known | None, protocol: int, link: Link, seconds: float, tell: Tell = tell_nobody
+) -> Report:
+    """Send a proposal as it is, once; what the peer answers."""
+    if protocol >= 3:
+        body = await asyncio.to_thread(proposal_body.encode, proposed, known, protocol, tell)
+    else:
+        body = proposed.encode(protocol)
+    return await link.request("/v1/push", body, push_report.parse, lane="push", timeout=seconds)
 
 
 def contents_of(service: Service, entries: Mapping[str, Entry], title: str, digests: set[str]) -> Contents:

@@ -123,6 +123,15 @@ async def preview(
     return {"service": title, "node": settings.remote_node, **delivered.answer.json()}
 
 
+async def state_there(
+    request: PushRequest, link: Link, settings: Settings, theirs: NodeState, ask_again: AskAgain
+) -> str:
+    """The digest of what the peer has of the service now, which it says of a proposal without any content."""
+    protocol = _require_protocol(request, theirs, settings)
+    proposed = replace(await _fitting_proposal(request, protocol, settings, theirs, ask_again), dry=True, contents={})
+    return (await delivery.ask(proposed, None, protocol, link, delivery.ANSWER_TIME)).state
+
+
 def _warnings(title: str, answer: Report, settings: Settings) -> dict[str, list[str]]:
     """What the checkers of both nodes warn of, by the numbers of the nodes: here when it was applied, there just now."""
     there = answer.check.output if answer.check and not answer.check.status else ""

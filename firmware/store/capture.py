@@ -27,6 +27,8 @@ TRIES = 5
 COPIES = 4
 #: nanoseconds that a change must be old for the next one to have another time: five times the slowest clock tick of a kernel
 TICK = 50_000_000
+#: bytes that a path takes in an archive besides its content, at least: its header, and its row in the manifest
+TAR_SHARE = 512 + 256
 #: bytes of files that are read at once, unless a single one has more
 AT_ONCE = 1 << 20
 
@@ -211,7 +213,9 @@ def _refuse_excess(factory: Mapping[str, Entry], found: Mapping[str, Status]) ->
     sizes = {path: status[_SIZE] for path, status in found.items() if stat.S_ISREG(status[_MODE])}
     differing = {path: size for path, size in sizes.items() if path not in factory or factory[path].size != size}
     changed = len(found.keys() ^ factory.keys())
-    archive.refuse_excess(changed, sum(differing.values()))
+    largest = max(differing, key=lambda path: differing[path], default="")
+    about = f"; the largest is {escape(largest)}, {differing[largest] / 2**20:.1f} MiB" if largest else ""
+    archive.refuse_excess(changed, sum(differing.values()) + TAR_SHARE * len(differing), about=about)
     refuse_unaffordable(differing, available_memory())
 
 

@@ -41,6 +41,5 @@ def make(of: Contents, entry: Entry, known: Known, old: Entry) -> Delta | None:
 
     delta = files.memory_file("delta")
     with of.open_file(entry.digest) as new:
-        rsync.write_delta(signature.handle, new, delta.handle)
-    size = os.fstat(delta.handle).st_size
-    return Delta(delta, size) if size < entry.size * WORTH else None
+        is_worth = rsync.write_delta(signature.handle, new, delta.handle, int(entry.size * WORTH))
+    return Delta(delta, os.fstat(delta.handle).st_size) if is_worth else None

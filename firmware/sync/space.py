@@ -117,6 +117,12 @@ def require_room(
             )
 
 
+def taken_space(root: Path = Path("/")) -> Space:
+    """What all that may be pushed to this node takes now."""
+    owning = (one for one in catalog.services() if one.owns and not one.node_specific)
+    return sum((Space.of(_sizes_on_disk(one, root)) for one in owning), Space())
+
+
 def require_space(service: Service, entries: Mapping[str, Entry], *, root: Path = Path("/")) -> None:
     """Refused if the service had these entries and all that may be pushed were too much then. What takes no more than what
     is there now is never refused: an administrator may have put it there."""

@@ -10,7 +10,8 @@ import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from firmware import directory, files, manifest, native
@@ -73,7 +74,7 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> str:
     stage.tree.mkdir(mode=0o700)
     for entry in proposal.entries.values():
         if entry.kind == "dir":
-            _target(stage, entry).mkdir(mode=0o700)
+            os.mkdir(_target(stage, entry), 0o700)
     sums = _write_files(stage, proposal, now)
     _set_owners_and_modes(stage, proposal.entries)
     return content.sha256_by_files(proposal.block.statements, proposal.entries, lambda path: sums[path])
@@ -82,11 +83,11 @@ def fill(stage: Stage, proposal: Proposal, now: Content) -> str:
 def _write_files(stage: Stage, proposal: Proposal, now: Content) -> dict[str, bytes]:
     """Returns the SHA-256 of each by its path."""
     present = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
-    staged, sums = dict[str, Path](), dict[str, bytes]()
+    staged, sums = dict[str, str](), dict[str, bytes]()
     for entry in _in_order_of_writing(proposal):
         target = _target(stage, entry)
         if entry.digest in staged:
-            pieces = directory.pieces(staged[entry.digest].parent, staged[entry.digest].name)
+            pieces = directory.pieces(stage.tree, os.path.relpath(staged[entry.digest], stage.service.owns))
         elif entry.digest in proposal.contents:
             pieces = contents.pieces(proposal.contents, entry.digest)
         else:
@@ -94,7 +95,7 @@ def _write_files(stage: Stage, proposal: Proposal, now: Content) -> dict[str, by
         sums[entry.path] = _write_new_file(target, pieces, entry)
         if entry.digest in proposal.contents and entry.digest not in staged:
             contents.give_up(proposal.contents, entry.digest)
-            staged[entry.digest] = target
+            staged[entry.digest] = entry.path
     return sums
 
 
@@ -105,8 +106,8 @@ def _in_order_of_writing(proposal: Proposal) -> list[Entry]:
     return sorted(files_only, key=lambda entry: places.get(entry.digest, -len(places)))
 
 
-def _target(stage: Stage, entry: Entry) -> Path:
-    return stage.tree / PurePosixPath(entry.path).relative_to(stage.service.owns)
+def _target(stage: Stage, entry: Entry) -> str:
+    return f"{stage.tree}/{os.path.relpath(entry.path, stage.service.owns)}"
 
 
 def require_swappable(stage: Stage) -> None:
@@ -126,7 +127,7 @@ def _owned_pieces(stage: Stage, path: str) -> Iterator[bytes]:
     yield from directory.pieces(Path(stage.service.owns), os.path.relpath(path, stage.service.owns))
 
 
-def _write_new_file(path: Path, pieces: Iterator[bytes], entry: Entry) -> bytes:
+def _write_new_file(path: str, pieces: Iterator[bytes], entry: Entry) -> bytes:
     """Returns its SHA-256; Failure if it is not what the entry says."""
     import hashlib
 
@@ -143,11 +144,12 @@ def _write_new_file(path: Path, pieces: Iterator[bytes], entry: Entry) -> bytes:
 
 
 def _set_owners_and_modes(stage: Stage, entries: Mapping[str, Entry]) -> None:
+    uid, gid = cache(lambda name: pwd.getpwnam(name).pw_uid), cache(lambda name: grp.getgrnam(name).gr_gid)
     # Deepest first, so that a directory without write permission is not in the way of what lies in it.
     for entry in sorted(entries.values(), key=lambda entry: entry.path, reverse=True):
-        target = stage.tree / PurePosixPath(entry.path).relative_to(stage.service.owns)
-        os.chown(target, pwd.getpwnam(entry.owner).pw_uid, grp.getgrnam(entry.group).gr_gid)
-        target.chmod(entry.mode)
+        target = _target(stage, entry)
+        os.chown(target, uid(entry.owner), gid(entry.group))
+        os.chmod(target, entry.mode)
     if stage.owned.exists():
         status = stage.owned.stat()
         os.chown(stage.tree, status.st_uid, status.st_gid)

@@ -115,11 +115,14 @@ def _head(label: Label, draft: Draft | Archive, least: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def refuse_excess(paths: int, size: int, manifest: int = 0) -> None:
-    """Failure if so many paths and bytes, and bytes of the manifest among them, are more than can be read again."""
+def refuse_excess(paths: int, size: int, manifest: int = 0, about: str = "") -> None:
+    """Failure if so many paths and bytes, and bytes of the manifest among them, are more than can be read again. It ends with
+    what else is to be said."""
     if size > LIMIT or manifest > MANIFEST_LIMIT or paths > ROWS:
         found = f"{paths} paths, {size / 2**20:.1f} MiB"
-        raise Failure(f"too much to be saved: {found}; at most {ROWS} paths, {LIMIT >> 20} MiB", "config changes")
+        raise Failure(
+            f"too much to be saved: {found}; at most {ROWS} paths, {LIMIT >> 20} MiB{about}", "config changes"
+        )
 
 
 def read_label(file: BinaryIO, name: str = "the archive") -> Label:

@@ -4,7 +4,6 @@ import json
 import os
 import struct
 import tracemalloc
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,65 +11,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_blocks import BLOCK, MAGIC, ONE, body, copy, deflated, entry, entry_of, line, plain, state_of
 
 from firmware import blocks, files, native, rsync
 from firmware.blocks import SIZE, Blocks
 from firmware.errors import Failure
-from firmware.manifest import Entry
-from firmware.rc import document
-from firmware.services import catalog, content
-from firmware.services.content import Content
+from firmware.services import catalog
 from firmware.sync import acceptable, proposal_body, staging
 from firmware.sync.block_contents import BlockContents
 from firmware.sync.proposal import Proposal
 from firmware.sync.staging import Stage
 
-TOP = "/etc/haproxy"
 MIB = 1 << 20
-BLOCK = "service haproxy\n"
-ONE = b"one\n"
 OLD = b"".join(b"10.0.%d.%d backend\n" % (n >> 8, n & 255) for n in range(30_000))
-
-
-def entry(name: str, size: int, digest: str) -> Entry:
-    return Entry(f"{TOP}/{name}", "file", 0o640, "root", "root", size, digest)
-
-
-def entry_of(name: str, data: bytes) -> Entry:
-    return entry(name, len(data), native.bytes_digest(data))
-
-
-def state_of(*entries: Entry) -> Content:
-    block = document.parse(BLOCK).blocks[0]
-    table = {one.path: one for one in sorted(entries, key=lambda one: one.path)}
-    return Content(BLOCK, block.statements, table, content.digest(block, table))
-
-
-def line(one: Entry, *more: Any) -> bytes:
-    name = one.path.removeprefix(f"{TOP}/")
-    return json.dumps([name, one.kind, f"{one.mode:04o}", one.owner, one.group, one.size, one.digest, *more]).encode()
-
-
-def plain(lines: list[bytes], data: bytes = b"", *, becomes: Content, **changes: Any) -> bytes:
-    """All of a proposal, before it is made into blocks."""
-    table = b"\n".join(lines)
-    head = {
-        "protocol": 3, "firmware": "1", "service": "haproxy", "block": BLOCK, "entries": len(table), "expect": "", "dry": False,
-        "push": "", "base": "", "confirm": 0, "against": "", "state": becomes.digest, **changes,
-    }  # fmt: skip
-    text = json.dumps(head).encode()
-    return struct.pack(">I", len(text)) + text + table + data
-
-
-def body(*words: Any, **more: Any) -> bytes:
-    return b"".join(blocks.encode([plain(*words, **more)]))
-
-
-def deflated(data: bytes) -> bytes:
-    """Bytes as one block, however many they are."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    small = packer.compress(data) + packer.flush()
-    return struct.pack(">I", len(small) | 1 << 31) + small
 
 
 @contextmanager
@@ -200,14 +153,6 @@ def test_a_content_with_another_digest_is_not_staged(stage: Stage) -> None:
         assert "could not be staged as it was sent" in refusal(
             body([line(said, True)], sent, becomes=state_of(said)), stage
         )
-
-
-#: rsync's deltas: a magic number, then commands: literal bytes, or a copy of so many bytes from a place in the old file
-MAGIC = b"rs\x02\x36"
-
-
-def copy(place: int, size: int) -> bytes:
-    return b"\x54" + struct.pack(">QQ", place, size)  # both numbers with 8 bytes
 
 
 @pytest.mark.parametrize(
