@@ -70,6 +70,7 @@ NO_PARTICIPLES = {
 }
 #: who prints besides the commands, and why
 PRINTERS = {
+    "firmware.csyncd.saver": "csyncd reads it, whose child it is",
     "firmware.log": "it is where everybody else's lines go",
     "firmware.__main__": "it says how it is called",
     "firmware.haproxy.checker": "haproxy's checker runs it as a program of its own",
