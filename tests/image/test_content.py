@@ -118,6 +118,12 @@ def test_the_root_is_read_only_and_etc_is_ram(units: Lab) -> None:
     assert not [entry for entry in disk_image.listing("slot-a") if entry.path.startswith("/etc/")]
 
 
+def test_programs_reach_what_they_were_given_by_its_names_below_dev(units: Lab) -> None:
+    """nft opens /dev/stdin for the rules, as the account of the service."""
+    script = "echo one | cat /dev/stdin; echo two | cat /dev/fd/0; echo three >/dev/stdout"
+    assert units.run(1, "sh", "-c", script).stdout == "one\ntwo\nthree\n"
+
+
 def listening(units: Lab) -> set[tuple[str, str, int]]:
     """Protocol, address and port of every socket that takes what comes from outside; addresses as the kernel has them."""
     found = set()
