@@ -69,6 +69,12 @@ def install_waiting(allowed: Allowed, *, who: Who) -> Installed:
     return done
 
 
+def largest_bundle() -> tuple[int, int]:
+    """Bytes of any bundle for this unit, at most; and of one that memory has room for now."""
+    limit = _limit()
+    return limit, min(limit, spool.free_memory())
+
+
 def _install(path: Path, allowed: Allowed, who: Who, tell: Tell, address: str = "") -> Installed:
     version, protocols = _peer()
     done = upgrade.install(path, allowed, peer=protocols, who=who, tell=tell, address=address)

@@ -8,7 +8,7 @@ import json
 import os
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -157,6 +157,9 @@ class Api:
         self.port = json.loads(unit.nodes("ports", "1").stdout)["wui"]
         unit.run(1, "sh", "-c", "account list | grep -q ^upgrader || echo a-long-password-1 | account add upgrader")
         self.token = unit.run(1, "account", "token", "upgrader").stdout.split()[-1]
+        assert eventually(lambda: self.ask("GET", "/upgrade")[0] == 200, 120), (
+            "its session takes long to load on a busy machine"
+        )
 
     def ask(self, method: str, path: str, body: object = None) -> tuple[int, dict[str, object]]:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -165,7 +168,8 @@ class Api:
         kind = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         data = body if isinstance(body, bytes) else json.dumps(body) if body is not None else None
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": kind}
-        connection.request(method, f"/api/v1{path}", data, headers)
+        with suppress(OSError):  # it may answer, and end the connection, before it has all of a long body
+            connection.request(method, f"/api/v1{path}", data, headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read() or b"{}")
 
@@ -185,13 +189,17 @@ def test_a_bundle_comes_through_the_web_ui(unit: Lab, maker: Maker) -> None:
 
 
 def test_more_than_any_bundle_is_refused_and_its_memory_given_back(unit: Lab) -> None:
-    status, problem = Api(unit).ask("PUT", "/upgrade/bundle", bytes(90 << 20))
-    assert status >= 400 and "bytes" in str(problem["detail"])
+    """Who goes on sending may not get to hear why."""
+    with suppress(OSError, http.client.HTTPException):
+        status, problem = Api(unit).ask("PUT", "/upgrade/bundle", bytes(90 << 20))
+        assert status >= 400 and "bytes" in str(problem["detail"])
     assert eventually(lambda: "spool" not in unit.read(1, "/proc/mounts"))
+    status, found = Api(unit).ask("GET", "/upgrade")
+    assert status == 200 and int(str(found["room"])) <= int(str(found["largest"])) < 90 << 20
 
 
 SERVER = """
-import http.server, re, sys
+import http.server, os, re, sys
 data = open(sys.argv[1], 'rb').read()
 class Server(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -204,7 +212,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data[at:end][:len(data) // 2] if self.path == '/breaks' else data[at:end])
 server = http.server.HTTPServer(('127.0.0.1', 8000), Server)
-print('ready', flush=True)
+print(os.getpid(), flush=True)
 server.serve_forever()
 """
 #: a unit that has no memory for any bundle
@@ -223,11 +231,12 @@ def served(unit: Lab, bundle: Path) -> Iterator[str]:
     unit.write(1, "/tmp/served", bundle.read_bytes())
     unit.write(1, "/tmp/server.py", SERVER)
     server = unit.start(1, "/usr/bin/python3", "/tmp/server.py", "/tmp/served")
+    assert server.stdout
+    pid = server.stdout.readline().decode().strip()
     try:
-        assert server.stdout and server.stdout.readline() == b"ready\n"
         yield "http://127.0.0.1:8000/breaks"
     finally:
-        server.kill()
+        unit.run(1, "kill", pid)
         server.wait()
         unit.run(1, "rm", "/tmp/served")
 

@@ -66,6 +66,14 @@ def test_what_nobody_believed_has_signed_is_refused_in_words(person: Operator, t
     expect(slot_row(person, "a")).to_contain_text("proved")
 
 
+def test_what_is_too_large_is_refused_in_words_before_it_is_sent(person: Operator, tmp_path: Path) -> None:
+    with open(tmp_path / "large.raucb", "wb") as file:
+        file.truncate(200 << 20)
+    upload(person, tmp_path / "large.raucb")
+    problem = person.region("Upgrade").get_by_role("alert")
+    expect(problem).to_contain_text("It has 209715200 bytes: more than any bundle for this unit")
+
+
 def test_a_bundle_is_uploaded_refused_without_its_flag_and_installed(person: Operator, tmp_path: Path) -> None:
     signer = Signer(bundles.PROJECT / "build/keys")
     image = bundles.slot(tmp_path, version="0.0.1", size=8 << 20)

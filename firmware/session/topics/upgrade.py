@@ -27,9 +27,10 @@ class Forced:
 
 
 def status() -> dict[str, Any]:
-    """How the slots are."""
+    """How the slots are, and how large a bundle may be (bytes): at most, and what memory has room for now."""
     _require_slots()
-    return upgrade_slots.status().json()
+    largest, room = upgrade_install.largest_bundle()
+    return {**upgrade_slots.status().json(), "largest": largest, "room": room}
 
 
 def waiting() -> WaitingBundle:

@@ -137,6 +137,12 @@ def test_one_that_waits_streams_when_it_is_installed(
     assert upgrade_install.waiting().bundle is None
 
 
+def test_how_large_a_bundle_may_be_is_said(written: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, room in ((1000, 1000), (1 << 30, (1 << 20) + upgrade_install.OVERHEAD)):
+        monkeypatch.setattr(spool, "free_memory", lambda free=free: free)
+        assert upgrade_install.largest_bundle() == ((1 << 20) + upgrade_install.OVERHEAD, room)
+
+
 @pytest.mark.root
 def test_more_than_any_bundle_is_refused_before_anything_of_it_comes(
     written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch

@@ -31,7 +31,7 @@ export function Upgrade({ session }) {
     ${none && html`<p>Version ${session.version} runs; ${status.problem.detail}.</p>`}
     ${status.data && html`<${Slots} status=${status.data} />`}
     ${session.role === "admin" && !none && html`
-      ${bundle ? html`<${Waiting} bundle=${bundle} address=${waiting.data.address} doThen=${doThen} />` : html`<${Bring} doThen=${doThen} />`}
+      ${bundle ? html`<${Waiting} bundle=${bundle} address=${waiting.data.address} doThen=${doThen} />` : html`<${Bring} status=${status.data} doThen=${doThen} />`}
       <div class="toolbar">${isGivenUp(status.data) && html`<${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "It is not said any more."))}>Acknowledge<//>`}
         <${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "This version is kept."))}>Keep this version<//>
         <${Button} danger onClick=${() => doThen(() => api.post("/upgrade/rollback").then(() => "The node starts again with the other version."))}>Go back to the other version<//>
@@ -56,13 +56,27 @@ function Slots({ status }) {
     ${status.problem && html`<p>${status.problem}</p>`}`;
 }
 
+/** What is too large is refused before it is sent: a connection that breaks off in the middle says nothing. */
+function requireRoom({ size }, { largest, room }) {
+  if (size > largest) {
+    throw new api.Problem({ detail: `It has ${size} bytes: more than any bundle for this unit, ${largest}.` });
+  }
+  if (size > room) {
+    throw new api.Problem({ detail: `It has ${size} bytes, and ${room} bytes of memory are free for it.`,
+      hint: "give an address: from a web server that sends parts it comes without taking memory" });
+  }
+}
+
 /** From a file of the browser's machine, or by the node itself from an address. */
-function Bring({ doThen }) {
+function Bring({ status, doThen }) {
   const [part, setPart] = useState(null);
   const [url, setUrl] = useState("");
   const field = useRef(null);
-  const send = () => field.current.files[0]
-    && doThen(() => api.upload("PUT", "/upgrade/bundle", field.current.files[0], { onProgress: setPart }).then(() => "")).finally(() => setPart(null));
+  const upload = async (file) => {
+    requireRoom(file, status ?? {});
+    await api.upload("PUT", "/upgrade/bundle", file, { onProgress: setPart });
+  };
+  const send = () => field.current.files[0] && doThen(() => upload(field.current.files[0])).finally(() => setPart(null));
   const fetchIt = () => doThen(() => api.post("/upgrade/fetch", { url }).then(() => ""));
   return html`
     <div class="toolbar"><label>Bundle <input type="file" ref=${field} /></label><${Button} onClick=${send}>Upload<//></div>
