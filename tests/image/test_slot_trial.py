@@ -125,7 +125,7 @@ def test_a_slot_whose_csyncd_does_not_start_is_given_up(at_rest: Lab) -> None:
 @pytest.mark.all
 def test_a_slot_whose_network_is_wrong_is_given_up(at_rest: Lab) -> None:
     boot_b(at_rest, "ip link set eth0 down; ip link set eth0 name lost0", tries=3)
-    require_fallback(at_rest, "the address 10.32.0.11 is missing", 600)
+    require_fallback(at_rest, "the address 192.168.0.200 is missing", 600)
 
 
 @pytest.mark.all
