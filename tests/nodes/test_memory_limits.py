@@ -103,6 +103,54 @@ def stage(module_lab: Lab) -> Stage:
     return made
 
 
+#: bytes that csyncd takes at most for a push of the largest services
+MOST_LARGE = 64_000_000
+MAKE_LARGE = """
+import os, shutil, sys
+kind, version = sys.argv[1:]
+top = "/etc/haproxy/large"
+shutil.rmtree(top, ignore_errors=True)
+os.mkdir(top, 0o755)
+def put(name, size, text):
+    with open(f"{top}/{name}", "wb") as file:
+        while file.tell() < size:
+            start = file.tell()
+            file.write(b"".join(b"10.%d.%d.%d backend %s\\n" % (n >> 16 & 255, n >> 8 & 255, n & 255, version.encode()) for n in range(start, start + 5000)) if text else os.urandom(1 << 20))
+        file.truncate(size)
+if kind == "one file of 64 MiB":
+    put("map", (64 << 20) - 8192, True)
+if kind == "128 MiB":
+    for number in range(16):
+        put(str(number), (8 << 20) - 8192, number % 2)
+if kind == "20,000 files":
+    for number in range(20_000):
+        os.makedirs(f"{top}/{number // 400}", exist_ok=True)
+        with open(f"{top}/{number // 400}/{number:05}.map", "w") as file:
+            file.write(f"{number} {version}\\n" * 9)
+"""
+
+
+@pytest.mark.all
+@pytest.mark.parametrize("kind", ["one file of 64 MiB", "128 MiB", "20,000 files"])
+def test_the_largest_services_take_no_more_memory_than_small_ones(fresh_lab: Lab, kind: str) -> None:
+    """Neither the first time nor when all of it has changed."""
+    stage = Stage(fresh_lab, tell=lambda text: None)
+    story.pair(stage)
+    stage.edit(1, page("before"))
+    stage.on(1, "csync", "push", "haproxy")
+    with measuring(stage) as peak:
+        for version in ("a", "b"):
+            stage.on(1, "/usr/bin/python3", "-c", MAKE_LARGE, kind, version)
+            stage.on(1, "service", "haproxy", "apply")
+            stage.on(1, "csync", "push", "haproxy")
+    print(f"{kind}: MB {[most // 1_000_000 for most in peak.alone.values()]}")
+    sums = [
+        stage.on(node, "sh", "-c", "cd /etc/haproxy; find . -type f | sort | xargs cat | sha256sum") for node in (1, 2)
+    ]
+    assert sums[0] == sums[1]
+    assert max(peak.alone.values()) < MOST_LARGE, peak
+
+
 KINDS = ["addresses", "shortest lines", "blanks", "wide characters", "other letters", "many"]
 
 
