@@ -51,6 +51,8 @@ PARTS = {
     "LINUX_FIRMWARE_INTEL_ICE",
     "LINUX_FIRMWARE_RTL_8169",
     "PCRE2_JIT",
+    "LIBNFNETLINK",
+    "LIBNL",
     "LIBXCRYPT",
     "LUA",
     "LUA_5_3",
