@@ -143,6 +143,8 @@ def test_the_largest_services_take_no_more_memory_than_small_ones(fresh_lab: Lab
             stage.on(1, "/usr/bin/python3", "-c", MAKE_LARGE, kind, version)
             stage.on(1, "service", "haproxy", "apply")
             stage.on(1, "csync", "push", "haproxy")
+        if kind == "20,000 files":  # the others can be pushed, and not saved
+            stage.on(1, "csync", "save")
     print(f"{kind}: MB {[most // 1_000_000 for most in peak.alone.values()]}")
     sums = [
         stage.on(node, "sh", "-c", "cd /etc/haproxy; find . -type f | sort | xargs cat | sha256sum") for node in (1, 2)
