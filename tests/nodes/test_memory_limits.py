@@ -104,7 +104,7 @@ def stage(module_lab: Lab) -> Stage:
 
 
 #: bytes that csyncd takes at most for a push of the largest services
-MOST_LARGE = 64_000_000
+MOST_LARGE = 64 << 20
 MAKE_LARGE = """
 import os, shutil, sys
 kind, version = sys.argv[1:]
