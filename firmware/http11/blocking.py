@@ -27,7 +27,7 @@ def request(
     on_slow: Callable[[], None] | None = None,
     on_information: Callable[[Any], None] | None = None,
 ) -> Response:
-    """Ask, and wait for the answer; `on_slow` is called once if nothing is there after SLOW_SECONDS, `on_information`
+    """Ask, and wait for the answer; `on_slow` is called once if it is not there after SLOW_SECONDS, `on_information`
     with what comes before the answer. Lost if the connection
     breaks or `timeout` (seconds) passes before it is there, or since such a word came."""
     end, protocol = time.monotonic() + timeout, wire.client_protocol()
@@ -43,11 +43,15 @@ def request(
         connection.settimeout(timeout)
         for piece in wire.encode_request(protocol, method, path, content):
             connection.sendall(piece)
-        if on_slow and not select.select([connection], [], [], SLOW_SECONDS)[0]:
-            on_slow()
-        connection.settimeout(max(0.001, end - time.monotonic()))
-        while not answer.feed(connection.recv(wire.READ_SIZE)):
+        slow_at = time.monotonic() + SLOW_SECONDS
+        while True:
+            if on_slow and not select.select([connection], [], [], max(0.0, slow_at - time.monotonic()))[0]:
+                on_slow()
+                on_slow = None
             connection.settimeout(max(0.001, end - time.monotonic()))
+            if answer.feed(connection.recv(wire.READ_SIZE)):
+                break
+            on_slow = None if on_information else on_slow  # who is told how far it is needs no other word
     except TimeoutError:
         raise Lost(f"no answer within {timeout:g} s") from None
     except wire.CONNECTION_ERRORS as error:

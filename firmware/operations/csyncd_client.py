@@ -31,7 +31,7 @@ def ask_csyncd(
     """What this node's csyncd answers; its errors come back as they were raised there. If that takes long, `on_wait` is
     called, unless csyncd is stuck: a Failure. `on_progress` is told how far a push is (`sync.progress.Progress`)."""
 
-    wish = {**content, "verbose": bool(os.environ.get(_VERBOSE)), "progress": on_progress is not None}
+    wish = {"progress": on_progress is not None, **content, "verbose": bool(os.environ.get(_VERBOSE))}
 
     def slow() -> None:
         if not _is_alive():

@@ -19,6 +19,8 @@ from firmware.sync.audit import Who
 if TYPE_CHECKING:
     from firmware.flows.recovery import UndonePush
 
+#: has csyncd tell how far it is, so that it is known to be still at it, whoever looks
+_STILL_AT_IT = {"progress": True}
 #: called where the answer takes long
 OnWait = Callable[[], None]
 #: called with how far a push is: {bytes, bytes_total, files, files_total, phase}
@@ -132,8 +134,8 @@ def push(
     With `force`, what was shown of the peer's state last may be overwritten. `confirm`: the seconds after which the peer
     puts everything back, unless the push is confirmed.
     """
-    wish = {"service": title, "force": force, "confirm": confirm, "by": asdict(who)}
-    return _push_report(ask_csyncd("push", wish, on_wait, on_progress or _ignore_progress))
+    wish = {"service": title, "force": force, "confirm": confirm, "by": asdict(who), **_STILL_AT_IT}
+    return _push_report(ask_csyncd("push", wish, on_wait, on_progress))
 
 
 def parse_confirm_seconds(word: str) -> int:
@@ -181,11 +183,7 @@ def require_applied(report: PushReport) -> None:
 
 def diff(title: str, *, on_wait: OnWait | None = None, on_progress: OnProgress | None = None) -> PushReport:
     """What a push would change on the peer, see `require_pushable`; nothing is changed."""
-    return _push_report(ask_csyncd("diff", {"service": title}, on_wait, on_progress or _ignore_progress))
-
-
-def _ignore_progress(progress: dict[str, Any]) -> None:
-    """For who does not want to know; that csyncd tells it says that it is still at it."""
+    return _push_report(ask_csyncd("diff", {"service": title, **_STILL_AT_IT}, on_wait, on_progress))
 
 
 def require_pushable(report: PushReport) -> None:

@@ -289,7 +289,7 @@ def test_a_push_does_not_carry_what_it_replaced(agreed: Stage) -> None:
     assert len(done.stdout) < 5000
 
 
-def test_no_room_on_the_receiver_is_said_and_changes_nothing(agreed: Stage) -> None:
+def test_no_room_on_the_receiver_is_said_before_anything_is_sent(agreed: Stage) -> None:
     before = digest(agreed, 2)
     agreed.on(1, "sh", "-ec", "mkdir -p /etc/haproxy/extra; head -c 3000000 /dev/urandom >/etc/haproxy/extra/large")
     agreed.on(1, "service", "haproxy", "apply")
@@ -298,8 +298,10 @@ def test_no_room_on_the_receiver_is_said_and_changes_nothing(agreed: Stage) -> N
         status, report, said = push(agreed)
     finally:
         agreed.on(2, "mount", "-o", "remount,size=1G", "/etc")
-    assert (status, report["result"]) == (1, "failed")
-    assert "No space left on device" in said
+    assert (status, report["result"]) == (3, "refused")
+    assert (
+        "no room on node-2: 2.9 MiB take " in said and "the largest file is /etc/haproxy/extra/large, 3000000" in said
+    )
     assert digest(agreed, 2) == before
     assert agreed.on(2, "sh", "-c", "ls -A /etc/.staging 2>/dev/null; true").strip() == ""
     assert push(agreed)[0] == 0

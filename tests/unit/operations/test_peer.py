@@ -51,7 +51,7 @@ def test_a_push_names_who_asks_and_returns_the_report(monkeypatch: pytest.Monkey
     asked = answers(monkeypatch, ANSWER)
     report = peer.push("haproxy", who=WHO, force=True, confirm=60)
     by = {"account": "root", "origin": "192.0.2.7", "key": ""}
-    assert asked == [("push", {"service": "haproxy", "force": True, "confirm": 60, "by": by})]
+    assert asked == [("push", {"service": "haproxy", "force": True, "confirm": 60, "by": by, "progress": True})]
     assert report.json() == ANSWER
     assert (report.result, report.confirm, report.round_trips, report.seconds) == ("applied", 60, 1, 0.25)
     assert report.reload is not None and report.reload.output.startswith("a new worker serves")
