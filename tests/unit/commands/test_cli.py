@@ -48,9 +48,9 @@ WORDS_OF = {
     "provision": {
         "run": ("/nowhere/unit.toml", *STATION),
         "batch": ("/nowhere/units.csv", *STATION),
-        "show": ("/nowhere",),
+        "show": ("/",),
         "verify": ("/nowhere",),
-        "label": ("/nowhere", "A1"),
+        "label": ("/", "A1"),
     },
 }
 
