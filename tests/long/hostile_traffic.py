@@ -71,7 +71,7 @@ print(json.dumps(found))
 PLACES = ("/etc", "/flash", "/run", "/root", "/home", "/srv", "/var", "/tmp", "/usr/local")
 #: what csyncd notes for itself, and what s6, the logs and a daemon do when they live on
 NOTES = re.compile(
-    r"/etc/\.staging|/run/firmware/csyncd/link\.sock|/etc/firmware/ancestors\.json|/run/utmp|/run/(haproxy|syslogd)/.*|/run/firmware/(log|scan|saved)/.*"
+    r"/etc/\.staging|/run/firmware/csyncd/(link\.sock|peer-room)|/etc/firmware/ancestors\.json|/run/utmp|/run/(haproxy|syslogd)/.*|/run/firmware/(log|scan|saved)/.*"
     r"|/run/firmware/(received|synced)|/run/firmware/lock/(push of )?(ancestors|config\.rc|swap|save|"
     + "|".join(catalog.names())
     + r")|/var/log/.*"
