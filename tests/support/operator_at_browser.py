@@ -150,8 +150,6 @@ class Operator:
     def launch_terminal(self) -> None:
         """Click Launch a terminal in the Tools tab; it takes what is typed."""
         self.visit("Tools")
-        if self.page.get_by_role("link", name="All tools").count():
-            self.page.get_by_role("link", name="All tools").click()
         self.click("Launch a terminal")
         self.terminal_shows("#")
         self.page.get_by_role("textbox", name="Terminal").focus()
