@@ -67,9 +67,9 @@ class Blocks:
         self._places = list(islice(_places(handle), MOST + 1))
         if len(self._places) > MOST:
             raise Failure(f"the message: more than {MOST} blocks")
-        self._number, self._kept = -1, b""
+        self._number, self._kept, self._last = -1, b"", len(self._places) - 1
         #: bytes that all of them become
-        self.size = (len(self._places) - 1) * SIZE + len(self._block(len(self._places) - 1)) if self._places else 0
+        self.size = self._last * SIZE + len(self._block(self._last)) if self._places else 0
 
     def read(self, start: int, size: int) -> bytes:
         """So many bytes from there. Failure if there are fewer."""
@@ -98,7 +98,7 @@ class Blocks:
             place, size, is_deflated = self._places[number]
             data = os.pread(self._file.handle, size, place)
             self._kept, self._number = _inflate(data) if is_deflated else data, number
-            if not self._kept or (number < len(self._places) - 1 and len(self._kept) != SIZE):
+            if not self._kept or (number != self._last and len(self._kept) != SIZE):
                 raise Failure("the message: a block of it is not as long as it has to be")
         return self._kept
 

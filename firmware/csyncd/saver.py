@@ -6,7 +6,7 @@ from typing import Any
 
 from firmware.errors import Failure, from_status, from_system
 from firmware.flows.save import save
-from firmware.run import run
+from firmware.run import filter_bytes
 from firmware.sync import space
 from firmware.sync.space import Space
 
@@ -20,14 +20,11 @@ def save_for_peer(name: str) -> dict[str, Any]:
     """Save what runs for that peer; returns what it is told. Failure as `flows.save` has it."""
     if space.taken_space().fits_in(FEW):
         return dict(_save(name))
-    done = run([sys.executable, "-m", "firmware", "csyncd", "save", name], check=False, timeout=MOST_SECONDS)
-    try:
-        said = json.loads(done.stdout)
-    except ValueError:
-        raise Failure(f"a save for {name}: it ended without an answer: {done.output.strip()}") from None
-    if done.status == 0:
-        return dict(said)
-    raise from_status(said["exit"], said["error"], said["hint"])
+    command = [sys.executable, "-m", "firmware", "csyncd", "save", name]
+    said = json.loads(filter_bytes(command, b"", documents=(), timeout=MOST_SECONDS))
+    if "error" in said:
+        raise from_status(said["exit"], said["error"], said["hint"])
+    return dict(said)
 
 
 def main(name: str) -> int:
@@ -37,7 +34,6 @@ def main(name: str) -> int:
     except (Failure, OSError) as raised:
         error = from_system(raised) if isinstance(raised, OSError) else raised
         print(json.dumps({"exit": error.status, "error": str(error), "hint": error.hint}))
-        return 1
     return 0
 
 

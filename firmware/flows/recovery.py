@@ -128,13 +128,21 @@ def hold_for_confirmation(stage: Stage, pending: Transaction) -> None:
     """The service has loaded what was pushed; keep what brings the old state back."""
     if applied.context_digest(stage.title) == pending.applied:
         applied.set_aside(stage.title)
-    applied.promote_snapshot(stage.title)
+    _promote_pushed(stage.title, pending)
     fault_point("receive.kept")
+
+
+def _promote_pushed(title: str, pushed: Transaction) -> None:
+    """Of a promotion that was cut off, what is left in the snapshot's place may be the old state, on its way out."""
+    if applied.snapshot_digest(title) == pushed.report["state"]:
+        applied.promote_snapshot(title)
+    else:
+        applied.drop_snapshot(title)
 
 
 def complete(stage: Stage, done: Transaction) -> None:
     """Nothing will be undone: note what both nodes have now, and for the audit trail what came of it."""
-    applied.promote_snapshot(stage.title)
+    _promote_pushed(stage.title, done)
     fault_point("receive.kept")
     answer = done.report
     ancestor.record(KnownPeer(done.peer, done.who.key), done.title, answer["state"], done.files, pushed_by=done.peer)

@@ -148,7 +148,7 @@ def _complete_outcome(running: str, record: SlotRecord) -> None:
         return
     if last.slot == running and record.trust(running).is_proved:
         _note(notes.CONFIRMED, running, (), THIS_NODE)
-    elif last.slot != running and not record.trust(last.slot).is_bootable:
+    elif last.slot != running and record.order[0] != last.slot:
         why = "it was written, and the power failed before it was to be started"
         _write_outcome(notes.BEGUN, last.slot, last.version, (why,))
 

@@ -21,6 +21,7 @@ from firmware.upgrade.decision import Allowed, ThisUnit
 #: is told which step begins
 Tell = Callable[[str], None]
 _FLUSH, _PIECE = 0x1261, 1 << 20  # BLKFLSBUF
+_FAILING_DISK = "the disk may be failing: try once more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def stream_slot(end: Path, address: str, target: str, bundle: Bundle) -> None:
             raise _broken_off(target, error) from None
         raise
     except OSError as error:
-        raise _broken_off(target, from_system(error)) from None
+        raise (_broken_off(target, from_system(error)) if is_begun else from_system(error)) from None
 
 
 def _broken_off(target: str, error: Failure) -> Failure:
@@ -120,11 +121,14 @@ def require_written(device: Path, bundle: Bundle) -> None:
         except OSError:  # a file, in a test
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         left = bundle.size
-        while left and (piece := file.read(min(left, _PIECE))):
-            found.update(piece)
-            left -= len(piece)
+        try:
+            while left and (piece := file.read(min(left, _PIECE))):
+                found.update(piece)
+                left -= len(piece)
+        except OSError as error:
+            raise Failure(f"{device}: it cannot be read back: {error.strerror}", _FAILING_DISK) from None
     if left or found.hexdigest() != bundle.sha256:
-        raise Failure(f"{device}: what was read back is not what was written", "the disk may be failing: try once more")
+        raise Failure(f"{device}: what was read back is not what was written", _FAILING_DISK)
 
 
 def slot_size(device: Path) -> int:

@@ -44,10 +44,12 @@ class Client:
     async def _exchange(
         self, method: str, path: str, content: Content, timeout: float, limit: asyncio.Timeout
     ) -> Response:
-        reading = asyncio.ensure_future(self.reader.read(READ_SIZE))
+        reading, clock, sent = asyncio.ensure_future(self.reader.read(READ_SIZE)), asyncio.get_running_loop().time, 0
+        began = clock()
         try:
             async for piece in _pieces(wire.encode_request(self.protocol, method, path, content), content):
-                limit.reschedule(asyncio.get_running_loop().time() + timeout)
+                limit.reschedule(min(began + sent / wire.LEAST_RATE, clock()) + timeout)
+                sent += len(piece)
                 if not await self._send(piece, reading):
                     break
             answer = wire.ResponseReader(self.protocol)

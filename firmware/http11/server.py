@@ -16,14 +16,12 @@ from firmware.http11.client import parse_without_blocking
 from firmware.http11.json_body import Json
 from firmware.http11.quota import HttpRefusal, Quota, refuse_after
 from firmware.http11.spool import Spool
-from firmware.http11.wire import BODY_LIMIT, INFORMATION, READ_SIZE, Response, encode_answer
+from firmware.http11.wire import BODY_LIMIT, INFORMATION, LEAST_RATE, READ_SIZE, Response, encode_answer
 
 #: bytes of a request's line and headers that are taken
 HEAD_LIMIT = 8192
 #: seconds that a client may take to send a head, once it has begun one, to send a body, and to read its answer
 HEAD_SECONDS, BODY_SECONDS, ANSWER_SECONDS = 10.0, 60.0, 60.0
-#: bytes a second, at least, of what comes of a body of blocks after that
-LEAST_RATE = 1 << 16
 #: seconds that are left to a connection which is about to be closed
 LEAVE_SECONDS = 2.0
 #: bytes that end a body which came in chunks
@@ -118,7 +116,7 @@ async def _answer_request(stream: _Stream, head: h11.Request, handler: Handler, 
     length = _body_length(headers, quota.spool_room() if has_blocks and quota.spool_room else limit, has_blocks)
     async with quota.hold_body(length):
         with Spool(length, as_file=has_blocks) as spool:
-            await _read_body(stream, length, spool)
+            await _read_body(stream, length, spool, quota.spool_room if has_blocks else None)
             async with quota.hold_answer(spool.size):
                 body = bytearray() if has_blocks else spool.take()
                 words = head.method.decode(), head.target.decode()
@@ -157,7 +155,8 @@ def _body_length(headers: Mapping[bytes, bytes], limit: int, has_blocks: bool) -
     return length
 
 
-async def _read_body(stream: _Stream, length: int, spool: Spool) -> None:
+async def _read_body(stream: _Stream, length: int, spool: Spool, room: Callable[[], int] | None) -> None:
+    """`room` is asked again and again: what there is when a body begins, others may have taken when it ends."""
     connection = stream.connection
     if connection.they_are_waiting_for_100_continue:
         stream.writer.write(connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
@@ -171,6 +170,8 @@ async def _read_body(stream: _Stream, length: int, spool: Spool) -> None:
                 return
             if spool.size + len(event.data) > length:
                 raise HttpRefusal(413, f"the message: larger than {length} bytes")
+            if room and (spool.size + len(event.data)) >> 20 > spool.size >> 20 and not room():
+                raise HttpRefusal(413, "the message: there is no memory left for the rest of it")
             spool.write(event.data)
             if spool.is_file:
                 waiting.reschedule(end_of_patience(began, asyncio.get_running_loop().time(), spool.size))

@@ -12,6 +12,8 @@ from firmware.errors import Failure
 from firmware.http11.encoded import Encoded
 
 READ_SIZE = 65536
+#: bytes a second, at least, of a long body: who takes or sends less is given up
+LEAST_RATE = 1 << 16
 #: bytes of a body that are taken; a service of 16 MiB in base64 fits
 BODY_LIMIT = 24 << 20
 #: bytes of an answer that are taken: what a push changes in all the files that a service may have, with the differences

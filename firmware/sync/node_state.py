@@ -172,5 +172,5 @@ def _parse_digests(message: Message) -> ServiceDigests:
 
 
 def _take_within(paths: tuple[str, ...], characters: int) -> tuple[str, ...]:
-    """The first of them, as many as have so many characters together."""
-    return paths[: sum(size <= characters for size in accumulate(map(len, paths)))]
+    """The first of them, as many as have so many characters together; one in any case, so that there are some."""
+    return paths[: max(1, sum(size <= characters for size in accumulate(map(len, paths))))]

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast
 
 from firmware import files, records
-from firmware.errors import Damaged, NewerFormat
+from firmware.errors import Damaged, Failure
 from firmware.store import flash
 from firmware.store.paths import NODE, Paths
 from firmware.store.repository import hold_flash
@@ -111,8 +111,8 @@ def _write(name: str, data: bytes, paths: Paths) -> None:
 
 
 def _read(name: str, paths: Paths) -> dict[str, Any] | None:
-    with hold_flash(write=False, paths=paths) as top:
-        try:
+    try:
+        with hold_flash(write=False, paths=paths) as top:
             return records.load((top / DIRECTORY / name).read_bytes(), FORMAT, name)
-        except (OSError, Damaged, NewerFormat):
-            return None
+    except (OSError, Failure):  # of the flash, too: which slot runs and starts is told without it
+        return None

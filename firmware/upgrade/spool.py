@@ -53,11 +53,11 @@ def keep_end(end: bytes, size: int, limit: int, address: str) -> Path:
     try:
         _mount(MOST_END)
         path = PLACE / NAME
+        (PLACE / ADDRESS).write_text(address)  # first: without it, it would pass for a whole one
         with open(path, "xb", buffering=0) as file:
             os.fchmod(file.fileno(), 0o600)
             file.truncate(size)
             os.pwrite(file.fileno(), end, size - len(end))
-        (PLACE / ADDRESS).write_text(address)
         return path
     except BaseException:
         discard()

@@ -93,3 +93,12 @@ def test_any_bytes_are_blocks_or_refused(data: bytes) -> None:
             assert found.size <= SIZE * 50 and len(found.read(0, found.size)) == found.size
         except Failure:
             pass
+
+
+def test_a_block_in_the_middle_is_whole_though_nothing_behind_it_is_kept() -> None:
+    short = block(deflated(b"x"), is_deflated=True)
+    with file_of(block(os.urandom(SIZE)) + short + block(b"end")) as handle:
+        found = Blocks(handle)
+        found.cut(2 * SIZE)
+        with pytest.raises(Failure, match="not as long as it has to be"):
+            list(found.pieces(SIZE - 10, 100))

@@ -264,6 +264,27 @@ def test_a_write_that_was_interrupted_is_said(unit: Unit) -> None:
     assert (unit.outcome.result, unit.outcome.version) == (notes.BEGUN, "")
 
 
+def test_a_fall_back_is_recorded_though_the_flash_cannot_be_read(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
+    switch_slot.set_primary("b")
+    record_partition.write(unit.record.with_trust("b", SlotTrust(False, 0)), unit.device)
+
+    def fail(**_: object) -> None:
+        raise Failure("the flash cannot be mounted")
+
+    monkeypatch.setattr(notes, "hold_flash", fail)
+    switch_slot.settle()
+    assert unit.record.order[0] == "a" and not unit.record.trust("b").is_bootable
+
+
+def test_a_slot_that_is_never_to_be_started_is_not_said_to_be(unit: Unit) -> None:
+    """The power failed after its tries were written, and before the record was."""
+    switch_slot.mark_bad("b")
+    notes.write_outcome(notes.STARTED, "b", "2.0")
+    record_partition.write(unit.record.with_trust("b", SlotTrust(False, 3)), unit.device)
+    switch_slot.settle()
+    assert (unit.outcome.result, unit.outcome.version) == (notes.BEGUN, "2.0")
+
+
 def test_a_note_that_a_power_cut_left_behind_the_record_is_completed_at_the_next_boot(unit: Unit) -> None:
     """Noted is before the record is switched, and after a slot is proved in it."""
     switch_slot.mark_bad("b")

@@ -24,6 +24,14 @@ def test_a_slot_that_holds_something_else_is_not_started(tmp_path: Path) -> None
     assert upgrade.slot_size(device) == len(image) + 21
 
 
+def test_a_disk_that_cannot_be_read_back_is_named() -> None:
+    """The memory of a process, which has nothing at its beginning, answers as such a disk does."""
+    bundle = Bundle("pc", "1", (1, 1), 1, 4096, "")
+    with pytest.raises(Failure, match="/proc/self/mem: it cannot be read back: Input/output error") as caught:
+        upgrade.require_written(Path("/proc/self/mem"), bundle)
+    assert "failing" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("is_touched", "kind", "words"), [(False, Refused, "no room"), (True, Failure, "slot b was not written whole")]
 )

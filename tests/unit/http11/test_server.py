@@ -20,7 +20,7 @@ from firmware.http11.client import Client, connect_unix
 from firmware.http11.encoded import Encoded
 from firmware.http11.quota import Quota
 from firmware.http11.server import Handler, Request, serve
-from firmware.http11.wire import Response
+from firmware.http11.wire import LEAST_RATE, Response
 
 
 async def echo(request: Request) -> Response:
@@ -404,7 +404,7 @@ def test_a_body_of_blocks_lies_in_a_file_whether_its_size_is_known_before_or_not
 def test_a_large_body_has_to_go_on_and_to_come_at_some_rate() -> None:
     """One over a slow line is taken, however long it takes; one that stops, or drips, is given up."""
     for size in (0, 1 << 20, 128 << 20):
-        fast, dripping = size / server.LEAST_RATE / 2, size / server.LEAST_RATE + server.BODY_SECONDS
+        fast, dripping = size / LEAST_RATE / 2, size / LEAST_RATE + server.BODY_SECONDS
         assert server.end_of_patience(10.0, 10.0 + fast, size) == 10.0 + fast + server.BODY_SECONDS
         assert server.end_of_patience(10.0, 10.0 + dripping + 1, size) < 10.0 + dripping + 1
 
@@ -439,6 +439,20 @@ def test_the_room_for_a_body_of_blocks_is_asked_for_each_time(tmp_path: Path) ->
             client = await connect_unix(socket)
             answer = await client.request("POST", "/p", blocks_of(os.urandom(50_000), size_is_known=False))
             assert answer.status == status
+
+    against_server(tmp_path, story, 10, read_blocks, lambda: Quota(spool_room=lambda: next(rooms)))
+
+
+def test_a_body_of_blocks_ends_when_others_have_taken_the_memory(tmp_path: Path) -> None:
+    rooms = iter([8 << 20, 1 << 20, 0])
+
+    async def story(socket: Path) -> None:
+        client = await connect_unix(socket)
+        answer = await client.request("POST", "/p", blocks_of(os.urandom(4 << 20), size_is_known=False))
+        assert (answer.status, answer.content["error"]) == (
+            413,
+            "the message: there is no memory left for the rest of it",
+        )
 
     against_server(tmp_path, story, 10, read_blocks, lambda: Quota(spool_room=lambda: next(rooms)))
 

@@ -53,6 +53,12 @@ def test_a_hundred_thousand_unsaved_paths_travel_as_the_first_few_and_their_numb
     assert longest.json()["unsaved"] == longest.unsaved[:1]
 
 
+def test_of_one_unsaved_path_however_long_its_peer_hears() -> None:
+    one = replace(TWO, unsaved=("/etc/" + "x" * 3000,), unsaved_count=1)
+    found = node_state.parse(Message(json.loads(json.dumps(one.json()))))
+    assert found.unsaved == one.unsaved and pair_state(ONE, found, "").colour == "orange"
+
+
 def test_of_a_hundred_thousand_paths_that_older_firmware_tells_ten_thousand_are_taken() -> None:
     many = replace(TWO, unsaved=tuple(f"/etc/{number}" for number in range(100_000)))
     told = {**json.loads(json.dumps(TWO.json())), "unsaved": list(many.unsaved), "down": ["haproxy"] * 100_000}
