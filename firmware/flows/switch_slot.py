@@ -117,6 +117,7 @@ def settle() -> list[str]:
     if found.problem:
         log.line(f"the record of slots: {found.problem}; it is written anew")
         _change(lambda record: record)
+    _repeat_in_trail(notes.read_outcome())
     first, said = found.record.order[0], list[str]()
     if first != running and found.record.trust(first).is_proved:
         said.append(f"slot {first} comes first, and the boot loader could not start it: slot {running} runs")
@@ -129,6 +130,12 @@ def settle() -> list[str]:
     if said:
         attention.put(said)
     return said
+
+
+def _repeat_in_trail(last: notes.Outcome | None) -> None:
+    """A slot that gave itself up said so in its own trail, which is gone with it."""
+    if last and last.result == notes.FELL_BACK and not last.acknowledged:
+        _note_in_trail(last.result, last.slot, last.version, last.reasons, THIS_NODE)
 
 
 def _note_fall_back(slot: str) -> None:
@@ -163,8 +170,12 @@ def _fall_back_in_words(slot: str) -> list[str]:
 def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who, *, version: str = "") -> None:
     """For `upgrade status` and the trail. `version` is known where the slot itself may not be readable."""
     version = version or _version(slot)
-    audit.note(f"upgrade {result}", who=who, result="done", slot=slot, version=version, message="; ".join(reasons))
+    _note_in_trail(result, slot, version, reasons, who)
     _write_outcome(result, slot, version, reasons)
+
+
+def _note_in_trail(result: str, slot: str, version: str, reasons: tuple[str, ...], who: Who) -> None:
+    audit.note(f"upgrade {result}", who=who, result="done", slot=slot, version=version, message="; ".join(reasons))
 
 
 def _write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = ()) -> None:

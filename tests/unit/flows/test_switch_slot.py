@@ -264,6 +264,19 @@ def test_a_write_that_was_interrupted_is_said(unit: Unit) -> None:
     assert (unit.outcome.result, unit.outcome.version) == (notes.BEGUN, "")
 
 
+def test_a_slot_that_gave_itself_up_stands_in_the_trail_of_the_other_one(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[str] = []
+    give_up_b(unit)
+    monkeypatch.setattr(switch_slot.audit, "note", lambda event, **_: noted.append(event))
+    switch_slot.settle()
+    assert noted == ["upgrade fell back"]
+    switch_slot.acknowledge(who=WHO)
+    switch_slot.settle()
+    assert noted.count("upgrade fell back") == 1
+
+
 def test_a_fall_back_is_recorded_though_the_flash_cannot_be_read(unit: Unit, monkeypatch: pytest.MonkeyPatch) -> None:
     switch_slot.set_primary("b")
     record_partition.write(unit.record.with_trust("b", SlotTrust(False, 0)), unit.device)
