@@ -144,10 +144,10 @@ def test_what_is_no_file_is_refused(tmp_path: Path, configuration: Path) -> None
     assert "it is no file" in refusal(Path("/dev/null"), configuration)
 
 
-def check(place: Path, data: bytes) -> str:
-    """What check-bundle says of a mounted bundle; "" if it takes it."""
-    variables = {"RAUC_BUNDLE_MOUNT_POINT": str(place), "RAUC_IMAGE_DIGEST_1": hashlib.sha256(data).hexdigest()}
-    variables["IMAGE_SIZE"] = str(len(data))
+def check(place: Path, data: bytes, target: int = 1) -> str:
+    """What check-bundle says of a mounted bundle that is for the slot with that number; "" if it takes it."""
+    variables = {"RAUC_BUNDLE_MOUNT_POINT": str(place), "RAUC_TARGET_SLOTS": f"{target} ", "IMAGE_SIZE": str(len(data))}
+    variables[f"RAUC_IMAGE_DIGEST_{target}"] = hashlib.sha256(data).hexdigest()
     done = subprocess.run([CHECK], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin", **variables})
     assert bool(done.returncode) == bool(done.stderr)
     return done.stderr
@@ -168,6 +168,14 @@ def test_a_mounted_bundle_holds_one_image_and_nothing_else(tmp_path: Path) -> No
     image.unlink()
     image.mkdir()
     assert "no regular file" in check(tmp_path, data)
+
+
+@pytest.mark.parametrize("target", [1, 2])
+def test_either_slot_takes_the_image_that_the_manifest_names(tmp_path: Path, target: int) -> None:
+    """RAUC says its digest under the number of the slot that it is for, whichever of the two that is."""
+    (tmp_path / "slot.squashfs").write_bytes(b"an image")
+    assert check(tmp_path, b"an image", target) == ""
+    assert "not the one that the manifest names" in check(tmp_path, b"an imagE", target)
 
 
 def test_an_image_that_claims_to_be_as_large_as_no_disk_is_not_even_read(tmp_path: Path) -> None:

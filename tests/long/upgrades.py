@@ -11,7 +11,7 @@ from typing import Any
 import unit_slots
 from lab_driver import Lab
 from service_helpers import PYTHON
-from story import FETCH, Broken, Stage, page
+from story import FETCH, Broken, Stage, enable, make_keys, page
 
 VERSIONS = ("9.9.8", "9.9.9")
 #: what every upgrade has to leave as it is
@@ -32,8 +32,7 @@ print(json.dumps(found))
 def play(stage: Stage, count: int, seed: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """Upgrade so many times. Broken if something of the configuration is lost, or something grows."""
     unit, took, beside = stage.lab, list[float](), list[dict[str, int]]()
-    stage.on(1, "csync", "genkey")
-    stage.on(1, "config", "save")
+    _enable_csyncd(stage)
     keys = stage.on(1, "sha256sum", *KEPT)
     with tempfile.TemporaryDirectory(dir=unit.state.parent, prefix="upgrades-") as name:
         made = [unit_slots.other_bundle(version, Path(name) / version) for version in VERSIONS]
@@ -53,6 +52,14 @@ def play(stage: Stage, count: int, seed: int, tell: Callable[[str], None]) -> di
             _require_no_growth(beside)
     seconds = [round(each) for each in took]
     return {"upgrades": count, "install and reboot (s)": seconds, "bytes beside configurations": beside[-1]}
+
+
+def _enable_csyncd(stage: Stage) -> None:
+    """csyncd runs, with keys, and is saved; there is no peer."""
+    enable(stage, 1)
+    make_keys(stage, 1)
+    stage.on(1, "service", "csyncd", "start")
+    stage.on(1, "config", "save")
 
 
 def _change(stage: Stage, number: int) -> None:
