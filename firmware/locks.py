@@ -1,8 +1,8 @@
 """Every lock of a node, and how to hold one: `with hold(service_lock(title)), hold(SWAP): …`.
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
-Whoever holds several takes them in this order: UPGRADE, OTHER_SLOT, push, service, SWAP, FLASH, CONFIG, ANCESTORS,
-ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY, SLOTS.
+Whoever holds several takes them in this order: UPGRADE, OTHER_SLOT, SLOTS, push, service, SWAP, FLASH, CONFIG,
+ANCESTORS, ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY.
 """
 
 import fcntl
@@ -33,11 +33,11 @@ ACCOUNTS = TOP / "accounts"
 PASSWORD = TOP / "password"
 #: held by whoever notes an attempt to log in
 ATTEMPTS = TOP / "attempts"
-#: held by whoever gets or installs a bundle
+#: held by whoever gets a bundle or installs one, from the first question about it to the end: the spool is his
 UPGRADE = TOP / "upgrade"
 #: held by whoever looks into the slot that does not run, or writes it
 OTHER_SLOT = TOP / "other slot"
-#: held by whoever changes the record of slots
+#: held by whoever changes the record of slots, from the question about it to the end of what he notes of it
 SLOTS = TOP / "slots"
 
 
@@ -58,15 +58,16 @@ def service_lock(title: str) -> Path:
 
 
 @contextmanager
-def hold(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock `path`; Busy if somebody else does and we are not to `wait`."""
+def hold(path: Path, *, wait: bool = True, busy: str = "") -> Iterator[None]:
+    """Hold the lock `path`; Busy if somebody else does and we are not to `wait`, in the words `busy` if these say more."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            raise Busy(f"{path.name}: another command is at work on it", "try again when it is done") from None
+            words = busy or f"{path.name}: another command is at work on it"
+            raise Busy(words, "try again when it is done") from None
         yield
     finally:
         os.close(handle)

@@ -12,14 +12,16 @@ VERBS: Verbs = {
     ),
     "install": (
         "firmware.commands.upgrade_install:install",
-        "FILE|URL [--downgrade] [--other-model] [--other-protocols] [--reboot] [--json]",
-        "install a bundle into the slot that does not run",
+        "FILE|URL|- [--downgrade] [--other-model] [--other-protocols] [--reboot] [--json]",
+        "install a bundle into the slot that does not run\n-: the address is read from the terminal, or as one line from "
+        "standard input: whoever can list programs does not see it there.",
     ),
     "confirm": (
         f"{_SLOTS}:confirm",
         "",
-        "keep the slot that runs, now\nOne that has just been installed is kept by itself as soon as all works. If an upgrade "
-        "was given up, this says that you know.",
+        "keep the slot that runs, now\nOne that has just been installed is kept by itself as soon as all works. What "
+        "everybody is told of the slots, such as an upgrade that was given up, is told no more: this says that you know. "
+        "If the slot that comes first could not be started, the one that runs comes first from now on.",
     ),
     "rollback": (
         f"{_SLOTS}:rollback",

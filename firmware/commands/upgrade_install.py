@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from firmware.commands import operator_identity
 from firmware.commands.cli import parse_arguments
+from firmware.commands.secret_input import read_secret
 from firmware.operations import power, upgrade_install
 from firmware.upgrade.decision import Allowed
 
@@ -17,6 +18,8 @@ def install(argv: list[str]) -> int:
     (source,), options = parse_arguments(argv, "FILE|URL", flags=FLAGS)
     allowed = Allowed("--downgrade" in options, "--other-model" in options, "--other-protocols" in options)
     who = operator_identity.identify()
+    if source == "-":  # where others can read the words of a command, but not an address with secrets
+        source = upgrade_install.require_address(read_secret("address"))
     done = upgrade_install.install(source, allowed, who=who, tell=_say)
     if "--json" in options:
         print(json.dumps(asdict(done), indent=2))

@@ -23,13 +23,15 @@ def status(argv: list[str]) -> int:
 
 
 def confirm(argv: list[str]) -> int:
-    """Keep the slot that runs, and say that what was given up is known."""
+    """Keep the slot that runs, and say that what everybody is told of the slots is known."""
     parse_arguments(argv, "")
     done = upgrade_slots.confirm(who=operator_identity.identify())
-    slot = upgrade_slots.status().running
-    print(f"slot {slot.name} (version {slot.version}) " + ("is kept" if done.is_new else "had proved itself already"))
-    if done.acknowledged:
-        print("that an upgrade was given up is not said any more; upgrade status and csync log go on to have it")
+    print(f"slot {done.slot} (version {done.version}) " + ("is kept" if done.is_new else "had proved itself already"))
+    if there := done.passed_over:
+        words = f"it comes after slot {done.slot} from now on; upgrade install writes it anew"
+        print(f"slot {there} could not be started: {words}")
+    for line in done.acknowledged:
+        print(f"not said any more: {line} (csync log goes on to have it)")
     return 0
 
 
@@ -54,4 +56,5 @@ def _remarks(found: UpgradeStatus) -> list[str]:
         version = f"version {last.version}, " * bool(last.version)
         lines.append(f"last upgrade: {last.result}: {version}slot {last.slot}, {local_time(last.time)}")
         lines += [f"  {reason}" for reason in last.reasons]
+    lines += [f"everybody is told: {line}" for line in found.attention]
     return lines + ([f"the record of slots: {found.problem}"] if found.problem else [])

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from firmware import files, log
-from firmware.errors import Failure, from_system
+from firmware.errors import Failure, Refused, from_system
 from firmware.flows import boot, node_health, switch_slot
 from firmware.run import run
 from firmware.store import migrations
@@ -30,18 +30,25 @@ def main() -> None:
     reasons = await_health(_read_expectation())
     if reasons is None:
         return
+    try:
+        _decide(tuple(reasons))
+    except Refused as error:
+        log.line(f"upgrade: {error}")
+
+
+def _decide(reasons: tuple[str, ...]) -> None:
     if not reasons:
-        switch_slot.confirm(who=THIS_NODE)
-        log.line(f"upgrade: slot {slots.running()} is kept: all works")
+        if switch_slot.confirm(who=THIS_NODE):
+            log.line(f"upgrade: slot {slots.running()} is kept: all works")
         return
     log.line("upgrade: it does not work: " + "; ".join(reasons))
-    switch_slot.give_up(tuple(reasons), who=THIS_NODE)
-    run(["reboot"])
+    if switch_slot.give_up(reasons, who=THIS_NODE):
+        run(["reboot"])
 
 
 def await_health(expected: Expectation | None) -> list[str] | None:
-    """Wait until all works; returns what does not when there is no more time, or no more hope, and None if somebody has confirmed
-    meanwhile."""
+    """Wait until all works; returns what does not when there is no more time, or no more hope, and None if somebody has decided
+    meanwhile, for this slot or for the other one."""
     booted_at: float | None = None
     healthy_since: float | None = None
     while True:
@@ -50,7 +57,7 @@ def await_health(expected: Expectation | None) -> list[str] | None:
         now = time.monotonic()  # since the kernel started
         booted_at = booted_at or (now if has_booted() else None)
         healthy_since = None if wrong else healthy_since or now
-        if switch_slot.PROVED.exists():
+        if switch_slot.PROVED.exists() or switch_slot.ROLLED_BACK.exists():
             return None
         if healthy_since is not None and now - healthy_since >= STEADY_SECONDS:
             return []

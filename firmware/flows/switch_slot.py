@@ -1,4 +1,8 @@
-"""Which slot starts next: marked as bad before it is written, put on trial when it is whole, kept, or given up."""
+"""Which slot starts next: marked as bad before it is written, put on trial when it is whole, kept, or given up.
+
+A slot on trial is kept or given up once. Whoever decides it, the trial or somebody who says so, looks at what is recorded, notes
+why, and records it, all under one lock: the other one finds that it is decided.
+"""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,16 +18,29 @@ from firmware.sync.audit import THIS_NODE, Who
 from firmware.upgrade import attention, notes, record_partition, slot_record, slots
 from firmware.upgrade.slot_record import SlotRecord
 
-#: below /run: the slot that runs has proved itself since it was started
-PROVED = Path("/run/firmware/slot-proved")
+#: below /run: the slot that runs has proved itself since it was started · somebody has asked for the other one since then
+PROVED, ROLLED_BACK = Path("/run/firmware/slot-proved"), Path("/run/firmware/slot-rolled-back")
+#: below /run, whatever flash and disk can keep: it may be that something of the other slot has been written
+BEGUN = Path("/run/firmware/slot-begun")
 
 
 def mark_bad(slot: str) -> None:
     """Have the other slot not be started: it is about to be written, or it did not work. Refused for the one that runs."""
     _require_other(slot)
+    BEGUN.touch()
     _change(lambda record: slot_record.mark_bad(record, slot))
     _write_outcome(notes.BEGUN, slot, "", ("it is being written, or that was interrupted",))
     attention.clear()
+
+
+def forget_begun() -> None:
+    """From here on `is_begun` tells of what comes next."""
+    BEGUN.unlink(missing_ok=True)
+
+
+def is_begun() -> bool:
+    """Has anybody begun to write the other slot since `forget_begun`?"""
+    return BEGUN.exists()
 
 
 def set_primary(slot: str, *, keep_link: bool = True) -> None:
@@ -42,9 +59,9 @@ def _note_expectation(keep_link: bool) -> None:
     try:
         expected = node_health.expectation()
         notes.write_expectation(expected if keep_link else replace(expected, link=False))
-    except Failure as error:
-        log.line(f"upgrade: what works now is not noted: {error}")
-        with suppress(Failure):
+    except Exception as error:
+        log.line(f"upgrade: what works now is not noted: {audit.in_words('upgrade', error)}")
+        with suppress(Failure, OSError):
             notes.forget_expectation()
 
 
@@ -57,55 +74,107 @@ def require_proved() -> None:
 
 
 def confirm(*, who: Who, reasons: tuple[str, ...] = ()) -> bool:
-    """Keep the slot that runs: it has proved itself. Returns whether it had not already."""
+    """Keep the slot that runs: it has proved itself. Returns whether it had not already. Refused where somebody has asked for the
+    other one meanwhile. Where the trial has just given it up, it is started again all the same, and kept."""
     running = slots.require_slots()
-    was_proved = record_partition.read().record.trust(running).is_proved
-    if not was_proved:
-        _change(lambda record: slot_record.prove(record, running))
+    with hold(SLOTS):
+        record = record_partition.read().record
+        _refuse_rolled_back(running)
+        if record.trust(running).is_proved:
+            return False
+        record_partition.write(slot_record.prove(record, running).with_first(running))
         PROVED.touch()
         _note(notes.CONFIRMED, running, reasons, who)
-    return not was_proved
+        return True
 
 
-def give_up(reasons: tuple[str, ...], *, who: Who, result: str = notes.FELL_BACK) -> None:
-    """Have the slot that runs, which has not proved itself, not be started again. Why comes first: it is for the other one."""
+def pass_over(*, who: Who) -> str:
+    """Where the boot loader could not start the slot that comes first, and so started the one that runs: that one comes first
+    from now on. Returns the other one, or ""."""
     running = slots.require_slots()
+    with hold(SLOTS):
+        record = record_partition.read().record
+        first = record.order[0]
+        _refuse_rolled_back(running)
+        if first == running or not (record.trust(first).is_proved and record.trust(running).is_proved):
+            return ""
+        record_partition.write(record.with_first(running))
+        _note_in_trail("confirmed", running, _version(running), (f"slot {first} could not be started",), who)
+        return first
+
+
+def _refuse_rolled_back(running: str) -> None:
+    if ROLLED_BACK.exists():
+        there = slots.other(running)
+        raise Refused(
+            f"somebody has asked for slot {there}, and it starts now", "upgrade status there says how it went"
+        )
+
+
+def give_up(reasons: tuple[str, ...], *, who: Who) -> bool:
+    """Have the slot that runs, which has not proved itself, not be started again. Returns whether that is so: not where somebody
+    has kept it, or asked for the other one, meanwhile."""
+    running = slots.require_slots()
+    with hold(SLOTS):
+        record = record_partition.read().record
+        if record.trust(running).is_proved or ROLLED_BACK.exists():
+            return False
+        _give_up(record, running, notes.FELL_BACK, reasons, who)
+        return True
+
+
+def _give_up(record: SlotRecord, running: str, result: str, reasons: tuple[str, ...], who: Who) -> None:
+    """Why comes first: it is for the other slot."""
     _note(result, running, reasons, who)
-    _change(lambda record: slot_record.mark_bad(record, running))
+    record_partition.write(slot_record.mark_bad(record, running))
 
 
 def go_back(*, who: Who, force: bool) -> str:
     """Have the other slot be started next; returns it. Refused where that has not proved itself, unless forced: then it is on
     trial. What is saved is kept in a format that it reads."""
     running = slots.require_slots()
-    there, record = slots.other(running), record_partition.read().record
+    there, because = slots.other(running), ("somebody asked for it",)
     contents = slots.release(there)
     if contents is None:
         raise Refused(f"slot {there}: it cannot be read", "upgrade install writes it anew")
-    if not record.trust(running).is_proved:
-        give_up(("somebody asked for it",), who=who, result=notes.ROLLED_BACK)
-        return there
-    if not record.trust(there).is_proved and not force:
+    with hold(SLOTS):
+        record = record_partition.read().record
+        if not record.trust(running).is_proved:
+            _give_up(record, running, notes.ROLLED_BACK, because, who)
+            ROLLED_BACK.touch()
+            return there
+        if record.trust(there).is_proved:
+            _save_for(contents, who)
+            _note(notes.ROLLED_BACK, running, because, who)
+            record_partition.write(record.with_first(there))
+            ROLLED_BACK.touch()
+            return there
+    if not force:
         hint = "upgrade rollback --force starts it on trial"
         raise Refused(f"slot {there} (version {contents.version}) has not proved itself", hint)
-    if contents.config_format < archive.SCHEMA:
-        generations.save_for_schema(contents.config_format, who=who.account)
-    if not record.trust(there).is_proved:
-        set_primary(there)
-    else:
-        _note(notes.ROLLED_BACK, running, ("somebody asked for it",), who)
-        _change(lambda now: now.with_first(there))
+    _save_for(contents, who)
+    set_primary(there)
+    ROLLED_BACK.touch()
     return there
 
 
-def acknowledge(*, who: Who) -> bool:
-    """Tell nobody any more that an upgrade was given up, for somebody knows; returns whether anybody was told. `upgrade status`
-    and the trail go on saying it."""
-    if not attention.read():
-        return False
-    notes.acknowledge_outcome()
-    audit.note("upgrade acknowledged", who=who, result="done", message=attention.problem())
-    return attention.clear()
+def _save_for(contents: slots.Release, who: Who) -> None:
+    if contents.config_format < archive.SCHEMA:
+        generations.save_for_schema(contents.config_format, who=who.account)
+
+
+def acknowledge(*, who: Who) -> tuple[str, ...]:
+    """Tell nobody any more what everybody is told of the slots, for somebody knows; returns that. `upgrade status` and the trail
+    go on saying that an upgrade was given up."""
+    told = attention.read()
+    if not told:
+        return ()
+    last = notes.read_outcome()
+    if last and last.result == notes.FELL_BACK:
+        notes.acknowledge_outcome()
+    audit.note("upgrade acknowledged", who=who, result="done", message="; ".join(told))
+    attention.clear()
+    return told
 
 
 def settle() -> list[str]:
@@ -120,7 +189,7 @@ def settle() -> list[str]:
     _repeat_in_trail(notes.read_outcome())
     first, said = found.record.order[0], list[str]()
     if first != running and found.record.trust(first).is_proved:
-        said.append(f"slot {first} comes first, and the boot loader could not start it: slot {running} runs")
+        said.append(unstarted_in_words(first))
     elif first != running:
         _note_fall_back(first)
     else:
@@ -130,6 +199,11 @@ def settle() -> list[str]:
     if said:
         attention.put(said)
     return said
+
+
+def unstarted_in_words(slot: str) -> str:
+    """What is to be said where a slot that has proved itself comes first, and did not start."""
+    return f"slot {slot} comes first, and the boot loader could not start it: slot {slots.other(slot)} runs"
 
 
 def _repeat_in_trail(last: notes.Outcome | None) -> None:
@@ -182,8 +256,8 @@ def _write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...
     """That it cannot be noted changes nothing: a flash that is damaged is no reason to keep an old version."""
     try:
         notes.write_outcome(result, slot, version, reasons)
-    except Failure as error:
-        log.line(f"upgrade: {error}")
+    except (Failure, OSError) as error:
+        log.line(f"upgrade: {audit.in_words('upgrade', error)}")
 
 
 def _version(slot: str) -> str:

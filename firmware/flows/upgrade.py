@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from firmware import __version__
-from firmware.errors import Failure, Refused, from_system, outcome
+from firmware.errors import Failure, from_system
 from firmware.flows import switch_slot
-from firmware.locks import OTHER_SLOT, UPGRADE, hold
+from firmware.locks import OTHER_SLOT, hold
 from firmware.sync import audit
 from firmware.sync.audit import Who
-from firmware.upgrade import decision, notes, rauc, remote, slots
+from firmware.upgrade import decision, rauc, remote, slots
 from firmware.upgrade.bundle import Bundle
 from firmware.upgrade.decision import Allowed, ThisUnit
 
@@ -43,44 +43,56 @@ def install(
     the bundle is in the file, and the rest is there: then it is written as it comes.
 
     `peer` are the versions of the peer API that the peer speaks. Whatever is refused is refused before anything is touched;
-    interrupted anywhere, the slot that runs is the one that starts, and a second attempt begins anew."""
+    interrupted anywhere, the slot that runs is the one that starts, and a second attempt begins anew. Whoever calls it holds
+    the lock UPGRADE."""
     begun = time.monotonic()
     running = slots.require_slots()
     target = slots.other(running)
-    with hold(UPGRADE, wait=False):
-        switch_slot.require_proved()
+    with audit.note_errors("upgrade", who=who, slot=target):
         tell("verifying the signature")
-        bundle = rauc.read(path)
-        unit = ThisUnit(rauc.model(), __version__, slot_size(slots.device(target)), peer)
-        if decision.is_the_same(bundle, unit, allowed):
-            return Installed("same", bundle.version, __version__, running, 0.0)
-        decision.require_fit(bundle, unit, allowed)
-        try:
-            with hold(OTHER_SLOT):
-                if address:
-                    tell(f"memory has no room for all of it: writing slot {target} as it comes, each block verified")
-                    stream_slot(path, address, target, bundle)
-                else:
-                    tell(f"verifying all of it, and writing slot {target}")
-                    write_slot(path, running, bundle.size, other_model=allowed.other_model)
-            tell(f"reading slot {target} back")
-            require_written(slots.device(target), bundle)
-            switch_slot.set_primary(target, keep_link=not allowed.other_protocols)
-        except Failure as error:
-            audit.note("upgrade", who=who, result=outcome(error), version=bundle.version, slot=target, error=str(error))
-            raise
+        bundle, is_wanted = _require_installable(path, allowed, target, peer)
+    if not is_wanted:
+        return Installed("same", bundle.version, __version__, running, 0.0)
+    with audit.note_errors("upgrade", who=who, version=bundle.version, slot=target):
+        _write(path, address, bundle, target, other_model=allowed.other_model, tell=tell)
+        switch_slot.set_primary(target, keep_link=not allowed.other_protocols)
     audit.note("upgrade", who=who, result="done", version=bundle.version, slot=target, digest=f"sha256:{bundle.sha256}")
     return Installed("installed", bundle.version, __version__, target, round(time.monotonic() - begun, 1))
+
+
+def _require_installable(
+    path: Path, allowed: Allowed, target: str, peer: tuple[int, int] | None
+) -> tuple[Bundle, bool]:
+    """The bundle, and whether there is anything to do. Refused if it may not be installed."""
+    switch_slot.require_proved()
+    bundle = rauc.read(path)
+    unit = ThisUnit(rauc.model(), __version__, slot_size(slots.device(target)), peer)
+    if decision.is_the_same(bundle, unit, allowed):
+        return bundle, False
+    decision.require_fit(bundle, unit, allowed)
+    return bundle, True
+
+
+def _write(path: Path, address: str, bundle: Bundle, target: str, *, other_model: bool, tell: Tell) -> None:
+    with hold(OTHER_SLOT):
+        if address:
+            tell(f"memory has no room for all of it: writing slot {target} as it comes, each block verified")
+            stream_slot(path, address, target, bundle)
+        else:
+            tell(f"verifying all of it, and writing slot {target}")
+            write_slot(path, slots.other(target), bundle.size, other_model=other_model)
+    tell(f"reading slot {target} back")
+    require_written(slots.device(target), bundle)
 
 
 def write_slot(path: Path, running: str, size: int, *, other_model: bool) -> None:
     """Have RAUC verify a bundle with an image of so many bytes and write the slot that does not run. Refused if nothing was
     written; Failure if something was, and the slot is not whole."""
-    before = notes.read_outcome()
+    switch_slot.forget_begun()
     try:
         rauc.install(path, running, size, other_model=other_model)
-    except Refused as error:
-        if notes.read_outcome() == before:  # RAUC has the slot marked as bad before it writes it, which is noted
+    except Failure as error:
+        if not switch_slot.is_begun():  # RAUC has the slot marked as bad before it writes it
             raise
         raise _broken_off(slots.other(running), error) from None
 
@@ -92,8 +104,8 @@ def stream_slot(end: Path, address: str, target: str, bundle: Bundle) -> None:
 
     def begin() -> None:
         nonlocal is_begun
-        switch_slot.mark_bad(target)
         is_begun = True
+        switch_slot.mark_bad(target)
 
     try:
         remote.write(end, address, bundle, slots.device(target), begin)

@@ -1,76 +1,94 @@
 """`upgrade install`, and the same in the web UI: a bundle from a file, from an address or from a browser."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
-from firmware.errors import Failure
+from firmware.errors import Busy, Failure, Refused
 from firmware.flows import upgrade
 from firmware.flows.upgrade import Installed, Tell
 from firmware.locks import UPGRADE, hold
 from firmware.operations import peer
 from firmware.sync.audit import Who
-from firmware.upgrade import download, rauc, remote, slots, spool
-from firmware.upgrade.bundle import OVERHEAD, Bundle
+from firmware.upgrade import download, rauc, remote, slots, spool, web_address
+from firmware.upgrade.bundle import OVERHEAD
 from firmware.upgrade.decision import Allowed
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingBundle:
-    """A bundle that has come and waits to be installed; its signature is good. `address`: memory has no room for it, and it
-    streams from there into the slot, "" for one that is here."""
-
-    bundle: Bundle | None
-    address: str = ""
+from firmware.upgrade.spool import WaitingBundle
 
 
 def install(source: str, allowed: Allowed, *, who: Who, tell: Tell) -> Installed:
-    """Install a bundle from a file or an address. See `flows.upgrade.install`."""
+    """Install a bundle from a file or an address. See `flows.upgrade.install`. Busy while somebody else gets or installs one."""
     slots.require_slots()
-    if not download.is_url(source):
-        return _install(Path(source).resolve(), allowed, who, tell)
-    try:
+    with _hold_spool():
+        if not download.is_url(source):
+            return _install(Path(source).resolve(), allowed, who, tell)
         tell("fetching the bundle")
-        return _install(_fetch(source), allowed, who, tell, spool.address())
-    finally:
-        spool.discard()
+        path = _fetch(source)
+        try:
+            return _install(path, allowed, who, tell, spool.address())
+        finally:
+            spool.discard()
+
+
+def require_address(word: str) -> str:
+    """The word, which is an address; Usage if it is none."""
+    web_address.parse(word)
+    return word
 
 
 def fetch(url: str) -> WaitingBundle:
     """Have a bundle from an address wait here."""
-    return _waiting_bundle(_fetch(url))
+    with _hold_spool():
+        return _verify_waiting(_fetch(url))
 
 
 def receive(pieces: Iterable[bytes]) -> WaitingBundle:
     """Have a bundle wait here that comes in pieces."""
-    with hold(UPGRADE, wait=False):
-        return _waiting_bundle(spool.receive(pieces, _limit()))
+    with _hold_spool():
+        return _verify_waiting(spool.receive(pieces, _limit()))
 
 
 def waiting() -> WaitingBundle:
     """The bundle that waits, if there is one."""
-    path = spool.waiting()
-    return WaitingBundle(rauc.read(path), spool.address()) if path else WaitingBundle(None)
+    return spool.read_waiting()
 
 
 def discard() -> None:
     """Take the waiting bundle away."""
-    with hold(UPGRADE, wait=False):
+    with _hold_spool():
         spool.discard()
 
 
-def install_waiting(allowed: Allowed, *, who: Who) -> Installed:
-    """Install the bundle that waits; it is gone then."""
-    path = spool.waiting()
-    if path is None:
-        raise Failure("no bundle waits to be installed", "upload one first")
+def install_waiting(allowed: Allowed, sha256: str, *, who: Who) -> Installed:
+    """Install the bundle that waits, if it is the one whose image has this digest; it is gone then."""
+    with _hold_spool():
+        return _install_waiting(allowed, sha256, who)
+
+
+def _install_waiting(allowed: Allowed, sha256: str, who: Who) -> Installed:
+    found, path = spool.read_waiting().bundle, spool.path()
+    if found is None or path is None:
+        raise Refused("no bundle waits to be installed", "somebody may have installed or discarded it: bring one")
+    if found.sha256 != sha256:
+        words = f"another bundle waits now, version {found.version}: somebody has brought it meanwhile"
+        raise Refused(words, "look at it, and install that one; or bring yours once more")
     done = _install(path, allowed, who, lambda words: None, spool.address())
     spool.discard()
     return done
 
 
+@contextmanager
+def _hold_spool() -> Iterator[None]:
+    with hold(UPGRADE, wait=False, busy="another bundle is being fetched or installed"):
+        yield
+
+
 def largest_bundle() -> tuple[int, int]:
     """Bytes of any bundle for this unit, at most; and of one that memory has room for now."""
+    if spool.is_abandoned():
+        with suppress(Busy), _hold_spool():  # it is on its way
+            spool.discard()
     limit = _limit()
     return limit, min(limit, spool.free_memory())
 
@@ -100,18 +118,17 @@ def _peer() -> tuple[str, tuple[int, int] | None]:
 
 def _fetch(url: str) -> Path:
     """All of it, or the end of one that memory has no room for."""
-    with hold(UPGRADE, wait=False):
-        spool.discard()
-        source, limit = download.find(url), _limit()
-        if source.size is None or source.size <= spool.free_memory() or not source.sends_parts:
-            return spool.receive(download.pieces(source), limit, source.size)
-        spool.require_size(source.size, limit)
-        return spool.keep_end(remote.read_end(source), source.size, limit, url)
+    source, limit = download.find(url), _limit()
+    spool.discard()
+    if source.size is None or source.size <= spool.free_memory() or not source.sends_parts:
+        return spool.receive(download.pieces(source), limit, source.size)
+    spool.require_size(source.size, limit)
+    return spool.keep_end(remote.read_end(source), source.size, limit, source.address.text)
 
 
-def _waiting_bundle(path: Path) -> WaitingBundle:
+def _verify_waiting(path: Path) -> WaitingBundle:
     try:
-        return WaitingBundle(rauc.read(path), spool.address())
+        return spool.note_waiting(rauc.read(path))
     except BaseException:
         spool.discard()
         raise

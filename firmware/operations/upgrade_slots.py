@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from firmware.flows import switch_slot
 from firmware.run import run
 from firmware.sync.audit import Who
-from firmware.upgrade import notes, record_partition, slots
+from firmware.upgrade import attention, notes, record_partition, slots
 from firmware.upgrade.notes import Outcome
 from firmware.upgrade.slot_record import NAMES, SlotRecord
 
@@ -32,13 +32,14 @@ class SlotStatus:
 
 @dataclass(frozen=True, slots=True)
 class UpgradeStatus:
-    """Both slots, what became of the last upgrade (None: there was none), what a slot on trial waits for, and what is wrong with
-    the record."""
+    """Both slots, what became of the last upgrade (None: there was none), what a slot on trial waits for, what is wrong with the
+    record, and what everybody is told of the slots until `upgrade confirm`."""
 
     slots: tuple[SlotStatus, ...]
     last: Outcome | None
     waiting: tuple[str, ...]
     problem: str
+    attention: tuple[str, ...] = ()
 
     @property
     def running(self) -> SlotStatus:
@@ -53,16 +54,21 @@ class UpgradeStatus:
             "last": asdict(self.last) if self.last else None,
             "waiting": list(self.waiting),
             "problem": self.problem,
+            "attention": list(self.attention),
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What `upgrade confirm` has changed: the slot that runs had not proved itself, and is kept; that an upgrade was given up is
-    acknowledged."""
+    """What `upgrade confirm` has changed. The slot that runs, and its version; `is_new`: it had not proved itself, and is kept;
+    `passed_over`: the slot that came first and could not be started, and comes after it now, or ""; `acknowledged`: what
+    everybody was told, and is told no more, a line each."""
 
+    slot: str
+    version: str
     is_new: bool
-    acknowledged: bool
+    passed_over: str
+    acknowledged: tuple[str, ...]
 
 
 def status() -> UpgradeStatus:
@@ -71,13 +77,20 @@ def status() -> UpgradeStatus:
     found = record_partition.read()
     rows = tuple(_slot_status(name, running, found.record) for name in NAMES)
     waiting = _waiting() if not found.record.trust(running).is_proved else ()
-    return UpgradeStatus(rows, notes.read_outcome(), waiting, found.problem)
+    return UpgradeStatus(rows, notes.read_outcome(), waiting, found.problem, attention.read())
 
 
 def confirm(*, who: Who) -> Confirmation:
-    """Keep the slot that runs, whatever works; and have an upgrade that was given up no longer told to everybody."""
-    slots.require_slots()
-    return Confirmation(switch_slot.confirm(who=who, reasons=("somebody said so",)), switch_slot.acknowledge(who=who))
+    """Keep the slot that runs, whatever works; it comes first, should the one that came first not have started; and what
+    everybody is told of the slots is told no more. Refused where somebody has asked for the other slot since this one was
+    started."""
+    running = slots.require_slots()
+    is_new = switch_slot.confirm(who=who, reasons=("somebody said so",))
+    passed_over = switch_slot.pass_over(who=who)
+    told = switch_slot.acknowledge(who=who)
+    release = slots.release(running)
+    rest = tuple(line for line in told if not passed_over or line != switch_slot.unstarted_in_words(passed_over))
+    return Confirmation(running, release.version if release else "", is_new, passed_over, rest)
 
 
 def roll_back(*, who: Who, force: bool = False) -> str:

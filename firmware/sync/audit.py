@@ -8,6 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import merge
 from itertools import accumulate
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware import log, records
-from firmware.errors import Damaged, Failure, NewerFormat, system_hint
+from firmware.errors import Damaged, Failure, NewerFormat, from_system, full_text, outcome, system_hint
 from firmware.printable import shorten
 
 DIRECTORY = Path("/var/log/csyncd")
@@ -69,6 +70,30 @@ def note(
     except OSError as error:
         # It tells of what is done, and does not decide about it.
         log.line(f"audit: {path}: {error.strerror}: not noted: {line.decode()}")
+
+
+@contextmanager
+def note_errors(event: str, *, who: Who, by_peer: bool = False, **details: Any) -> Iterator[None]:
+    """Note what ends the block before its time, whatever that is; it goes on as a Failure, in words, too. A block that comes to
+    its end notes that itself."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        note(event, who=who, result="interrupted", by_peer=by_peer, **details)
+        raise
+    except Exception as raised:
+        error = in_words(event, raised)
+        note(event, who=who, result=outcome(error), by_peer=by_peer, message=shorten(full_text(error)), **details)
+        if error is raised:
+            raise
+        raise error from None
+
+
+def in_words(event: str, error: Exception) -> Failure:
+    """Any error as one that a person reads; the trace of one that nobody foresaw goes to the log."""
+    if isinstance(error, Failure):
+        return error
+    return from_system(error) if isinstance(error, OSError) else log.internal_error(event, error)
 
 
 def _append(line: bytes, path: Path) -> None:

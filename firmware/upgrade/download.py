@@ -1,15 +1,19 @@
-"""A bundle on a web server: all of it piece by piece, or a part of it; where the connection breaks it goes on from there."""
+"""A bundle on a web server: all of it piece by piece, or a part of it; where the connection breaks it goes on from there.
+
+It is always asked for at the address that was given: where that leads to may be signed, and valid for a minute.
+"""
 
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 
 from firmware.errors import Failure
 from firmware.printable import escape
-from firmware.upgrade import web_request
-from firmware.upgrade.web_request import Answer, is_url
+from firmware.upgrade import web_address, web_request
+from firmware.upgrade.web_address import WebAddress, is_url
+from firmware.upgrade.web_request import Answer, NotNow
 
 __all__ = ["Download", "find", "is_url", "part", "pieces"]
 
@@ -17,14 +21,15 @@ __all__ = ["Download", "find", "is_url", "part", "pieces"]
 TRIES, PAUSE = 4, 1.0
 _PIECE = 256 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
+_OTHER = "something else stands there now"
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """A file on a server, where it was found in the end: its bytes, None where the server does not say; whether the server sends
+    """A file on a server, at the address that was given: its bytes, None where the server does not say; whether the server sends
     parts; `tag` is what the server calls this content, "" for nothing."""
 
-    url: str
+    address: WebAddress
     size: int | None
     sends_parts: bool
     tag: str = ""
@@ -32,14 +37,13 @@ class Download:
 
 def find(url: str) -> Download:
     """Look at a file on a server. Failure if it cannot be had; Usage if that is no address."""
-    with _first_answer(url) as answer:
-        tag = answer.header("ETag")
-        tag = "" if tag.startswith("W/") else tag
+    address = web_address.parse(url)
+    with _first_answer(address) as answer:
         found = _CONTENT_RANGE.fullmatch(answer.header("Content-Range"))
         if answer.response.status == 206 and found and found[3] != "*":
-            return Download(answer.url, int(found[3]), True, tag)
-        size = answer.header("Content-Length") if answer.response.status == 200 else ""
-        return Download(answer.url, int(size) if re.fullmatch(r"[0-9]{1,15}", size) else None, False, tag)
+            return Download(address, int(found[3]), True, _tag(answer))
+        size = _length(answer) if answer.response.status == 200 else None
+        return Download(address, size, False, _tag(answer))
 
 
 def part(source: Download, at: int, size: int, pause: float = PAUSE) -> bytes:
@@ -52,9 +56,10 @@ def pieces(source: Download, at: int = 0, size: int | None = None, *, pause: flo
     end = at + size if size is not None else source.size
     tries = TRIES
     while True:
-        begun = at
+        begun, wait = at, pause
         try:
             with _open(source, at, end) as answer:
+                source = source if at else replace(source, tag=_tag(answer))
                 while (end is None or at < end) and (
                     piece := answer.read(_PIECE if end is None else min(_PIECE, end - at))
                 ):
@@ -65,29 +70,58 @@ def pieces(source: Download, at: int = 0, size: int | None = None, *, pause: flo
             raise HTTPException(f"it ended after {at} of {end} bytes")
         except (OSError, HTTPException, ValueError) as error:
             if not tries:
-                raise Failure(f"{escape(source.url)}: {_why(error)}, after {at} bytes", "try again") from None
+                raise Failure(f"{source.address.public_form}: {_why(error)}, after {at} bytes", "try again") from None
+            wait = max(pause, error.seconds) if isinstance(error, NotNow) else pause
         tries = TRIES if at - begun > _PIECE else tries - 1
-        time.sleep(pause)
+        time.sleep(wait)
 
 
 def _open(source: Download, at: int, end: int | None) -> Answer:
-    """Have a server send what stands there; all of it where it begins at the beginning and has no known end."""
-    if not at and end == source.size:
-        return web_request.ask(source.url)
-    answer = web_request.ask(source.url, f"{at}-{'' if end is None else end - 1}", source.tag)
-    found = _CONTENT_RANGE.fullmatch(answer.header("Content-Range"))
-    if answer.response.status == 206 and found and int(found[1]) == at:
+    """Have a server send what stands there; all of it where it begins at the beginning and has no known end. Failure if
+    that is not what stood there before."""
+    is_whole = not at and end == source.size
+    words = "" if is_whole else f"{at}-{'' if end is None else end - 1}"
+    answer = web_request.ask(source.address, words, source.tag)
+    problem = _whole_problem(source, answer) if is_whole else _part_problem(source, answer, at)
+    if not problem:
         return answer
     with answer:
-        what = "no parts, or something else stands there now" if source.sends_parts else "no parts"
-        raise Failure(f"{escape(source.url)}: it broke off after {at} bytes, and the server sends {what}", "try again")
+        raise Failure(f"{source.address.public_form}: {problem}", "try again")
 
 
-def _first_answer(url: str) -> Answer:
+def _whole_problem(source: Download, answer: Answer) -> str:
+    size = _length(answer)
+    return _OTHER if None not in (size, source.size) and size != source.size else ""
+
+
+def _part_problem(source: Download, answer: Answer, at: int) -> str:
+    """What is wrong with an answer that has to go on from there, in words; "" for nothing."""
+    found = _CONTENT_RANGE.fullmatch(answer.header("Content-Range"))
+    if answer.response.status != 206 or not found or int(found[1]) != at:
+        what = f"no parts, or {_OTHER}" if source.sends_parts else "no parts"
+        return f"it broke off after {at} bytes, and the server sends {what}"
+    tag, size = _tag(answer), found[3]
+    is_other = bool(tag and source.tag and tag != source.tag)
+    return _OTHER if is_other or (size != "*" and source.size not in (None, int(size))) else ""
+
+
+def _tag(answer: Answer) -> str:
+    """What the server calls the content; "" for a tag that other content may have, too."""
+    tag = answer.header("ETag")
+    return "" if tag.startswith("W/") else tag
+
+
+def _length(answer: Answer) -> int | None:
+    size = answer.header("Content-Length")
+    return int(size) if re.fullmatch(r"[0-9]{1,15}", size) else None
+
+
+def _first_answer(address: WebAddress) -> Answer:
     try:
-        return web_request.ask(url, "0-0")
+        return web_request.ask(address, "0-0")
     except (OSError, HTTPException, ValueError) as error:
-        raise Failure(f"{escape(url)}: {_why(error)}") from None
+        hint = "try again" if isinstance(error, NotNow) else ""
+        raise Failure(f"{address.public_form}: {_why(error)}", hint) from None
 
 
 def _why(error: Exception) -> str:

@@ -2,15 +2,22 @@
 
 /tmp has a quarter of the memory, which on a small unit is less than a bundle. The flash keeps what is saved, and nothing else.
 Of one that memory has no room for, the end is here, with the signature, and the address of the rest.
+
+Who holds the lock UPGRADE may touch it. What waits there to be installed is noted beside it, so that anybody may look at that at
+any time: a note is there once all of the bundle is, and its signature is known to be good.
 """
 
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from firmware.errors import Failure, Refused
+from firmware import files, records
+from firmware.errors import Damaged, Failure, Refused
 from firmware.run import run
+from firmware.upgrade import web_address
+from firmware.upgrade.bundle import Bundle
 
 PLACE = Path("/run/firmware/upgrade/spool")
 NAME, ADDRESS = "bundle.raucb", "address"
@@ -21,6 +28,16 @@ MOST_END = 1 << 20
 _NO_ROOM_HINT = "have the node fetch it from a web server that sends parts: that takes no memory; or stop a service"
 _MEMORY = Path("/proc/meminfo")
 _PAGE = 4096
+_NOTE, _FORMAT = "waiting", 1
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingBundle:
+    """A bundle that has come and waits to be installed; its signature is good. `address`: memory has no room for it, and it
+    streams from there into the slot; only what may be shown of it. "" for one that is here."""
+
+    bundle: Bundle | None
+    address: str = ""
 
 
 def free_memory(meminfo: Path = _MEMORY) -> int:
@@ -76,14 +93,38 @@ def address() -> str:
     return path.read_text() if path.is_file() else ""
 
 
-def waiting() -> Path | None:
+def path() -> Path | None:
     """The bundle that lies there, if there is one."""
-    path = PLACE / NAME
-    return path if path.is_file() else None
+    found = PLACE / NAME
+    return found if found.is_file() else None
+
+
+def note_waiting(bundle: Bundle) -> WaitingBundle:
+    """Have the bundle that lies there wait to be installed."""
+    noted = WaitingBundle(bundle, web_address.parse(place).public_form if (place := address()) else "")
+    files.write(PLACE.parent / _NOTE, records.dump(asdict(noted), _FORMAT), mode=0o600)
+    return noted
+
+
+def read_waiting() -> WaitingBundle:
+    """The bundle that waits to be installed, if there is one."""
+    try:
+        with records.interpreting(_NOTE):
+            body = records.load((PLACE.parent / _NOTE).read_bytes(), _FORMAT, _NOTE)
+            protocols = tuple(body["bundle"]["protocols"])
+            return WaitingBundle(Bundle(**{**body["bundle"], "protocols": protocols}), body["address"])
+    except (OSError, Damaged):
+        return WaitingBundle(None)
+
+
+def is_abandoned() -> bool:
+    """Does something lie there that does not wait: it is on its way, or whoever got it has been killed?"""
+    return os.path.ismount(PLACE) and not (PLACE.parent / _NOTE).exists()
 
 
 def discard() -> None:
     """Take it away, and give its memory back."""
+    (PLACE.parent / _NOTE).unlink(missing_ok=True)
     while os.path.ismount(PLACE) and run(["umount", str(PLACE)], check=False).status == 0:
         pass
     if os.path.ismount(PLACE):

@@ -7,10 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
-from urllib.parse import SplitResult, urljoin, urlsplit
 
-from firmware.errors import Failure, Usage
+from firmware.errors import Failure
 from firmware.printable import escape
+from firmware.upgrade.web_address import WebAddress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: seconds without a word · seconds in which an answer has to begin, and then so many bytes have to come each time
 PATIENCE, PACE_SECONDS, PACE_BYTES = 30.0, 60.0, 64 << 10
 MOST_REDIRECTIONS = 5
+#: how a server says that it can answer soon, but not now · seconds that it may ask us to wait
+PASSING, MOST_WAIT = (408, 429, 502, 503, 504), 60
 #: certificates of CAs beside the public ones, if an operator has put some there
 OWN_AUTHORITIES = Path("/etc/ssl/authorities.pem")
 _CLOCK = "is the clock right (date)?"
@@ -35,12 +37,20 @@ _HINTS = {
 }
 
 
+class NotNow(HTTPException):
+    """The server cannot answer now, and may soon; `seconds`: it asks us to wait for so long."""
+
+    def __init__(self, words: str, seconds: int) -> None:
+        super().__init__(words)
+        self.seconds = seconds
+
+
 @dataclass(slots=True)
 class Answer:
     """A server's answer, at the address where it was found in the end. `read` gives what has come; the connection is closed at
     the end of the block."""
 
-    url: str
+    address: WebAddress
     response: "HTTPResponse"
     _watchdog: "_Watchdog"
     _paced: int = field(default=0)
@@ -55,9 +65,9 @@ class Answer:
         try:
             piece = self.response.read1(most)
         except (OSError, HTTPException):
-            self._watchdog.require_pace(self.url)
+            self._watchdog.require_pace(self.address)
             raise
-        self._watchdog.require_pace(self.url)
+        self._watchdog.require_pace(self.address)
         self._paced += len(piece)
         if self._paced >= PACE_BYTES:
             self._paced = 0
@@ -88,11 +98,11 @@ class _Watchdog:
         """Nothing is waited for any more."""
         self._ended.set()
 
-    def require_pace(self, url: str) -> None:
+    def require_pace(self, address: WebAddress) -> None:
         """Failure if it was cut."""
         if self._is_late:
             words = f"it comes too slowly: less than {PACE_BYTES >> 10} kB in {PACE_SECONDS:g} s"
-            raise Failure(f"{escape(url)}: {words}", "try another server")
+            raise Failure(f"{address.public_form}: {words}", "try another server")
 
     def _watch(self) -> None:
         while not self._ended.wait(max(0.0, self._end - time.monotonic())):
@@ -103,89 +113,82 @@ class _Watchdog:
                 return
 
 
-def is_url(word: str) -> bool:
-    """Does a word name a place on the network?"""
-    return word.lower().startswith(("http://", "https://"))
-
-
-def ask(url: str, part: str = "", unless_changed: str = "") -> Answer:
-    """The answer to a GET, of a part (`0-99`) or of all. Failure unless it is 200 or 206; OSError, HTTPException where the
-    connection breaks.
+def ask(address: WebAddress, part: str = "", unless_changed: str = "") -> Answer:
+    """The answer to a GET, of a part (`0-99`) or of all. Failure unless it is 200 or 206, NotNow where it may be one soon;
+    OSError, HTTPException where the connection breaks.
 
     Who sends a bundle need not be believed: it is signed. https is for who wants to keep to himself what he fetches, so
     it does not lead to http."""
     headers = {"Range": f"bytes={part}"} if part else {}
     headers |= {"If-Range": unless_changed} if part and unless_changed else {}
+    place = address
     for _ in range(MOST_REDIRECTIONS + 1):
-        answer = _ask_once(url, headers)
+        answer = _ask_once(place, headers)
         if answer.response.status in (200, 206):
             return answer
         with answer:
-            url = _redirection(answer)
-    raise Failure(f"{escape(url)}: it leads on and on: more than {MOST_REDIRECTIONS} redirections")
+            place = _redirection(answer)
+    raise Failure(f"{place.public_form}: it leads on and on: more than {MOST_REDIRECTIONS} redirections")
 
 
-def _redirection(answer: Answer) -> str:
+def _redirection(answer: Answer) -> WebAddress:
     status, reason = answer.response.status, escape(answer.response.reason or "")
-    place = answer.header("Location")
+    words, place = f"the server answers {status} {reason}".rstrip(), answer.header("Location")
+    if status in PASSING:
+        raise _not_now(answer, words)
     if status not in (301, 302, 303, 307, 308) or not place:
-        raise Failure(f"{escape(answer.url)}: the server answers {status} {reason}")
-    target = urljoin(answer.url, place)
-    if not is_url(target) or (answer.url.lower().startswith("https:") and not target.lower().startswith("https:")):
-        raise Failure(f"{escape(answer.url)}: it leads to {escape(target)}, which is not followed")
-    return target
+        hint = "give name and password in the address: https://NAME:PASSWORD@SERVER/PATH" if status == 401 else ""
+        raise Failure(f"{answer.address.public_form}: {words}", hint)
+    return answer.address.leads_to(place)
 
 
-def split(url: str) -> SplitResult:
-    """The parts of an address. Usage if it is none."""
-    try:
-        found = urlsplit(url)
-        found.port  # noqa: B018 # which is looked at only now
-    except ValueError:
-        found = urlsplit("")
-    if not is_url(url) or not found.hostname or not url.isprintable() or " " in url:
-        raise Usage(f"{escape(url)}: it is no address that begins with http:// or https://")
-    return found
+def _not_now(answer: Answer, words: str) -> Exception:
+    asked = answer.header("Retry-After")
+    seconds = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0
+    if seconds <= MOST_WAIT:
+        return NotNow(words, seconds)
+    return Failure(f"{answer.address.public_form}: {words}", f"it asks for {seconds} s: try again then")
 
 
-def _ask_once(url: str, headers: dict[str, str]) -> Answer:
-    place = split(url)
-    connection = _connect(place, url)
+def _ask_once(address: WebAddress, headers: dict[str, str]) -> Answer:
+    connection = _connect(address)
     watchdog = _Watchdog(connection.sock)
+    known = {"Authorization": address.authorization} if address.user else {}
     try:
-        path = (place.path or "/") + (f"?{place.query}" if place.query else "")
-        connection.request("GET", path, headers={"User-Agent": "csyncd", "Accept": "*/*", **headers})
+        own = {"User-Agent": "csyncd", "Accept": "*/*"}
+        connection.request("GET", address.target, headers={**own, **known, **headers})
         response = connection.getresponse()
-    except (OSError, HTTPException, UnicodeError):
+    except (OSError, HTTPException):
         watchdog.end()
         connection.close()
-        watchdog.require_pace(url)
+        watchdog.require_pace(address)
         raise
     watchdog.restart()
-    return Answer(url, response, watchdog)
+    return Answer(address, response, watchdog)
 
 
-def _connect(place: SplitResult, url: str) -> HTTPConnection:
-    from ssl import SSLCertVerificationError, SSLError
+def _connect(address: WebAddress) -> HTTPConnection:
+    from ssl import SSLCertVerificationError, SSLEOFError, SSLError
 
-    host = str(place.hostname)
-    secure = place.scheme.lower() == "https"
+    host, port = address.host, address.port
     connection = (
-        HTTPSConnection(host, place.port, timeout=PATIENCE, context=_tls())
-        if secure
-        else HTTPConnection(host, place.port, timeout=PATIENCE)
+        HTTPSConnection(host, port, timeout=PATIENCE, context=_tls())
+        if address.scheme == "https"
+        else HTTPConnection(host, port, timeout=PATIENCE)
     )
     try:
         connection.connect()
     except SSLCertVerificationError as error:
         said = error.verify_message
         hint = next((hint for word, hint in _HINTS.items() if word in said), "")
-        raise Failure(f"{escape(url)}: the server's certificate is not believed: {escape(said)}", hint) from None
+        raise Failure(
+            f"{address.public_form}: the server's certificate is not believed: {escape(said)}", hint
+        ) from None
+    except SSLEOFError:  # it broke off
+        raise
     except SSLError as error:
         said = str(error.reason or error).lower().replace("_", " ")
-        raise Failure(f"{escape(url)}: there is no TLS with this server: {escape(said)}") from None
-    except UnicodeError:
-        raise Usage(f"{escape(url)}: no server can be called that") from None
+        raise Failure(f"{address.public_form}: there is no TLS with this server: {escape(said)}") from None
     return connection
 
 

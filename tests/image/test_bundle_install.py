@@ -181,7 +181,9 @@ def test_a_bundle_comes_through_the_web_ui(unit: Lab, maker: Maker) -> None:
     assert api.ask("GET", "/upgrade/bundle")[1]["bundle"] is None
     status, found = api.ask("PUT", "/upgrade/bundle", good)
     assert status == 200 and found["bundle"]["version"] == "9.1.0"  # type: ignore[index]
-    status, done = api.ask("POST", "/upgrade/install", {})
+    status, problem = api.ask("POST", "/upgrade/install", {"sha256": "0" * 64})
+    assert status == 409 and "another bundle waits now, version 9.1.0" in str(problem["detail"])
+    status, done = api.ask("POST", "/upgrade/install", {"sha256": found["bundle"]["sha256"]})  # type: ignore[index]
     assert (status, done["version"], done["slot"]) == (200, "9.1.0", "b")
     assert api.ask("GET", "/upgrade/bundle")[1]["bundle"] is None
     status, found = api.ask("GET", "/upgrade")

@@ -43,7 +43,7 @@ class Unit:
     def fetch(self, how: str = "whole") -> tuple[Path, Bundle]:
         """Its end is here then."""
         source = download.find(f"{self.site.url}/{how}/bundle")
-        end = spool.keep_end(remote.read_end(source), source.size or 0, 64 << 20, source.url)
+        end = spool.keep_end(remote.read_end(source), source.size or 0, 64 << 20, source.address.text)
         return end, rauc.read(end, self.configuration)
 
     def stream(self, end: Path, bundle: Bundle) -> None:

@@ -91,7 +91,7 @@ def told(unit: Lab) -> list[str]:
 def require_told_until_acknowledged(unit: Lab, why: str) -> None:
     """Everybody is told that an upgrade was given up, and why, until somebody has said that he knows."""
     assert [why in words for words in told(unit)] == [True, True, True]
-    assert "is not said any more" in unit.run(1, "upgrade", "confirm").stdout
+    assert "not said any more: the upgrade to" in unit.run(1, "upgrade", "confirm").stdout
     assert [why in words for words in told(unit)] == [False, False, False]
     assert status(unit)["last"]["result"] == "fell back"
 

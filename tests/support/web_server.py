@@ -15,31 +15,53 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Site:
-    """What is served at each path, and how; `asked` has the ranges that were asked for, "" for all."""
+    """What is served at each path, and how; `asked` has the ranges that were asked for, "" for all, `paths` where. A server that
+    is not there says so with that status, and asks to be left alone for so long; a private place wants that header."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    status: int = 503
+    retry_after: str = ""
+    authorization: str = ""
     url: str = ""
     ended: threading.Event = field(default_factory=threading.Event)
 
 
 class Handler(BaseHTTPRequestHandler):
     """The first word of a path says how: /whole/NAME, /breaks/, /stubborn/ (no parts), /longer/ (more than it says), /slow/,
-    /silent/, /changed/ (another tag each time), /to/ADDRESS (leads there), /round/."""
+    /silent/, /changed/ (another tag each time), /to/ADDRESS (leads there), /round/, /tired/ (breaks off, and is then not there for
+    one request), /away/ (is not there), /signed/ (leads to where it can be had once, and breaks off), /grows/ (breaks off, and
+    has more bytes then), /swapped/ (breaks off, and has another tag then). A user is asked for at /private/."""
 
     site: Site
 
     def do_GET(self) -> None:
         _, how, name = self.path.split("/", 2)
         self.site.asked.append(self.headers["Range"] or "")
-        if how in ("to", "round"):
+        self.site.paths.append(self.path)
+        if how == "private" and self.headers["Authorization"] != self.site.authorization:
+            self.send_error(401)
+        elif how == "away" or (how == "tired" and len(self.site.asked) % 2 == 0):
+            self._say_not_now()
+        elif how == "signed":
+            self._redirect(f"/ticket-{len(self.site.asked)}/{name}?signature=secret")
+        elif how.startswith("ticket-") and self.path in self.site.paths[:-1]:
+            self.send_error(403)
+        elif how in ("to", "round"):
             self._redirect(name if how == "to" else self.path)
         elif how == "silent":
             self.site.ended.wait(60)
-        elif name not in self.site.files:
+        elif name.partition("?")[0] not in self.site.files:
             self.send_error(404)
         else:
-            self._send(how, self.site.files[name])
+            self._send(how, self.site.files[name.partition("?")[0]])
+
+    def _say_not_now(self) -> None:
+        self.send_response(self.site.status)
+        if self.site.retry_after:
+            self.send_header("Retry-After", self.site.retry_after)
+        self.end_headers()
 
     def _send(self, how: str, data: bytes) -> None:
         begin, end = self._range(len(data)) if not how.startswith("stubborn") else (0, len(data))
@@ -55,14 +77,16 @@ class Handler(BaseHTTPRequestHandler):
         partial = self.headers["Range"] and not how.startswith("stubborn")
         self.send_response(206 if partial else 200)
         if partial:
-            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{size}")
+            more = how == "grows" and begin > 0
+            self.send_header("Content-Range", f"bytes {begin}-{end - 1}/{size + more}")
         if how != "unsaid":
             self.send_header("Content-Length", str(end - begin))
-        self.send_header("ETag", f'"{time.monotonic_ns() if how == "changed" else 1}"')
+        is_other = how == "changed" or (how == "swapped" and begin > 0)
+        self.send_header("ETag", f'"{time.monotonic_ns() if is_other else 1}"')
         self.end_headers()
 
     def _body(self, how: str, body: bytes, size: int) -> None:
-        if how in ("breaks", "stubborn-breaks"):
+        if how in ("breaks", "stubborn-breaks", "tired", "grows", "swapped") or how.startswith("ticket-"):
             body = body[: max(1, size // 3)]
         if how == "slow":
             for byte in body:

@@ -6,10 +6,11 @@ from typing import Any
 
 from firmware.flows.upgrade import Installed
 from firmware.operations import upgrade_install, upgrade_slots
-from firmware.operations.upgrade_install import WaitingBundle
+from firmware.operations.upgrade_slots import Confirmation
 from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Endpoint, NotFound
 from firmware.upgrade import slots
 from firmware.upgrade.decision import Allowed
+from firmware.upgrade.spool import WaitingBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,17 @@ class BundleAddress:
     """Where a bundle lies: http:// or https://."""
 
     url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Which bundle is to be installed, by the digest of its image as the node has said it: another one may wait by then. The
+    flags are those of `Allowed`."""
+
+    sha256: str
+    downgrade: bool = False
+    other_model: bool = False
+    other_protocols: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +66,15 @@ def discard() -> None:
     upgrade_install.discard()
 
 
-def install(call: Call, body: Allowed) -> Installed:
-    """Install the bundle that waits; it is in effect after a reboot."""
-    return upgrade_install.install_waiting(body, who=call.who)
+def install(call: Call, body: Installation) -> Installed:
+    """Install the bundle that waits, if it is that one; it is in effect after a reboot."""
+    allowed = Allowed(body.downgrade, body.other_model, body.other_protocols)
+    return upgrade_install.install_waiting(allowed, body.sha256, who=call.who)
 
 
-def confirm(call: Call) -> None:
-    """Keep the slot that runs."""
-    upgrade_slots.confirm(who=call.who)
+def confirm(call: Call) -> Confirmation:
+    """Keep the slot that runs, and have nobody told any more what everybody is told of the slots."""
+    return upgrade_slots.confirm(who=call.who)
 
 
 def roll_back(call: Call, body: Forced) -> None:
@@ -85,7 +98,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST", "/upgrade/install", ADMIN, "install the bundle that waits into the other slot, which starts next", install,
-        example={"downgrade": False, "other_model": False, "other_protocols": False},
+        example={"sha256": "HEX", "downgrade": False, "other_model": False, "other_protocols": False},
     ),
     Endpoint("POST", "/upgrade/confirm", ADMIN, "keep the slot that runs", confirm),
     Endpoint("POST", "/upgrade/rollback", ADMIN, "start the other slot again, now", roll_back, example={"force": False}),

@@ -1,14 +1,19 @@
 """Which slot starts next, and what is noted of it: on a record in a file, with the flash in a directory."""
 
 import json
+import threading
+from collections.abc import Callable
+from errno import EIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from firmware.errors import Failure, Refused
 from firmware.flows import node_health, switch_slot
+from firmware.operations import upgrade_slots
 from firmware.store.paths import Paths
-from firmware.sync.audit import Who
+from firmware.sync.audit import THIS_NODE, Who
 from firmware.upgrade import attention, notes, record_partition, slot_record, slots
 from firmware.upgrade.notes import Expectation, Outcome
 from firmware.upgrade.slot_record import NO_RECORD, SlotRecord, SlotTrust
@@ -71,7 +76,8 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
     )
     monkeypatch.setattr(node_health, "expectation", lambda: NOTHING)
     monkeypatch.setattr(switch_slot.audit, "note", lambda *_, **__: None)
-    monkeypatch.setattr(switch_slot, "PROVED", tmp_path / "proved")
+    for name in ("PROVED", "ROLLED_BACK", "BEGUN"):
+        monkeypatch.setattr(switch_slot, name, tmp_path / name)
     monkeypatch.setattr(switch_slot, "SLOTS", tmp_path / "lock")
     return made
 
@@ -255,6 +261,105 @@ def test_what_worked_before_an_earlier_upgrade_is_not_asked_of_this_one(
     monkeypatch.setattr(notes, "forget_expectation", lambda forget=notes.forget_expectation: forget(unit.paths))
     switch_slot.set_primary("b")
     assert notes.read_expectation() is None
+
+
+@pytest.fixture
+def on_trial(unit: Unit) -> Unit:
+    """Slot b, which has just been started."""
+    switch_slot.set_primary("b")
+    unit.running = "b"
+    return unit
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> list[threading.Thread]:
+    """Have somebody else do that in the middle of what is being decided: why is noted before it is recorded."""
+    plain, begun = notes.write_outcome, list[threading.Thread]()
+
+    def write(*words: Any, **named: Any) -> None:
+        if not begun:
+            begun.append(threading.Thread(target=act))
+            begun[0].start()
+            begun[0].join(0.1)
+        plain(*words, **named)
+
+    monkeypatch.setattr(notes, "write_outcome", write)
+    return begun
+
+
+def test_who_confirms_while_the_trial_gives_the_slot_up_is_not_lost(
+    on_trial: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[bool] = []
+    other = meanwhile(monkeypatch, lambda: said.append(switch_slot.confirm(who=WHO)))
+    assert switch_slot.give_up(("it was too late",), who=THIS_NODE)
+    other[0].join()
+    assert said == [True] and on_trial.record.primary == "b" and on_trial.record.trust("b").is_proved
+    assert on_trial.outcome.result == notes.CONFIRMED
+
+
+def test_a_trial_that_comes_too_late_does_not_give_up_what_was_confirmed(on_trial: Unit) -> None:
+    assert switch_slot.confirm(who=WHO)
+    assert not switch_slot.give_up(("it was too late",), who=THIS_NODE)
+    assert on_trial.record.trust("b").is_proved and on_trial.outcome.result == notes.CONFIRMED
+
+
+def test_who_rolls_back_while_the_trial_keeps_the_slot_is_not_lost(
+    on_trial: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has proved itself by then, and the other one is started next all the same."""
+    other = meanwhile(monkeypatch, lambda: switch_slot.go_back(who=WHO, force=False))
+    assert switch_slot.confirm(who=THIS_NODE)
+    other[0].join()
+    assert on_trial.record.primary == "a" and on_trial.outcome.result == notes.ROLLED_BACK
+
+
+@pytest.mark.parametrize("is_proved", [True, False])
+def test_a_rollback_stands_whoever_confirms_after_it(is_proved: bool, on_trial: Unit) -> None:
+    if is_proved:
+        switch_slot.confirm(who=WHO)
+    assert switch_slot.go_back(who=WHO, force=False) == "a"
+    before = on_trial.record
+    for decide in (switch_slot.confirm, switch_slot.pass_over):
+        with pytest.raises(Refused, match="somebody has asked for slot a, and it starts now"):
+            decide(who=THIS_NODE)
+    assert not switch_slot.give_up(("it was too late",), who=THIS_NODE)
+    assert on_trial.record == before and before.primary == "a" and on_trial.outcome.result == notes.ROLLED_BACK
+
+
+def test_an_upgrade_that_waits_for_its_reboot_is_not_undone_by_who_confirms(unit: Unit) -> None:
+    """The control: the slot that runs has proved itself, and the one on trial comes first."""
+    switch_slot.set_primary("b")
+    assert not switch_slot.confirm(who=WHO) and not switch_slot.pass_over(who=WHO)
+    assert unit.record.primary == "b"
+
+
+def test_a_slot_that_could_not_be_started_comes_second_once_somebody_confirms_the_other_one(unit: Unit) -> None:
+    unit.running = "b"
+    assert "could not start it" in switch_slot.settle()[0]
+    done = upgrade_slots.confirm(who=WHO)
+    assert (done.slot, done.is_new, done.passed_over, done.acknowledged) == ("b", False, "a", ())
+    assert unit.record.primary == "b" and not unit.told and switch_slot.settle() == []
+
+
+def test_what_is_acknowledged_is_said(unit: Unit) -> None:
+    give_up_b(unit)
+    done = upgrade_slots.confirm(who=WHO)
+    assert (done.slot, done.version, done.is_new, done.passed_over) == ("a", "1.0", False, "")
+    assert done.acknowledged == ("the upgrade to 2.0 (slot b) was given up: service wui does not run",)
+    assert upgrade_slots.confirm(who=WHO).acknowledged == ()
+
+
+@pytest.mark.parametrize("error", [Failure("no room"), OSError(EIO, "Input/output error"), ValueError("unforeseen")])
+def test_a_slot_is_put_on_trial_though_what_works_now_cannot_be_found_out(
+    error: Exception, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(node_health, "expectation", fail)
+    monkeypatch.setattr(notes, "forget_expectation", fail if isinstance(error, OSError) else lambda: None)
+    switch_slot.set_primary("b")
+    assert unit.record.primary == "b"
 
 
 def test_a_write_that_was_interrupted_is_said(unit: Unit) -> None:

@@ -1,6 +1,7 @@
 """A bundle on its way into a slot: what the peer's versions have to do with it, and whether memory has room for it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 from web_server import Site, serve
 
-from firmware.errors import Failure, Refused
+from firmware.errors import Busy, Failure, Refused
 from firmware.flows import switch_slot, upgrade
 from firmware.operations import peer, upgrade_install
 from firmware.sync.audit import Who
@@ -21,15 +22,14 @@ BUNDLE = Bundle("csyncd-x86_64", "9.0", (5, 6), 1, 1000, "0" * 64)
 
 
 @pytest.fixture
-def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """A unit with its slots in files; what was written into the other one, and how."""
     said: list[str] = []
     (tmp_path / "slot-b").write_bytes(bytes(1 << 20))
     monkeypatch.setattr(slots, "require_slots", lambda: "a")
     monkeypatch.setattr(slots, "device", lambda slot: tmp_path / f"slot-{slot}")
     monkeypatch.setattr(spool, "PLACE", tmp_path / "spool")
-    for name in ("UPGRADE", "OTHER_SLOT"):
-        monkeypatch.setattr(upgrade, name, tmp_path / name)
+    monkeypatch.setattr(upgrade, "OTHER_SLOT", tmp_path / "OTHER_SLOT")
     monkeypatch.setattr(upgrade_install, "UPGRADE", tmp_path / "UPGRADE")
     monkeypatch.setattr(switch_slot, "require_proved", lambda: None)
     monkeypatch.setattr(switch_slot, "set_primary", lambda slot, keep_link: said.append(f"primary {slot} {keep_link}"))
@@ -39,7 +39,8 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(upgrade, "write_slot", lambda path, *_, **__: said.append(f"whole {path.stat().st_size}"))
     monkeypatch.setattr(upgrade, "stream_slot", lambda end, address, *_: said.append(f"streams from {address}"))
     monkeypatch.setattr(upgrade, "require_written", lambda *_: None)
-    return said
+    yield said
+    spool.discard()
 
 
 def set_peer(monkeypatch: pytest.MonkeyPatch, version: str | None, protocols: tuple[int, int] | None) -> None:
@@ -111,7 +112,7 @@ def test_what_memory_has_no_room_for_streams(
     monkeypatch.setattr(spool, "free_memory", lambda: free)
     install(f"{site.url}/{how}/bundle")
     assert written[0].startswith(wanted) and written[1] == "primary b True"
-    assert not spool.waiting()
+    assert not spool.path()
 
 
 @pytest.mark.root
@@ -132,9 +133,97 @@ def test_one_that_waits_streams_when_it_is_installed(
     monkeypatch.setattr(spool, "free_memory", lambda: 1000)
     url = f"{site.url}/whole/bundle"
     assert upgrade_install.fetch(url).address == upgrade_install.waiting().address == url
-    upgrade_install.install_waiting(Allowed(), who=WHO)
+    upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO)
     assert written == [f"streams from {url}", "primary b True"]
     assert upgrade_install.waiting().bundle is None
+
+
+@pytest.mark.root
+def test_what_waits_shows_no_secret_of_its_address(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is used all the same: who streams it asks with all of it."""
+    monkeypatch.setattr(spool, "free_memory", lambda: 1000)
+    secret = site.url.replace("//", "//me:s3cret@") + "/whole/bundle?token=s3cret"
+    for found in (upgrade_install.fetch(secret), upgrade_install.waiting()):
+        assert found.address == f"{site.url}/whole/bundle" and found.bundle == BUNDLE
+    upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO)
+    assert written[0] == f"streams from {secret}"
+
+
+def another(monkeypatch: pytest.MonkeyPatch) -> Bundle:
+    """What comes from now on is this one."""
+    found = replace(BUNDLE, version="9.1", sha256="1" * 64)
+    monkeypatch.setattr(rauc, "read", lambda path: found)
+    return found
+
+
+@pytest.mark.root
+def test_only_the_bundle_that_was_looked_at_is_installed(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else brings another one meanwhile, or takes it away."""
+    mine = upgrade_install.receive([DATA]).bundle
+    other = another(monkeypatch)
+    upgrade_install.receive([DATA])
+    assert mine is not None and upgrade_install.waiting().bundle == other
+    with pytest.raises(Refused, match=r"another bundle waits now, version 9\.1") as raised:
+        upgrade_install.install_waiting(Allowed(downgrade=True), mine.sha256, who=WHO)
+    assert raised.value.status == 3 and written == [] and upgrade_install.waiting().bundle == other
+    upgrade_install.install_waiting(Allowed(), other.sha256, who=WHO)
+    with pytest.raises(Refused, match="no bundle waits"):
+        upgrade_install.install_waiting(Allowed(), other.sha256, who=WHO)
+    assert written == [f"whole {len(DATA)}", "primary b True"]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("moment", ["fetch", "peer", "install"])
+def test_from_the_first_byte_to_the_last_nobody_else_gets_or_installs_a_bundle(
+    moment: str, written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is told so, and loses nothing: the bundle is there that was fetched, with the flags that go with it."""
+    told: list[str] = []
+
+    def others() -> None:
+        for act in (
+            lambda: install(f"{site.url}/whole/bundle", Allowed(downgrade=True)),
+            lambda: install("/nowhere"),
+            lambda: upgrade_install.fetch(f"{site.url}/whole/bundle"),
+            lambda: upgrade_install.receive([b"x"]),
+            lambda: upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO),
+            upgrade_install.discard,
+        ):
+            with pytest.raises(Busy, match="another bundle is being fetched or installed") as raised:
+                act()
+            told.append(f"{raised.value.status} {raised.value.hint}")
+        assert upgrade_install.waiting().bundle is None and upgrade_install.largest_bundle()
+
+    where = {"fetch": (spool, "receive"), "peer": (peer, "status"), "install": (upgrade, "write_slot")}[moment]
+    plain = getattr(*where)
+    monkeypatch.setattr(*where, lambda *words, **named: (others(), plain(*words, **named))[1])
+    install(f"{site.url}/whole/bundle")
+    assert told == ["3 try again when it is done"] * 6
+    assert written == [f"whole {len(DATA)}", "primary b True"]
+
+
+@pytest.mark.root
+def test_what_was_killed_on_its_way_takes_no_memory_for_long(written: list[str]) -> None:
+    spool.receive([DATA], 1 << 20)
+    assert spool.is_abandoned() and upgrade_install.waiting().bundle is None
+    upgrade_install.largest_bundle()
+    assert spool.path() is None
+    upgrade_install.receive([DATA])
+    upgrade_install.largest_bundle()
+    assert upgrade_install.waiting().bundle == BUNDLE and not spool.is_abandoned()
+
+
+@pytest.mark.root
+def test_an_address_that_cannot_be_had_leaves_what_waits(written: list[str], site: Site) -> None:
+    upgrade_install.receive([DATA])
+    for wrong in (f"{site.url}/whole/nothing", "http://a b/"):
+        with pytest.raises(Failure):
+            install(wrong)
+    assert upgrade_install.waiting().bundle == BUNDLE and spool.path() is not None
 
 
 def test_how_large_a_bundle_may_be_is_said(written: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

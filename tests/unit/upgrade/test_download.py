@@ -1,5 +1,6 @@
 """A bundle from a web server: over TLS or not, and from servers that break off, lead on, lie, or never end."""
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 from web_server import Authority, Site, serve
 
 from firmware.errors import Failure, Usage
-from firmware.upgrade import download, web_request
+from firmware.upgrade import download, web_address, web_request
 
 DATA = bytes(range(256)) * 4096
 
@@ -78,6 +79,81 @@ def test_a_server_that_is_not_there_is_said() -> None:
         download.find("http://127.0.0.1:1/bundle")
 
 
+@pytest.mark.parametrize("status", [408, 429, 502, 503, 504])
+def test_a_server_that_is_away_for_a_moment_is_asked_again(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it asks for, where that is not long."""
+    waited: list[float] = []
+    monkeypatch.setattr(download.time, "sleep", waited.append)
+    with serve({"bundle": DATA}) as site:
+        site.status, site.retry_after = status, "7"
+        assert everything(f"{site.url}/tired/bundle") == DATA
+        assert 7 in waited and max(waited) == 7
+
+
+def test_a_server_that_stays_away_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = download.find(f"{site.url}/whole/bundle")
+    away = dataclasses.replace(source, address=web_address.parse(f"{site.url}/away/bundle"))
+    monkeypatch.setattr(download.time, "sleep", lambda _: None)
+    asked = len(site.asked)
+    with pytest.raises(Failure, match="away/bundle: the server answers 503 Service Unavailable, after 0 bytes"):
+        list(download.pieces(away))
+    assert len(site.asked) - asked == 1 + download.TRIES
+    monkeypatch.setattr(site, "retry_after", "3600")
+    with pytest.raises(Failure, match="the server answers 503 Service Unavailable") as raised:
+        list(download.pieces(away))
+    assert raised.value.hint == "it asks for 3600 s: try again then"
+    assert len(site.asked) - asked == 2 + download.TRIES
+
+
+def test_it_goes_on_at_the_address_that_was_given() -> None:
+    """Where that leads to is good for one request."""
+    with serve({"bundle": DATA}) as site:
+        assert everything(f"{site.url}/signed/bundle") == DATA
+        assert sum(path == "/signed/bundle" for path in site.paths) == len(site.paths) / 2 > 3
+
+
+@pytest.mark.parametrize("how", ["grows", "swapped"])
+def test_it_does_not_go_on_with_something_else(how: str, site: Site) -> None:
+    with pytest.raises(Failure, match=f"{how}/bundle: something else stands there now"):
+        everything(f"{site.url}/{how}/bundle")
+
+
+def test_an_address_in_any_letters_is_asked_for(site: Site) -> None:
+    site.files["m%C3%BCnchen%20%5B1].raucb"] = site.files["bundle"]
+    assert everything(f"{site.url}/whole/münchen [1].raucb".replace("[", "%5B")) == DATA
+    assert everything(f"{site.url}/whole/m%C3%BCnchen%20%5B1].raucb") == DATA
+    assert everything(f"{site.url}/to//whole/münchen %5B1].raucb") == DATA
+
+
+@pytest.mark.parametrize("place", ["http://[::1/x", "http://x:y/", "http://a%20b/", "http://" + "a" * 64 + "/"])
+def test_a_server_that_leads_to_no_address_is_said(place: str, site: Site) -> None:
+    """It is the server's fault, not that of who has typed the address: exit status 1."""
+    with pytest.raises(Failure, match=r"it leads to .*, which is no address") as raised:
+        download.find(f"{site.url}/to/{place}")
+    assert raised.value.status == 1 and raised.value.hint
+
+
+def test_name_and_password_are_for_that_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serve({"bundle": DATA}) as site, serve({"bundle": DATA}) as other:
+        site.authorization = other.authorization = "Basic bWU6czNjcmV0Lw=="
+        address = site.url.replace("//", "//me:s3cret%2F@")
+        assert everything(f"{address}/private/bundle") == DATA
+        assert everything(f"{address}/to//private/bundle") == DATA
+        for wrong in (f"{site.url}/private/bundle", f"{address}/to/{other.url}/private/bundle"):
+            with pytest.raises(Failure, match="the server answers 401") as raised:
+                download.find(wrong)
+            assert "https://NAME:PASSWORD@" in raised.value.hint
+
+
+@pytest.mark.parametrize("path", ["whole/nothing", "away/x", "to/ftp://x/", "to/http://[x/", "breaks/x", "round/x"])
+def test_no_error_shows_what_is_secret_in_an_address(path: str, site: Site) -> None:
+    secret = site.url.replace("//", "//me:s3cret@") + f"/{path}?token=s3cret#s3cret"
+    with pytest.raises(Failure) as raised:
+        everything(secret)
+    assert path.partition("/")[0] in str(raised.value)
+    assert "s3cret" not in str(raised.value) + raised.value.hint
+
+
 @pytest.mark.parametrize("how", ["slow", "silent"])
 def test_who_sends_a_byte_now_and_then_or_none_is_not_waited_for(
     how: str, site: Site, monkeypatch: pytest.MonkeyPatch
@@ -92,11 +168,24 @@ def test_who_sends_a_byte_now_and_then_or_none_is_not_waited_for(
 
 @pytest.mark.parametrize(
     "word",
-    ["ftp://x/y", "file:///etc/shadow", "http://", "bundle.raucb", "http://a b/", "http://x:port/", "http://x/\n"],
+    [
+        "ftp://x/y",
+        "file:///etc/shadow",
+        "http://",
+        "bundle.raucb",
+        "http://a b/",
+        "http://x:port/",
+        "http://x/\n",
+        "http://[::1/",
+        "http://℀.example/",
+        "http://" + "a" * 64 + ".example/",
+        "http://x/\x1b[2J",
+    ],
 )
 def test_only_http_is_an_address(word: str) -> None:
-    with pytest.raises(Usage):
+    with pytest.raises(Usage) as raised:
         download.find(word)
+    assert raised.value.hint and str(raised.value).isprintable()
 
 
 def test_a_server_that_is_believed_serves_over_tls(

@@ -21,12 +21,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_what_has_come_lies_there_until_it_is_discarded(place: Path) -> None:
     path = spool.receive(iter([b"abc", b"def"]), limit=1 << 20)
-    assert path.read_bytes() == b"abcdef" and spool.waiting() == path
+    assert path.read_bytes() == b"abcdef" and spool.path() == path
     assert os.path.ismount(place) and path.stat().st_mode & 0o777 == 0o600
     spool.receive([b"x"], limit=1 << 20)
     assert path.read_bytes() == b"x"
     spool.discard()
-    assert spool.waiting() is None and not os.path.ismount(place)
+    assert spool.path() is None and not os.path.ismount(place)
 
 
 @pytest.mark.parametrize("size", [None, 11], ids=["unknown", "promised"])

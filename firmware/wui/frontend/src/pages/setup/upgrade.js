@@ -32,17 +32,23 @@ export function Upgrade({ session }) {
     ${status.data && html`<${Slots} status=${status.data} />`}
     ${session.role === "admin" && !none && html`
       ${bundle ? html`<${Waiting} bundle=${bundle} address=${waiting.data.address} doThen=${doThen} />` : html`<${Bring} status=${status.data} doThen=${doThen} />`}
-      <div class="toolbar">${isGivenUp(status.data) && html`<${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "It is not said any more."))}>Acknowledge<//>`}
-        <${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(() => "This version is kept."))}>Keep this version<//>
+      <div class="toolbar">${isTold(status.data) && html`<${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(confirmedWords))}>Acknowledge<//>`}
+        <${Button} onClick=${() => doThen(() => api.post("/upgrade/confirm").then(confirmedWords))}>Keep this version<//>
         <${Button} danger onClick=${() => doThen(() => api.post("/upgrade/rollback").then(() => "The node starts again with the other version."))}>Go back to the other version<//>
         <${Button} danger onClick=${() => doThen(() => api.post("/system/reboot").then(() => "The node starts again."))}>Reboot<//></div>`}
     <${Result} problem=${result.problem ?? (none ? null : status.problem)} said=${result.said} />
   </section>`;
 }
 
-/** Is everybody told that the last upgrade was given up? */
-function isGivenUp(status) {
-  return status?.last?.result === "fell back" && !status.last.acknowledged;
+/** Is everybody told something of the slots: that an upgrade was given up, or that one could not be started? */
+function isTold(status) {
+  return (status?.attention.length ?? 0) > 0;
+}
+
+function confirmedWords(done) {
+  const passed = done.passed_over && `Slot ${done.passed_over} could not be started: it comes after slot ${done.slot} from now on.`;
+  return [`Version ${done.version} ${done.is_new ? "is kept" : "had proved itself already"}.`, passed,
+    ...done.acknowledged.map((line) => `Not said any more: ${line}.`)].filter(Boolean).join(" ");
 }
 
 function Slots({ status }) {
@@ -86,7 +92,7 @@ function Bring({ status, doThen }) {
 
 function Waiting({ bundle, address, doThen }) {
   const [flags, setFlags] = useState({});
-  const install = () => doThen(() => api.post("/upgrade/install", flags).then(installedWords));
+  const install = () => doThen(() => api.post("/upgrade/install", { ...flags, sha256: bundle.sha256 }).then(installedWords));
   const discard = () => doThen(() => api.del("/upgrade/bundle").then(() => ""));
   return html`
     <dl><dt>Bundle</dt><dd>version ${bundle.version}, for ${bundle.model}, ${Math.round(bundle.size / 1e6)} MB; its signature is good${address && `; memory has no room for it, so it comes from ${address} while it is installed`}</dd></dl>

@@ -1,0 +1,69 @@
+"""The address of a bundle: what a server is asked for, and what of it anybody may see."""
+
+import pytest
+
+from firmware.errors import Failure, Usage
+from firmware.upgrade import web_address
+from firmware.upgrade.web_address import WebAddress, parse
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("http://x", "http://x/"),
+        ("HTTPS://X.Example:8443/A?b=C", "https://x.example:8443/A?b=C"),
+        ("https://bücher.example/ä b.raucb?q=ü", "https://xn--bcher-kva.example/%C3%A4%20b.raucb?q=%C3%BC"),
+        ("https://xn--bcher-kva.example/%C3%A4%20b", "https://xn--bcher-kva.example/%C3%A4%20b"),
+        ("http://[fd00::1]:80/x", "http://[fd00::1]:80/x"),
+        ("http://x/caf\udce9", "http://x/caf%E9"),
+        ("http://me:p%40ss@x/a#b", "http://me:p%40ss@x/a"),
+        (" http://x/a ", "http://x/a"),
+        ('http://x/"<>\\^`{|}', "http://x/%22%3C%3E%5C%5E%60%7B%7C%7D"),
+        ("http://x/a;b=c,d:e@f!$&'()*+~[1]?a[]=/?", "http://x/a;b=c,d:e@f!$&'()*+~[1]?a[]=/?"),
+    ],
+)
+def test_an_address_is_asked_for_in_ascii(word: str, text: str) -> None:
+    assert parse(word).text == text and text.isascii()
+    assert parse(text) == parse(word)
+
+
+@pytest.mark.parametrize(
+    "word", ["https://me:s3cret@x.example:8443/a/b?token=s3cret#s3cret", "https://s3cret@x.example:8443/a/b?s3cret"]
+)
+def test_server_and_path_are_all_that_is_shown(word: str) -> None:
+    assert parse(word).public_form == web_address.public_part(word) == "https://x.example:8443/a/b"
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "https://me:s3cret@a b/?s3cret",
+        "https://me:s3cret@[::1/?s3cret",
+        "https://me:s3cret@x:port/x",
+        "https://s3cret@/",
+    ],
+)
+def test_nor_is_anything_else_shown_of_what_is_no_address(word: str) -> None:
+    with pytest.raises(Usage) as raised:
+        parse(word)
+    assert "s3cret" not in str(raised.value) and "https://SERVER/PATH" in raised.value.hint
+
+
+def test_who_asks_is_told_to_the_same_server_only() -> None:
+    place = parse("https://me:pw@x.example/a/b")
+    assert place.authorization == "Basic bWU6cHc=" and parse("https://x/").authorization == ""
+    for same in ("c", "/c", "//x.example/c", "https://x.example/c"):
+        assert place.leads_to(same).user == "me:pw"
+    for other in ("https://y.example/c", "https://x.example:444/c", "//y.example"):
+        assert place.leads_to(other).user == ""
+    assert place.leads_to("https://you:pw@x.example/").user == "you:pw"
+
+
+def test_a_header_is_bytes() -> None:
+    """As http.client reads them: each byte is a letter."""
+    place = parse("http://x/a")
+    assert place.leads_to("/ü".encode().decode("latin-1")) == WebAddress("http", "x", None, "/%C3%BC")
+    assert place.leads_to("/\xfc") == WebAddress("http", "x", None, "/%FC")
+    for malformed in ("/a\r\n b", "/\x00", "http://[x/"):
+        with pytest.raises(Failure, match="which is no address"):
+            place.leads_to(malformed)
