@@ -15,6 +15,8 @@ from firmware.run import run
 IMAGE, MOST_SIGNATURE = "slot.squashfs", 64 << 10
 #: bytes that a bundle has beside the image, at most: its signature, and the tree of dm-verity's digests
 OVERHEAD = 8 << 20
+#: seconds for looking at a signature on a unit that has hardly any memory left, and loads programs again and again
+SIGNATURE_SECONDS = 120.0
 _LENGTH = struct.Struct(">Q")
 _SPEAKS = re.compile(r"peer-protocols=(\d{1,9})-(\d{1,9}) config-format=(\d{1,9})")
 _DIGEST, _SIZE = re.compile(r"[0-9a-f]{64}"), re.compile(r"[1-9]\d{0,14}")
@@ -50,7 +52,8 @@ def read_manifest(path: Path) -> str:
             raise Refused("it is no bundle, or not all of it: there is no signature at its end")
         file.seek(end - _LENGTH.size - size)
         signature = file.read(size)
-    done = run(["openssl", "cms", "-verify", "-noverify", "-inform", "DER"], stdin=signature, check=False)
+    command = ["openssl", "cms", "-verify", "-noverify", "-inform", "DER"]
+    done = run(command, stdin=signature, check=False, timeout=SIGNATURE_SECONDS)
     if done.status or not done.stdout:
         raise Refused("it is no bundle, or not all of it: the signature holds no manifest")
     return done.stdout

@@ -11,7 +11,7 @@ from pathlib import Path
 from firmware.errors import Failure, Refused
 from firmware.printable import escape
 from firmware.run import run
-from firmware.upgrade.bundle import Bundle, parse_manifest, read_manifest
+from firmware.upgrade.bundle import SIGNATURE_SECONDS, Bundle, parse_manifest, read_manifest
 
 CONFIGURATION = Path("/usr/share/upgrade/system.conf")
 #: where RAUC mounts a bundle while it installs it
@@ -47,7 +47,7 @@ def read(path: Path, configuration: Path = CONFIGURATION) -> Bundle:
         raise Refused(f"{escape(str(path))}: it is no file")
     manifest = read_manifest(path)
     with _in_words("the bundle is not taken"):
-        run(["rauc", f"--conf={configuration}", "info", str(path)], timeout=120)
+        run(["rauc", f"--conf={configuration}", "info", str(path)], timeout=SIGNATURE_SECONDS)
     return parse_manifest(manifest)
 
 

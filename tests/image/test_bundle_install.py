@@ -14,6 +14,7 @@ from pathlib import Path
 
 import bundles
 import pytest
+import unit_slots
 from bundles import Signer
 from lab_driver import Lab, Result, eventually
 
@@ -58,9 +59,20 @@ def maker(tmp_path: Path, signer: Signer) -> Maker:
     return Maker(tmp_path, signer)
 
 
+@contextmanager
+def brought(unit: Lab, bundle: Path | bytes) -> Iterator[str]:
+    """A bundle in the memory of the unit, and where. It is taken away afterwards: a unit has not much."""
+    place = "/tmp/bundle.raucb"
+    unit.write(1, place, bundle if isinstance(bundle, bytes) else bundle.read_bytes())
+    try:
+        yield place
+    finally:
+        unit.run(1, "rm", place)
+
+
 def install(unit: Lab, bundle: Path | bytes, *flags: str) -> Result:
-    unit.write(1, "/tmp/bundle.raucb", bundle if isinstance(bundle, bytes) else bundle.read_bytes())
-    return unit.run(1, "upgrade", "install", *flags, "/tmp/bundle.raucb", check=False)
+    with brought(unit, bundle) as place:
+        return unit.run(1, "upgrade", "install", *flags, place, check=False)
 
 
 def refuse(unit: Lab, bundle: Path | bytes, words: str, *flags: str) -> None:
@@ -133,7 +145,6 @@ def test_the_version_that_runs_is_skipped(unit: Lab, maker: Maker) -> None:
 
 def test_an_installation_that_is_killed_can_be_repeated(unit: Lab, maker: Maker) -> None:
     """Killed with all that it has started, while the bundle is mounted."""
-    unit.write(1, "/tmp/bundle.raucb", maker.make("killed", version="9.0.0", size=16 << 20).read_bytes())
     script = """
     setsid upgrade install /tmp/bundle.raucb & pid=$!
     until mountpoint -q /run/firmware/upgrade/bundle; do kill -0 $pid || exit 1; done
@@ -141,13 +152,20 @@ def test_an_installation_that_is_killed_can_be_repeated(unit: Lab, maker: Maker)
     wait $pid
     mountpoint -q /run/firmware/upgrade/bundle && echo killed
     """
-    assert "killed" in unit.run(1, "sh", "-c", script, check=False).stdout
-    done = unit.run(1, "upgrade", "install", "/tmp/bundle.raucb")
+    with brought(unit, maker.make("killed", version="9.0.0", size=16 << 20)) as place:
+        assert "killed" in unit.run(1, "sh", "-c", script, check=False).stdout
+        done = unit.run(1, "upgrade", "install", place)
     assert "9.0.0 is in slot b" in done.stdout
     status = json.loads(unit.run(1, "upgrade", "status", "--json").stdout)
     assert [slot["next"] for slot in status["slots"]] == [False, True]
     left = "mount | grep -c /run/firmware/upgrade; ls /sys/block | grep -c dm-; cat /sys/block/loop*/loop/backing_file"
     assert unit.run(1, "sh", "-c", left, check=False).stdout == "0\n0\n"
+
+
+@pytest.fixture(scope="module")
+def api(unit: Lab) -> "Api":
+    """An administrator's program at the web UI of the unit. Each token has a session, which takes a tenth of its memory."""
+    return Api(unit)
 
 
 class Api:
@@ -174,8 +192,8 @@ class Api:
         return answer.status, json.loads(answer.read() or b"{}")
 
 
-def test_a_bundle_comes_through_the_web_ui(unit: Lab, maker: Maker) -> None:
-    api, good = Api(unit), maker.make("web", version="9.1.0").read_bytes()
+def test_a_bundle_comes_through_the_web_ui(api: "Api", maker: Maker) -> None:
+    good = maker.make("web", version="9.1.0").read_bytes()
     status, problem = api.ask("PUT", "/upgrade/bundle", good[:-1])
     assert status >= 400 and "no bundle, or not all of it" in str(problem["detail"])
     assert api.ask("GET", "/upgrade/bundle")[1]["bundle"] is None
@@ -190,13 +208,22 @@ def test_a_bundle_comes_through_the_web_ui(unit: Lab, maker: Maker) -> None:
     assert status == 200 and found["slots"][1]["version"] == "9.1.0"  # type: ignore[index]
 
 
-def test_more_than_any_bundle_is_refused_and_its_memory_given_back(unit: Lab) -> None:
+def test_a_whole_system_comes_through_the_web_ui_of_a_small_unit(unit: Lab, api: "Api", tmp_path: Path) -> None:
+    """The bundle, the web UI and a session have room beside each other in its memory."""
+    whole = unit_slots.other_bundle("9.9.9", tmp_path / "whole").read_bytes()
+    status, found = api.ask("PUT", "/upgrade/bundle", whole)
+    assert status == 200 and found["bundle"]["size"] > 50 << 20, found  # type: ignore[index]
+    status, done = api.ask("POST", "/upgrade/install", {"sha256": found["bundle"]["sha256"]})  # type: ignore[index]
+    assert (status, done["version"], done["slot"]) == (200, "9.9.9", "b")
+
+
+def test_more_than_any_bundle_is_refused_and_its_memory_given_back(unit: Lab, api: "Api") -> None:
     """Who goes on sending may not get to hear why."""
     with suppress(OSError, http.client.HTTPException):
-        status, problem = Api(unit).ask("PUT", "/upgrade/bundle", bytes(90 << 20))
+        status, problem = api.ask("PUT", "/upgrade/bundle", bytes(90 << 20))
         assert status >= 400 and "bytes" in str(problem["detail"])
     assert eventually(lambda: "spool" not in unit.read(1, "/proc/mounts"))
-    status, found = Api(unit).ask("GET", "/upgrade")
+    status, found = api.ask("GET", "/upgrade")
     assert status == 200 and int(str(found["room"])) <= int(str(found["largest"])) < 90 << 20
 
 
@@ -240,7 +267,7 @@ def served(unit: Lab, bundle: Path) -> Iterator[str]:
     finally:
         unit.run(1, "kill", pid)
         server.wait()
-        unit.run(1, "rm", "/tmp/served")
+        unit.run(1, "rm", "/tmp/served", "/tmp/server.py")
 
 
 def test_a_bundle_comes_from_an_address_though_the_connection_breaks(unit: Lab, maker: Maker) -> None:
