@@ -7,7 +7,7 @@ from typing import Any
 
 from firmware import run
 from firmware.csyncd.pair import Pair
-from firmware.errors import Failure, Invalid, Usage, from_system, full_text, outcome
+from firmware.errors import Failure, Invalid, Usage, from_system
 from firmware.flows import push as flow
 from firmware.flows.confirm import confirm
 from firmware.http11.server import Request
@@ -133,13 +133,10 @@ async def _confirm(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> di
 
 async def _save(pair: Pair, body: dict[str, Any], who: Who, tell: Tell) -> dict[str, Any]:
     await pair.wait_for_peer()
-    try:
+    with audit.note_errors(TRAIL[_save], who=who, to=pair.settings.peer):
         report = await pair.link.retry_if_lost(
             lambda seconds: pair.link.request("/v1/save", {}, peer_save.parse, lane="push", timeout=seconds), SAVE_TIME
         )
-    except Failure as error:
-        audit.note(TRAIL[_save], who=who, result=outcome(error), to=pair.settings.peer, message=full_text(error))
-        raise
     result, peer = "saved" if report.fresh else "unchanged", pair.settings.peer
     audit.note(TRAIL[_save], who=who, result=result, to=peer, reported_by=peer, digest=report.digest)
     return {"node": pair.settings.remote_node, **report.json()}

@@ -13,7 +13,7 @@ from firmware.blocks import Blocks
 from firmware.csyncd import heap, recovery_timer, saver
 from firmware.csyncd.pair import Pair
 from firmware.csyncd.turns import Turns
-from firmware.errors import Failure, Refused, from_system, full_text, outcome
+from firmware.errors import Failure, Refused, from_system, full_text
 from firmware.flows import receive
 from firmware.flows.confirm import receive_confirm
 from firmware.http11.server import Request
@@ -87,10 +87,11 @@ async def _deal_with_push(pair: Pair, remote: RemotePeer, parse: Callable[[], Pr
     pair.refuse_twin(remote)
     try:
         offer = await asyncio.to_thread(parse)
-    except Failure as error:
-        why = shorten(full_text(error))
-        audit.note("push received", who=remote.who, result="refused", by_peer=True, message=why)
-        return Report("refused", why, shorten(error.hint)).json()
+    except (Failure, OSError) as raised:
+        error = audit.in_words("push", raised)
+        why, result = shorten(full_text(error)), "failed" if isinstance(raised, OSError) else "refused"
+        audit.note("push received", who=remote.who, result=result, by_peer=True, message=why)
+        return Report(result, why, shorten(error.hint)).json()
     try:
         async with _turns.setdefault(offer.title, asyncio.Lock()), pair.hold_notices():
             return await asyncio.to_thread(receive.answer, offer, remote)
@@ -99,28 +100,20 @@ async def _deal_with_push(pair: Pair, remote: RemotePeer, parse: Callable[[], Pr
 
 
 async def _receive_confirm(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
-    try:
+    with audit.note_errors("confirm received", who=remote.who, by_peer=True):
         message = Message(body, error=Refused)
         title, push = message.token("service", TITLE, ""), message.token("push", PUSH, "")
         answer = await asyncio.to_thread(receive_confirm, title, push, remote)
         recovery_timer.keep_one_sleeper()
         return answer
-    except Failure as error:
-        audit.note(
-            "confirm received", who=remote.who, result="refused", by_peer=True, message=shorten(full_text(error))
-        )
-        raise
 
 
 async def _save(pair: Pair, remote: RemotePeer, body: dict[str, Any]) -> dict[str, Any]:
     await pair.refuse_mismatch()
     pair.refuse_twin(remote)
-    try:
+    with audit.note_errors("save", who=remote.who, by_peer=True):
         async with heap.large_work:
             saved = await asyncio.to_thread(saver.save_for_peer, remote.name)
-    except Failure as error:
-        audit.note("save", who=remote.who, result=outcome(error), by_peer=True, message=shorten(full_text(error)))
-        raise
     result = "saved" if saved["fresh"] else "unchanged"
     audit.note("save", who=remote.who, result=result, by_peer=True, digest=saved["digest"])
     return saved

@@ -1,11 +1,17 @@
 """The audit trail is bounded, keeps the newest and what was done, and leaves out what was torn."""
 
+import ast
 from concurrent.futures import ThreadPoolExecutor
+from errno import EIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from firmware.errors import Failure, Invalid, Refused
 from firmware.sync import audit
+
+FIRMWARE = Path(audit.__file__).parents[1]
 
 
 def test_it_is_bounded_and_keeps_the_newest(tmp_path: Path) -> None:
@@ -58,3 +64,45 @@ def test_two_writers_lose_nothing_where_a_part_is_begun_anew(tmp_path: Path, mon
         for done in [pool.submit(write, f"writer {number}") for number in range(4)]:
             done.result()
     assert audit.read(tmp_path).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "result", "message"),
+    [
+        (Refused("not now"), Refused, "refused", "not now"),
+        (Invalid("it is invalid", problems=("a:1: b",)), Invalid, "failed", "it is invalid; a:1: b"),
+        (OSError(EIO, "Input/output error", "/flash"), Failure, "failed", "/flash: Input/output error"),
+        (KeyError("nobody foresaw it"), Failure, "failed", "an error inside the program"),
+        (KeyboardInterrupt(), KeyboardInterrupt, "interrupted", ""),
+    ],
+    ids=["refused", "failed", "system", "unforeseen", "interrupted"],
+)
+def test_whatever_ends_it_is_noted_in_words_and_goes_on(
+    raised: BaseException, kind: type[BaseException], result: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[dict[str, Any]] = []
+    monkeypatch.setattr(audit, "note", lambda event, **words: noted.append(words))
+    monkeypatch.setattr(audit.log, "internal_error", lambda name, error: Failure("an error inside the program"))
+    with pytest.raises(kind), audit.note_errors("save", who=audit.Who("root"), to="node-2"):
+        raise raised
+    (line,) = noted
+    assert (line["result"], line.get("message", ""), line["to"]) == (result, message, "node-2")
+    with audit.note_errors("save", who=audit.Who("root")):
+        pass
+    assert len(noted) == 1
+
+
+def test_no_flow_notes_some_of_its_errors_only() -> None:
+    """A `try` that notes in the trail what became of it does so for errors of the system, too."""
+    narrow = [
+        f"{path.relative_to(FIRMWARE)}:{handler.lineno}"
+        for path in FIRMWARE.rglob("*.py")
+        if "audit.note" in path.read_text()
+        for statement in ast.walk(ast.parse(path.read_text()))
+        if isinstance(statement, ast.Try)
+        for handler in statement.handlers
+        if "audit.note" in "".join(map(ast.unparse, handler.body))
+        and "OSError" not in {ast.unparse(one.type) for one in statement.handlers if one.type}
+        and "OSError" not in ast.unparse(handler.type or ast.Name("OSError"))
+    ]
+    assert narrow == []
