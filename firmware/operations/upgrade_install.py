@@ -1,5 +1,6 @@
 """`upgrade install`, and the same in the web UI: a bundle from a file, from an address or from a browser."""
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -10,21 +11,25 @@ from firmware.flows import upgrade
 from firmware.flows.upgrade import Installed, Tell
 from firmware.locks import UPGRADE, hold
 from firmware.operations import peer
+from firmware.sync import audit
 from firmware.sync.audit import Who
 from firmware.upgrade import download, rauc, remote, slots, spool, web_address
 from firmware.upgrade.bundle import OVERHEAD
 from firmware.upgrade.decision import Allowed
 from firmware.upgrade.spool import WaitingBundle
 
+#: how the trail calls what brings a bundle · how an address begins, of whatever kind it is
+_BRING, _SCHEME = "upgrade bundle", re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
 
 def install(source: str, allowed: Allowed, *, who: Who, tell: Tell) -> Installed:
     """Install a bundle from a file or an address. See `flows.upgrade.install`. Busy while somebody else gets or installs one."""
     slots.require_slots()
     with _hold_spool():
-        if not download.is_url(source):
+        if not _is_address(source):
             return _install(Path(source).resolve(), allowed, who, tell)
         tell("fetching the bundle")
-        path = _fetch(source)
+        path = _fetch(source, who)
         try:
             return _install(path, allowed, who, tell, spool.address())
         finally:
@@ -37,15 +42,17 @@ def require_address(word: str) -> str:
     return word
 
 
-def fetch(url: str) -> WaitingBundle:
+def fetch(url: str, *, who: Who) -> WaitingBundle:
     """Have a bundle from an address wait here."""
     with _hold_spool():
-        return _verify_waiting(_fetch(url))
+        path = _fetch(url, who)
+        with audit.note_errors(_BRING, who=who, address=web_address.public_part(url)):
+            return _verify_waiting(path)
 
 
-def receive(pieces: Iterable[bytes]) -> WaitingBundle:
+def receive(pieces: Iterable[bytes], *, who: Who) -> WaitingBundle:
     """Have a bundle wait here that comes in pieces."""
-    with _hold_spool():
+    with _hold_spool(), audit.note_errors(_BRING, who=who):
         return _verify_waiting(spool.receive(pieces, _limit()))
 
 
@@ -116,8 +123,18 @@ def _peer() -> tuple[str, tuple[int, int] | None]:
         return "", None
 
 
-def _fetch(url: str) -> Path:
+def _is_address(word: str) -> bool:
+    """Does it look like one? Usage if it is one that is not fetched from."""
+    return _SCHEME.match(word) is not None and bool(web_address.parse(word))
+
+
+def _fetch(url: str, who: Who) -> Path:
     """All of it, or the end of one that memory has no room for."""
+    with audit.note_errors(_BRING, who=who, address=web_address.public_part(url)):
+        return _fetch_all(url)
+
+
+def _fetch_all(url: str) -> Path:
     source, limit = download.find(url), _limit()
     spool.discard()
     if source.size is None or source.size <= spool.free_memory() or not source.sends_parts:

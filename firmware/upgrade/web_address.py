@@ -14,6 +14,8 @@ from firmware.printable import escape
 _PLAIN = "!$%&'()*+,-./:;=?@[]_~"
 #: a server by its name, which is ASCII by then, or by its address
 _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")
+#: letters that the name of a server may have, and one more
+_MOST_NAME = 254
 _HINT = "an address is https://SERVER/PATH, or http://"
 
 
@@ -130,9 +132,9 @@ def _user(found: SplitResult) -> str:
 
 def _ascii_host(name: str, url: str) -> str:
     try:
-        host = name if ":" in name else name.encode("idna").decode().lower()
+        host = name if ":" in name else name[:_MOST_NAME].encode("idna").decode().lower()
     except UnicodeError:
         host = ""
-    if not _HOST.fullmatch(host):
+    if len(host) >= _MOST_NAME or not _HOST.fullmatch(host):
         raise Usage(f"{public_part(url)}: no server can be called that", _HINT)
     return host

@@ -51,14 +51,14 @@ def waiting() -> WaitingBundle:
     return upgrade_install.waiting()
 
 
-def upload(stream: Iterator[bytes]) -> WaitingBundle:
+def upload(call: Call, stream: Iterator[bytes]) -> WaitingBundle:
     """A bundle, as the body; it waits then."""
-    return upgrade_install.receive(stream)
+    return upgrade_install.receive(stream, who=call.who)
 
 
-def fetch(body: BundleAddress) -> WaitingBundle:
+def fetch(call: Call, body: BundleAddress) -> WaitingBundle:
     """A bundle that the node itself fetches; it waits then."""
-    return upgrade_install.fetch(body.url)
+    return upgrade_install.fetch(body.url, who=call.who)
 
 
 def discard() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from web_server import Site, serve
 
-from firmware.errors import Busy, Failure, Refused
+from firmware.errors import Busy, Failure, Refused, Usage
 from firmware.flows import switch_slot, upgrade
 from firmware.operations import peer, upgrade_install
 from firmware.sync.audit import Who
@@ -132,7 +133,7 @@ def test_one_that_waits_streams_when_it_is_installed(
 ) -> None:
     monkeypatch.setattr(spool, "free_memory", lambda: 1000)
     url = f"{site.url}/whole/bundle"
-    assert upgrade_install.fetch(url).address == upgrade_install.waiting().address == url
+    assert upgrade_install.fetch(url, who=WHO).address == upgrade_install.waiting().address == url
     upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO)
     assert written == [f"streams from {url}", "primary b True"]
     assert upgrade_install.waiting().bundle is None
@@ -145,7 +146,7 @@ def test_what_waits_shows_no_secret_of_its_address(
     """It is used all the same: who streams it asks with all of it."""
     monkeypatch.setattr(spool, "free_memory", lambda: 1000)
     secret = site.url.replace("//", "//me:s3cret@") + "/whole/bundle?token=s3cret"
-    for found in (upgrade_install.fetch(secret), upgrade_install.waiting()):
+    for found in (upgrade_install.fetch(secret, who=WHO), upgrade_install.waiting()):
         assert found.address == f"{site.url}/whole/bundle" and found.bundle == BUNDLE
     upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO)
     assert written[0] == f"streams from {secret}"
@@ -163,9 +164,9 @@ def test_only_the_bundle_that_was_looked_at_is_installed(
     written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else brings another one meanwhile, or takes it away."""
-    mine = upgrade_install.receive([DATA]).bundle
+    mine = upgrade_install.receive([DATA], who=WHO).bundle
     other = another(monkeypatch)
-    upgrade_install.receive([DATA])
+    upgrade_install.receive([DATA], who=WHO)
     assert mine is not None and upgrade_install.waiting().bundle == other
     with pytest.raises(Refused, match=r"another bundle waits now, version 9\.1") as raised:
         upgrade_install.install_waiting(Allowed(downgrade=True), mine.sha256, who=WHO)
@@ -188,8 +189,8 @@ def test_from_the_first_byte_to_the_last_nobody_else_gets_or_installs_a_bundle(
         for act in (
             lambda: install(f"{site.url}/whole/bundle", Allowed(downgrade=True)),
             lambda: install("/nowhere"),
-            lambda: upgrade_install.fetch(f"{site.url}/whole/bundle"),
-            lambda: upgrade_install.receive([b"x"]),
+            lambda: upgrade_install.fetch(f"{site.url}/whole/bundle", who=WHO),
+            lambda: upgrade_install.receive([b"x"], who=WHO),
             lambda: upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO),
             upgrade_install.discard,
         ):
@@ -212,14 +213,41 @@ def test_what_was_killed_on_its_way_takes_no_memory_for_long(written: list[str])
     assert spool.is_abandoned() and upgrade_install.waiting().bundle is None
     upgrade_install.largest_bundle()
     assert spool.path() is None
-    upgrade_install.receive([DATA])
+    upgrade_install.receive([DATA], who=WHO)
     upgrade_install.largest_bundle()
     assert upgrade_install.waiting().bundle == BUNDLE and not spool.is_abandoned()
 
 
 @pytest.mark.root
+def test_a_bundle_that_does_not_come_is_in_the_trail_without_the_secrets_of_its_address(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[dict[str, object]] = []
+    monkeypatch.setattr(upgrade_install.audit, "note", lambda event, **words: noted.append({"event": event, **words}))
+    secret = site.url.replace("//", "//me:s3cret@") + "/{}/bundle?token=s3cret"
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    with pytest.raises(Failure, match="404"):
+        upgrade_install.fetch(secret.format("whole/nothing"), who=WHO)
+    monkeypatch.setattr(spool, "receive", fail)
+    for act in (lambda: install(secret.format("whole")), lambda: upgrade_install.receive([DATA], who=WHO)):
+        with pytest.raises(Failure, match="No space left on device") as raised:
+            act()
+        assert "make room" in raised.value.hint
+    assert [(line["event"], line["result"], line["who"]) for line in noted] == [("upgrade bundle", "failed", WHO)] * 3
+    assert noted[1]["address"] == f"{site.url}/whole/bundle" and "s3cret" not in str(noted)
+
+
+def test_an_address_of_another_kind_is_no_file(written: list[str]) -> None:
+    with pytest.raises(Usage, match="ftp://x/bundle: it is no address that begins with http"):
+        install("ftp://me:s3cret@x/bundle")
+
+
+@pytest.mark.root
 def test_an_address_that_cannot_be_had_leaves_what_waits(written: list[str], site: Site) -> None:
-    upgrade_install.receive([DATA])
+    upgrade_install.receive([DATA], who=WHO)
     for wrong in (f"{site.url}/whole/nothing", "http://a b/"):
         with pytest.raises(Failure):
             install(wrong)
