@@ -54,6 +54,11 @@ def boot(*, run: Path = RUN) -> list[str]:
     return failed + _attempt_and_log("boot", lambda: _mark(run / BOOTED, failed))
 
 
+def has_booted(run: Path = RUN) -> bool:
+    """Has the boot come to its end: has all been started that is to be, as far as it starts?"""
+    return (run / BOOTED).exists()
+
+
 def was_restored(run: Path = RUN) -> bool:
     """Was /etc restored since the node came up? Then it is the operator's now. Should the marks be missing, for /run was full,
     say, whatever has been started tells it, too."""

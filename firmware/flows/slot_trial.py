@@ -55,7 +55,7 @@ def await_health(expected: Expectation | None) -> list[str] | None:
         wrong = look(expected)
         _say(wrong)
         now = time.monotonic()  # since the kernel started
-        booted_at = booted_at or (now if has_booted() else None)
+        booted_at = booted_at or (now if boot.has_booted() else None)
         healthy_since = None if wrong else healthy_since or now
         if switch_slot.PROVED.exists() or switch_slot.ROLLED_BACK.exists():
             return None
@@ -67,14 +67,9 @@ def await_health(expected: Expectation | None) -> list[str] | None:
         time.sleep(LOOK_SECONDS)
 
 
-def has_booted() -> bool:
-    """Has the boot come to its end?"""
-    return (boot.RUN / boot.BOOTED).exists()
-
-
 def look(expected: Expectation | None) -> list[str]:
     """What does not work now, a line each."""
-    if not has_booted():
+    if not boot.has_booted():
         return ["the boot has not come to its end"] if not migrations.failure() else [migrations.failure()]
     try:
         return node_health.shortcomings(expected, node_health.current_health())

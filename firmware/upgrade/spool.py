@@ -21,8 +21,9 @@ from firmware.upgrade.bundle import Bundle
 
 PLACE = Path("/run/firmware/upgrade/spool")
 NAME, ADDRESS = "bundle.raucb", "address"
-#: bytes of memory that are left for everything else
-RESERVE = 24 << 20
+#: bytes of memory that are left for everything else: with 24 MiB a unit reads its programs again and again, and an installation
+#: takes minutes
+RESERVE = 36 << 20
 #: bytes of memory for the end of one that stays where it is
 MOST_END = 1 << 20
 _NO_ROOM_HINT = "have the node fetch it from a web server that sends parts: that takes no memory; or stop a service"

@@ -16,7 +16,7 @@ from lab_driver import Lab, eventually
 from serial_console import console_text
 from service_helpers import PYTHON
 
-from firmware.upgrade.slot_record import SlotTrust
+from firmware.upgrade.slot_record import NO_RECORD, SlotTrust
 
 SET_PRIMARY = "from firmware.flows import switch_slot; switch_slot.set_primary('b')"
 
@@ -34,11 +34,20 @@ def unit(image: Path, worker_labs: Path) -> Iterator[Lab]:
 
 @pytest.fixture
 def at_rest(unit: Lab) -> Iterator[Lab]:
-    """It runs slot a, and slot b is as slot a is."""
+    """It runs slot a, and slot b is as slot a is. What a test that failed has left is taken away."""
     script = unit.state / "1" / "boot.sh"
     before = script.read_text()
+    if status(unit)["booted"] != "a":
+        disk_image.write_record(unit.state / "1" / "disk.img", NO_RECORD)
+        unit.cut(1)
+    assert eventually(lambda: has_booted(unit), 120)
     yield unit
     script.write_text(before)
+
+
+def has_booted(unit: Lab) -> bool:
+    """Has the boot come to its end? Before that it is not known what worked."""
+    return unit.run(1, "test", "-e", "/run/firmware/booted", check=False).status == 0
 
 
 def status(unit: Lab) -> dict[str, Any]:
@@ -64,6 +73,8 @@ def boot_b(unit: Lab, wrong: str, tries: int = 1) -> None:
 
 def fell_back(unit: Lab) -> dict[str, Any] | None:
     """How the unit is once it runs slot a again; None before."""
+    if not has_booted(unit):
+        return None
     done = unit.run(1, "upgrade", "status", "--json", check=False)
     found: dict[str, Any] = json.loads(done.stdout) if done.status == 0 else {}
     return found if found.get("booted") == "a" else None
