@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from firmware import native
+
 _TOP = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _BELOW = _TOP | os.O_NOFOLLOW
 #: what was a file a moment ago may be a link or a pipe by now
@@ -133,9 +135,7 @@ def _empty(top: int) -> None:
     paths = []
     for path, handle, names in walk(top, lambda path: False):
         paths.append(path)
-        for name in names:
-            with suppress(IsADirectoryError, FileNotFoundError):
-                os.unlink(name, dir_fd=handle)
+        native.remove_names(names, handle)
     for path in reversed(paths[1:]):
         with parent(top, path) as (handle, name):
             os.rmdir(name, dir_fd=handle)

@@ -4,7 +4,7 @@ the exchange of two names, and free memory that goes back to the system.
 
 import os
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from firmware._native import ffi, lib
@@ -54,6 +54,45 @@ def read_names(names: Sequence[str], place: int, rooms: Sequence[int]) -> list[t
         found.append((view[at : at + size], digest) if size >= 0 else -size)
         at += room
     return found
+
+
+def copy_names(names: Sequence[str], source: int, target: int) -> list[str]:
+    """Copy each file of these names from one open directory to another: content, owner, mode and times. Returns those that are no
+    files, and are left alone. No link is followed. OSError for the first that cannot be copied."""
+    errors = ffi.new("int32_t[]", len(names))
+    lib.native_copy_names(source, target, _with_ends(names), len(names), errors)
+    _raise_first((max(error, 0) for error in errors), names)
+    return [name for name, error in zip(names, errors, strict=True) if error < 0]
+
+
+#: who owns a file, and its mode: uid, gid, mode
+Owner = tuple[int, int, int]
+
+
+def write_names(
+    names: Sequence[str], place: int, contents: Sequence[bytes | memoryview], owners: Sequence[Owner]
+) -> list[str]:
+    """Write these files, which are not there yet, to the open directory `place`; returns the digest of each, "xxh3-128:HEX", as
+    it is read again. OSError for the first that cannot be written."""
+    errors, digests = ffi.new("int32_t[]", len(names)), bytearray(16 * len(names))
+    sizes, given = ffi.new("uint64_t[]", [*map(len, contents)]), ffi.new("struct native_owner[]", [*owners])
+    read_back = ffi.from_buffer("unsigned char[]", digests)
+    lib.native_write_names(place, _with_ends(names), len(names), b"".join(contents), sizes, given, errors, read_back)
+    _raise_first(errors, names)
+    return [f"xxh3-128:{digests[at : at + 16].hex()}" for at in range(0, len(digests), 16)]
+
+
+def remove_names(names: Sequence[str], place: int) -> None:
+    """Remove what has these names in the open directory `place`, but for directories, if anything has. OSError for the first that
+    cannot be removed."""
+    if error := lib.native_remove_names(place, _with_ends(names), len(names)):
+        raise OSError(error, os.strerror(error))
+
+
+def _raise_first(errors: Iterable[int], names: Iterable[str]) -> None:
+    for error, name in zip(errors, names, strict=True):
+        if error:
+            raise OSError(error, os.strerror(error), name)
 
 
 def _with_ends(names: Sequence[str]) -> bytes:

@@ -26,12 +26,17 @@ ffi.cdef("""
     int native_scan_tree_gently(int top, const char *start, const char *patterns, uint32_t pattern_count,
                                 struct native_progress *progress, struct native_tree *tree);
     void native_free_tree(struct native_tree *tree);
+    void native_copy_names(int from, int to, const char *names, uint32_t count, int32_t *errors);
+    struct native_owner { uint32_t uid, gid, mode; };
+    void native_write_names(int dir, const char *names, uint32_t count, const unsigned char *bytes, const uint64_t *sizes,
+                            const struct native_owner *owners, int32_t *errors, unsigned char *digests);
+    int native_remove_names(int dir, const char *names, uint32_t count);
     bool native_matches(const char *pattern, const char *path);
 """)
 ffi.set_source(
     "firmware._native",
-    '#include "native.h"\n#include "patterns.h"\n#include "tree.h"',
-    sources=[f"native/{name}.c" for name in ("digest", "native", "patterns", "tree")],
+    '#include "files.h"\n#include "native.h"\n#include "patterns.h"\n#include "tree.h"',
+    sources=[f"native/{name}.c" for name in ("digest", "files", "native", "patterns", "tree")],
     include_dirs=[str(HERE)],
     libraries=["xxhash"],
     extra_compile_args=[

@@ -5,7 +5,6 @@ What is copied may be changed by its account meanwhile: it is walked by descript
 
 import errno
 import os
-import shutil
 import stat
 from pathlib import Path
 
@@ -61,7 +60,7 @@ def _copy_contents(old: int, new: int) -> list[tuple[str, os.stat_result]]:
     for path, source, names in directory.walk(old, lambda path: False):
         copied.append((path, os.fstat(source)))
         with directory.descriptor(new, path) as target:
-            for name in names:
+            for name in native.copy_names(names, source, target):
                 _copy_entry(name, source, target)
     return copied
 
@@ -70,8 +69,8 @@ def _copy_entry(name: str, source: int, target: int) -> None:
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
     if stat.S_ISDIR(status.st_mode):
         os.mkdir(name, 0o700, dir_fd=target)
-    elif stat.S_ISREG(status.st_mode):
-        _copy_file(name, source, target)
+    elif stat.S_ISREG(status.st_mode):  # something else was there a moment ago
+        raise OSError(errno.ELOOP, "it was no file a moment ago", name)
     elif stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
         os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
@@ -81,17 +80,6 @@ def _copy_entry(name: str, source: int, target: int) -> None:
         os.chown(name, status.st_uid, status.st_gid, dir_fd=target)
         os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
         os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target)
-
-
-def _copy_file(name: str, source: int, target: int) -> None:
-    with (
-        os.fdopen(directory.open_file(name, source), "rb") as reader,
-        os.fdopen(directory.create_file(name, target), "wb") as writer,
-    ):
-        status = os.fstat(reader.fileno())
-        shutil.copyfileobj(reader, writer, 1 << 20)
-        writer.flush()
-        _set_owner_and_mode(writer.fileno(), status)
 
 
 def _set_owner_and_mode(handle: int, status: os.stat_result) -> None:

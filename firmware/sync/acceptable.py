@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from firmware.errors import Refused
 from firmware.manifest import Entry
@@ -111,6 +110,6 @@ def _fullest_directory(entries: Mapping[str, Entry]) -> str:
 
 def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:
     for path in entries:
-        parent = str(PurePosixPath(path).parent)
+        parent = path.rpartition("/")[0]
         if parent != service.owns and (parent not in entries or entries[parent].kind != "dir"):
             raise Refused(f"{path}: its directory is not in the proposal")

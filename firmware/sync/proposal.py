@@ -7,7 +7,7 @@ state that the operator was shown. It names no path but such as lie below the di
 import binascii
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from sys import intern
 from typing import Any
@@ -53,7 +53,8 @@ class Proposal:
     `expect` is the digest of the state that --force may overwrite ("" without --force); `dry` asks what would change.
     `push` names this very push, so that it can be sent again; `base` is the digest of what both nodes had last, as far as
     the pusher knows; `confirm` the seconds in which it has to be confirmed (0: it has not to be). `difference` is None unless
-    it has just arrived as one: `entries` are then only those that differ.
+    it has just arrived as one: `entries` are then only those that differ. `state` is the digest of block and entries, "" where
+    it was not worked out yet.
     """
 
     service: Service
@@ -66,6 +67,7 @@ class Proposal:
     base: str = ""
     confirm: int = 0
     difference: Difference | None = None
+    state: str = field(default="", compare=False)
 
     @property
     def title(self) -> str:

@@ -22,7 +22,7 @@ _comparing = threading.Lock()
 
 def proposed_digest(proposal: Proposal) -> str:
     """The digest that the service has once the proposal is in place."""
-    return content.digest(proposal.block, proposal.entries)
+    return proposal.state or content.digest(proposal.block, proposal.entries)
 
 
 def missing_contents(proposal: Proposal, now: Content) -> tuple[str, ...]:

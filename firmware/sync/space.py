@@ -6,14 +6,14 @@ where what is applied is kept; while it comes in, its contents lie in memory, to
 by what the peer told of itself, before anything is sent, the receiving one for itself.
 """
 
-import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 
-from firmware import directory
+from firmware import directory, native
 from firmware.errors import Refused
 from firmware.manifest import Entry
 from firmware.printable import escape
@@ -47,7 +47,7 @@ class Space:
         """Of paths and their sizes."""
         size = files = paths = 0
         for path, one in sizes:
-            size, files, paths = size + _pages(one), files + 1, paths + len(json.dumps(path))
+            size, files, paths = size + _pages(one), files + 1, paths + len(encode_basestring_ascii(path))
         return cls(size, files, paths)
 
     def __add__(self, other: "Space") -> "Space":
@@ -159,14 +159,12 @@ def _sizes_on_disk(service: Service, root: Path) -> Iterator[tuple[str, int]]:
         with directory.descriptor(root / service.owns.lstrip("/")) as top:
             for path, place, names in directory.walk(top, lambda path: False):
                 start = f"{service.owns}/{path}/" if path else f"{service.owns}/"
-                yield from ((start + name, _size_on_disk(name, place)) for name in names)
+                found = native.STATUS.iter_unpack(native.stat_names(names, place))
+                yield from ((start + name, _size(status)) for name, status in zip(names, found, strict=True))
     except (FileNotFoundError, NotADirectoryError):
         return
 
 
-def _size_on_disk(name: str, place: int) -> int:
-    try:
-        status = os.stat(name, dir_fd=place, follow_symlinks=False)
-    except FileNotFoundError:
-        return 0
-    return status.st_size if stat.S_ISREG(status.st_mode) else 0
+def _size(status: tuple[int, ...]) -> int:
+    """Of a file; 0 of anything else, and of what is not there any more."""
+    return status[4] if stat.S_ISREG(status[0]) else 0

@@ -6,16 +6,14 @@ anything is swapped and removed when nothing of it is open any more.
 
 import grp
 import os
-import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from firmware import directory, files, manifest, native
-from firmware.errors import Failure, Refused
+from firmware import manifest, native
+from firmware.errors import Refused
 from firmware.faults import fault_point
 from firmware.locks import CONFIG, hold
 from firmware.manifest import Entry
@@ -25,7 +23,7 @@ from firmware.rc.title import Title
 from firmware.services import applied, content, directories
 from firmware.services.content import Content
 from firmware.services.definition import Service
-from firmware.sync import contents, transaction
+from firmware.sync import staged_files, transaction
 from firmware.sync.proposal import Proposal
 from firmware.sync.transaction import STAGING, Transaction
 
@@ -63,47 +61,22 @@ def stage_for(service: Service, title: str, *, top: Path = STAGING, config: Path
 
 def fill(stage: Stage, proposal: Proposal, now: Content) -> str:
     """Write the proposed files: those that came with it, and those that are here already; each is proved right once it is
-    written. Returns the SHA-256 of the content that they make (`content.sha256`).
-
-    The last contents come first, and what is written is given up where it lay when it arrived: so it lies in memory once.
-    """
+    written. Returns the SHA-256 of the content that they make (`content.sha256`)."""
     require_swappable(stage)
     remove(stage)
     stage.directory.parent.mkdir(mode=0o700, exist_ok=True)
     stage.directory.mkdir(mode=0o700)
     stage.tree.mkdir(mode=0o700)
-    for entry in proposal.entries.values():
-        if entry.kind == "dir":
-            os.mkdir(_target(stage, entry), 0o700)
-    sums = _write_files(stage, proposal, now)
+    for entry in _directories(proposal.entries):
+        os.mkdir(_target(stage, entry), 0o700)
+    here = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
+    sums = staged_files.write(stage.tree, proposal, here)
     _set_owners_and_modes(stage, proposal.entries)
     return content.sha256_by_files(proposal.block.statements, proposal.entries, lambda path: sums[path])
 
 
-def _write_files(stage: Stage, proposal: Proposal, now: Content) -> dict[str, bytes]:
-    """Returns the SHA-256 of each by its path."""
-    present = {entry.digest: path for path, entry in now.entries.items() if entry.kind == "file"}
-    staged, sums = dict[str, str](), dict[str, bytes]()
-    for entry in _in_order_of_writing(proposal):
-        target = _target(stage, entry)
-        if entry.digest in staged:
-            pieces = directory.pieces(stage.tree, os.path.relpath(staged[entry.digest], stage.service.owns))
-        elif entry.digest in proposal.contents:
-            pieces = contents.pieces(proposal.contents, entry.digest)
-        else:
-            pieces = _owned_pieces(stage, present[entry.digest])
-        sums[entry.path] = _write_new_file(target, pieces, entry)
-        if entry.digest in proposal.contents and entry.digest not in staged:
-            contents.give_up(proposal.contents, entry.digest)
-            staged[entry.digest] = entry.path
-    return sums
-
-
-def _in_order_of_writing(proposal: Proposal) -> list[Entry]:
-    """The files: those that did not come, and then those that did, the last of them first."""
-    places = {digest: -number for number, digest in enumerate(proposal.contents)}
-    files_only = (entry for entry in proposal.entries.values() if entry.kind == "file")
-    return sorted(files_only, key=lambda entry: places.get(entry.digest, -len(places)))
+def _directories(entries: Mapping[str, Entry]) -> list[Entry]:
+    return [entry for entry in entries.values() if entry.kind == "dir"]
 
 
 def _target(stage: Stage, entry: Entry) -> str:
@@ -122,34 +95,14 @@ def require_swappable(stage: Stage) -> None:
             )
 
 
-def _owned_pieces(stage: Stage, path: str) -> Iterator[bytes]:
-    """The bytes of a file that is here already."""
-    yield from directory.pieces(Path(stage.service.owns), os.path.relpath(path, stage.service.owns))
-
-
-def _write_new_file(path: str, pieces: Iterator[bytes], entry: Entry) -> bytes:
-    """Returns its SHA-256; Failure if it is not what the entry says."""
-    import hashlib
-
-    found = hashlib.sha256()
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "r+b", 0) as file:
-        for piece in pieces:
-            found.update(piece)
-            files.write_all(file.fileno(), piece)
-        file.seek(0)
-        if native.file_digest(file.fileno()) != (entry.digest, entry.size):
-            raise Failure(f"{entry.path}: it could not be staged as it was sent")
-    return found.digest()
-
-
 def _set_owners_and_modes(stage: Stage, entries: Mapping[str, Entry]) -> None:
-    uid, gid = cache(lambda name: pwd.getpwnam(name).pw_uid), cache(lambda name: grp.getgrnam(name).gr_gid)
+    """Of the directories; files have theirs since they were written."""
+    owner_of = staged_files.owners()
     # Deepest first, so that a directory without write permission is not in the way of what lies in it.
-    for entry in sorted(entries.values(), key=lambda entry: entry.path, reverse=True):
-        target = _target(stage, entry)
-        os.chown(target, uid(entry.owner), gid(entry.group))
-        os.chmod(target, entry.mode)
+    for entry in sorted(_directories(entries), key=lambda entry: entry.path, reverse=True):
+        uid, gid, mode = owner_of(entry)
+        os.chown(_target(stage, entry), uid, gid)
+        os.chmod(_target(stage, entry), mode)
     if stage.owned.exists():
         status = stage.owned.stat()
         os.chown(stage.tree, status.st_uid, status.st_gid)

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from sys import intern
 
@@ -23,7 +25,8 @@ from firmware.sync import contents
 
 DIRECTORY = Path("/run/firmware/synced")
 TABLE = "table"
-_FIELDS = tuple(Entry.__slots__)
+_fields_of = attrgetter(*Entry.__slots__)
+_ENTRIES_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,11 @@ def keep(title: str, digest: str, entries: Mapping[str, Entry], top: Path = DIRE
 
 
 def _table_pieces(digest: str, entries: Mapping[str, Entry]) -> Iterator[bytes]:
-    """The table: a line of JSON for the digest and for each entry, compressed."""
-    packer = zlib.compressobj(1)
+    """The table: a line of JSON for the digest and for some entries at a time, compressed."""
+    packer, left = zlib.compressobj(1), iter(entries.values())
     yield packer.compress(json.dumps(digest).encode("ascii"))
-    for entry in entries.values():
-        row = json.dumps([getattr(entry, name) for name in _FIELDS])
-        yield packer.compress(b"\n" + row.encode("ascii"))
+    while rows := [_fields_of(entry) for entry in islice(left, _ENTRIES_AT_ONCE)]:
+        yield packer.compress(b"\n" + json.dumps(rows).encode("ascii"))
     yield packer.flush()
 
 
@@ -89,8 +91,8 @@ def _saying_where_there_is_no_room(path: Path, title: str) -> Iterator[None]:
 def find(title: str, top: Path = DIRECTORY) -> Known | None:
     """What was synced last; None if that is not known."""
     try:
-        digest, *rows = zlib.decompress((top / title / TABLE).read_bytes()).splitlines()
-        entries = [_parse_entry(*json.loads(row)) for row in rows]
+        digest, *lines = zlib.decompress((top / title / TABLE).read_bytes()).splitlines()
+        entries = [_parse_entry(*row) for line in lines for row in json.loads(line)]
         return Known(str(json.loads(digest)), {entry.path: entry for entry in entries}, top / title)
     except (OSError, ValueError, TypeError, zlib.error):
         return None

@@ -61,7 +61,12 @@ def boot_clock() -> float:
 
 def write(transaction: Transaction, journal: Path) -> None:
     """Note it. What the phase says holds from here on, whatever happens."""
-    files.write(journal, records.dump(asdict(transaction), FORMAT), mode=0o600)
+    files.write(journal, records.dump(_facts(transaction), FORMAT), mode=0o600)
+
+
+def _facts(of: Transaction) -> dict[str, Any]:
+    """All fields; what is in them is not copied."""
+    return {name: getattr(of, name) for name in Transaction.__slots__} | {"who": asdict(of.who)}
 
 
 def read(journal: Path) -> Transaction | None:

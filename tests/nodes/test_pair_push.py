@@ -294,6 +294,7 @@ def test_no_room_on_the_receiver_is_said_before_anything_is_sent(agreed: Stage) 
     agreed.on(1, "sh", "-ec", "mkdir -p /etc/haproxy/extra; head -c 3000000 /dev/urandom >/etc/haproxy/extra/large")
     agreed.on(1, "service", "haproxy", "apply")
     agreed.on(2, "mount", "-o", "remount,size=2M", "/etc")
+    agreed.on(1, "csync", "status")  # by which the peer tells its room
     try:
         status, report, said = push(agreed)
     finally:

@@ -2,12 +2,11 @@
 
 import errno
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
-from firmware import manifest
+from firmware import manifest, native
 from firmware.errors import Failure
 from firmware.rc import document
 from firmware.services import applied, directories
@@ -32,7 +31,7 @@ def fail_copying(monkeypatch: pytest.MonkeyPatch, error: OSError) -> None:
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(shutil, "copyfileobj", fail)
+    monkeypatch.setattr(native, "copy_names", fail)
 
 
 def test_a_copy_has_everything_with_its_time(source: Path, tmp_path: Path) -> None:
