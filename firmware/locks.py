@@ -1,7 +1,7 @@
 """Every lock of a node, and how to hold one: `with hold(service_lock(title)), hold(SWAP): …`.
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
-Whoever holds several takes them in this order: UPGRADE, OTHER_SLOT, SLOTS, push, service, SWAP, FLASH, CONFIG,
+Whoever holds several takes them in this order: UPGRADE, OTHER_SLOT, SLOTS, push, service, ROOM, SWAP, FLASH, CONFIG,
 ANCESTORS, ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY.
 """
 
@@ -15,6 +15,8 @@ from firmware.errors import Busy, Refused
 
 TOP = Path("/run/firmware/lock")
 
+#: held by a push on its way in from when it looks for room until it has what it takes: the next one sees what is left
+ROOM = TOP / "room"
 #: held while a swap of a service's directory may still be undone; a save waits for it
 SWAP = TOP / "swap"
 #: held by whoever uses the flash

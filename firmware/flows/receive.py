@@ -14,7 +14,7 @@ from firmware import log
 from firmware.errors import Busy, Failure, Refused, full_text
 from firmware.faults import fault_point
 from firmware.flows import recovery
-from firmware.locks import SWAP, hold, push_lock, service_lock
+from firmware.locks import ROOM, SWAP, hold, push_lock, service_lock
 from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.title import Title
@@ -79,15 +79,13 @@ def receive(offer: Proposal, remote: RemotePeer) -> Answer:
             synced.keep(proposal.title, old.digest, old.entries)
             return _note(proposal, remote, Report("unchanged", state=old.digest))
         _refuse_local_changes(proposal, old)
-        space.require_space(proposal.service, proposal.entries)
-        kept = sum(entry.size for entry in old.entries.values()) if proposal.confirm else 0
-        room = space.local_room()
-        space.require_room(proposal.service, proposal.entries, room, "the receiving node", beside=kept, arriving=False)
-        try:
-            return _apply(proposal, context, remote, stage, old, changes)
-        finally:
-            if not stage.journal.exists():
-                staging.remove(stage)
+        with hold(ROOM):
+            _require_room(proposal, old)
+            try:
+                return _apply(proposal, context, remote, stage, old, changes)
+            finally:
+                if not stage.journal.exists():
+                    staging.remove(stage)
 
 
 def _apply(
@@ -143,6 +141,14 @@ def answer(proposal: Proposal, remote: RemotePeer) -> Answer:
         hint = "make room on the receiving node: df /etc /run" if error.errno == ENOSPC else ""
         message = f"{error.filename or proposal.title}: {error.strerror}"
         return _note(proposal, remote, Report("failed", message, hint))
+
+
+def _require_room(proposal: Proposal, old: Content) -> None:
+    """Refused where it is more than may be pushed, or there is no room for it beside what is here."""
+    space.require_space(proposal.service, proposal.entries)
+    kept = sum(entry.size for entry in old.entries.values()) if proposal.confirm else 0
+    room = space.local_room()
+    space.require_room(proposal.service, proposal.entries, room, "the receiving node", beside=kept, arriving=False)
 
 
 def _refuse_local_changes(proposal: Proposal, old: Content) -> None:
