@@ -22,13 +22,13 @@ BUILDROOT_BUILD = BUILDROOT="$(BUILDROOT)" OUTPUT="$(OUTPUT)" DL="$(DL)" FRAGMEN
 BUILDROOT_WORDS = $(filter-out BUILDROOT=% OUTPUT=% DL=% FRAGMENT=% LINE=%,$(MAKEOVERRIDES))
 
 # what builds the firmware · the image, and boots it · a station of the factory · what unit tests use · what runs on a node of the lab · what its tests use · a browser
-FIRMWARE_PACKAGES := gcc libc6-dev librsync-dev libxxhash-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
+FIRMWARE_PACKAGES := gcc libc6-dev librsync-dev libxxhash-dev libzstd-dev python3 python3-cffi python3-dev python3-setuptools python3-wheel
 IMAGE_PACKAGES := $(FIRMWARE_PACKAGES) cpio e2fsprogs genimage grub-common grub-pc-bin kmod libglib2.0-dev libssl-dev make \
 	openssh-client openssl pkg-config qemu-system-x86 rauc squashfs-tools
 PKCS11_PACKAGES := libengine-pkcs11-openssl
 SOFT_TOKEN_PACKAGES := $(PKCS11_PACKAGES) opensc softhsm2
 STATION_PACKAGES := fonts-dejavu-core openssh-client python3-cairo python3-segno python3-serial
-UNIT_PACKAGES := $(FIRMWARE_PACKAGES) $(STATION_PACKAGES) poppler-utils python3-zbar busybox librsync2 libxxhash0 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
+UNIT_PACKAGES := $(FIRMWARE_PACKAGES) $(STATION_PACKAGES) poppler-utils python3-zbar busybox librsync2 libxxhash0 libzstd1 openssh-client patch python3-cffi-backend python3-h11 python3-netifaces \
 	python3-psutil python3-pyinotify python3-serial python3-tornado python3-venv shellcheck strace util-linux
 LAB_PACKAGES := $(UNIT_PACKAGES) ca-certificates ethtool execline haproxy iproute2 keepalived netbase nftables openntpd openssh-server openssl procps s6 \
 	tcpdump tzdata wireguard-go wireguard-tools
@@ -169,10 +169,11 @@ $(VENV)/made: tests/requirements.txt | unit-packages
 	touch $@
 
 # The C module in the source tree, for tests that import the package from there.
-build/native.made: $(wildcard native/*.[ch]) native/build.py native/build_rsync.py $(VENV)/made
+build/native.made: $(wildcard native/*.[ch]) native/build.py native/build_rsync.py native/build_zstd.py $(VENV)/made
 	rm -f firmware/_native*
 	$(PYTHON) native/build.py >build/native.log
 	$(PYTHON) native/build_rsync.py >>build/native.log
+	$(PYTHON) native/build_zstd.py >>build/native.log
 	rm -f firmware/_native*.c firmware/_native*.o native/*.o
 	touch $@
 

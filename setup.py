@@ -2,4 +2,4 @@
 
 from setuptools import setup
 
-setup(cffi_modules=["native/build.py:ffi", "native/build_rsync.py:ffi"])
+setup(cffi_modules=["native/build.py:ffi", "native/build_rsync.py:ffi", "native/build_zstd.py:ffi"])

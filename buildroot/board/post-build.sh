@@ -11,6 +11,8 @@ rm -rf etc/init.d etc/profile.d linuxrc
 rm -f etc/mtab etc/resolv.conf
 # what RAUC brings for bundles that are made of archives: none of ours is
 rm -f usr/bin/mksquashfs usr/bin/unsquashfs usr/bin/sqfscat usr/bin/sqfstar
+# of zstd, its programs: csyncd takes the library
+rm -f usr/bin/zstd usr/bin/zstdcat usr/bin/zstdgrep usr/bin/zstdless usr/bin/zstdmt usr/bin/unzstd
 # of GLib, what only developers and desktops use; RAUC wants the library
 for name in gapplication gdbus gi-compile-repository gi-decompile-typelib gi-inspect-typelib gio gio-querymodules gresource gsettings; do
 	rm -f usr/bin/"$name"

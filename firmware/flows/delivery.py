@@ -17,6 +17,7 @@ from firmware.sync.proposal import Proposal
 from firmware.sync.push_report import Report
 from firmware.sync.settings import Settings
 from firmware.sync.synced import Known
+from firmware.sync.versions import Speech
 
 #: seconds for the peer to check, reload, and put back if need be
 ANSWER_TIME = 120.0
@@ -34,10 +35,10 @@ class Delivery:
     round_trips: int
 
 
-def what_peer_has(proposed: Proposal, theirs: NodeState, protocol: int) -> Known | None:
+def what_peer_has(proposed: Proposal, theirs: NodeState, speech: Speech) -> Known | None:
     """What the peer has of the service, if its state says so and this node knows what that is: what is pushed, or what was
     synced last."""
-    if protocol < 3:
+    if speech.version < 3:
         return None
     told = theirs.services.get(proposed.title)
     state = proposal_changes.proposed_digest(proposed)
@@ -48,7 +49,7 @@ def what_peer_has(proposed: Proposal, theirs: NodeState, protocol: int) -> Known
 
 
 async def deliver(
-    proposed: Proposal, known: Known | None, protocol: int, link: Link, settings: Settings, tell: Tell = tell_nobody
+    proposed: Proposal, known: Known | None, speech: Speech, link: Link, settings: Settings, tell: Tell = tell_nobody
 ) -> Delivery:
     """Have the peer deal with a proposal. If the link breaks before its answer, the same proposal is sent again once the
     link is back: where it had arrived, that changes nothing and only tells what came of it."""
@@ -57,7 +58,7 @@ async def deliver(
     async def attempt(seconds: float) -> Delivery:
         nonlocal attempts
         attempts += 1
-        delivery = await send(proposed, known, protocol, link, seconds, tell)
+        delivery = await send(proposed, known, speech, link, seconds, tell)
         if delivery.answer.result == "busy" and attempts > 1:
             raise Failure(f"service {proposed.title}: {settings.peer} is still at work on it")
         return replace(delivery, round_trips=delivery.round_trips + attempts - 1)
@@ -76,14 +77,14 @@ async def deliver(
 
 
 async def send(
-    proposed: Proposal, known: Known | None, protocol: int, link: Link, seconds: float, tell: Tell = tell_nobody
+    proposed: Proposal, known: Known | None, speech: Speech, link: Link, seconds: float, tell: Tell = tell_nobody
 ) -> Delivery:
     """Send a proposal, as a difference to what the peer has if that is known. Once more as a whole if it has something else,
     and once more with the contents that the peer says it lacks."""
     round_trips = 0
     while True:
         round_trips += 1
-        answer = await ask(proposed, known, protocol, link, seconds, tell)
+        answer = await ask(proposed, known, speech, link, seconds, tell)
         if answer.result not in ("lacking", "diverged"):
             return Delivery(answer, round_trips)
         if round_trips == MOST_ROUND_TRIPS:
@@ -94,13 +95,13 @@ async def send(
 
 
 async def ask(
-    proposed: Proposal, known: Known | None, protocol: int, link: Link, seconds: float, tell: Tell = tell_nobody
+    proposed: Proposal, known: Known | None, speech: Speech, link: Link, seconds: float, tell: Tell = tell_nobody
 ) -> Report:
     """Send a proposal as it is, once; what the peer answers."""
-    if protocol >= 3:
-        body = await asyncio.to_thread(proposal_body.encode, proposed, known, protocol, tell)
+    if speech.version >= 3:
+        body = await asyncio.to_thread(proposal_body.encode, proposed, known, speech, tell)
     else:
-        body = proposed.encode(protocol)
+        body = proposed.encode(speech.version)
     return await link.request("/v1/push", body, push_report.parse, lane="push", timeout=seconds)
 
 

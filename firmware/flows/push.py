@@ -7,7 +7,7 @@ it lacks more) → the peer's report, and only then success.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,12 +17,12 @@ from firmware.errors import Busy, Failure, Refused, Usage, from_system, full_tex
 from firmware.faults import fault_point
 from firmware.flows import delivery, recovery
 from firmware.locks import hold, push_lock
-from firmware.manifest import Entry
 from firmware.rc import check, document
 from firmware.rc.block import Block
 from firmware.rc.document import Document
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, confirmation, content
+from firmware.services.content import Content
 from firmware.services.definition import Context, Service
 from firmware.sync import (
     acceptable,
@@ -47,7 +47,7 @@ from firmware.sync.proposal import Proposal
 from firmware.sync.push_report import Report
 from firmware.sync.settings import Settings
 from firmware.sync.unconfirmed_push import UnconfirmedPush
-from firmware.sync.versions import Versions
+from firmware.sync.versions import Speech, Versions
 
 #: seconds to wait for another push of the service, from here or to here
 LOCK_TIME = 5.0
@@ -78,12 +78,12 @@ async def push(
     began = time.monotonic()
     try:
         async with _exclusive_push(request.title):
-            protocol = _require_protocol(request, theirs, settings)
-            proposed = await _fitting_proposal(request, protocol, settings, theirs, ask_again)
+            speech = _require_common_speech(request, theirs, settings)
+            proposed = await _fitting_proposal(request, speech, settings, theirs, ask_again)
             proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown)
             fault_point("push.proposed")
-            known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
-            delivered = await delivery.deliver(proposed, known, protocol, link, settings, request.tell)
+            known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, speech)
+            delivered = await delivery.deliver(proposed, known, speech, link, settings, request.tell)
             del known  # as large as what was pushed
             fault_point("push.answered")
     except (Failure, OSError) as raised:
@@ -112,11 +112,11 @@ async def preview(
 ) -> dict[str, Any]:
     """What a push would change on the peer: the report of `csync diff --json`; nothing is changed."""
     request = PushRequest(title, audit.THIS_NODE)
-    protocol = _require_protocol(request, theirs, settings)
-    proposed = replace(await _fitting_proposal(request, protocol, settings, theirs, ask_again), dry=True)
-    known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, protocol)
+    speech = _require_common_speech(request, theirs, settings)
+    proposed = replace(await _fitting_proposal(request, speech, settings, theirs, ask_again), dry=True)
+    known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, speech)
     delivered = await link.retry_if_lost(
-        lambda seconds: delivery.send(proposed, known, protocol, link, seconds, tell), delivery.ANSWER_TIME
+        lambda seconds: delivery.send(proposed, known, speech, link, seconds, tell), delivery.ANSWER_TIME
     )
     if delivered.answer.result not in DRY_RESULTS:
         raise delivery.unasked_answer(title, settings)
@@ -127,9 +127,9 @@ async def state_there(
     request: PushRequest, link: Link, settings: Settings, theirs: NodeState, ask_again: AskAgain
 ) -> str:
     """The digest of what the peer has of the service now, which it says of a proposal without any content."""
-    protocol = _require_protocol(request, theirs, settings)
-    proposed = replace(await _fitting_proposal(request, protocol, settings, theirs, ask_again), dry=True, contents={})
-    return (await delivery.ask(proposed, None, protocol, link, delivery.ANSWER_TIME)).state
+    speech = _require_common_speech(request, theirs, settings)
+    proposed = replace(await _fitting_proposal(request, speech, settings, theirs, ask_again), dry=True, contents={})
+    return (await delivery.ask(proposed, None, speech, link, delivery.ANSWER_TIME)).state
 
 
 def _warnings(title: str, answer: Report, settings: Settings) -> dict[str, list[str]]:
@@ -157,11 +157,11 @@ async def _exclusive_push(title: str) -> AsyncIterator[None]:
 
 
 async def _fitting_proposal(
-    request: PushRequest, protocol: int, settings: Settings, theirs: NodeState, ask_again: AskAgain
+    request: PushRequest, speech: Speech, settings: Settings, theirs: NodeState, ask_again: AskAgain
 ) -> Proposal:
     """The proposal, for which there is room on the peer. Its room changes all the time: where what is known of it is not
     enough, it is asked again."""
-    limits = acceptable.LIMITS if theirs.room and protocol >= 3 else acceptable.OLDER
+    limits = acceptable.LIMITS if theirs.room and speech.version >= 3 else acceptable.OLDER
     proposed = await asyncio.to_thread(make_proposal, request.title, keys.known_peer(settings), limits)
     proposed = replace(proposed, confirm=request.confirm)
     try:
@@ -183,12 +183,13 @@ def _require_room(proposed: Proposal, theirs: NodeState, settings: Settings) -> 
 def make_proposal(title: str, peer: KnownPeer, limits: Limits = acceptable.LIMITS) -> Proposal:
     """The service as it is applied here, and the contents that the peer lacks if it still has what was synced last."""
     recovery.refuse_while_waiting()
-    service, block, entries = require_pushable(title)
+    service, block, now = require_pushable(title)
+    entries = now.entries
     acceptable.require_sendable(service, entries, limits)
     last = ancestor.find(peer, title)
     new_digests = {entry.digest for entry in entries.values()} - set(last.files) if last else set()
     sent = delivery.contents_of(service, entries, title, new_digests)
-    return Proposal(service, block, entries, sent, base=last.digest if last else "")
+    return Proposal(service, block, entries, sent, base=last.digest if last else "", state=now.digest)
 
 
 def _instances_text(config: Document, title: str) -> str:
@@ -197,8 +198,8 @@ def _instances_text(config: Document, title: str) -> str:
     return f"there is {', '.join(titles)}, and " if titles and title not in titles else ""
 
 
-def require_pushable(title: str) -> tuple[Service, Block, Mapping[str, Entry]]:
-    """The service, its block and its entries, if it may be pushed and runs as it lies on disk, so that these are what is
+def require_pushable(title: str) -> tuple[Service, Block, Content]:
+    """The service, its block and its content, if it may be pushed and runs as it lies on disk, so that these are what is
     applied; Refused with the reason otherwise."""
     config, service = document.read(), catalog.find(Title.parse(title).service)
     block = config.find_unique(Title.parse(title))
@@ -217,11 +218,11 @@ def require_pushable(title: str) -> tuple[Service, Block, Mapping[str, Entry]]:
     now = content.read(service, block)
     if not applied.is_applied(service, Context.of(service, block, config), now.digest):
         raise Refused(f"service {title}: it has changes that are not applied here", f"service {title} apply")
-    return service, block, now.entries
+    return service, block, now
 
 
-def _require_protocol(request: PushRequest, theirs: NodeState, settings: Settings) -> int:
-    """The version of the peer API in which to speak; Refused if the peer cannot do what is asked for."""
+def _require_common_speech(request: PushRequest, theirs: NodeState, settings: Settings) -> Speech:
+    """How to speak to the peer; Refused if the peer cannot do what is asked for."""
     ours = Versions(__version__)
     if request.confirm and "confirm" not in theirs.versions.can:
         raise Refused(
@@ -229,7 +230,7 @@ def _require_protocol(request: PushRequest, theirs: NodeState, settings: Setting
             f"{theirs.versions} on the peer",
             "push without --confirm, or install the same version there",
         )
-    return versions.common_version(ours, theirs.versions)
+    return versions.common_speech(ours, theirs.versions)
 
 
 def _note_outcome(proposed: Proposal, answer: Report, settings: Settings) -> Report:

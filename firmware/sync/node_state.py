@@ -24,6 +24,8 @@ from firmware.upgrade import attention
 
 #: the most paths, and services, that are taken of a peer's
 MAX_LISTED = 10_000
+#: ways to compress that are taken of a peer's
+MAX_TAKEN = 16
 #: unsaved paths that a node tells its peer, and characters of these together: the first ones, and how many there are
 MAX_TOLD, MAX_TOLD_TEXT = 20, 2000
 #: characters of all unsaved paths of a peer together that are kept
@@ -81,7 +83,7 @@ class NodeState:
         message = asdict(replace(self, unsaved=()))
         del message["versions"]
         return message | {
-            "version": self.versions.firmware, "protocols": list(self.versions.spoken),
+            "version": self.versions.firmware, "protocols": list(self.versions.spoken), "takes": list(self.versions.taken),
             "confirm_pending": self.waiting is not None, "unsaved": _take_within(self.unsaved[:MAX_TOLD], MAX_TOLD_TEXT),
         }  # fmt: skip
 
@@ -141,6 +143,7 @@ def parse(message: Message) -> NodeState:
     """A peer's state from the wire; Failure unless it is well-formed. Of longer lists the first MAX_LISTED are taken."""
     unapplied, down = (message.each(key, Message.title, MAX_LISTED, cut=True) for key in ("unapplied", "down"))
     spoken = message.each("protocols", Message.number, 2)
+    taken = message.each("takes", Message.name, MAX_TAKEN, cut=True, absent=())
     if len(spoken) != 2:
         raise message.complaint("protocols")
     unsaved = _take_within(message.each("unsaved", Message.path, MAX_LISTED, cut=True), MAX_UNSAVED_TEXT)
@@ -149,7 +152,7 @@ def parse(message: Message) -> NodeState:
         message.name("address"),
         message.number("remote_node"),
         message.name("remote_address"),
-        Versions(message.name("version"), (spoken[0], spoken[1])),
+        Versions(message.name("version"), (spoken[0], spoken[1]), taken),
         unsaved,
         unapplied,
         down,

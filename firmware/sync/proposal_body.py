@@ -31,6 +31,7 @@ from firmware.sync.message import DIGEST, Message
 from firmware.sync.progress import WAITING, Progress, Tell, tell_nobody
 from firmware.sync.proposal import Difference, Proposal
 from firmware.sync.synced import Known
+from firmware.sync.versions import Speech
 
 #: bytes of a head, of a line of the table, and of all lines
 MAX_HEAD, MAX_LINE, MAX_TABLE = 1 << 19, 1 << 15, 1 << 24
@@ -62,14 +63,14 @@ class _Table:
             yield b"\n" * (start > 0) + b"\n".join(self.lines[start : start + _LINES_AT_ONCE])
 
 
-def encode(offer: Proposal, known: Known | None, protocol: int, tell: Tell = tell_nobody) -> Encoded:
+def encode(offer: Proposal, known: Known | None, speech: Speech, tell: Tell = tell_nobody) -> Encoded:
     """A proposal, or the difference to what is known. Contents are read and compressed while it is sent, and how far that is is
     told."""
     rows = _table(offer, known)
-    state = content.digest(offer.block, offer.entries)
+    state = offer.state or content.digest(offer.block, offer.entries)
     head = json.dumps(
         {
-            "protocol": protocol, "firmware": __version__, "service": offer.title, "block": offer.block.text,
+            "protocol": speech.version, "firmware": __version__, "service": offer.title, "block": offer.block.text,
             "entries": rows.size, "expect": offer.expect, "dry": offer.dry, "push": offer.push, "base": offer.base,
             "confirm": offer.confirm, "against": known.digest if known else "", "state": state,
         }
@@ -81,8 +82,8 @@ def encode(offer: Proposal, known: Known | None, protocol: int, tell: Tell = tel
         yield from _content_pieces(rows, offer, tell)
 
     if len(head) + rows.size + sum(rows.sizes) > SMALL:
-        return Encoded(None, lambda: blocks.encode(pieces()), blocks.TYPE)
-    body = b"".join(blocks.encode(pieces()))
+        return Encoded(None, lambda: blocks.encode(pieces(), speech.compression), blocks.TYPE)
+    body = b"".join(blocks.encode(pieces(), speech.compression))
     return Encoded(len(body), lambda: iter([body]), blocks.TYPE)
 
 
@@ -227,7 +228,7 @@ def complete(offer: Proposal, now: Content) -> Proposal | None:
     acceptable.require_whole(offer.service, whole.entries)
     if content.digest(whole.block, whole.entries) != difference.state:
         raise Refused("the proposal: it does not become what its digest says")
-    return whole
+    return replace(whole, state=difference.state)
 
 
 def _kept_entries(offer: Proposal, difference: Difference, now: Content) -> dict[str, Entry]:

@@ -28,6 +28,7 @@ SYMBOLS = {package.debian: package.buildroot for service in catalog.services() f
     "execline": "EXECLINE",
     "librsync2": "LIBRSYNC",
     "libxxhash0": "XXHASH",
+    "libzstd1": "ZSTD",
     "linux-image-amd64": None,  # BR2_LINUX_KERNEL
     "mount": "UTIL_LINUX_MOUNT",
     "netbase": None,  # its three tables are in Buildroot's skeleton

@@ -92,7 +92,7 @@ def proposals(expect: str) -> dict[str, tuple[bytes, str]]:
             "not as many bytes",
         ),
         "a million blocks": ((struct.pack(">I", 1) + b"x") * MIB, "blocks"),
-        "a head of 2 GB": (b"".join(blocks.encode([struct.pack(">I", 1 << 31)])), "head is longer"),
+        "a head of 2 GB": (b"".join(blocks.encode([struct.pack(">I", 1 << 31)], blocks.ZSTD)), "head is longer"),
         "a table of 2 GB": (body([line(config, True)], CONFIG, becomes=both, entries=1 << 31), "entries"),
         "a file of 65 MiB": (body([line(entry("large", 65 * MIB, NOTHING))], becomes=both), "at most 67108864 are synced"),
         "a content that is another": (

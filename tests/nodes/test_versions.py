@@ -35,7 +35,11 @@ def speak(stage: Stage, spoken: str, firmware: str) -> None:
     """Have node 1 speak these versions of the peer API, and be of that version of the firmware."""
     edits = f's/^SPOKEN = .*/SPOKEN = {spoken}/; s/^__version__ = .*/__version__ = "{firmware}"/'
     stage.on(1, "sed", "-i", edits, f"{PACKAGE}/sync/versions.py", f"{PACKAGE}/__init__.py")
-    # What was compiled before is not compared with its source.
+    restart(stage)
+
+
+def restart(stage: Stage) -> None:
+    """Have csyncd of node 1 load what lies there: what was compiled before is not compared with its source."""
     stage.on(1, "rm", "-rf", f"{PACKAGE}/sync/__pycache__", f"{PACKAGE}/__pycache__")
     stage.on(1, "service", "csyncd", "restart")
 
@@ -66,6 +70,33 @@ def test_nodes_one_step_apart_work_together_in_both_directions(pair: Stage, spok
         assert pair.json(node, "csync", "push", "haproxy")["result"] == "applied"
         pair.serves(3 - node, f"from {node}, {spoken}")
         pair.on(node, "csync", "save")
+
+
+@pytest.mark.parametrize("tells", [False, pytest.param(True, marks=pytest.mark.all)])
+def test_zlib_is_spoken_with_a_node_of_the_same_version_that_does_not_say_that_it_takes_zstd(
+    stage: Stage, tells: bool
+) -> None:
+    """Which then takes none. The control: where it says so nevertheless, it refuses what is sent to it."""
+    blocks, versions = f"{PACKAGE}/blocks.py", f"{PACKAGE}/sync/versions.py"
+    stage.on(1, "cp", blocks, versions, "/root")
+    stage.on(1, "sed", "-i", "s/, _ZSTD: _unpack_zstd//", blocks)
+    stage.on(1, "sed", "-i", f"s/^TAKEN = .*/TAKEN = {'(blocks.ZSTD,)' if tells else '()'}/", versions)
+    restart(stage)
+    try:
+        connected(stage)
+        stage.edit(1, page(f"from 1, {tells}"))
+        assert stage.json(1, "csync", "push", "haproxy")["result"] == "applied"
+        stage.edit(2, page(f"from 2, {tells}"))
+        if tells:
+            assert "it is not made of blocks" in stage.on(2, "csync", "push", "haproxy", expect=1)
+        else:
+            assert stage.json(2, "csync", "push", "haproxy")["result"] == "applied"
+            stage.serves(1, f"from 2, {tells}")
+    finally:
+        stage.on(1, "sh", "-ec", f"cp /root/blocks.py {blocks}; cp /root/versions.py {versions}")
+        restart(stage)
+    connected(stage)
+    stage.on(2, "csync", "push", "haproxy")
 
 
 def test_what_the_older_one_cannot_do_is_refused_with_both_versions(pair: Stage) -> None:

@@ -5,7 +5,7 @@ import struct
 import zlib
 from typing import Any
 
-from firmware import blocks, native
+from firmware import blocks, native, zstd
 from firmware.manifest import Entry
 from firmware.rc import document
 from firmware.services import content
@@ -47,7 +47,7 @@ def plain(lines: list[bytes], data: bytes = b"", *, becomes: Content, **changes:
 
 
 def body(*words: Any, **more: Any) -> bytes:
-    return b"".join(blocks.encode([plain(*words, **more)]))
+    return b"".join(blocks.encode([plain(*words, **more)], blocks.ZSTD))
 
 
 def deflated(data: bytes) -> bytes:
@@ -55,6 +55,12 @@ def deflated(data: bytes) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     small = packer.compress(data) + packer.flush()
     return struct.pack(">I", len(small) | 1 << 31) + small
+
+
+def packed(data: bytes) -> bytes:
+    """The same with zstd."""
+    small = zstd.pack(data, len(data) + 100)
+    return struct.pack(">I", len(small) | 1 << 30) + small
 
 
 #: rsync's deltas: a magic number, then commands: literal bytes, or a copy of so many bytes from a place in the old file

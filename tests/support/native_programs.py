@@ -37,8 +37,14 @@ TREE = Program(
     "xxhash",
     ("openat", "read", "readdir", "malloc", "realloc", "strdup", "free", "pthread_create"),
 )
+FILES = Program("files_test", ("files", "native", "digest"), "xxhash", ("openat", "read", "write"))
 RSYNC = Program("rsync_test", ("rsync",), "rsync", ("read", "write"))
-FUZZ_TARGETS = (Program("fuzz_rsync", ("rsync",), "rsync"), Program("fuzz_patterns", ("patterns",)))
+ZSTD = Program("zstd_test", ("zstd_block",), "zstd")
+FUZZ_TARGETS = (
+    Program("fuzz_rsync", ("rsync",), "rsync"),
+    Program("fuzz_patterns", ("patterns",)),
+    Program("fuzz_zstd", ("zstd_block",), "zstd"),
+)
 
 
 def build(program: Program, sanitizer: str, place: Path) -> Path:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmware import blocks
+from firmware import blocks, zstd
 from firmware.blocks import SIZE, Blocks
 from firmware.errors import Failure
 
@@ -31,17 +31,24 @@ def deflated(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
-def block(data: bytes, *, is_deflated: bool = False) -> bytes:
-    return struct.pack(">I", len(data) | is_deflated << 31) + data
+def packed(data: bytes) -> bytes:
+    return zstd.pack(data, len(data) + 100)
+
+
+def block(data: bytes, *, is_deflated: bool = False, is_packed: bool = False) -> bytes:
+    return struct.pack(">I", len(data) | is_deflated << 31 | is_packed << 30) + data
 
 
 PART = st.tuples(st.sampled_from([b"", b"a", b"abc\n" * 50_000, os.urandom(SIZE), os.urandom(9), bytes(3 * SIZE)]))
 
 
-@given(st.lists(PART, max_size=6), st.integers(0, 4 * SIZE), st.integers(0, 2 * SIZE))
-def test_any_part_can_be_read_alone(parts: list[tuple[bytes]], start: int, size: int) -> None:
+COMPRESSION = st.sampled_from([blocks.DEFLATE, blocks.ZSTD])
+
+
+@given(st.lists(PART, max_size=6), st.integers(0, 4 * SIZE), st.integers(0, 2 * SIZE), COMPRESSION)
+def test_any_part_can_be_read_alone(parts: list[tuple[bytes]], start: int, size: int, compression: str) -> None:
     whole = b"".join(part for (part,) in parts)
-    with file_of(b"".join(blocks.encode(part for (part,) in parts))) as handle:
+    with file_of(b"".join(blocks.encode((part for (part,) in parts), compression))) as handle:
         found = Blocks(handle)
         assert found.size == len(whole) and found.read(0, found.size) == whole
         if start + size <= len(whole):
@@ -51,10 +58,11 @@ def test_any_part_can_be_read_alone(parts: list[tuple[bytes]], start: int, size:
                 found.read(start, size)
 
 
-def test_what_compresses_becomes_small_and_what_does_not_stays_as_it_is() -> None:
-    assert sum(map(len, blocks.encode([b"backend one\n" * 100_000]))) < 10_000
+@pytest.mark.parametrize("compression", [blocks.DEFLATE, blocks.ZSTD])
+def test_what_compresses_becomes_small_and_what_does_not_stays_as_it_is(compression: str) -> None:
+    assert sum(map(len, blocks.encode([b"backend one\n" * 100_000], compression))) < 10_000
     noise = os.urandom(20 * SIZE)
-    assert sum(map(len, blocks.encode([noise]))) == len(noise) + 20 * 4
+    assert sum(map(len, blocks.encode([noise], compression))) == len(noise) + 20 * 4
 
 
 @pytest.mark.parametrize(
@@ -63,6 +71,9 @@ def test_what_compresses_becomes_small_and_what_does_not_stays_as_it_is() -> Non
         b"x", b"\0\0\0", block(b""), block(b"")[:4] + b"x", struct.pack(">I", 5) + b"1234", struct.pack(">I", 1 << 31),
         struct.pack(">I", SIZE + 1) + bytes(SIZE + 1), block(b"short") + block(b"next"), block(b"no zlib", is_deflated=True),
         block(deflated(b""), is_deflated=True), block(deflated(b"x" * 900)[:-3], is_deflated=True),
+        block(packed(b""), is_packed=True), block(packed(b"x" * 900)[:-3], is_packed=True), block(b"no zstd", is_packed=True),
+        block(packed(b"x") + b"more", is_packed=True), block(packed(b"one"), is_packed=True) + block(bytes(SIZE)),
+        block(packed(b"x") * 2, is_packed=True), block(b"both", is_deflated=True, is_packed=True),
         block(deflated(b"x") + b"more", is_deflated=True), block(deflated(b"one"), is_deflated=True) + block(bytes(SIZE)),
     ],
 )  # fmt: skip
@@ -72,10 +83,12 @@ def test_what_are_no_blocks_is_refused(data: bytes) -> None:
         found.read(0, found.size)
 
 
-def test_a_bomb_takes_no_more_than_a_block() -> None:
-    bomb = deflated(bytes(1 << 26))
+@pytest.mark.parametrize("compression", [blocks.DEFLATE, blocks.ZSTD])
+def test_a_bomb_takes_no_more_than_a_block(compression: str) -> None:
+    with_zstd = compression == blocks.ZSTD
+    bomb = (packed if with_zstd else deflated)(bytes(1 << 26))
     assert len(bomb) <= SIZE
-    with file_of(block(bomb, is_deflated=True)) as handle:
+    with file_of(block(bomb, is_deflated=not with_zstd, is_packed=with_zstd)) as handle:
         tracemalloc.start()
         try:
             with pytest.raises(Failure, match="becomes more than it may"):

@@ -30,6 +30,7 @@ FLOORS = (
         "firmware.frames",
         "firmware.blocks",
         "firmware.rsync",
+        "firmware.zstd",
         "firmware.faults",
         "firmware.locks",
         "firmware.records",

@@ -11,7 +11,7 @@ CSYNCD_FIRMWARE_SITE_METHOD = local
 CSYNCD_FIRMWARE_LICENSE = Apache-2.0
 CSYNCD_FIRMWARE_LICENSE_FILES = LICENSE
 CSYNCD_FIRMWARE_SETUP_TYPE = setuptools
-CSYNCD_FIRMWARE_DEPENDENCIES = host-python-cffi librsync xxhash
+CSYNCD_FIRMWARE_DEPENDENCIES = host-python-cffi librsync xxhash zstd
 
 # A module that was taken away goes from a root that is built on.
 define CSYNCD_FIRMWARE_REMOVE_OLD

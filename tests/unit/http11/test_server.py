@@ -382,7 +382,7 @@ async def read_blocks(request: Request) -> Response:
 
 
 def blocks_of(data: bytes, *, size_is_known: bool) -> Encoded:
-    body = b"".join(blocks.encode([data]))
+    body = b"".join(blocks.encode([data], blocks.ZSTD))
     return Encoded(len(body) if size_is_known else None, lambda: iter([body[:1000], body[1000:]]), blocks.TYPE)
 
 

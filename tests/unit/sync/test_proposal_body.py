@@ -26,6 +26,7 @@ from firmware.sync.block_contents import BlockContents
 from firmware.sync.contents import of_files
 from firmware.sync.proposal import Proposal
 from firmware.sync.synced import Known
+from firmware.sync.versions import Speech
 
 TOP = "/etc/haproxy"
 
@@ -66,8 +67,8 @@ def arrived(body: bytes) -> Iterator[Blocks]:
         os.close(handle)
 
 
-def encoded(offer: Proposal, known: Known | None = None) -> bytes:
-    return b"".join(proposal_body.encode(offer, known, 3).pieces())
+def encoded(offer: Proposal, known: Known | None = None, compression: str = blocks.ZSTD) -> bytes:
+    return b"".join(proposal_body.encode(offer, known, Speech(3, compression)).pieces())
 
 
 def at_receiver(body: bytes, now: Content) -> Proposal | None:
@@ -135,7 +136,7 @@ LINE = ["a", "file", "0640", "root", "root", 3, DIGEST, True]
 def body_of(*lines: Any, data: bytes = b"", **changes: Any) -> bytes:
     rows = b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines)
     head = json.dumps({**HEAD, "entries": len(rows), **changes}).encode()
-    return b"".join(blocks.encode([struct.pack(">I", len(head)) + head + rows + data]))
+    return b"".join(blocks.encode([struct.pack(">I", len(head)) + head + rows + data], blocks.ZSTD))
 
 
 def refused(body: bytes, now: Content | None = None) -> str:
@@ -163,7 +164,7 @@ def test_a_lawful_one_is_taken() -> None:
         (body_of(LINE, entries=9999), "ends before"), (body_of(entries=-1), "out of bounds"), (body_of(more=1), "unknown field 'more'"),
         (body_of(contents={}), "unknown field"), (body_of(protocol=2), "have no blocks"), (body_of(protocol=9), "versions do not fit"),
         (body_of(against=1), "against"), (body_of(state="x"), "state"), (body_of(service="sshd", block="service sshd\n"), "this node's own"),
-        (b"".join(blocks.encode([struct.pack(">I", 1 << 31)])), "head is longer"), (b"".join(blocks.encode([b"ab"])), "ends before"), (b"", "ends before"),
+        (b"".join(blocks.encode([struct.pack(">I", 1 << 31)], blocks.ZSTD)), "head is longer"), (b"".join(blocks.encode([b"ab"], blocks.ZSTD)), "ends before"), (b"", "ends before"),
     ],
 )  # fmt: skip
 def test_what_no_peer_may_send(body: bytes, says: str) -> None:
