@@ -59,6 +59,7 @@ function Slots({ status }) {
         <td>${[slot.booted && "runs", slot.next && !slot.booted && "starts next"].filter(Boolean).join(", ")}</td></tr>`)}</tbody></table>
     ${status.waiting.length > 0 && html`<p>It is on trial, and waits for: ${status.waiting.join("; ")}</p>`}
     ${last && html`<p>The last upgrade: ${last.version}, slot ${last.slot}: ${last.result}${last.reasons?.length ? `: ${last.reasons.join("; ")}` : ""}</p>`}
+    ${isTold(status) && html`<p>Everybody is told: ${status.attention.join("; ")}</p>`}
     ${status.problem && html`<p>${status.problem}</p>`}`;
 }
 
