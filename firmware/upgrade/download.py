@@ -21,6 +21,7 @@ __all__ = ["Download", "find", "is_url", "part", "pieces"]
 TRIES, PAUSE = 4, 1.0
 _PIECE = 256 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
+_STRONG_TAG = re.compile(r'"[!#-~\x80-\xff]*"')
 _OTHER = "something else stands there now"
 
 
@@ -108,7 +109,7 @@ def _part_problem(source: Download, answer: Answer, at: int) -> str:
 def _tag(answer: Answer) -> str:
     """What the server calls the content; "" for a tag that other content may have, too."""
     tag = answer.header("ETag")
-    return "" if tag.startswith("W/") else tag
+    return tag if _STRONG_TAG.fullmatch(tag) else ""
 
 
 def _length(answer: Answer) -> int | None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from firmware.errors import Failure, Usage
-from firmware.printable import escape
+from firmware.printable import escape, shorten
 
 #: what a path and a query may hold as it is; what has a % is encoded already
 _PLAIN = "!$%&'()*+,-./:;=?@[]_~"
 #: a server by its name, which is ASCII by then, or by its address
 _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")
-#: letters that the name of a server may have, and one more
-_MOST_NAME = 254
+#: letters that the name of a server may have, and one more · that are shown of an address
+_MOST_NAME, _MOST_SHOWN = 254, 500
 _HINT = "an address is https://SERVER/PATH, or http://"
 
 
@@ -40,7 +40,7 @@ class WebAddress:
     @property
     def public_form(self) -> str:
         """What may be shown, logged and kept of it: server and path."""
-        return self.origin + self.path
+        return shorten(self.origin + self.path, _MOST_SHOWN)
 
     @property
     def text(self) -> str:
@@ -67,7 +67,7 @@ class WebAddress:
         word = place.encode("latin-1", "replace").decode("utf-8", "surrogateescape")
         try:
             _require_printable(word)
-            target = urljoin(self.public_form, word)
+            target = urljoin(self.origin + self.path, word)
         except ValueError:
             raise self._wrong_way(word, "which is no address") from None
         if not is_url(target) or (self.scheme == "https" and not target.lower().startswith("https:")):
@@ -109,7 +109,7 @@ def public_part(url: str) -> str:
     """What may be shown of an address, whatever it is."""
     head, slashes, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("//")
     server, slash, path = rest.partition("/")
-    return escape(head + slashes + server.rpartition("@")[2] + slash + path)
+    return shorten(escape(head + slashes + server.rpartition("@")[2] + slash + path), _MOST_SHOWN)
 
 
 def _no_address(url: str) -> Usage:

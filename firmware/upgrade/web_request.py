@@ -134,6 +134,8 @@ def ask(address: WebAddress, part: str = "", unless_changed: str = "") -> Answer
 def _redirection(answer: Answer) -> WebAddress:
     status, reason = answer.response.status, escape(answer.response.reason or "")
     words, place = f"the server answers {status} {reason}".rstrip(), answer.header("Location")
+    if status == 416:
+        raise Failure(f"{answer.address.public_form}: {words}: there is less than was asked for", "try again")
     if status in PASSING:
         raise _not_now(answer, words)
     if status not in (301, 302, 303, 307, 308) or not place:

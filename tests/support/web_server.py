@@ -32,7 +32,7 @@ class Handler(BaseHTTPRequestHandler):
     """The first word of a path says how: /whole/NAME, /breaks/, /stubborn/ (no parts), /longer/ (more than it says), /slow/,
     /silent/, /changed/ (another tag each time), /to/ADDRESS (leads there), /round/, /tired/ (breaks off, and is then not there for
     one request), /away/ (is not there), /signed/ (leads to where it can be had once, and breaks off), /grows/ (breaks off, and
-    has more bytes then), /swapped/ (breaks off, and has another tag then). A user is asked for at /private/."""
+    has more bytes then), /shrinks/ (or less), /swapped/ (breaks off, and has another tag then), /odd/ (breaks off; its tag is none). A user is asked for at /private/."""
 
     site: Site
 
@@ -65,6 +65,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _send(self, how: str, data: bytes) -> None:
         begin, end = self._range(len(data)) if not how.startswith("stubborn") else (0, len(data))
+        if begin and how == "shrinks":
+            self.send_error(416)
+            return
         self._head(how, begin, end, len(data))
         self._body(how, data[begin:end], len(data))
 
@@ -82,11 +85,13 @@ class Handler(BaseHTTPRequestHandler):
         if how != "unsaid":
             self.send_header("Content-Length", str(end - begin))
         is_other = how == "changed" or (how == "swapped" and begin > 0)
-        self.send_header("ETag", f'"{time.monotonic_ns() if is_other else 1}"')
+        self.send_header("ETag", f'"{time.monotonic_ns() if is_other else 1}"' if how != "odd" else '"1\r\n 2"')
         self.end_headers()
 
     def _body(self, how: str, body: bytes, size: int) -> None:
-        if how in ("breaks", "stubborn-breaks", "tired", "grows", "swapped") or how.startswith("ticket-"):
+        if how in ("breaks", "stubborn-breaks", "tired", "grows", "swapped", "shrinks", "odd") or how.startswith(
+            "ticket-"
+        ):
             body = body[: max(1, size // 3)]
         if how == "slow":
             for byte in body:

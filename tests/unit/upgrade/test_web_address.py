@@ -67,3 +67,12 @@ def test_a_header_is_bytes() -> None:
     for malformed in ("/a\r\n b", "/\x00", "http://[x/"):
         with pytest.raises(Failure, match="which is no address"):
             place.leads_to(malformed)
+
+
+def test_what_is_shown_has_an_end() -> None:
+    place = parse("http://x/" + "a" * 50_000)
+    assert len(place.public_form) < 600 and len(place.text) > 50_000
+    with pytest.raises(Failure) as raised:
+        place.leads_to("ftp://y/" + "b" * 50_000)
+    assert len(str(raised.value)) < 1200
+    assert place.leads_to("c").text == "http://x/c"
