@@ -87,15 +87,18 @@ def _install_waiting(allowed: Allowed, sha256: str, who: Who) -> Installed:
 
 @contextmanager
 def _hold_spool() -> Iterator[None]:
+    """Nobody else gets or installs a bundle meanwhile; what somebody has left who was killed is taken away first."""
     with hold(UPGRADE, wait=False, busy="another bundle is being fetched or installed"):
+        if spool.is_abandoned():
+            spool.discard()
         yield
 
 
 def largest_bundle() -> tuple[int, int]:
     """Bytes of any bundle for this unit, at most; and of one that memory has room for now."""
     if spool.is_abandoned():
-        with suppress(Busy), _hold_spool():  # it is on its way
-            spool.discard()
+        with suppress(Busy), _hold_spool():  # who is at work on it has not been killed
+            pass
     limit = _limit()
     return limit, min(limit, spool.free_memory())
 

@@ -32,7 +32,8 @@ class Handler(BaseHTTPRequestHandler):
     """The first word of a path says how: /whole/NAME, /breaks/, /stubborn/ (no parts), /longer/ (more than it says), /slow/,
     /silent/, /changed/ (another tag each time), /to/ADDRESS (leads there), /round/, /tired/ (breaks off, and is then not there for
     one request), /away/ (is not there), /signed/ (leads to where it can be had once, and breaks off), /grows/ (breaks off, and
-    has more bytes then), /shrinks/ (or less), /swapped/ (breaks off, and has another tag then), /odd/ (breaks off; its tag is none). A user is asked for at /private/."""
+    has more bytes then), /shrinks/ (or less), /swapped/ (breaks off, and has another tag then),
+    /odd/ (breaks off; its tag is none). A user is asked for at /private/."""
 
     site: Site
 

@@ -208,11 +208,17 @@ def test_from_the_first_byte_to_the_last_nobody_else_gets_or_installs_a_bundle(
 
 
 @pytest.mark.root
-def test_what_was_killed_on_its_way_takes_no_memory_for_long(written: list[str]) -> None:
-    spool.receive([DATA], 1 << 20)
-    assert spool.is_abandoned() and upgrade_install.waiting().bundle is None
-    upgrade_install.largest_bundle()
-    assert spool.path() is None
+def test_what_was_killed_on_its_way_takes_no_memory_for_long(
+    written: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks takes it away, and so does who installs another one, which takes memory, too."""
+    set_peer(monkeypatch, None, None)
+    (tmp_path / "bundle").write_bytes(DATA)
+    for act in (upgrade_install.largest_bundle, lambda: install(str(tmp_path / "bundle"))):
+        spool.receive([DATA], 1 << 20)
+        assert spool.is_abandoned() and upgrade_install.waiting().bundle is None
+        act()
+        assert spool.path() is None
     upgrade_install.receive([DATA], who=WHO)
     upgrade_install.largest_bundle()
     assert upgrade_install.waiting().bundle == BUNDLE and not spool.is_abandoned()
