@@ -12,7 +12,7 @@ PATH = Path("/run/firmware/slots/attention")
 #: what each line begins with, for a login shell shows the file as it is
 _MARK = "ATTENTION: "
 #: what to do about it: there, and there again, or here with ""
-_REMEDY = "upgrade status{0} says more; upgrade install{1} tries again, and upgrade confirm{1} says that you know"
+_REMEDY = "upgrade status{0} says more; upgrade install{1} writes the other slot anew, and upgrade confirm{1} says that you know"
 
 
 def put(lines: Sequence[str], path: Path = PATH) -> None:
