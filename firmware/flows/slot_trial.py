@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 from firmware import files, log
-from firmware.errors import Failure, Refused, from_system
+from firmware.errors import Failure, from_system
 from firmware.flows import boot, node_health, switch_slot
 from firmware.run import run
 from firmware.store import migrations
-from firmware.sync.audit import THIS_NODE
+from firmware.sync.audit import THIS_NODE, in_words
 from firmware.upgrade import notes, slots
 from firmware.upgrade.notes import Expectation
 
@@ -32,8 +32,8 @@ def main() -> None:
         return
     try:
         _decide(tuple(reasons))
-    except Refused as error:
-        log.line(f"upgrade: {error}")
+    except (Failure, OSError) as error:  # then `trial` comes to an end with it
+        log.line(f"upgrade: {in_words('upgrade', error)}")
 
 
 def _decide(reasons: tuple[str, ...]) -> None:

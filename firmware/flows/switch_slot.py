@@ -13,6 +13,7 @@ from firmware import log
 from firmware.errors import Failure, Refused
 from firmware.locks import SLOTS, hold
 from firmware.store import archive, generations
+from firmware.store.repository import NoGeneration
 from firmware.sync import audit
 from firmware.sync.audit import THIS_NODE, Who
 from firmware.upgrade import attention, notes, record_partition, slot_record, slots
@@ -160,7 +161,8 @@ def go_back(*, who: Who, force: bool) -> str:
 
 def _save_for(contents: slots.Release, who: Who) -> None:
     if contents.config_format < archive.SCHEMA:
-        generations.save_for_schema(contents.config_format, who=who.account)
+        with suppress(NoGeneration):  # it starts with its own factory's configuration, as this one did
+            generations.save_for_schema(contents.config_format, who=who.account)
 
 
 def acknowledge(*, who: Who) -> tuple[str, ...]:

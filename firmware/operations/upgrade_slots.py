@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 from firmware.flows import switch_slot
 from firmware.run import run
+from firmware.sync import audit
 from firmware.sync.audit import Who
 from firmware.upgrade import attention, notes, record_partition, slots
 from firmware.upgrade.notes import Outcome
@@ -85,9 +86,10 @@ def confirm(*, who: Who) -> Confirmation:
     everybody is told of the slots is told no more. Refused where somebody has asked for the other slot since this one was
     started."""
     running = slots.require_slots()
-    is_new = switch_slot.confirm(who=who, reasons=("somebody said so",))
-    passed_over = switch_slot.pass_over(who=who)
-    told = switch_slot.acknowledge(who=who)
+    with audit.note_errors("upgrade confirm", who=who):
+        is_new = switch_slot.confirm(who=who, reasons=("somebody said so",))
+        passed_over = switch_slot.pass_over(who=who)
+        told = switch_slot.acknowledge(who=who)
     release = slots.release(running)
     rest = tuple(line for line in told if not passed_over or line != switch_slot.unstarted_in_words(passed_over))
     return Confirmation(running, release.version if release else "", is_new, passed_over, rest)
@@ -95,9 +97,11 @@ def confirm(*, who: Who) -> Confirmation:
 
 def roll_back(*, who: Who, force: bool = False) -> str:
     """Start the other slot; returns it. The node reboots. Refused where it has not proved itself, unless forced."""
-    slot = switch_slot.go_back(who=who, force=force)
-    run(["reboot"])
-    return slot
+    slots.require_slots()
+    with audit.note_errors("upgrade rollback", who=who):
+        slot = switch_slot.go_back(who=who, force=force)
+        run(["reboot"])
+        return slot
 
 
 def _slot_status(name: str, running: str, record: SlotRecord) -> SlotStatus:

@@ -123,7 +123,7 @@ def save_for_schema(schema: int, *, who: str, paths: Paths = NODE) -> SaveResult
     with repository.open_directory(write=True, paths=paths) as directory:
         before = saved_state.find_newest(directory, paths)
         if before.generation is None:
-            raise Failure("nothing is saved: every firmware starts with its own factory's configuration")
+            raise NoGeneration("nothing is saved: every firmware starts with its own factory's configuration")
         saved = repository.load(directory, before.generation.number)
         if saved.label.schema <= schema:
             return SaveResult(before.generation, Changes(), fresh=False)

@@ -35,7 +35,7 @@ _NAME = re.compile(r"([0-9]{6,9})\.tar")
 
 
 class NoGeneration(Failure):
-    """There is no generation of that number."""
+    """There is no generation of that number, or none at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What a trial has decided is done only if nobody has decided otherwise meanwhile."""
 
+from errno import EIO
+
 import pytest
 
 from firmware.errors import Refused
@@ -29,11 +31,25 @@ def test_a_slot_that_somebody_has_kept_meanwhile_is_not_left(
     assert done[1:] == rebooted
 
 
-def test_a_slot_that_somebody_has_left_meanwhile_is_not_kept(done: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            Refused("somebody has asked for slot a, and it starts now"),
+            "somebody has asked for slot a, and it starts now",
+        ),
+        (OSError(EIO, "Input/output error", "/dev/record"), "/dev/record: Input/output error"),
+    ],
+)
+def test_a_slot_that_somebody_has_left_meanwhile_is_not_kept(
+    error: Exception, words: str, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one of which that cannot be recorded."""
+
     def refuse(**_: object) -> bool:
-        raise Refused("somebody has asked for slot a, and it starts now")
+        raise error
 
     monkeypatch.setattr(slot_trial, "await_health", lambda _: [])
     monkeypatch.setattr(switch_slot, "confirm", refuse)
     slot_trial.main()
-    assert done == ["upgrade: somebody has asked for slot a, and it starts now"]
+    assert done == [f"upgrade: {words}"]

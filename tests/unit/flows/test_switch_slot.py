@@ -3,8 +3,10 @@
 import json
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from errno import EIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from firmware.errors import Failure, Refused
 from firmware.flows import node_health, switch_slot
 from firmware.operations import upgrade_slots
+from firmware.store import repository, saved_state
 from firmware.store.paths import Paths
 from firmware.sync.audit import THIS_NODE, Who
 from firmware.upgrade import attention, notes, record_partition, slot_record, slots
@@ -359,6 +362,37 @@ def test_a_slot_is_put_on_trial_though_what_works_now_cannot_be_found_out(
     monkeypatch.setattr(node_health, "expectation", fail)
     monkeypatch.setattr(notes, "forget_expectation", fail if isinstance(error, OSError) else lambda: None)
     switch_slot.set_primary("b")
+    assert unit.record.primary == "b"
+
+
+@pytest.mark.parametrize("act", [upgrade_slots.roll_back, upgrade_slots.confirm])
+def test_a_rollback_or_a_confirmation_that_fails_is_in_the_trail(
+    act: Callable[..., object], on_trial: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[str, object, object]] = []
+
+    def fail(*_: object) -> None:
+        raise OSError(EIO, "Input/output error", "/dev/record")
+
+    monkeypatch.setattr(
+        switch_slot.audit,
+        "note",
+        lambda event, **words: noted.append((event, words["result"], words.get("message"))),
+    )
+    monkeypatch.setattr(record_partition, "write", fail)
+    with pytest.raises(Failure, match="/dev/record: Input/output error"):
+        act(who=WHO)
+    event = "upgrade rollback" if act is upgrade_slots.roll_back else "upgrade confirm"
+    assert noted[-1] == (event, "failed", "/dev/record: Input/output error")
+
+
+def test_where_nothing_is_saved_there_is_nothing_to_be_kept_for_the_other_slot(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch_slot.archive, "SCHEMA", 2)
+    monkeypatch.setattr(repository, "open_directory", lambda **_: nullcontext())
+    monkeypatch.setattr(saved_state, "find_newest", lambda *_: SimpleNamespace(generation=None))
+    assert switch_slot.go_back(who=WHO, force=False) == "b"
     assert unit.record.primary == "b"
 
 
