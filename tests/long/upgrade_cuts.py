@@ -33,7 +33,7 @@ SAVED = "192.0.2.77 kept"
 #: how many cuts are examined for each that a unit is tried with
 EXAMINED = 3
 #: seconds between two moments, on the average: so that each step has some more than are needed
-PAUSES = {"write": 0.3, "switch": 0.1, "first boot": 1.0, "confirmation": 0.3}
+PAUSES = {"write": 0.3, "switch": 0.1, "first boot": 0.6, "confirmation": 0.3}
 #: seconds after the slot is proved in the record that still belong to its confirmation: it is noted
 NOTED = 4.0
 
