@@ -59,6 +59,14 @@ def has_booted(run: Path = RUN) -> bool:
     return (run / BOOTED).exists()
 
 
+def await_end(seconds: float, run: Path = RUN) -> bool:
+    """Wait at most so long for the boot to come to its end; returns whether it has."""
+    end = time.monotonic() + seconds
+    while not has_booted(run) and time.monotonic() < end:
+        time.sleep(0.2)
+    return has_booted(run)
+
+
 def was_restored(run: Path = RUN) -> bool:
     """Was /etc restored since the node came up? Then it is the operator's now. Should the marks be missing, for /run was full,
     say, whatever has been started tells it, too."""

@@ -23,6 +23,8 @@ from firmware.upgrade.slot_record import SlotRecord
 PROVED, ROLLED_BACK = Path("/run/firmware/slot-proved"), Path("/run/firmware/slot-rolled-back")
 #: below /run, whatever flash and disk can keep: it may be that something of the other slot has been written
 BEGUN = Path("/run/firmware/slot-begun")
+#: seconds that a boot has to come to its end, before it is noted what works
+BOOT_SECONDS = 180.0
 
 
 def mark_bad(slot: str) -> None:
@@ -54,9 +56,12 @@ def set_primary(slot: str, *, keep_link: bool = True) -> None:
 
 
 def _note_expectation(keep_link: bool) -> None:
-    """Where that cannot be noted, whatever is to be started will have to run, and no more."""
-    from firmware.flows import node_health  # which takes long to load, and a boot does without
+    """What is still being started is waited for. Where it cannot be noted, whatever is to be started will have to run, and no
+    more."""
+    from firmware.flows import boot, node_health  # which takes long to load, and a boot does without
 
+    if not boot.await_end(BOOT_SECONDS):
+        log.line("upgrade: the boot has not come to its end: what runs now is all that will have to run")
     try:
         expected = node_health.expectation()
         notes.write_expectation(expected if keep_link else replace(expected, link=False))

@@ -1,6 +1,7 @@
 """What a boot restores, in which order it starts services, and what it says of those that stand in config.rc twice."""
 
 import errno
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,13 @@ def test_what_binds_ports_comes_after_what_holds_the_nodes_own(blocks: str, orde
     lines = (f"service {title.replace('.', ' ')}" for title in blocks.split())
     text = "".join(line.replace("=off", "\n no autostart") + "\n" for line in lines)
     assert [block.title for block in start_order(document.parse(text).blocks)] == order.split()
+
+
+def test_the_end_of_a_boot_is_waited_for_and_not_for_ever(tmp_path: Path) -> None:
+    assert not boot.await_end(0.0, tmp_path)
+    mark = threading.Timer(0.05, (tmp_path / "booted").touch)
+    mark.start()
+    assert boot.await_end(60.0, tmp_path)
 
 
 @pytest.fixture

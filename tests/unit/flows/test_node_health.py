@@ -2,11 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from firmware.errors import Failure
 from firmware.flows import node_health
 from firmware.upgrade.notes import Expectation
 
@@ -65,23 +63,6 @@ def test_a_failed_migration_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_nobody_noted_what_worked_all_that_is_to_be_started_has_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_health, "_failed_services", lambda: ["vrrp"])
     assert node_health.shortcomings(None, BEFORE) == ["service vrrp does not run"]
-
-
-@pytest.mark.parametrize("has_booted", [False, True])
-def test_in_the_middle_of_a_boot_what_works_is_not_what_will_have_to(
-    monkeypatch: pytest.MonkeyPatch, has_booted: bool
-) -> None:
-    """It would be too little: a slot without haproxy would be kept. Nothing noted asks more: all that is to be started."""
-    saved = SimpleNamespace(config="service sshd\nautostart\n")
-    monkeypatch.setattr(node_health, "current_health", lambda: BEFORE)
-    monkeypatch.setattr(node_health, "unsaved_changes", lambda: SimpleNamespace(paths=()))
-    monkeypatch.setattr(node_health.saved_state, "refresh", lambda: saved)
-    monkeypatch.setattr(node_health.boot, "has_booted", lambda: has_booted)
-    if has_booted:
-        assert node_health.expectation().addresses == BEFORE.addresses
-    else:
-        with pytest.raises(Failure, match="the boot has not come to its end"):
-            node_health.expectation()
 
 
 def test_addresses_that_come_and_go_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

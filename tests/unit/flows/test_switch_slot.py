@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from firmware.errors import Failure, Refused
-from firmware.flows import node_health, switch_slot
+from firmware.flows import boot, node_health, switch_slot
 from firmware.operations import upgrade_slots
 from firmware.store import repository, saved_state
 from firmware.store.paths import Paths
@@ -78,11 +78,23 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
         ),
     )
     monkeypatch.setattr(node_health, "expectation", lambda: NOTHING)
+    monkeypatch.setattr(boot, "await_end", lambda seconds: True)
     monkeypatch.setattr(switch_slot.audit, "note", lambda *_, **__: None)
     for name in ("PROVED", "ROLLED_BACK", "BEGUN"):
         monkeypatch.setattr(switch_slot, name, tmp_path / name)
     monkeypatch.setattr(switch_slot, "SLOTS", tmp_path / "lock")
     return made
+
+
+def test_in_the_middle_of_a_boot_its_end_is_waited_for_before_it_is_noted_what_works(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is still to be started would be missing: a slot without haproxy would be kept."""
+    done = list[str]()
+    monkeypatch.setattr(boot, "await_end", lambda seconds: done.append("booted"))
+    monkeypatch.setattr(node_health, "expectation", lambda: done.append("looked") or NOTHING)
+    switch_slot.set_primary("b")
+    assert done == ["booted", "looked"]
 
 
 def test_an_upgrade_that_works(unit: Unit) -> None:
