@@ -62,12 +62,14 @@ def expectation() -> Expectation:
 
 def shortcomings(expected: Expectation | None, now: Expectation) -> list[str]:
     """What does not work now that has to, a line each. Where nobody noted what worked, every service that is to be started has to
-    run."""
+    run; and what is saved has to be readable, or the factory's services would do."""
     wanted = expected.services if expected else ()
     found = [f"service {title} does not run" for title in wanted if title not in now.services]
     found += [f"service {title} does not run" for title in _failed_services()] if not expected else []
     if failed := migrations.failure():
         found.append(failed)
+    if now.problem and now.problem != failed and not (expected and expected.problem):
+        found.append(now.problem)
     if expected is None:
         return found
     found += [f"nobody listens at {_place(word)}" for word in expected.listening if word not in now.listening]
@@ -76,7 +78,6 @@ def shortcomings(expected: Expectation | None, now: Expectation) -> list[str]:
     found += [f"the address {address} is missing" for address in expected.addresses if address not in now.addresses]
     found += [f"the gateway {gateway} does not answer" for gateway in expected.gateways if gateway not in now.gateways]
     found += ["csyncd does not reach the peer"] if expected.link and not now.link else []
-    found += [now.problem] if now.problem and not expected.problem and now.problem != failed else []
     return found
 
 

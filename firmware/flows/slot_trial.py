@@ -3,6 +3,7 @@ its own: `overlay/usr/libexec/appliance/trial` runs it, and sees to it that it c
 """
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from firmware import files, log
@@ -90,8 +91,10 @@ def _read_expectation() -> Expectation | None:
 
 
 def _say(wrong: list[str]) -> None:
-    WAITING.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    files.write(WAITING, "".join(f"{line}\n" for line in wrong).encode("utf-8", "surrogateescape"), mode=0o644)
+    """That nobody can be told what is waited for, for /run has no room, changes nothing."""
+    with suppress(OSError):
+        WAITING.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        files.write(WAITING, "".join(f"{line}\n" for line in wrong).encode("utf-8", "surrogateescape"), mode=0o644)
 
 
 if __name__ == "__main__":

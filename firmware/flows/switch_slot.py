@@ -4,8 +4,8 @@ A slot on trial is kept or given up once. Whoever decides it, the trial or someb
 why, and records it, all under one lock: the other one finds that it is decided.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,8 +88,8 @@ def confirm(*, who: Who, reasons: tuple[str, ...] = ()) -> bool:
         _refuse_rolled_back(running)
         if record.trust(running).is_proved:
             return False
-        record_partition.write(slot_record.prove(record, running).with_first(running))
-        PROVED.touch()
+        with _set_mark(PROVED):
+            record_partition.write(slot_record.prove(record, running).with_first(running))
         _note(notes.CONFIRMED, running, reasons, who)
         return True
 
@@ -125,14 +125,22 @@ def give_up(reasons: tuple[str, ...], *, who: Who) -> bool:
         record = record_partition.read().record
         if record.trust(running).is_proved or ROLLED_BACK.exists():
             return False
-        _give_up(record, running, notes.FELL_BACK, reasons, who)
+        bad = slot_record.mark_bad(record, running)
+        # The other slot reads the note. Where there is none, it sees from the order that this one was given up.
+        is_noted = _note(notes.FELL_BACK, running, reasons, who)
+        record_partition.write(bad if is_noted else bad.with_first(running))
         return True
 
 
-def _give_up(record: SlotRecord, running: str, result: str, reasons: tuple[str, ...], who: Who) -> None:
-    """Why comes first: it is for the other slot."""
-    _note(result, running, reasons, who)
-    record_partition.write(slot_record.mark_bad(record, running))
+@contextmanager
+def _set_mark(mark: Path) -> Iterator[None]:
+    """Which stays, unless what is done under it fails."""
+    mark.touch()
+    try:
+        yield
+    except BaseException:
+        mark.unlink(missing_ok=True)
+        raise
 
 
 def go_back(*, who: Who, force: bool) -> str:
@@ -145,22 +153,20 @@ def go_back(*, who: Who, force: bool) -> str:
         raise Refused(f"slot {there}: it cannot be read", "upgrade install writes it anew")
     with hold(SLOTS):
         record = record_partition.read().record
-        if not record.trust(running).is_proved:
-            _give_up(record, running, notes.ROLLED_BACK, because, who)
-            ROLLED_BACK.touch()
-            return there
-        if record.trust(there).is_proved:
-            _save_for(contents, who)
-            _note(notes.ROLLED_BACK, running, because, who)
-            record_partition.write(record.with_first(there))
-            ROLLED_BACK.touch()
+        is_proved = record.trust(running).is_proved
+        if not is_proved or record.trust(there).is_proved:
+            if is_proved:
+                _save_for(contents, who)
+            with _set_mark(ROLLED_BACK):
+                _note(notes.ROLLED_BACK, running, because, who)
+                record_partition.write(record.with_first(there) if is_proved else slot_record.mark_bad(record, running))
             return there
     if not force:
         hint = "upgrade rollback --force starts it on trial"
         raise Refused(f"slot {there} (version {contents.version}) has not proved itself", hint)
     _save_for(contents, who)
-    set_primary(there)
-    ROLLED_BACK.touch()
+    with _set_mark(ROLLED_BACK):
+        set_primary(there)
     return there
 
 
@@ -223,7 +229,7 @@ def _note_fall_back(slot: str) -> None:
     """Note that a slot on trial has used up its tries, unless it has said itself why it gave up."""
     outcome = notes.read_outcome()
     if outcome is None or outcome.slot != slot or outcome.result == notes.STARTED:
-        why = "each start of it ended before it was known to work (a crash, a hang, a power cut)"
+        why = "each start of it ended before it was known to work (a crash, a hang, a power cut, a flash that it cannot write)"
         version = outcome.version if outcome and outcome.slot == slot else ""
         _note(notes.FELL_BACK, slot, (why,), THIS_NODE, version=version)
     _change(lambda record: slot_record.mark_bad(record, slot))
@@ -248,23 +254,27 @@ def _fall_back_in_words(slot: str) -> list[str]:
     return [f"the upgrade to {last.version or 'another version'} (slot {slot}) was given up: {'; '.join(last.reasons)}"]
 
 
-def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who, *, version: str = "") -> None:
-    """For `upgrade status` and the trail. `version` is known where the slot itself may not be readable."""
+def _note(result: str, slot: str, reasons: tuple[str, ...], who: Who, *, version: str = "") -> bool:
+    """For `upgrade status` and the trail. `version` is known where the slot itself may not be readable. Returns whether the other
+    slot will find it."""
     version = version or _version(slot)
     _note_in_trail(result, slot, version, reasons, who)
-    _write_outcome(result, slot, version, reasons)
+    return _write_outcome(result, slot, version, reasons)
 
 
 def _note_in_trail(result: str, slot: str, version: str, reasons: tuple[str, ...], who: Who) -> None:
     audit.note(f"upgrade {result}", who=who, result="done", slot=slot, version=version, message="; ".join(reasons))
 
 
-def _write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = ()) -> None:
-    """That it cannot be noted changes nothing: a flash that is damaged is no reason to keep an old version."""
+def _write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = ()) -> bool:
+    """That it cannot be noted stops nothing: a flash that is damaged is no reason to keep an old version. Returns whether it
+    is noted."""
     try:
         notes.write_outcome(result, slot, version, reasons)
     except (Failure, OSError) as error:
         log.line(f"upgrade: {audit.in_words('upgrade', error)}")
+        return False
+    return True
 
 
 def _version(slot: str) -> str:

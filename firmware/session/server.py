@@ -7,7 +7,8 @@ import hmac
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from firmware import frames
@@ -23,8 +24,9 @@ from firmware.session.problem import HttpProblem
 
 #: seconds without a request after which a session ends, for a password and for a token; and the longest that one lasts
 IDLE, IDLE_OF_TOKEN, LONGEST = 1800.0, 60.0, 12 * 3600.0
-#: seconds between two looks whether it is over, and that what is under way then has to come to its end
-LOOK, GRACE = 5.0, 45.0
+#: seconds between two looks whether it is over, and that channels then have to come to their end, and requests: one that installs
+#: an upgrade is not to be cut off in the middle
+LOOK, GRACE, GRACE_OF_REQUEST = 5.0, 45.0, 2 * 3600.0
 #: looks in a row at which the web UI is stopped before a session ends with it: a restart is no stop, and may take its time
 STOPPED_LOOKS = 3
 #: seconds that a request may take to come, or its answer to be taken
@@ -41,6 +43,7 @@ class Server:
         self._used = self._began = time.monotonic()
         self._threads: dict[threading.Thread, socket.socket] = {}
         self._talks: set[socket.socket] = set()
+        self._requests: set[threading.Thread] = set()
         self._awake = 0
         self._stopped_looks = 0
         self._changing = threading.Lock()
@@ -96,9 +99,10 @@ class Server:
             for connection in self._talks:
                 _shut(connection)
             threads = list(self._threads)
-        deadline = time.monotonic() + GRACE
+        over = time.monotonic()
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            grace = GRACE_OF_REQUEST if thread in self._requests else GRACE
+            thread.join(max(0.0, over + grace - time.monotonic()))
 
     def _serve_connection(self, connection: socket.socket) -> None:
         with suppress(OSError), connection:
@@ -128,7 +132,32 @@ class Server:
                 raise
             frames.send_end(connection, problem.describe(error))
             return
-        dispatch.answer(connection, request, call)
+        with self._in_use(), self._as_request():
+            dispatch.answer(connection, request, call)
+
+    @contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Until the end of this the session counts as used."""
+        with self._changing:
+            self._awake += 1
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._awake -= 1
+                self._used = time.monotonic()
+
+    @contextmanager
+    def _as_request(self) -> Iterator[None]:
+        """What is done in this thread is not cut off when the session ends."""
+        thread = threading.current_thread()
+        with self._changing:
+            self._requests.add(thread)
+        try:
+            yield
+        finally:
+            with self._changing:
+                self._requests.discard(thread)
 
     def _require_secret(self, body: dict[str, Any]) -> None:
         secret = body.get("secret")
@@ -149,15 +178,8 @@ class Server:
         talk = Conversation(connection)
         with self._changing:
             self._talks.add(connection)
-            self._awake += row.keeps_awake
-        try:
+        with self._in_use() if row.keeps_awake else nullcontext(), suppress(Ended):
             dispatch.converse(row, request, found, call, talk)
-        except Ended:
-            pass
-        finally:
-            with self._changing:
-                self._awake -= row.keeps_awake
-            self._used = time.monotonic() if row.keeps_awake else self._used
 
 
 def _call(session: Session, body: dict[str, Any]) -> Call:

@@ -65,6 +65,13 @@ def test_where_nobody_noted_what_worked_all_that_is_to_be_started_has_to(monkeyp
     assert node_health.shortcomings(None, BEFORE) == ["service vrrp does not run"]
 
 
+def test_a_flash_that_only_the_new_slot_cannot_read_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot read what worked either, and has the factory's services, which all run."""
+    monkeypatch.setattr(node_health, "_failed_services", lambda: [])
+    now = replace(BEFORE, problem="/flash: it cannot be mounted")
+    assert node_health.shortcomings(None, now) == ["/flash: it cannot be mounted"]
+
+
 def test_addresses_that_come_and_go_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "keepalived.conf").write_text("virtual_ipaddress { 10.32.0.100/24 }")
     infos = [

@@ -1,6 +1,7 @@
 """What a trial has decided is done only if nobody has decided otherwise meanwhile."""
 
 from errno import EIO
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +54,16 @@ def test_a_slot_that_somebody_has_left_meanwhile_is_not_kept(
     monkeypatch.setattr(switch_slot, "confirm", refuse)
     slot_trial.main()
     assert done == [f"upgrade: {words}"]
+
+
+def test_a_trial_goes_on_though_nobody_can_be_told_what_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """For /run has no room."""
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(slot_trial, "WAITING", tmp_path / "file/trial")
+    monkeypatch.setattr(slot_trial, "STEADY_SECONDS", 0.0)
+    monkeypatch.setattr(slot_trial, "look", lambda _: [])
+    for mark in ("PROVED", "ROLLED_BACK"):
+        monkeypatch.setattr(switch_slot, mark, tmp_path / mark)
+    assert slot_trial.await_health(None) == []

@@ -440,6 +440,50 @@ def test_a_fall_back_is_recorded_though_the_flash_cannot_be_read(unit: Unit, mon
     assert unit.record.order[0] == "a" and not unit.record.trust("b").is_bootable
 
 
+def test_a_slot_that_gives_itself_up_and_cannot_say_why_is_said_to_have_been_given_up(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its flash cannot be written, which may be why."""
+    switch_slot.set_primary("b")
+    unit.running = "b"
+    with monkeypatch.context() as broken:
+        broken.setattr(notes, "write_outcome", fail_to_write)
+        assert switch_slot.give_up(("/flash: it cannot be mounted",), who=THIS_NODE)
+    assert not unit.record.trust("b").is_bootable
+    unit.running = "a"
+    (said,) = switch_slot.settle()
+    assert "the upgrade to 2.0 (slot b) was given up" in said and "a flash that it cannot write" in said
+    assert unit.record == SlotRecord(("a", "b"), SlotTrust(True), SlotTrust(False))
+
+
+def fail_to_write(*_: object) -> None:
+    raise OSError(EIO, "Input/output error", "record")
+
+
+@pytest.mark.parametrize("proved", [True, False])
+def test_a_decision_that_cannot_be_recorded_leaves_no_mark(
+    proved: bool, on_trial: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trial takes a mark for a decision."""
+    if proved:
+        switch_slot.confirm(who=WHO)
+        switch_slot.PROVED.unlink()
+    marks = list[bool]()
+
+    def fail(*_: object) -> None:
+        marks.append(switch_slot.ROLLED_BACK.exists() or switch_slot.PROVED.exists())
+        fail_to_write()
+
+    monkeypatch.setattr(record_partition, "write", fail)
+    with pytest.raises(OSError):
+        switch_slot.go_back(who=WHO, force=False)
+    if not proved:
+        with pytest.raises(OSError):
+            switch_slot.confirm(who=WHO)
+    assert all(marks) and len(marks) == 2 - proved
+    assert not switch_slot.ROLLED_BACK.exists() and not switch_slot.PROVED.exists()
+
+
 def test_a_slot_that_is_never_to_be_started_is_not_said_to_be(unit: Unit) -> None:
     """The power failed after its tries were written, and before the record was."""
     switch_slot.mark_bad("b")

@@ -5,13 +5,16 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lab_driver import eventually
 
 from firmware import frames
 from firmware.accounts import sessions
@@ -48,7 +51,17 @@ def crash() -> None:
     raise RuntimeError("nobody foresaw this")
 
 
+#: a request that takes its time, as one that installs an upgrade does: it has begun · it may end
+BEGUN, END = threading.Event(), threading.Event()
+
+
+def wait() -> dict[str, bool]:
+    BEGUN.set()
+    return {"ended": END.wait(20)}
+
+
 ENDPOINTS = (
+    Endpoint("POST", "/wait", ADMIN, "", wait),
     Endpoint("POST", "/echo/{word}", MONITOR, "", echo),
     Endpoint("POST", "/act/{word}", ADMIN, "", echo),
     Endpoint("GET", "/crash", MONITOR, "", crash),
@@ -186,6 +199,34 @@ def test_one_that_is_not_used_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for running in run_session(tmp_path, monkeypatch, "admin"):
         running.thread.join(10)
         assert not running.thread.is_alive()
+
+
+@pytest.mark.parametrize("how", ["not used", "logged out"])
+def test_a_request_under_way_comes_to_its_end(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes, and though nobody asks for anything meanwhile, or its session is over."""
+    monkeypatch.setattr(server, "GRACE", 0.0)
+    BEGUN.clear()
+    END.clear()
+    for running in run_session(tmp_path, monkeypatch, "admin"):
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(running.ask, "/wait", {})
+            assert BEGUN.wait(10)
+            if how == "logged out":
+                running.record.unlink()
+                assert eventually(partial(is_closed, running.path))
+            else:
+                monkeypatch.setattr(server, "IDLE", 0.0)
+            running.thread.join(0.3)
+            assert running.thread.is_alive()
+            END.set()
+            assert answer.result() == (200, {"ended": True})
+        running.thread.join(10)
+        assert not running.thread.is_alive()
+
+
+def is_closed(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection:
+        return connection.connect_ex(str(path)) != 0
 
 
 def test_one_ends_with_the_web_ui(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
