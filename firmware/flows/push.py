@@ -83,7 +83,10 @@ async def push(
             proposed = replace(proposed, push=secrets.token_hex(16), expect=request.shown)
             fault_point("push.proposed")
             known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, speech)
-            delivered = await delivery.deliver(proposed, known, speech, link, settings, request.tell)
+            # The peer takes as long for a large file as its signature takes here.
+            signing = asyncio.to_thread(_add_signatures, proposed)
+            sending = delivery.deliver(proposed, known, speech, link, settings, request.tell)
+            _, delivered = await asyncio.gather(signing, sending)
             del known  # as large as what was pushed
             fault_point("push.answered")
     except (Failure, OSError) as raised:
@@ -231,6 +234,11 @@ def _require_common_speech(request: PushRequest, theirs: NodeState, settings: Se
             "push without --confirm, or install the same version there",
         )
     return versions.common_speech(ours, theirs.versions)
+
+
+def _add_signatures(proposed: Proposal) -> None:
+    title, owns = proposed.title, proposed.service.owns
+    synced.add_signatures(title, proposed.entries, applied.files_directory(title), owns)
 
 
 def _note_outcome(proposed: Proposal, answer: Report, settings: Settings) -> Report:

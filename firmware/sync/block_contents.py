@@ -50,12 +50,22 @@ class BlockContents:
             return self.blocks.pieces(place.start, place.length)
         return self._patched_pieces(digest, place)
 
+    def write_to(self, handle: int, digest: str) -> None:
+        """Write one to an open file that is empty, to which a delta is applied without being anywhere else as a whole."""
+        place = self.places[digest]
+        if place.old:
+            self._patch(place, handle)
+            return
+        for piece in self.blocks.pieces(place.start, place.length):
+            files.write_all(handle, piece)
+
     def give_up(self, digest: str) -> None:
         """This one, and all that come after it, are not needed any more."""
         self.blocks.cut(self.places[digest].start)
 
     def _patched_pieces(self, digest: str, place: Place) -> Iterator[bytes]:
-        new = self._patch(place)
+        new = files.memory_file("new")
+        self._patch(place, new.handle)
         os.lseek(new.handle, 0, os.SEEK_SET)
         if native.file_digest(new.handle) != (digest, place.size):
             raise _lie(digest)
@@ -63,10 +73,11 @@ class BlockContents:
         while data := os.read(new.handle, directory.PIECE):
             yield data
 
-    def _patch(self, place: Place) -> OpenFile:
+    def _patch(self, place: Place, new: int) -> None:
+        """Apply a delta to the old file; what it makes is not proved yet."""
         from firmware import rsync
 
-        delta, new = files.memory_file("delta"), files.memory_file("new")
+        delta = files.memory_file("delta")
         for piece in self.blocks.pieces(place.start, place.length):
             files.write_all(delta.handle, piece)
         os.lseek(delta.handle, 0, os.SEEK_SET)
@@ -75,8 +86,7 @@ class BlockContents:
             raise Refused(f"contents: a delta to {place.old}, which is no file here")
         with directory.parent(self.owns, os.path.relpath(path, self.owns)) as (where, name):
             old = OpenFile(directory.open_file(name, where))
-        rsync.patch(old.handle, delta.handle, new.handle, place.size)
-        return new
+        rsync.patch(old.handle, delta.handle, new, place.size)
 
 
 def _lie(digest: str) -> Refused:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from firmware import directory, manifest, native
+from firmware import directory, files, manifest, native
 from firmware.errors import Failure
 from firmware.files import OpenFile
 from firmware.manifest import Entry
@@ -42,11 +42,22 @@ class SpooledContents(StreamedContents, Protocol):
 
     def give_up(self, digest: str, /) -> None: ...
 
+    def write_to(self, handle: int, digest: str, /) -> None: ...
+
 
 def give_up(of: Contents, digest: str) -> None:
     """This one, and all that come after it, are not needed any more."""
     if isinstance(of, SpooledContents):
         of.give_up(digest)
+
+
+def write_to(handle: int, of: Contents, digest: str) -> None:
+    """Write the bytes of a file to an open one that is empty."""
+    if isinstance(of, SpooledContents):
+        of.write_to(handle, digest)
+        return
+    for piece in pieces(of, digest):
+        files.write_all(handle, piece)
 
 
 def pieces(of: Contents, digest: str) -> Iterator[bytes]:

@@ -119,17 +119,27 @@ def _read(path: str, found: tuple[memoryview, str] | int) -> memoryview:
 def _write_large_file(writing: _Writing, entry: Entry) -> None:
     import hashlib
 
-    found, (uid, gid, mode) = hashlib.sha256(), writing.owner_of(entry)
+    found = hashlib.sha256()
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(writing.tree / writing.below(entry.path), flags, 0o600), "r+b", 0) as file:
-        for piece in _pieces(writing, entry):
-            found.update(piece)
-            files.write_all(file.fileno(), piece)
+        _write_content(writing, entry, file.fileno())
+        uid, gid, mode = writing.owner_of(entry)
         os.fchown(file.fileno(), uid, gid)
         os.fchmod(file.fileno(), mode)
         file.seek(0)
         _require_right(entry, *native.file_digest(file.fileno()))
+        file.seek(0)
+        while piece := file.read(directory.PIECE):
+            found.update(piece)
     writing.sums[entry.path] = found.digest()
+
+
+def _write_content(writing: _Writing, entry: Entry, handle: int) -> None:
+    if entry.digest in writing.proposal.contents and entry.digest not in writing.staged:
+        contents.write_to(handle, writing.proposal.contents, entry.digest)
+        return
+    for piece in _pieces(writing, entry):
+        files.write_all(handle, piece)
 
 
 def _pieces(writing: _Writing, entry: Entry) -> Iterator[bytes]:

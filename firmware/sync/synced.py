@@ -63,14 +63,27 @@ def _table_pieces(digest: str, entries: Mapping[str, Entry]) -> Iterator[bytes]:
 def keep_signatures(title: str, entries: Mapping[str, Entry], source: Path, owns: str, top: Path = DIRECTORY) -> None:
     """Keep signatures of the large files among these, which lie in `source`, a copy of the directory `owns`, and no
     others. One that has been changed since has none."""
-    large = {one.digest for one in entries.values() if one.kind == "file" and one.size >= LARGE}
     with _saying_where_there_is_no_room(top / title, title):
-        kept = {path.name for path in (top / title).iterdir()} - {TABLE}
-        for name in kept - set(map(_name, large)):
+        for name in _signature_names(top / title) - set(map(_name, _large_digests(entries))):
             (top / title / name).unlink()
-        for digest in large - set(map("xxh3-128:{}".format, kept)):
+    add_signatures(title, entries, source, owns, top)
+
+
+def add_signatures(title: str, entries: Mapping[str, Entry], source: Path, owns: str, top: Path = DIRECTORY) -> None:
+    """Make those signatures that are not there yet. They do no harm if what they are of is not synced after all."""
+    with _saying_where_there_is_no_room(top / title, title):
+        (top / title).mkdir(mode=0o700, parents=True, exist_ok=True)
+        for digest in _large_digests(entries) - set(map("xxh3-128:{}".format, _signature_names(top / title))):
             with suppress(Failure), contents.of_files(entries, source, owns, {digest}).open_file(digest) as file:
                 _write_signature(file, top / title / _name(digest))
+
+
+def _large_digests(entries: Mapping[str, Entry]) -> set[str]:
+    return {one.digest for one in entries.values() if one.kind == "file" and one.size >= LARGE}
+
+
+def _signature_names(place: Path) -> set[str]:
+    return {path.name for path in place.iterdir()} - {TABLE}
 
 
 def _write_signature(file: int, path: Path) -> None:
