@@ -65,6 +65,14 @@ def copy_names(names: Sequence[str], source: int, target: int) -> list[str]:
     return [name for name, error in zip(names, errors, strict=True) if error < 0]
 
 
+def link_names(names: Sequence[str], source: int, target: int) -> list[str]:
+    """Have each file of these names in one open directory in another one, too, on the same file system; returns those that
+    could not be."""
+    errors = ffi.new("int32_t[]", len(names))
+    lib.native_link_names(source, target, _with_ends(names), len(names), errors)
+    return [name for name, error in zip(names, errors, strict=True) if error]
+
+
 #: who owns a file, and its mode: uid, gid, mode
 Owner = tuple[int, int, int]
 

@@ -27,6 +27,7 @@ ffi.cdef("""
                                 struct native_progress *progress, struct native_tree *tree);
     void native_free_tree(struct native_tree *tree);
     void native_copy_names(int from, int to, const char *names, uint32_t count, int32_t *errors);
+    void native_link_names(int from, int to, const char *names, uint32_t count, int32_t *errors);
     struct native_owner { uint32_t uid, gid, mode; };
     void native_write_names(int dir, const char *names, uint32_t count, const unsigned char *bytes, const uint64_t *sizes,
                             const struct native_owner *owners, int32_t *errors, unsigned char *digests);

@@ -28,16 +28,23 @@ static int write_all(int fd, const unsigned char *bytes, uint64_t size)
 	return 0;
 }
 
-static int copy_bytes(int from, int to)
+/* As many as there were when it was opened, or fewer if it has been cut since. */
+static int copy_bytes(int from, int to, off_t left)
 {
 	unsigned char piece[PIECE];
-	ssize_t count;
+	ssize_t count = 1;
 
-	while ((count = read(from, piece, sizeof(piece))) != 0) {
-		int error = count > 0 ? write_all(to, piece, (uint64_t)count) : errno == EINTR ? 0 : errno;
+	while (left > 0 && count) {
+		count = read(from, piece, left < PIECE ? (size_t)left : PIECE);
+		if (count < 0 && errno != EINTR)
+			return errno;
+		if (count > 0) {
+			int error = write_all(to, piece, (uint64_t)count);
 
-		if (error)
-			return error;
+			if (error)
+				return error;
+			left -= count;
+		}
 	}
 	return 0;
 }
@@ -65,7 +72,7 @@ static int copy_open_file(int fd, int to, const char *name)
 	made = create(to, name);
 	if (made < 0)
 		return errno;
-	error = copy_bytes(fd, made);
+	error = copy_bytes(fd, made, status.st_size);
 	if (!error)
 		error = give(made, status.st_uid, status.st_gid, status.st_mode);
 	if (!error && futimens(made, (struct timespec[]){status.st_atim, status.st_mtim}))
@@ -97,10 +104,40 @@ void native_copy_names(int from, int to, const char *names, uint32_t count, int3
 		errors[n] = copy_name(from, to, names);
 }
 
+void native_link_names(int from, int to, const char *names, uint32_t count, int32_t *errors)
+{
+	for (uint32_t n = 0; n < count; n++, names += strlen(names) + 1)
+		errors[n] = linkat(from, names, to, names, 0) ? errno : 0;
+}
+
+/* The digest of what is in a file now: EIO unless it has that size. */
+static int read_back(int fd, uint64_t size, unsigned char digest[16])
+{
+	unsigned char piece[PIECE];
+	uint64_t found = 0;
+	ssize_t count;
+	int error;
+
+	if (size < PIECE) {
+		do
+			count = pread(fd, piece, PIECE, 0);
+		while (count < 0 && errno == EINTR);
+		if (count < 0)
+			return errno;
+		if ((uint64_t)count == size) {
+			native_hash_bytes(piece, size, digest);
+			return 0;
+		}
+	}
+	if (lseek(fd, 0, SEEK_SET) < 0)
+		return errno;
+	error = native_hash_fd(fd, digest, &found);
+	return error || found == size ? error : EIO;
+}
+
 static int write_name(int dir, const char *name, const unsigned char *bytes, uint64_t size, const struct native_owner *owner,
 		      unsigned char digest[16])
 {
-	uint64_t found = 0;
 	int fd = create(dir, name), error;
 
 	if (fd < 0)
@@ -108,10 +145,8 @@ static int write_name(int dir, const char *name, const unsigned char *bytes, uin
 	error = write_all(fd, bytes, size);
 	if (!error)
 		error = give(fd, owner->uid, owner->gid, owner->mode);
-	if (!error && lseek(fd, 0, SEEK_SET) < 0)
-		error = errno;
 	if (!error)
-		error = native_hash_fd(fd, digest, &found);
+		error = read_back(fd, size, digest);
 	close(fd);
 	return error;
 }

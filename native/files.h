@@ -10,6 +10,10 @@
  * owner, mode and times. errors[n] gets 0, an errno value, or -1 for what is no file, which is not touched. */
 void native_copy_names(int from, int to, const char *names, uint32_t count, int32_t *errors);
 
+/* Give each of `count` files in the open directory `from` the same name in the open directory `to`, too, on the same file system.
+ * errors[n] gets 0 or an errno value. */
+void native_link_names(int from, int to, const char *names, uint32_t count, int32_t *errors);
+
 /* Who owns a file, and its mode. */
 struct native_owner { uint32_t uid, gid, mode; };
 

@@ -5,6 +5,7 @@ rollback → swap → reload → decide → record → report. What an interrupt
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
@@ -197,9 +198,10 @@ def _swap_and_reload(proposal: Proposal, context: Context, stage: Stage, old: Co
     fault_point("receive.armed")
     staging.swap(stage, proposal.block.text)
     fault_point("receive.swapped")
-    staging.require_unchanged(stage, old)
-    applied.take_snapshot(proposal.service, context, warnings=warnings)
-    staging.require_snapshot(stage, proposal_changes.proposed_digest(proposal))
+    with ThreadPoolExecutor(1) as beside:
+        unchanged = beside.submit(staging.require_unchanged, stage, old, proposal)
+        staging.take_snapshot(proposal, context, old, warnings)
+        unchanged.result()
     reloaded = lifecycle.load_from_disk(proposal.service, context)
     fault_point("receive.reloaded")
     return reloaded

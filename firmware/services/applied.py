@@ -8,6 +8,7 @@ edit in between is then seen as not applied, never the other way round. All who 
 """
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from firmware.errors import Refused
@@ -118,9 +119,17 @@ def snapshot_digest(title: str, *, top: Path = APPLIED) -> str:
 
 
 def take_snapshot(
-    service: Service, context: Context, *, warnings: str = "", top: Path = APPLIED, root: Path = Path("/")
+    service: Service,
+    context: Context,
+    *,
+    warnings: str = "",
+    same: Collection[str] = (),
+    top: Path = APPLIED,
+    root: Path = Path("/"),
 ) -> None:
-    """Copy what lies on disk now, without calling it applied yet. `warnings`: what its checker warned of."""
+    """Copy what lies on disk now, without calling it applied yet. `warnings`: what its checker warned of. `same`: paths of files
+    below the service's directory that are believed to be as in what is applied, which then has one copy of each: whoever says so
+    compares what lies on disk."""
     from firmware.services import directories
 
     new = _snapshot_of(context.title, top)
@@ -128,7 +137,11 @@ def take_snapshot(
     top.mkdir(mode=0o700, parents=True, exist_ok=True)
     new.mkdir(mode=0o700)
     try:
-        _write_snapshot(service, context, new, root)
+        source = root / service.owns.lstrip("/")
+        if service.owns and source.is_dir():
+            twin = directories.Twin(files_directory(context.title, top=top), same)
+            directories.copy(source, new / "files", twin=twin)
+        _describe_snapshot(service, context, new)
         if warnings:
             (new / "warnings").write_text(warnings, errors="surrogateescape")
     except BaseException as error:
@@ -138,13 +151,8 @@ def take_snapshot(
         raise
 
 
-def _write_snapshot(service: Service, context: Context, new: Path, root: Path) -> None:
-    from firmware.services import directories
-
+def _describe_snapshot(service: Service, context: Context, new: Path) -> None:
     block = context.block
-    source = root / service.owns.lstrip("/")
-    if service.owns and source.is_dir():
-        directories.copy(source, new / "files")
     (new / "block").write_bytes(block.text.encode("utf-8", "surrogateescape"))
     digest = content.tree_digest(service, block, new / "files")
     (new / "digest").write_text(digest)

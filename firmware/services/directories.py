@@ -6,6 +6,8 @@ What is copied may be changed by its account meanwhile: it is walked by descript
 import errno
 import os
 import stat
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 from firmware import directory, native
@@ -15,16 +17,25 @@ from firmware.errors import Failure
 _CHANGES = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL)
 
 
-def copy(source: Path, target: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A directory on the file system of a copy in which the files at some paths below it are known to be the same."""
+
+    top: Path
+    paths: Collection[str]
+
+
+def copy(source: Path, target: Path, *, twin: Twin | None = None) -> None:
     """Copy a directory and all below it to `target`, which must not exist: contents, modes, owners, times, links.
 
     Links are copied as links. Nobody but root can look into the copy before it is complete. If it fails, nothing of it
-    stays; Failure if somebody exchanges what is being copied.
+    stays; Failure if somebody exchanges what is being copied. Of a twin, in which nobody may write ever, files are not
+    copied: they get a name in the copy, too.
     """
     target.mkdir(mode=0o700)
     try:
         with directory.descriptor(source) as old, directory.descriptor(target) as new:
-            copied = _copy_contents(old, new)
+            copied = _copy_contents(old, new, twin)
             # The deepest first, for a change in a directory sets its time; it is root's alone until then.
             for path, status in reversed(copied):
                 with directory.descriptor(new, path) as handle:
@@ -54,15 +65,29 @@ def remove(path: Path) -> None:
             directory.remove(path.name, place)
 
 
-def _copy_contents(old: int, new: int) -> list[tuple[str, os.stat_result]]:
+def _copy_contents(old: int, new: int, twin: Twin | None) -> list[tuple[str, os.stat_result]]:
     """Copy what is below one directory to another; returns the directories, parents first, and what they are to be like."""
     copied = []
     for path, source, names in directory.walk(old, lambda path: False):
         copied.append((path, os.fstat(source)))
         with directory.descriptor(new, path) as target:
-            for name in native.copy_names(names, source, target):
+            left = _link_to_twin(path, names, target, twin) if twin else names
+            for name in native.copy_names(left, source, target):
                 _copy_entry(name, source, target)
     return copied
+
+
+def _link_to_twin(path: str, names: list[str], target: int, twin: Twin) -> list[str]:
+    """Returns the names that are not there."""
+    start = f"{path}/" if path else ""
+    same = [name for name in names if start + name in twin.paths]
+    try:
+        with directory.descriptor(twin.top, path) as place:
+            missing = native.link_names(same, place, target)
+    except (FileNotFoundError, NotADirectoryError):
+        return names
+    linked = {*same}.difference(missing)
+    return [name for name in names if name not in linked]
 
 
 def _copy_entry(name: str, source: int, target: int) -> None:

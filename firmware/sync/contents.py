@@ -4,7 +4,7 @@ come: there is never more of them in memory than one file.
 
 import binascii
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,12 @@ def write_to(handle: int, of: Contents, digest: str) -> None:
 
 def pieces(of: Contents, digest: str) -> Iterator[bytes]:
     """The bytes of a file, small pieces of them where that can be."""
-    return of.pieces(digest) if isinstance(of, StreamedContents) else iter([of[digest]])
+    return reader(of)(digest)
+
+
+def reader(of: Contents) -> Callable[[str], Iterator[bytes]]:
+    """What gives these of each file. To ask once what can be done with contents, and not for each file, counts with thousands."""
+    return of.pieces if isinstance(of, StreamedContents) else lambda digest: iter([of[digest]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """A path that a push changes, as the receiver tells the pusher."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from firmware.printable import shorten
@@ -20,6 +20,10 @@ class FileFacts:
     owner: str
     size: int
 
+    def json(self) -> dict[str, Any]:
+        """`before` or `after` of one of `files`."""
+        return {"digest": self.digest, "mode": self.mode, "owner": self.owner, "size": self.size}
+
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
@@ -34,7 +38,8 @@ class FileChange:
 
     def json(self) -> dict[str, Any]:
         """One of `files` in a push report."""
-        return asdict(self)
+        facts = {"before": self.before and self.before.json(), "after": self.after and self.after.json()}
+        return {"path": self.path, "change": self.change, **facts, "diff": self.diff}
 
 
 def parse(message: Message) -> FileChange:

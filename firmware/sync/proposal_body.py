@@ -90,8 +90,9 @@ def encode(offer: Proposal, known: Known | None, speech: Speech, tell: Tell = te
 def _content_pieces(rows: _Table, offer: Proposal, tell: Tell) -> Iterator[bytes]:
     """The contents, each piece told once it is on its way."""
     at = Progress(0, sum(rows.sizes), 0, len(rows.sizes))
+    whole = contents.reader(offer.contents)
     for digest, delta in rows.contents.items():
-        for piece in delta.pieces() if delta else contents.pieces(offer.contents, digest):
+        for piece in delta.pieces() if delta else whole(digest):
             yield piece
             at = replace(at, bytes=at.bytes + len(piece))
             tell(at)

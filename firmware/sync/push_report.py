@@ -107,8 +107,10 @@ def recall(title: str, push: str, top: Path = REPORTS) -> Mapping[str, Any] | No
     body = records.load(data, FORMAT, str(path), unmarked=1, hint=REMEDY)
     with records.interpreting(str(path), REMEDY):
         kept, answer = records.typed_value(body, "push", str), records.typed_value(body, "answer", dict)
+        if not push or kept != push:
+            return None
         parse(Message(answer, f"{path}: damaged", Damaged, REMEDY))
-    return dict(answer) if push and kept == push else None
+    return dict(answer)
 
 
 def trail_details(answer: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class _Writing:
     proposal: Proposal
     here: Mapping[str, str]
     owner_of: Callable[[Entry], Owner]
+    pieces: Callable[[str], Iterator[bytes]]
     staged: dict[str, str] = field(default_factory=dict)
     sums: dict[str, bytes] = field(default_factory=dict)
 
@@ -44,7 +45,7 @@ class _Writing:
 def write(tree: Path, proposal: Proposal, here: Mapping[str, str]) -> dict[str, bytes]:
     """Write them, with their owners and modes, below `tree`, where their directories are; returns the SHA-256 of each by its
     path. Failure if one is not what its entry says."""
-    writing = _Writing(tree, proposal, here, owners())
+    writing = _Writing(tree, proposal, here, owners(), contents.reader(proposal.contents))
     for batch in _batches(writing):
         if batch[0].size > SMALL:
             _write_large_file(writing, batch[0])
@@ -147,7 +148,7 @@ def _pieces(writing: _Writing, entry: Entry) -> Iterator[bytes]:
     if entry.digest in writing.staged:
         return directory.pieces(writing.tree, writing.below(writing.staged[entry.digest]))
     if entry.digest in writing.proposal.contents:
-        return contents.pieces(writing.proposal.contents, entry.digest)
+        return writing.pieces(entry.digest)
     return directory.pieces(Path(writing.proposal.service.owns), writing.below(writing.here[entry.digest]))
 
 

@@ -22,8 +22,8 @@ from firmware.rc.document import Document
 from firmware.rc.title import Title
 from firmware.services import applied, content, directories
 from firmware.services.content import Content
-from firmware.services.definition import Service
-from firmware.sync import staged_files, transaction
+from firmware.services.definition import Context, Service
+from firmware.sync import proposal_changes, staged_files, transaction
 from firmware.sync.proposal import Proposal
 from firmware.sync.transaction import STAGING, Transaction
 
@@ -134,20 +134,39 @@ def swap(stage: Stage, block: str) -> None:
     _write_block(stage, block)
 
 
-def require_unchanged(stage: Stage, before: Content) -> None:
-    """Refused if what was swapped out is not what was compared: somebody wrote there in the meantime."""
-    if stage.service.owns and not manifest.is_same(before.entries, stage.tree, named=Path(stage.service.owns)):
-        raise _changed_meanwhile(stage)
+def require_unchanged(stage: Stage, before: Content, proposal: Proposal) -> None:
+    """Refused if what was swapped out is not what was compared, or what was swapped in not what was staged: somebody wrote there
+    in the meantime."""
+    owned = Path(stage.service.owns)
+    for entries, top in ((before.entries, stage.tree), (proposal.entries, stage.owned)):
+        if stage.service.owns and not manifest.is_same(entries, top, named=owned):
+            raise _changed_meanwhile(stage.title)
 
 
-def require_snapshot(stage: Stage, digest: str) -> None:
-    """Refused if what was swapped in is not what was staged, by the copy that was made of it before it is loaded."""
-    if applied.snapshot_digest(stage.title) != digest:
-        raise _changed_meanwhile(stage)
+def take_snapshot(proposal: Proposal, context: Context, before: Content, warnings: str) -> None:
+    """Copy what was swapped in, before it is loaded; Refused if that is not what was staged. Of files that stay as they are, what
+    is applied has a copy already."""
+    title, digest = proposal.title, proposal_changes.proposed_digest(proposal)
+    kept = _kept_files(proposal, before) if applied.digest(title) == before.digest else set[str]()
+    applied.take_snapshot(proposal.service, context, warnings=warnings, same=kept)
+    if kept and applied.snapshot_digest(title) != digest:  # somebody wrote into that copy
+        applied.take_snapshot(proposal.service, context, warnings=warnings)
+    if applied.snapshot_digest(title) != digest:
+        raise _changed_meanwhile(title)
 
 
-def _changed_meanwhile(stage: Stage) -> Refused:
-    return Refused(f"service {stage.title} was changed on the receiving node during the push", "push again")
+def _kept_files(proposal: Proposal, before: Content) -> set[str]:
+    """Below the service's directory, the paths of files that stay as they are."""
+    start = len(proposal.service.owns) + 1
+    return {
+        path[start:]
+        for path, entry in proposal.entries.items()
+        if entry.kind == "file" and before.entries.get(path) == entry
+    }
+
+
+def _changed_meanwhile(title: str) -> Refused:
+    return Refused(f"service {title} was changed on the receiving node during the push", "push again")
 
 
 def swap_back(stage: Stage, old: Transaction) -> None:

@@ -289,6 +289,20 @@ def test_a_push_does_not_carry_what_it_replaced(agreed: Stage) -> None:
     assert len(done.stdout) < 5000
 
 
+def test_what_is_applied_is_copied_anew_where_its_copy_has_been_written_to(agreed: Stage) -> None:
+    """Files that stay as they are have one copy for what is applied before and after; one that was damaged is not kept."""
+    copy = "/run/firmware/applied/haproxy/files/haproxy.cfg"
+    agreed.on(1, "sh", "-ec", "echo one >/etc/haproxy/beside; service haproxy apply")
+    assert push(agreed)[0] == 0
+    before = agreed.on(2, "stat", "-c", "%i", copy)
+    agreed.on(1, "sh", "-ec", "echo two >/etc/haproxy/beside; service haproxy apply")
+    assert push(agreed)[0] == 0 and agreed.on(2, "stat", "-c", "%i", copy) == before
+    agreed.on(2, "sh", "-ec", f"echo damaged >>{copy}")
+    agreed.on(1, "sh", "-ec", "echo three >/etc/haproxy/beside; service haproxy apply")
+    assert push(agreed)[0] == 0
+    agreed.on(2, "diff", "-r", "/run/firmware/applied/haproxy/files", "/etc/haproxy")
+
+
 def test_no_room_on_the_receiver_is_said_before_anything_is_sent(agreed: Stage) -> None:
     before = digest(agreed, 2)
     agreed.on(1, "sh", "-ec", "mkdir -p /etc/haproxy/extra; head -c 3000000 /dev/urandom >/etc/haproxy/extra/large")

@@ -37,7 +37,7 @@ TREE = Program(
     "xxhash",
     ("openat", "read", "readdir", "malloc", "realloc", "strdup", "free", "pthread_create"),
 )
-FILES = Program("files_test", ("files", "native", "digest"), "xxhash", ("openat", "read", "write"))
+FILES = Program("files_test", ("files", "native", "digest"), "xxhash", ("openat", "read", "pread", "write"))
 RSYNC = Program("rsync_test", ("rsync",), "rsync", ("read", "write"))
 ZSTD = Program("zstd_test", ("zstd_block",), "zstd")
 FUZZ_TARGETS = (

@@ -34,6 +34,17 @@ ssize_t __wrap_read(int fd, void *buffer, size_t size)
 	return __real_read(fd, buffer, is_disturbed && size > 1000 ? 1000 : size);
 }
 
+ssize_t __real_pread(int fd, void *buffer, size_t size, off_t place);
+
+ssize_t __wrap_pread(int fd, void *buffer, size_t size, off_t place)
+{
+	if (is_disturbed && calls++ % 2) {
+		errno = EINTR;
+		return -1;
+	}
+	return __real_pread(fd, buffer, is_disturbed && size > 1000 ? 1000 : size, place);
+}
+
 ssize_t __wrap_write(int fd, const void *buffer, size_t size)
 {
 	if (write_error || (is_disturbed && calls++ % 3 == 0)) {
@@ -76,7 +87,7 @@ static bool is_there(int dir, const char *name, const void *bytes, size_t size)
 {
 	int fd = __real_openat(dir, name, O_RDONLY);
 	char *found = malloc(size + 1);
-	bool same = fd >= 0 && found && pread(fd, found, size + 1, 0) == (ssize_t)size && !memcmp(found, bytes, size);
+	bool same = fd >= 0 && found && __real_pread(fd, found, size + 1, 0) == (ssize_t)size && !memcmp(found, bytes, size);
 
 	free(found);
 	close(fd);
@@ -112,6 +123,20 @@ static void copied(void)
 	assert(status.st_mtim.tv_sec == 2000 && status.st_mtim.tv_nsec == 9);
 	assert(faccessat(to, "link", F_OK, AT_SYMLINK_NOFOLLOW) && faccessat(to, "pipe", F_OK, 0));
 	free(text);
+}
+
+/* One file with two names, and no other one is touched. */
+static void linked(void)
+{
+	int from = place("from"), to = place("to"), errors[3];
+	struct stat one, other;
+
+	put(from, "a", "a", 1);
+	put(from, "b", "b", 1);
+	put(to, "b", "old", 3);
+	native_link_names(from, to, "a\0b\0none", 3, errors);
+	assert(!errors[0] && errors[1] == EEXIST && errors[2] == ENOENT && is_there(to, "b", "old", 3));
+	assert(!fstatat(from, "a", &one, 0) && !fstatat(to, "a", &other, 0) && one.st_ino == other.st_ino && one.st_nlink == 2);
 }
 
 /* What is there already is neither written to nor followed. */
@@ -193,7 +218,7 @@ int main(int count, char **words)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} cases[] = {{"copied", copied}, {"refused", refused}, {"written", written}, {"disturbed", disturbed}, {"full", full}, {"removed", removed}};
+	} cases[] = {{"copied", copied}, {"linked", linked}, {"refused", refused}, {"written", written}, {"disturbed", disturbed}, {"full", full}, {"removed", removed}};
 
 	if (count != 3 || chdir(words[1]))
 		return 2;

@@ -8,7 +8,7 @@ from pathlib import Path
 import native_programs
 import pytest
 
-CASES = ("copied", "refused", "written", "disturbed", "full", "removed")
+CASES = ("copied", "linked", "refused", "written", "disturbed", "full", "removed")
 Build = Callable[[str], Path]
 
 

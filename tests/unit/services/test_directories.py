@@ -41,6 +41,19 @@ def test_a_copy_has_everything_with_its_time(source: Path, tmp_path: Path) -> No
     assert (tmp_path / "copy").stat().st_mode == source.stat().st_mode
 
 
+def test_of_a_twin_files_are_not_copied_and_what_it_lacks_is(source: Path, tmp_path: Path) -> None:
+    (source / "a/b/other").write_text("y")
+    directories.copy(source, tmp_path / "twin")
+    (tmp_path / "twin/a/b/other").unlink()
+    twin = directories.Twin(tmp_path / "twin", {"a/b/file", "a/b/other", "elsewhere"})
+    directories.copy(source, tmp_path / "copy", twin=twin)
+    assert manifest.scan(tmp_path / "copy", named=source) == manifest.scan(source)
+    assert (tmp_path / "copy/a/b/file").samefile(tmp_path / "twin/a/b/file")
+    assert not (tmp_path / "copy/a/b/other").samefile(source / "a/b/other")
+    directories.copy(source, tmp_path / "alone", twin=directories.Twin(tmp_path / "none", {"a/b/file"}))
+    assert manifest.scan(tmp_path / "alone", named=source) == manifest.scan(source)
+
+
 def test_nothing_stays_of_a_copy_that_failed(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_copying(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
     with pytest.raises(OSError, match="No space"):
