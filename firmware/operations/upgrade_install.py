@@ -33,7 +33,7 @@ def install(source: str, allowed: Allowed, *, who: Who, tell: Tell) -> Installed
         try:
             return _install(path, allowed, who, tell, spool.address())
         finally:
-            spool.discard()
+            _discard_used()
 
 
 def require_address(word: str) -> str:
@@ -81,14 +81,21 @@ def _install_waiting(allowed: Allowed, sha256: str, who: Who) -> Installed:
         words = f"another bundle waits now, version {found.version}: somebody has brought it meanwhile"
         raise Refused(words, "look at it, and install that one; or bring yours once more")
     done = _install(path, allowed, who, lambda words: None, spool.address())
-    spool.discard()
+    _discard_used()
     return done
+
+
+def _discard_used() -> None:
+    """Whatever came of it is what is told: if it cannot be taken away now, whoever comes next does."""
+    with suppress(Busy):
+        spool.discard()
 
 
 @contextmanager
 def _hold_spool() -> Iterator[None]:
     """Nobody else gets or installs a bundle meanwhile; what somebody has left who was killed is taken away first."""
     with hold(UPGRADE, wait=False, busy="another bundle is being fetched or installed"):
+        spool.forget_interrupted()
         if spool.is_abandoned():
             spool.discard()
         yield

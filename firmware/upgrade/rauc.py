@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from firmware.errors import Failure, Refused
@@ -53,24 +53,15 @@ def read(path: Path, configuration: Path = CONFIGURATION) -> Bundle:
 
 def install(path: Path, slot: str, size: int, *, other_model: bool, configuration: Path = CONFIGURATION) -> None:
     """Write a bundle, with an image of so many bytes, into the slot that is not `slot`, the one that runs. All of it is verified
-    before anything is written."""
-    forget_interrupted()
+    before anything is written. What an installation left that was interrupted is gone by then (`spool.forget_interrupted`)."""
+    MOUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
     run(["modprobe", "-a", "loop", "dm_mod", "dm_verity"], check=False)  # a kernel may have them built in
     words = ["--ignore-compatible"] if other_model else []
     with _in_words("the bundle is not installed"):
-        # check-bundle is told the size: what a squashfs claims may have no end
-        command = ["env", f"IMAGE_SIZE={size}", "rauc", f"--conf={configuration}", f"--override-boot-slot={slot}"]
-        run([*command, "install", *words, str(path)], timeout=INSTALL_SECONDS)
-
-
-def forget_interrupted() -> None:
-    """Take away what an installation left mounted that was interrupted; the device behind it goes with it."""
-    MOUNTS.mkdir(mode=0o700, parents=True, exist_ok=True)
-    place = MOUNTS / "bundle"
-    while os.path.ismount(place) and run(["umount", str(place)], check=False).status == 0:
-        pass
-    with suppress(OSError):
-        place.rmdir()
+        # it ends with us, as our locks do; check-bundle is told the size: what a squashfs claims may have no end
+        begin = ["env", f"IMAGE_SIZE={size}", "setpriv", "--pdeathsig", "KILL"]
+        rauc = ["rauc", f"--conf={configuration}", f"--override-boot-slot={slot}", "install", *words, str(path)]
+        run([*begin, *rauc], timeout=INSTALL_SECONDS)
 
 
 @contextmanager

@@ -8,13 +8,14 @@ any time: a note is there once all of the bundle is, and its signature is known 
 """
 
 import os
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from firmware import files, records
-from firmware.errors import Damaged, Failure, Refused
+from firmware.errors import Busy, Damaged, Refused
 from firmware.run import run
 from firmware.upgrade import web_address
 from firmware.upgrade.bundle import Bundle
@@ -30,6 +31,8 @@ _NO_ROOM_HINT = "have the node fetch it from a web server that sends parts: that
 _MEMORY = Path("/proc/meminfo")
 _PAGE = 4096
 _NOTE, _FORMAT = "waiting", 1
+#: beside it: where RAUC mounts a bundle while it installs it · seconds that the kernel is given to let go of one
+_MOUNTED, _LET_GO_SECONDS = "bundle", 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,8 @@ def read_waiting() -> WaitingBundle:
         with records.interpreting(_NOTE):
             body = records.load((PLACE.parent / _NOTE).read_bytes(), _FORMAT, _NOTE)
             protocols = tuple(body["bundle"]["protocols"])
-            return WaitingBundle(Bundle(**{**body["bundle"], "protocols": protocols}), body["address"])
+            noted = WaitingBundle(Bundle(**{**body["bundle"], "protocols": protocols}), body["address"])
+        return noted if path() else WaitingBundle(None)
     except (OSError, Damaged):
         return WaitingBundle(None)
 
@@ -124,12 +128,26 @@ def is_abandoned() -> bool:
 
 
 def discard() -> None:
-    """Take it away, and give its memory back."""
+    """Take it away, and give its memory back. Busy, and it goes on waiting if it did, while an installation still reads it that
+    was interrupted."""
+    forget_interrupted()
+    end = time.monotonic() + _LET_GO_SECONDS
+    while os.path.ismount(PLACE):
+        if run(["umount", str(PLACE)], check=False).status == 0:
+            continue
+        if time.monotonic() > end:
+            raise Busy("an installation that was interrupted still reads the bundle", "try again in some minutes")
+        time.sleep(0.05)
     (PLACE.parent / _NOTE).unlink(missing_ok=True)
-    while os.path.ismount(PLACE) and run(["umount", str(PLACE)], check=False).status == 0:
+
+
+def forget_interrupted() -> None:
+    """Take away what an installation left mounted that was interrupted; the device behind it goes with it, a moment later."""
+    place = PLACE.parent / _MOUNTED
+    while os.path.ismount(place) and run(["umount", str(place)], check=False).status == 0:
         pass
-    if os.path.ismount(PLACE):
-        raise Failure(f"{PLACE}: somebody is using the bundle that lies there")
+    with suppress(OSError):
+        place.rmdir()
 
 
 def _mount(room: int) -> None:

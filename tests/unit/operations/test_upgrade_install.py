@@ -1,5 +1,6 @@
 """A bundle on its way into a slot: what the peer's versions have to do with it, and whether memory has room for it."""
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from errno import ENOSPC
@@ -222,6 +223,54 @@ def test_what_was_killed_on_its_way_takes_no_memory_for_long(
     upgrade_install.receive([DATA], who=WHO)
     upgrade_install.largest_bundle()
     assert upgrade_install.waiting().bundle == BUNDLE and not spool.is_abandoned()
+
+
+@pytest.mark.root
+def test_what_was_killed_while_it_was_installed_is_in_nobodys_way(
+    written: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RAUC has it mounted then, wherever it lies; and memory cannot be had back from under it."""
+    set_peer(monkeypatch, None, None)
+    (tmp_path / "source").write_bytes(DATA)
+    for act in (upgrade_install.largest_bundle, upgrade_install.discard, lambda: install(str(tmp_path / "source"))):
+        spool.receive([DATA], 1 << 20)
+        leave_mounted(spool.PLACE / "image", tmp_path / "bundle")
+        act()
+        assert not (tmp_path / "bundle").exists() and spool.path() is None
+    leave_mounted(tmp_path / "image", tmp_path / "bundle")
+    install(str(tmp_path / "source"))
+    assert not (tmp_path / "bundle").exists()
+
+
+def leave_mounted(image: Path, place: Path) -> None:
+    place.mkdir()
+    for command in (
+        ["truncate", "-s", "1M", image],
+        ["mkfs.ext4", "-q", image],
+        ["mount", "-o", "loop,ro", image, place],
+    ):
+        subprocess.run(command, check=True)
+
+
+@pytest.mark.root
+def test_an_installation_is_told_as_it_ended_though_its_bundle_cannot_be_taken_away(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = spool.discard
+
+    def write(*_: object, **__: object) -> None:
+        written.append("whole")
+        monkeypatch.setattr(spool, "discard", refuse)
+
+    def refuse() -> None:
+        raise Busy("it is being read")
+
+    monkeypatch.setattr(upgrade, "write_slot", write)
+    assert install(f"{site.url}/whole/bundle").result == "installed"
+    monkeypatch.setattr(spool, "discard", plain)
+    upgrade_install.receive([DATA], who=WHO)
+    assert upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO).result == "installed"
+    monkeypatch.setattr(spool, "discard", plain)
 
 
 @pytest.mark.root

@@ -1,13 +1,15 @@
 """A bundle in memory: as much as there is room for, and nothing left of what was refused."""
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from firmware.errors import Refused
+from firmware.errors import Busy, Refused
 from firmware.upgrade import spool
+from firmware.upgrade.bundle import Bundle
 
 pytestmark = pytest.mark.root
 
@@ -58,3 +60,43 @@ def test_an_error_on_the_way_leaves_nothing(place: Path) -> None:
 def test_free_memory_is_what_the_kernel_says_less_a_reserve(tmp_path: Path) -> None:
     (tmp_path / "meminfo").write_text("MemTotal: 999 kB\nMemAvailable:  102400 kB\n")
     assert spool.free_memory(tmp_path / "meminfo") == (100 << 20) - spool.RESERVE
+
+
+@pytest.fixture
+def mounted(place: Path, tmp_path: Path) -> Iterator[Path]:
+    """A bundle that waits, and that an installation has mounted which was killed."""
+    (tmp_path / "empty").mkdir()
+    image = tmp_path / "image"
+    subprocess.run(["mksquashfs", tmp_path / "empty", image, "-quiet", "-no-progress"], check=True)
+    path = spool.receive([image.read_bytes()], limit=1 << 20)
+    spool.note_waiting(Bundle("pc", "1", (1, 1), 1, 9, ""))
+    (tmp_path / "bundle").mkdir()
+    subprocess.run(["mount", "-o", "loop,ro", path, tmp_path / "bundle"], check=True)
+    assert subprocess.run(["umount", place], capture_output=True).returncode  # the control
+    yield tmp_path / "bundle"
+    spool.discard()
+
+
+def test_what_an_interrupted_installation_left_mounted_goes_with_the_bundle(mounted: Path, place: Path) -> None:
+    spool.discard()
+    assert not mounted.exists() and not os.path.ismount(place) and spool.read_waiting().bundle is None
+
+
+def test_a_bundle_that_is_still_being_read_goes_on_waiting(
+    mounted: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "_LET_GO_SECONDS", 0.0)
+    reader = os.open(mounted, os.O_RDONLY)
+    try:
+        with pytest.raises(Busy, match="an installation that was interrupted still reads the bundle"):
+            spool.discard()
+        assert spool.read_waiting().bundle is not None and spool.path()
+    finally:
+        os.close(reader)
+
+
+def test_nothing_waits_where_only_the_note_is_left(place: Path) -> None:
+    path = spool.receive([b"x"], limit=10)
+    spool.note_waiting(Bundle("pc", "1", (1, 1), 1, 9, ""))
+    path.unlink()
+    assert spool.read_waiting().bundle is None
