@@ -19,7 +19,7 @@ from firmware.upgrade.decision import Allowed
 from firmware.upgrade.spool import WaitingBundle
 
 #: how the trail calls what brings a bundle · how an address begins, of whatever kind it is
-_BRING, _SCHEME = "upgrade bundle", re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_BRING, _ADDRESS = "upgrade bundle", re.compile(r"\s*(https?:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
 
 def install(source: str, allowed: Allowed, *, who: Who, tell: Tell) -> Installed:
@@ -134,8 +134,8 @@ def _peer() -> tuple[str, tuple[int, int] | None]:
 
 
 def _is_address(word: str) -> bool:
-    """Does it look like one? Usage if it is one that is not fetched from."""
-    return _SCHEME.match(word) is not None and bool(web_address.parse(word))
+    """Does it look like one? Usage if it is one that is not fetched from. A file whose name does is ./NAME."""
+    return _ADDRESS.match(word) is not None and bool(web_address.parse(word))
 
 
 def _fetch(url: str, who: Who) -> Path:

@@ -16,7 +16,9 @@ _PLAIN = "!$%&'()*+,-./:;=?@[]_~"
 _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")
 #: letters that the name of a server may have, and one more · that are shown of an address
 _MOST_NAME, _MOST_SHOWN = 254, 500
-_HINT = "an address is https://SERVER/PATH, or http://"
+_HINT = "an address is https://SERVER/PATH, or http://; in a name and a password / ? # @ are %2F %3F %23 %40"
+#: how an address begins · what is shown for what is not
+_SCHEME, _HIDDEN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:"), "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ class WebAddress:
 
     @property
     def public_form(self) -> str:
-        """What may be shown, logged and kept of it: server and path."""
-        return shorten(self.origin + self.path, _MOST_SHOWN)
+        """What may be shown, logged and kept of it: server and path; neither if an @ in the path may end a password."""
+        return f"{self.scheme}://{_HIDDEN}" if "@" in self.path else shorten(self.origin + self.path, _MOST_SHOWN)
 
     @property
     def text(self) -> str:
@@ -98,7 +100,7 @@ def parse(url: str) -> WebAddress:
         port = found.port
     except ValueError:
         raise _no_address(url) from None
-    if not is_url(word) or not found.hostname:
+    if not is_url(word) or not found.hostname or "@" in found.fragment:
         raise _no_address(url)
     query = f"?{_encode(found.query)}" if found.query else ""
     host = _ascii_host(found.hostname, url)
@@ -106,9 +108,14 @@ def parse(url: str) -> WebAddress:
 
 
 def public_part(url: str) -> str:
-    """What may be shown of an address, whatever it is."""
-    head, slashes, rest = re.split(r"[?#]", url, maxsplit=1)[0].partition("//")
+    """What may be shown of an address, whatever it is: where an @ is not where it belongs, it may be the end of a password that
+    is not encoded as it should be, and nothing is shown."""
+    shown = re.split(r"[?#]", url, maxsplit=1)[0].lstrip()
+    head, slashes, rest = shown.partition("//")
     server, slash, path = rest.partition("/")
+    scheme = head + slashes if slashes and _SCHEME.fullmatch(head) else ""
+    if "@" in (url.replace(server, "", 1) if scheme else url):
+        return scheme + _HIDDEN
     return shorten(escape(head + slashes + server.rpartition("@")[2] + slash + path), _MOST_SHOWN)
 
 

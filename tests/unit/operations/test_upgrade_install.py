@@ -295,9 +295,25 @@ def test_a_bundle_that_does_not_come_is_in_the_trail_without_the_secrets_of_its_
     assert noted[1]["address"] == f"{site.url}/whole/bundle" and "s3cret" not in str(noted)
 
 
-def test_an_address_of_another_kind_is_no_file(written: list[str]) -> None:
-    with pytest.raises(Usage, match="ftp://x/bundle: it is no address that begins with http"):
-        install("ftp://me:s3cret@x/bundle")
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("ftp://me:s3cret@x/bundle", "ftp://x/bundle"),
+        ("https:/me:s3cret@x/bundle?s3cret", "…"),
+        ("https:x/bundle?s3cret", "https:x/bundle"),
+        ("\thttps://me:s3cret@x/bundle?s3cret", "https://x/bundle"),
+    ],
+)
+def test_an_address_of_another_kind_or_with_a_slip_is_no_file(
+    word: str, shown: str, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[object] = []
+    monkeypatch.setattr(upgrade_install.audit, "note", lambda *words, **named: noted.append((words, named)))
+    for act in (install, lambda url: upgrade_install.fetch(url, who=WHO)):
+        with pytest.raises(Usage) as raised:
+            act(word)
+        assert str(raised.value) == f"{shown}: it is no address that begins with http:// or https://"
+    assert "s3cret" not in str(noted) and len(noted) == 1
 
 
 @pytest.mark.root

@@ -41,12 +41,40 @@ def test_server_and_path_are_all_that_is_shown(word: str) -> None:
         "https://me:s3cret@[::1/?s3cret",
         "https://me:s3cret@x:port/x",
         "https://s3cret@/",
+        "https://me:s3cret/s3cret@x/a",
+        "https://me:s3cret?s3cret@x/a",
+        "https://me:s3cret#s3cret@x/a",
+        "https://me:1#s3cret@x/a",
+        "https:/me:s3cret@x/a",
+        "https:me:s3cret@x/a",
+        "https:///me:s3cret@x/a",
+        "https:/me:s3cret//s3cret@x/a",
+        "me:s3cret@x/a",
+        "s3cret@x",
     ],
 )
 def test_nor_is_anything_else_shown_of_what_is_no_address(word: str) -> None:
     with pytest.raises(Usage) as raised:
         parse(word)
     assert "s3cret" not in str(raised.value) and "https://SERVER/PATH" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    "word", ["https://s3cret/s3cret@x/a", "https://me:1/s3cret@x/a", "https://https://me:s3cret@x/a"]
+)
+def test_nor_of_what_may_be_a_password_though_it_is_an_address(word: str) -> None:
+    assert parse(word).public_form == web_address.public_part(word) == "https://…"
+
+
+@pytest.mark.parametrize("word", ["https:/x/a?s3cret", "x.example/a?s3cret", "bundle"])
+def test_what_was_typed_wrong_is_shown_without_its_query(word: str) -> None:
+    """The control: where no name or password can be."""
+    assert web_address.public_part(word) == word.partition("?")[0]
+
+
+def test_an_address_that_a_store_signs_with_an_account_is_asked_for() -> None:
+    place = parse("https://x/a?id=me@y&signature=s3cret")
+    assert place.target == "/a?id=me@y&signature=s3cret" and place.public_form == "https://x/a"
 
 
 def test_who_asks_is_told_to_the_same_server_only() -> None:
