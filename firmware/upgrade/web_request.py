@@ -157,10 +157,11 @@ def _ask_once(address: WebAddress, headers: dict[str, str]) -> Answer:
     watchdog = _Watchdog(connection.sock)
     known = {"Authorization": address.authorization} if address.user else {}
     try:
+        _shake_hands(connection, address)
         own = {"User-Agent": "csyncd", "Accept": "*/*"}
         connection.request("GET", address.target, headers={**own, **known, **headers})
         response = connection.getresponse()
-    except (OSError, HTTPException):
+    except (OSError, HTTPException, Failure):
         watchdog.end()
         connection.close()
         watchdog.require_pace(address)
@@ -170,16 +171,30 @@ def _ask_once(address: WebAddress, headers: dict[str, str]) -> Answer:
 
 
 def _connect(address: WebAddress) -> HTTPConnection:
-    from ssl import SSLCertVerificationError, SSLEOFError, SSLError
+    """A connection, on which nobody has said anything yet."""
+    if address.scheme == "http":
+        plain = HTTPConnection(address.host, _port(address, HTTPConnection), timeout=PATIENCE)
+        plain.connect()
+        return plain
+    tls = _tls()
+    connection = HTTPSConnection(address.host, _port(address, HTTPSConnection), timeout=PATIENCE, context=tls)
+    HTTPConnection.connect(connection)  # its own would greet the server, unwatched
+    connection.sock = tls.wrap_socket(connection.sock, server_hostname=address.host, do_handshake_on_connect=False)
+    return connection
 
-    host, port = address.host, address.port
-    connection = (
-        HTTPSConnection(host, port, timeout=PATIENCE, context=_tls())
-        if address.scheme == "https"
-        else HTTPConnection(host, port, timeout=PATIENCE)
-    )
+
+def _port(address: WebAddress, kind: type[HTTPConnection]) -> int:
+    """http.client would look for it in an address of IPv6."""
+    return kind.default_port if address.port is None else address.port
+
+
+def _shake_hands(connection: HTTPConnection, address: WebAddress) -> None:
+    from ssl import SSLCertVerificationError, SSLEOFError, SSLError, SSLSocket
+
+    if not isinstance(connection.sock, SSLSocket):
+        return
     try:
-        connection.connect()
+        connection.sock.do_handshake()
     except SSLCertVerificationError as error:
         said = error.verify_message
         hint = next((hint for word, hint in _HINTS.items() if word in said), "")
@@ -191,7 +206,6 @@ def _connect(address: WebAddress) -> HTTPConnection:
     except SSLError as error:
         said = str(error.reason or error).lower().replace("_", " ")
         raise Failure(f"{address.public_form}: there is no TLS with this server: {escape(said)}") from None
-    return connection
 
 
 def _tls() -> "ssl.SSLContext":

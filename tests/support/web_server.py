@@ -2,6 +2,7 @@
 break off, lead elsewhere, are too long or never end."""
 
 import re
+import socket
 import ssl
 import subprocess
 import threading
@@ -111,21 +112,25 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(files: dict[str, bytes], certificate: Path | None = None) -> Iterator[Site]:
-    """Serve files at 127.0.0.1; with a certificate (and its key in the same file) over TLS."""
+def serve(files: dict[str, bytes], certificate: Path | None = None, host: str = "127.0.0.1") -> Iterator[Site]:
+    """Serve files at this host, by its address; with a certificate (and its key in the same file) over TLS."""
     site = Site(files)
 
     class Own(Handler):
         pass
 
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
     Own.site = site
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
+    server = Server((host, 0), Own)
     server.handle_error = lambda *_: None  # type: ignore[method-assign] # who is asked breaks off, too
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    site.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
+    place = f"[{host}]" if ":" in host else host
+    site.url = f"{'https' if certificate else 'http'}://{place}:{server.server_port}"
     thread = threading.Thread(target=lambda: server.serve_forever(0.02), daemon=True)
     thread.start()
     try:

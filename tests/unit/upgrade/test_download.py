@@ -1,6 +1,8 @@
 """A bundle from a web server: over TLS or not, and from servers that break off, lead on, lie, or never end."""
 
 import dataclasses
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -171,6 +173,40 @@ def test_who_sends_a_byte_now_and_then_or_none_is_not_waited_for(
     with pytest.raises(Failure, match=r"it comes too slowly: less than 64 kB in 0\.5 s"):
         everything(f"{site.url}/{how}/bundle")
     assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize("is_secure", [True, False])
+def test_a_server_is_asked_by_its_address_alone(
+    is_secure: bool, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of IPv6, too: its last part is no port. Here the usual port is another one."""
+    monkeypatch.setattr(web_request, "OWN_AUTHORITIES", authority.place / "ca.pem")
+    certificate = authority.issue("six", place="IP:::1") if is_secure else None
+    kind = web_request.HTTPSConnection if is_secure else web_request.HTTPConnection
+    with serve({"bundle": DATA}, certificate, host="::1") as site:
+        server, _, port = site.url.rpartition(":")
+        monkeypatch.setattr(kind, "default_port", int(port))
+        assert everything(f"{server}/whole/bundle") == everything(f"{site.url}/whole/bundle") == DATA
+
+
+def test_who_greets_byte_by_byte_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over TLS nothing has come then that could be counted."""
+    monkeypatch.setattr(web_request, "PACE_SECONDS", 0.5)
+    ended = threading.Event()
+
+    def greet(server: socket.socket) -> None:
+        with server.accept()[0] as connection:
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # there is more of it than ever comes
+            for _ in range(200):
+                if ended.wait(0.05):
+                    return
+                connection.sendall(b"\x02")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=greet, args=[server], daemon=True).start()
+        with pytest.raises(Failure, match=r"it comes too slowly: less than 64 kB in 0\.5 s"):
+            download.find(f"https://127.0.0.1:{server.getsockname()[1]}/bundle")
+    ended.set()
 
 
 @pytest.mark.parametrize(
