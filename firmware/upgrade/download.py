@@ -19,6 +19,8 @@ __all__ = ["Download", "find", "is_url", "part", "pieces"]
 
 #: how often it goes on where it broke, seconds before that
 TRIES, PAUSE = 4, 1.0
+#: seconds after which all of it has to be here: meanwhile nobody else can get or install a bundle
+MOST_SECONDS = 3600.0
 _PIECE = 256 << 10
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15}|\*)")
 _STRONG_TAG = re.compile(r'"[!#-~\x80-\xff]*"')
@@ -36,10 +38,10 @@ class Download:
     tag: str = ""
 
 
-def find(url: str) -> Download:
+def find(url: str, pause: float = PAUSE) -> Download:
     """Look at a file on a server. Failure if it cannot be had; Usage if that is no address."""
     address = web_address.parse(url)
-    with _first_answer(address) as answer:
+    with _first_answer(address, pause) as answer:
         found = _CONTENT_RANGE.fullmatch(answer.header("Content-Range"))
         if answer.response.status == 206 and found and found[3] != "*":
             return Download(address, int(found[3]), True, _tag(answer))
@@ -55,7 +57,7 @@ def part(source: Download, at: int, size: int, pause: float = PAUSE) -> bytes:
 def pieces(source: Download, at: int = 0, size: int | None = None, *, pause: float = PAUSE) -> Iterator[bytes]:
     """What stands there from `at` on: `size` bytes, or all. Whatever a server sends beyond is not taken."""
     end = at + size if size is not None else source.size
-    tries = TRIES
+    tries, latest = TRIES, time.monotonic() + MOST_SECONDS
     while True:
         begun, wait = at, pause
         try:
@@ -64,6 +66,7 @@ def pieces(source: Download, at: int = 0, size: int | None = None, *, pause: flo
                 while (end is None or at < end) and (
                     piece := answer.read(_PIECE if end is None else min(_PIECE, end - at))
                 ):
+                    _require_time(source, latest, at)
                     at += len(piece)
                     yield piece
             if end is None or at >= end:
@@ -72,7 +75,7 @@ def pieces(source: Download, at: int = 0, size: int | None = None, *, pause: flo
         except (OSError, HTTPException, ValueError) as error:
             if not tries:
                 raise Failure(f"{source.address.public_form}: {_why(error)}, after {at} bytes", "try again") from None
-            wait = max(pause, error.seconds) if isinstance(error, NotNow) else pause
+            wait = _seconds(error, pause)
         tries = TRIES if at - begun > _PIECE else tries - 1
         time.sleep(wait)
 
@@ -117,12 +120,30 @@ def _length(answer: Answer) -> int | None:
     return int(size) if re.fullmatch(r"[0-9]{1,15}", size) else None
 
 
-def _first_answer(address: WebAddress) -> Answer:
-    try:
-        return web_request.ask(address, "0-0")
-    except (OSError, HTTPException, ValueError) as error:
-        hint = "try again" if isinstance(error, NotNow) else ""
-        raise Failure(f"{address.public_form}: {_why(error)}", hint) from None
+def _first_answer(address: WebAddress, pause: float) -> Answer:
+    """A server that cannot be reached at all is not asked again: nothing has gone well there yet."""
+    tries = TRIES
+    while True:
+        try:
+            return web_request.ask(address, "0-0")
+        except (OSError, HTTPException, ValueError) as error:
+            if not tries or not isinstance(error, HTTPException | ConnectionResetError):
+                hint = "try again" if isinstance(error, NotNow) else ""
+                raise Failure(f"{address.public_form}: {_why(error)}", hint) from None
+            wait = _seconds(error, pause)
+        tries -= 1
+        time.sleep(wait)
+
+
+def _seconds(error: Exception, pause: float) -> float:
+    """How long a server is left alone after an error."""
+    return max(pause, error.seconds) if isinstance(error, NotNow) else pause
+
+
+def _require_time(source: Download, latest: float, at: int) -> None:
+    if time.monotonic() > latest:
+        words = f"it comes too slowly: {at} bytes in {MOST_SECONDS / 60:g} minutes"
+        raise Failure(f"{source.address.public_form}: {words}", "try another server")
 
 
 def _why(error: Exception) -> str:

@@ -32,7 +32,7 @@ class Site:
 class Handler(BaseHTTPRequestHandler):
     """The first word of a path says how: /whole/NAME, /breaks/, /stubborn/ (no parts), /longer/ (more than it says), /slow/,
     /silent/, /changed/ (another tag each time), /to/ADDRESS (leads there), /round/, /tired/ (breaks off, and is then not there for
-    one request), /away/ (is not there), /signed/ (leads to where it can be had once, and breaks off), /grows/ (breaks off, and
+    one request), /away/ (is not there), /late/ (is not there at first, and says nothing then), /signed/ (leads to where it can be had once, and breaks off), /grows/ (breaks off, and
     has more bytes then), /shrinks/ (or less), /swapped/ (breaks off, and has another tag then),
     /odd/ (breaks off; its tag is none). A user is asked for at /private/."""
 
@@ -44,7 +44,13 @@ class Handler(BaseHTTPRequestHandler):
         self.site.paths.append(self.path)
         if how == "private" and self.headers["Authorization"] != self.site.authorization:
             self.send_error(401)
-        elif how == "away" or (how == "tired" and len(self.site.asked) % 2 == 0):
+        elif how == "late" and len(self.site.asked) == 2:
+            self.close_connection = True
+        elif (
+            how == "away"
+            or (how == "late" and len(self.site.asked) == 1)
+            or (how == "tired" and len(self.site.asked) % 2 == 0)
+        ):
             self._say_not_now()
         elif how == "signed":
             self._redirect(f"/ticket-{len(self.site.asked)}/{name}?signature=secret")

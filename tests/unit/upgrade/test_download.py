@@ -28,7 +28,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 def everything(url: str) -> bytes:
-    return b"".join(download.pieces(download.find(url), pause=0.0))
+    return b"".join(download.pieces(download.find(url, pause=0.0), pause=0.0))
 
 
 @pytest.mark.parametrize("how", ["whole", "breaks", "stubborn", "longer", "unsaid", "odd"])
@@ -76,7 +76,8 @@ def test_a_redirection_is_followed(site: Site) -> None:
     assert everything(f"{site.url}/to/{site.url}/whole/bundle") == DATA
 
 
-def test_a_server_that_is_not_there_is_said() -> None:
+def test_a_server_that_is_not_there_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download.time, "sleep", lambda _: pytest.fail("it is waited for"))
     with pytest.raises(Failure, match="Connection refused"):
         download.find("http://127.0.0.1:1/bundle")
 
@@ -90,6 +91,29 @@ def test_a_server_that_is_away_for_a_moment_is_asked_again(status: int, monkeypa
         site.status, site.retry_after = status, "7"
         assert everything(f"{site.url}/tired/bundle") == DATA
         assert 7 in waited and max(waited) == 7
+
+
+def test_a_server_that_is_away_at_first_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so, or breaks off without a word."""
+    waited: list[float] = []
+    monkeypatch.setattr(download.time, "sleep", waited.append)
+    with serve({"bundle": DATA}) as site:
+        site.retry_after = "7"
+        assert download.find(f"{site.url}/late/bundle").size == len(DATA)
+        assert waited == [7, download.PAUSE]
+        with pytest.raises(Failure, match="the server answers 503") as raised:
+            download.find(f"{site.url}/away/bundle")
+        assert len(site.asked) == 3 + 1 + download.TRIES and raised.value.hint == "try again"
+
+
+def test_all_of_it_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However steadily it comes: meanwhile nobody else can get a bundle."""
+    monkeypatch.setattr(download, "MOST_SECONDS", 0.3)
+    with (
+        serve({"bundle": DATA[:40]}) as site,
+        pytest.raises(Failure, match=r"slow/bundle: it comes too slowly: \d+ bytes in 0\.005 minutes"),
+    ):
+        everything(f"{site.url}/slow/bundle")
 
 
 def test_a_server_that_stays_away_is_given_up(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
