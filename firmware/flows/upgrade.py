@@ -75,6 +75,7 @@ def _require_installable(
 
 def _write(path: Path, address: str, bundle: Bundle, target: str, *, other_model: bool, tell: Tell) -> None:
     with hold(OTHER_SLOT):
+        slots.unmount()  # RAUC writes nothing that is mounted
         if address:
             tell(f"memory has no room for all of it: writing slot {target} as it comes, each block verified")
             stream_slot(path, address, target, bundle)

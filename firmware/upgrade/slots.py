@@ -1,5 +1,6 @@
 """The two slots of this unit: which one runs, and what lies in each. Lab nodes have none."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -11,7 +12,9 @@ from firmware.errors import Busy, Failure
 from firmware.run import run
 from firmware.upgrade.slot_record import NAMES, other
 
-__all__ = ["Release", "device", "has_slots", "mount", "other", "release", "require_slots", "running", "tries_at_start"]
+__all__ = [
+    "Release", "device", "has_slots", "mount", "other", "release", "require_slots", "running", "tries_at_start", "unmount",
+]  # fmt: skip
 
 CMDLINE, PARTITIONS = Path("/proc/cmdline"), Path("/dev/disk/by-partlabel")
 #: below the root of a slot: what it is
@@ -115,7 +118,14 @@ def mount(slot: str) -> Iterator[Path]:
         try:
             yield PLACE
         finally:
-            run(["umount", str(PLACE)], check=False)
+            unmount()
+
+
+def unmount() -> None:
+    """Have the other slot not be mounted any more, though somebody was killed who looked into it. Whoever calls it holds the lock
+    OTHER_SLOT: nobody looks into it now."""
+    while os.path.ismount(PLACE) and run(["umount", str(PLACE)], check=False).status == 0:
+        pass
 
 
 @contextmanager

@@ -253,6 +253,22 @@ def leave_mounted(image: Path, place: Path) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("free", [1 << 30, 1000], ids=["whole", "streams"])
+def test_a_slot_is_written_that_somebody_left_mounted_who_was_killed(
+    free: int, written: list[str], site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RAUC would refuse it, until the next reboot."""
+    monkeypatch.setattr(spool, "free_memory", lambda: free)
+    monkeypatch.setattr(slots, "PLACE", tmp_path / "mounted")
+    for name in ("write_slot", "stream_slot"):
+        monkeypatch.setattr(upgrade, name, lambda *_, **__: written.append(f"mounted: {slots.PLACE.is_mount()}"))
+    slots.PLACE.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "left", slots.PLACE], check=True)
+    install(f"{site.url}/whole/bundle")
+    assert written == ["mounted: False", "primary b True"]
+
+
+@pytest.mark.root
 def test_an_installation_is_told_as_it_ended_though_its_bundle_cannot_be_taken_away(
     written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

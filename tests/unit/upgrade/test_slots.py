@@ -1,9 +1,12 @@
 """Which slot runs, and what lies in it."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from firmware import locks
 from firmware.errors import Failure
 from firmware.upgrade import slots
 
@@ -42,3 +45,25 @@ def test_a_disk_without_a_record_says_what_to_do(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(Failure, match="no partition `record`") as raised:
         slots.require_slots()
     assert "write a new image" in raised.value.hint
+
+
+@pytest.mark.root
+def test_a_slot_is_not_left_mounted_whoever_was_killed_while_he_looked_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    for path in (tmp_path / "empty", place):
+        path.mkdir()
+    command = ["mksquashfs", tmp_path / "empty", tmp_path / "slot-b", "-quiet", "-no-progress"]
+    subprocess.run(command, check=True)
+    monkeypatch.setattr(slots, "PLACE", place)
+    monkeypatch.setattr(slots, "PARTITIONS", tmp_path)
+    monkeypatch.setattr(locks, "OTHER_SLOT", tmp_path / "lock")
+    for _ in range(2):
+        subprocess.run(["mount", "-t", "tmpfs", "left", place], check=True)
+    with slots.mount("b") as root:
+        assert os.path.ismount(root)
+    assert not os.path.ismount(place)
+    with pytest.raises(ValueError), slots.mount("b"):
+        raise ValueError
+    assert not os.path.ismount(place)
