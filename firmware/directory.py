@@ -60,6 +60,16 @@ def parent(top: Path | str | int, path: str) -> Iterator[tuple[int, str]]:
         raise
 
 
+@contextmanager
+def naming_whole_paths(place: Path | str) -> Iterator[None]:
+    """An OSError meanwhile that names what lies in that directory, by its path below it, names its whole path."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = os.path.join(place, error.filename or "")
+        raise
+
+
 def walk(top: int, leave_out: Callable[[str], bool]) -> Iterator[tuple[str, int, list[str]]]:
     """Each directory below `top`, that itself first: its path ("" for `top`), a descriptor until the next step, and the names
     in it. Paths that are left out do not appear, nor does anything below them. Few descriptors are open, however deep it goes.
@@ -135,7 +145,8 @@ def _empty(top: int) -> None:
     paths = []
     for path, handle, names in walk(top, lambda path: False):
         paths.append(path)
-        native.remove_names(names, handle)
+        with naming_whole_paths(path):
+            native.remove_names(names, handle)
     for path in reversed(paths[1:]):
         with parent(top, path) as (handle, name):
             os.rmdir(name, dir_fd=handle)

@@ -93,8 +93,9 @@ def write_names(
 def remove_names(names: Sequence[str], place: int) -> None:
     """Remove what has these names in the open directory `place`, but for directories, if anything has. OSError for the first that
     cannot be removed."""
-    if error := lib.native_remove_names(place, _with_ends(names), len(names)):
-        raise OSError(error, os.strerror(error))
+    errors = ffi.new("int32_t[]", len(names))
+    lib.native_remove_names(place, _with_ends(names), len(names), errors)
+    _raise_first(errors, names)
 
 
 def _raise_first(errors: Iterable[int], names: Iterable[str]) -> None:

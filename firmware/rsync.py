@@ -32,6 +32,8 @@ def patch(old: int, delta: int, new: int, most: int) -> None:
 
 
 def _require_done(result: int) -> None:
+    if result in (errno.ENOSPC, errno.EDQUOT):
+        raise OSError(result, os.strerror(result))
     if result:
         why = os.strerror(result) if result > 0 else f"librsync's result {-result}"
         raise Failure(f"what differs in a file: it cannot be made or understood: {why}")

@@ -31,7 +31,7 @@ ffi.cdef("""
     struct native_owner { uint32_t uid, gid, mode; };
     void native_write_names(int dir, const char *names, uint32_t count, const unsigned char *bytes, const uint64_t *sizes,
                             const struct native_owner *owners, int32_t *errors, unsigned char *digests);
-    int native_remove_names(int dir, const char *names, uint32_t count);
+    void native_remove_names(int dir, const char *names, uint32_t count, int32_t *errors);
     bool native_matches(const char *pattern, const char *path);
 """)
 ffi.set_source(

@@ -100,7 +100,7 @@ static int copy_name(int from, int to, const char *name)
 
 void native_copy_names(int from, int to, const char *names, uint32_t count, int32_t *errors)
 {
-	for (uint32_t n = 0; n < count; n++, names += strlen(names) + 1)
+	for (uint32_t n = 0; n < count && !(n && errors[n - 1] > 0); n++, names += strlen(names) + 1)
 		errors[n] = copy_name(from, to, names);
 }
 
@@ -154,16 +154,15 @@ static int write_name(int dir, const char *name, const unsigned char *bytes, uin
 void native_write_names(int dir, const char *names, uint32_t count, const unsigned char *bytes, const uint64_t *sizes,
 			const struct native_owner *owners, int32_t *errors, unsigned char *digests)
 {
-	for (uint32_t n = 0; n < count; n++, names += strlen(names) + 1) {
+	for (uint32_t n = 0; n < count && !(n && errors[n - 1]); n++, names += strlen(names) + 1) {
 		errors[n] = write_name(dir, names, bytes, sizes[n], owners + n, digests + 16 * (size_t)n);
 		bytes += sizes[n];
 	}
 }
 
-int native_remove_names(int dir, const char *names, uint32_t count)
+void native_remove_names(int dir, const char *names, uint32_t count, int32_t *errors)
 {
-	for (uint32_t n = 0; n < count; n++, names += strlen(names) + 1)
+	for (uint32_t n = 0; n < count && !(n && errors[n - 1]); n++, names += strlen(names) + 1)
 		if (unlinkat(dir, names, 0) && errno != ENOENT && errno != EISDIR)
-			return errno;
-	return 0;
+			errors[n] = errno;
 }

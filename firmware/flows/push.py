@@ -12,7 +12,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from firmware import __version__
+from firmware import __version__, log
 from firmware.errors import Busy, Failure, Refused, Usage, from_system, full_text, outcome, system_hint
 from firmware.faults import fault_point
 from firmware.flows import delivery, recovery
@@ -84,9 +84,11 @@ async def push(
             fault_point("push.proposed")
             known = await asyncio.to_thread(delivery.what_peer_has, proposed, theirs, speech)
             # The peer takes as long for a large file as its signature takes here.
-            signing = asyncio.to_thread(_add_signatures, proposed)
-            sending = delivery.deliver(proposed, known, speech, link, settings, request.tell)
-            _, delivered = await asyncio.gather(signing, sending)
+            signing = asyncio.create_task(asyncio.to_thread(_add_signatures, proposed))
+            try:
+                delivered = await delivery.deliver(proposed, known, speech, link, settings, request.tell)
+            finally:
+                await signing
             del known  # as large as what was pushed
             fault_point("push.answered")
     except (Failure, OSError) as raised:
@@ -237,8 +239,12 @@ def _require_common_speech(request: PushRequest, theirs: NodeState, settings: Se
 
 
 def _add_signatures(proposed: Proposal) -> None:
+    """A push does without them, whatever is in their way: the next one sends more."""
     title, owns = proposed.title, proposed.service.owns
-    synced.add_signatures(title, proposed.entries, applied.files_directory(title), owns)
+    try:
+        synced.add_signatures(title, proposed.entries, applied.files_directory(title), owns)
+    except Exception as error:
+        log.line(f"service {title}: no signatures: {audit.in_words(title, error)}")
 
 
 def _note_outcome(proposed: Proposal, answer: Report, settings: Settings) -> Report:

@@ -74,30 +74,25 @@ def receive(offer: Proposal, remote: RemotePeer) -> Answer:
         if conflict:
             refusal = Report("refused", conflict, FORCE, changes.listed, more=changes.more, state=old.digest)
             return _note(proposal, remote, refusal)
-        context = Context.of(proposal.service, proposal.block, staging.proposed_document(stage, proposal))
-        if not changes and applied.is_applied(proposal.service, context, old.digest):
+        if not changes and applied.is_applied(proposal.service, _context(proposal, stage), old.digest):
             _record_ancestor(proposal.title, old, remote)
             synced.keep(proposal.title, old.digest, old.entries)
             return _note(proposal, remote, Report("unchanged", state=old.digest))
         _refuse_local_changes(proposal, old)
         with hold(ROOM):
+            recovery.refuse_while_waiting()  # of another service: it may have been applied since
+            _refuse_if_pusher_left(remote)
             _require_room(proposal, old)
             try:
-                return _apply(proposal, context, remote, stage, old, changes)
+                return _apply(proposal, remote, stage, old, changes)
             finally:
                 if not stage.journal.exists():
                     staging.remove(stage)
 
 
-def _apply(
-    proposal: Proposal,
-    context: Context,
-    remote: RemotePeer,
-    stage: Stage,
-    old: Content,
-    changes: Changed,
-) -> Answer:
+def _apply(proposal: Proposal, remote: RemotePeer, stage: Stage, old: Content, changes: Changed) -> Answer:
     """Stage, check, swap, reload, and commit or roll back."""
+    context = _context(proposal, stage)
     sha256 = staging.fill(stage, proposal, old)
     fault_point("receive.staged")
     checked = lifecycle.check(proposal.service, context, staged=stage.tree)
@@ -142,6 +137,11 @@ def answer(proposal: Proposal, remote: RemotePeer) -> Answer:
         hint = "make room on the receiving node: df /etc /run" if error.errno == ENOSPC else ""
         message = f"{error.filename or proposal.title}: {error.strerror}"
         return _note(proposal, remote, Report("failed", message, hint))
+
+
+def _context(proposal: Proposal, stage: Stage) -> Context:
+    """What the service is in once the proposal is there, beside what the others are now."""
+    return Context.of(proposal.service, proposal.block, staging.proposed_document(stage, proposal))
 
 
 def _require_room(proposal: Proposal, old: Content) -> None:

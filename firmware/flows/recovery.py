@@ -45,6 +45,9 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
     wait while it has time, but not over a boot. What cannot be read is left alone, and that is said.
     """
     lines = []
+    for title in staging.abandoned_titles():
+        with hold(service_lock(title)):
+            staging.remove_abandoned(title)
     for title in transaction.open_titles():
         service = catalog.find(Title.parse(title).service)
         if only not in ("", title):

@@ -35,7 +35,7 @@ def copy(source: Path, target: Path, *, twin: Twin | None = None) -> None:
     target.mkdir(mode=0o700)
     try:
         with directory.descriptor(source) as old, directory.descriptor(target) as new:
-            copied = _copy_contents(old, new, twin)
+            copied = _copy_contents(old, new, target, twin)
             # The deepest first, for a change in a directory sets its time; it is root's alone until then.
             for path, status in reversed(copied):
                 with directory.descriptor(new, path) as handle:
@@ -61,16 +61,16 @@ def put_in_place(new: Path, place: Path) -> None:
 def remove(path: Path) -> None:
     """Remove whatever is there, if anything is."""
     if os.path.lexists(path):
-        with directory.descriptor(path.parent) as place:
+        with directory.descriptor(path.parent) as place, directory.naming_whole_paths(path):
             directory.remove(path.name, place)
 
 
-def _copy_contents(old: int, new: int, twin: Twin | None) -> list[tuple[str, os.stat_result]]:
+def _copy_contents(old: int, new: int, copy: Path, twin: Twin | None) -> list[tuple[str, os.stat_result]]:
     """Copy what is below one directory to another; returns the directories, parents first, and what they are to be like."""
     copied = []
     for path, source, names in directory.walk(old, lambda path: False):
         copied.append((path, os.fstat(source)))
-        with directory.descriptor(new, path) as target:
+        with directory.descriptor(new, path) as target, directory.naming_whole_paths(copy / path):
             left = _link_to_twin(path, names, target, twin) if twin else names
             for name in native.copy_names(left, source, target):
                 _copy_entry(name, source, target)

@@ -36,6 +36,7 @@ def require_whole(service: Service, entries: Mapping[str, Entry], limits: Limits
     """Refused, on the receiving side, if entries that are acceptable, each by itself, cannot be all that a service has."""
     _require_within_limits(service, entries, limits)
     _require_parents(service, entries)
+    _require_one_size(entries)
 
 
 def require_acceptable(service: Service, entry: Entry, name: str, limits: Limits = LIMITS) -> None:
@@ -106,6 +107,14 @@ def _fullest_directory(entries: Mapping[str, Entry]) -> str:
         counts[place] = counts.get(place, 0) + 1
     place = max(counts, key=lambda name: counts[name])
     return f"{escape(place)}, {counts[place]}"
+
+
+def _require_one_size(entries: Mapping[str, Entry]) -> None:
+    """The same content has the same size: what is reckoned with is what comes."""
+    sizes: dict[str, int] = {}
+    for path, entry in entries.items():
+        if entry.kind == "file" and sizes.setdefault(entry.digest, entry.size) != entry.size:
+            raise Refused(f"{path}: {entry.size} bytes, and {sizes[entry.digest]} of another file with its digest")
 
 
 def _require_parents(service: Service, entries: Mapping[str, Entry]) -> None:

@@ -8,7 +8,6 @@ import grp
 import os
 import pwd
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -92,14 +91,24 @@ def _write_small_files(writing: _Writing, batch: Sequence[Entry]) -> None:
     import hashlib
 
     is_here = bool(_present_path(writing, batch[0]))
-    found = _present_contents(writing, batch) if is_here else [b"".join(_pieces(writing, entry)) for entry in batch]
+    found = _present_contents(writing, batch) if is_here else [_content(writing, entry) for entry in batch]
     place = os.path.dirname(writing.below(batch[0].path))
     names = [os.path.basename(entry.path) for entry in batch]
-    with directory.descriptor(writing.tree, place) as target, _naming_whole_paths(writing.tree / place):
+    with directory.descriptor(writing.tree, place) as target, directory.naming_whole_paths(writing.tree / place):
         digests = native.write_names(names, target, found, [*map(writing.owner_of, batch)])
     for entry, content, digest in zip(batch, found, digests, strict=True):
         _require_right(entry, digest, len(content))
         writing.sums[entry.path] = hashlib.sha256(content).digest()
+
+
+def _content(writing: _Writing, entry: Entry) -> bytes:
+    """Of one that is longer than it has to be, as much as shows it."""
+    found = bytearray()
+    for piece in _pieces(writing, entry):
+        found += piece[: entry.size + 1 - len(found)]
+        if len(found) > entry.size:
+            break
+    return bytes(found)
 
 
 def _present_contents(writing: _Writing, batch: Sequence[Entry]) -> Sequence[bytes | memoryview]:
@@ -160,15 +169,6 @@ def _give_up(writing: _Writing, batch: Sequence[Entry]) -> None:
     writing.staged.update((entry.digest, entry.path) for entry in came)
     if came:
         contents.give_up(writing.proposal.contents, came[-1].digest)
-
-
-@contextmanager
-def _naming_whole_paths(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        error.filename = f"{place}/{error.filename}"
-        raise
 
 
 def _require_right(entry: Entry, digest: str, size: int) -> None:

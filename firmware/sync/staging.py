@@ -200,6 +200,17 @@ def remove(stage: Stage) -> None:
         directories.remove(stage.directory)
 
 
+def abandoned_titles(top: Path = STAGING) -> list[str]:
+    """The services with a stage in which nothing is open: whoever filled it, or was about to remove it, was killed."""
+    return sorted(path.parent.name for path in top.glob("*/tree") if not transaction.is_open(path.parent.name, top))
+
+
+def remove_abandoned(title: str, top: Path = STAGING) -> None:
+    """Remove the files in such a stage: the room that they take is needed. What is lent there is not touched."""
+    if not transaction.is_open(title, top):
+        directories.remove(top / title / "tree")
+
+
 def proposed_document(stage: Stage, proposal: Proposal) -> Document:
     """The whole config.rc as it will be once the proposal is in it."""
     return edit.replace_block(document.read(stage.config), Title.parse(stage.title), proposal.block.text)

@@ -94,3 +94,21 @@ def test_the_second_of_two_pushes_sees_what_the_first_one_takes(
 
 def size_of(proposal: Proposal) -> int:
     return sum(entry.size for entry in proposal.entries.values())
+
+
+def test_who_has_waited_for_another_push_looks_again(free: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether that one waits to be confirmed now, and whether its own pusher is still there: before anything is staged."""
+    remote, staged = RemotePeer("node-2", Key("ssh-ed25519", ""), Path("/run")), list[str]()
+    monkeypatch.setattr(receive, "_apply", lambda *words: staged.append("once") or {"result": "applied"})
+    for place, name in ((receive.recovery, "refuse_while_waiting"), (receive, "_refuse_if_pusher_left")):
+        looks = iter(["as it was"])
+
+        def look(*_: object, looks: Iterator[str] = looks) -> None:
+            if not next(looks, ""):
+                raise Refused("it is otherwise now")
+
+        with monkeypatch.context() as changed, pytest.raises(Refused, match="it is otherwise now"):
+            changed.setattr(place, name, look)
+            receive.receive(proposal_of("haproxy", MIB), remote)
+    assert not staged
+    assert receive.receive(proposal_of("haproxy", MIB), remote) == {"result": "applied"}

@@ -52,3 +52,17 @@ def test_what_was_on_its_way_out_does_not_come_back(top: Path, is_whole: bool) -
         (top / ".haproxy.new" / "digest").unlink()
     hold_for_confirmation()
     assert applied.digest("haproxy") == PUSHED and not (top / ".haproxy.new").exists()
+
+
+def test_what_a_killed_push_had_staged_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what was lent away stays, as what is open does."""
+    monkeypatch.setattr(recovery.staging.abandoned_titles, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(recovery.staging.remove_abandoned, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(recovery.transaction.open_titles, "__defaults__", (tmp_path,))
+    monkeypatch.setattr(recovery, "service_lock", lambda title: tmp_path / f"{title}.lock")
+    for path in ("haproxy/tree/large", "haproxy/lent/edit", "syslogd/tree/old", "syslogd/journal", "ntp/lent/edit"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    assert recovery.recover("none") == []
+    assert not (tmp_path / "haproxy/tree").exists()
+    assert all((tmp_path / path).exists() for path in ("haproxy/lent/edit", "syslogd/tree/old", "ntp/lent/edit"))

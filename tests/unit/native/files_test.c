@@ -142,7 +142,7 @@ static void linked(void)
 /* What is there already is neither written to nor followed. */
 static void refused(void)
 {
-	int from = place("from"), to = place("to"), errors[3];
+	int from = place("from"), to = place("to"), errors[3] = {0};
 	struct native_owner mine = {getuid(), getgid(), 0600};
 	unsigned char digest[16];
 	uint64_t size = 3;
@@ -152,7 +152,12 @@ static void refused(void)
 	put(to, "one", "old", 3);
 	assert(!symlinkat("elsewhere", to, "two"));
 	native_copy_names(from, to, "one\0two\0none", 3, errors);
-	assert(errors[0] == EEXIST && errors[1] == EEXIST && errors[2] == ENOENT && is_there(to, "one", "old", 3));
+	assert(errors[0] == EEXIST && !errors[1] && !errors[2] && is_there(to, "one", "old", 3));
+	native_copy_names(from, to, "two", 1, errors);
+	assert(errors[0] == EEXIST);
+	native_copy_names(from, to, "none", 1, errors);
+	assert(errors[0] == ENOENT);
+	errors[0] = 0;
 	native_write_names(to, "two", 1, (const unsigned char *)"new", &size, &mine, errors, digest);
 	assert(errors[0] == EEXIST && faccessat(to, "elsewhere", F_OK, 0));
 	exchanged = "one";
@@ -162,7 +167,7 @@ static void refused(void)
 
 static void written(void)
 {
-	int to = place("to"), errors[3];
+	int to = place("to"), errors[3] = {0};
 	char *text = text_of(LARGE + 1);
 	struct native_owner mine = {getuid(), getgid(), 0640}, owners[] = {mine, mine, mine};
 	const uint64_t sizes[] = {1, LARGE, 0};
@@ -188,29 +193,32 @@ static void disturbed(void)
 /* A full disk is said for the file that it hits. */
 static void full(void)
 {
-	int from = place("from"), errors[2];
-	struct native_owner mine = {getuid(), getgid(), 0600}, owners[] = {mine, mine};
-	const uint64_t sizes[] = {0, 3};
-	unsigned char digests[32];
+	int from = place("from"), errors[3] = {0};
+	struct native_owner mine = {getuid(), getgid(), 0600}, owners[] = {mine, mine, mine};
+	const uint64_t sizes[] = {0, 3, 0};
+	unsigned char digests[48];
 
 	put(from, "one", "new", 3);
 	write_error = ENOSPC;
 	native_copy_names(from, place("to"), "one", 1, errors);
 	assert(errors[0] == ENOSPC);
-	native_write_names(place("other"), "a\0b", 2, (const unsigned char *)"new", sizes, owners, errors, digests);
-	assert(!errors[0] && errors[1] == ENOSPC);
+	errors[0] = 0;
+	native_write_names(place("other"), "a\0b\0c", 3, (const unsigned char *)"new", sizes, owners, errors, digests);
+	assert(!errors[0] && errors[1] == ENOSPC && !errors[2] && faccessat(place("other"), "c", F_OK, 0));
 }
 
 static void removed(void)
 {
-	int top = place("top");
+	int top = place("top"), errors[4] = {0};
 
 	put(top, "file", "", 0);
 	assert(!mkdirat(top, "directory", 0700) && !symlinkat("directory", top, "link"));
-	assert(!native_remove_names(top, "file\0none\0directory\0link", 4));
+	native_remove_names(top, "file\0none\0directory\0link", 4, errors);
+	assert(!errors[0] && !errors[1] && !errors[2] && !errors[3]);
 	assert(faccessat(top, "file", F_OK, 0) && faccessat(top, "link", F_OK, AT_SYMLINK_NOFOLLOW));
 	assert(!faccessat(top, "directory", F_OK, 0));
-	assert(native_remove_names(-1, "file", 1) == EBADF);
+	native_remove_names(-1, "file\0other", 2, errors);
+	assert(errors[0] == EBADF && !errors[1]);
 }
 
 int main(int count, char **words)

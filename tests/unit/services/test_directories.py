@@ -77,3 +77,19 @@ def test_nothing_stays_of_a_snapshot_that_failed(source: Path, tmp_path: Path, m
         applied.take_snapshot(SERVICE, context, top=tmp_path / "applied", root=tmp_path)
     assert os.listdir(tmp_path / "applied") == ["haproxy"]
     assert applied.digest("haproxy", top=tmp_path / "applied")
+
+
+def test_an_error_names_the_whole_path(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(names: list[str], *_: int) -> None:
+        if names:
+            raise OSError(errno.ENOSPC, "No space left on device", names[-1])
+
+    target = tmp_path / "target"
+    with monkeypatch.context() as full, pytest.raises(OSError) as caught:
+        full.setattr(native, "copy_names", fail)
+        directories.copy(source, target)
+    assert caught.value.filename in {f"{target}/{path.relative_to(source)}" for path in source.rglob("*")}
+    monkeypatch.setattr(native, "remove_names", fail)
+    with pytest.raises(OSError) as caught:
+        directories.remove(source)
+    assert caught.value.filename in map(str, source.rglob("*"))

@@ -240,3 +240,21 @@ def test_a_stream_that_ends_anywhere_is_refused(stage: Stage) -> None:
     }
     for end in sorted(places):
         assert refusal(whole[:end], stage), end
+
+
+def twins(number: int) -> bytes:
+    """A file of zeros, and so many that say that they are empty and have the same digest."""
+    data = bytes(4 * MIB)
+    large = entry_of("z", data)
+    small = [replace(large, path=f"/etc/haproxy/a{n}", size=0) for n in range(number)]
+    return body([*map(line, small), line(large, True)], data, becomes=state_of(*small, large))
+
+
+def test_a_digest_with_two_sizes_is_refused(stage: Stage) -> None:
+    """What is reckoned with would not be what comes: a thousand times so much."""
+    assert f"{4 * MIB} bytes, and 0 of another file with its digest" in refusal(twins(200), stage)
+
+
+def test_of_a_content_no_more_is_read_than_its_entry_says(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptable, "_require_one_size", lambda entries: None)
+    assert "could not be staged as it was sent" in refusal(twins(200), stage, most=9 * MIB)
