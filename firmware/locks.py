@@ -1,8 +1,8 @@
 """Every lock of a node, and how to hold one: `with hold(service_lock(title)), hold(SWAP): …`.
 
 Each is a file that is locked with flock, so a lock ends with the process that holds it, and none is ever left behind.
-Whoever holds several takes them in this order: UPGRADE, OTHER_SLOT, SLOTS, push, service, ROOM, SWAP, FLASH, CONFIG,
-ANCESTORS, ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY.
+Whoever holds several takes them in this order: UPGRADE, NEXT_SLOT, OTHER_SLOT, SLOTS, push, service, ROOM, SWAP, FLASH,
+CONFIG, ANCESTORS, ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY.
 """
 
 import fcntl
@@ -37,6 +37,9 @@ PASSWORD = TOP / "password"
 ATTEMPTS = TOP / "attempts"
 #: held by whoever gets a bundle or installs one, from the first question about it to the end: the spool is his
 UPGRADE = TOP / "upgrade"
+#: held by whoever has the other slot be started next, by installing a bundle or going back, from the first question about it to
+#: the end: what goes back does not start what is half written
+NEXT_SLOT = TOP / "next slot"
 #: held by whoever looks into the slot that does not run, or writes it
 OTHER_SLOT = TOP / "other slot"
 #: held by whoever changes the record of slots, from the question about it to the end of what he notes of it

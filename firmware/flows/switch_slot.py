@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firmware import log
 from firmware.errors import Failure, Refused
-from firmware.locks import SLOTS, hold
+from firmware.locks import NEXT_SLOT, SLOTS, hold
 from firmware.store import archive, generations
 from firmware.store.repository import NoGeneration
 from firmware.sync import audit
@@ -72,8 +72,10 @@ def _note_expectation(keep_link: bool) -> None:
 
 
 def require_proved() -> None:
-    """Refused while the slot that runs has not proved itself: the other one is the way back."""
+    """Refused while the slot that runs has not proved itself: the other one is the way back; or where somebody has asked for that
+    one, which starts now."""
     running = slots.require_slots()
+    _refuse_rolled_back(running)
     if not record_partition.read().record.trust(running).is_proved:
         hint = "upgrade status says what is waited for; upgrade confirm keeps it now"
         raise Refused(f"slot {running}, which runs, has not proved itself yet: the other one is the way back", hint)
@@ -145,8 +147,12 @@ def _set_mark(mark: Path) -> Iterator[None]:
 
 def go_back(*, who: Who, force: bool) -> str:
     """Have the other slot be started next; returns it. Refused where that has not proved itself, unless forced: then it is on
-    trial. What is saved is kept in a format that it reads."""
-    running = slots.require_slots()
+    trial; Busy while a bundle is installed. What is saved is kept in a format that it reads."""
+    with hold(NEXT_SLOT, wait=False, busy="a bundle is being installed into the other slot"):
+        return _go_back(slots.require_slots(), who, force)
+
+
+def _go_back(running: str, who: Who, force: bool) -> str:
     there, because = slots.other(running), ("somebody asked for it",)
     contents = slots.release(there)
     if contents is None:

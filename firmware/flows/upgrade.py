@@ -11,7 +11,7 @@ from pathlib import Path
 from firmware import __version__
 from firmware.errors import Failure, from_system
 from firmware.flows import switch_slot
-from firmware.locks import OTHER_SLOT, hold
+from firmware.locks import NEXT_SLOT, OTHER_SLOT, hold
 from firmware.sync import audit
 from firmware.sync.audit import Who
 from firmware.upgrade import decision, rauc, remote, slots
@@ -45,6 +45,13 @@ def install(
     `peer` are the versions of the peer API that the peer speaks. Whatever is refused is refused before anything is touched;
     interrupted anywhere, the slot that runs is the one that starts, and a second attempt begins anew. Whoever calls it holds
     the lock UPGRADE."""
+    with hold(NEXT_SLOT, wait=False, busy="somebody has asked for the other slot, which starts now"):
+        return _install(path, allowed, peer, who, tell, address)
+
+
+def _install(
+    path: Path, allowed: Allowed, peer: tuple[int, int] | None, who: Who, tell: Tell, address: str
+) -> Installed:
     begun = time.monotonic()
     running = slots.require_slots()
     target = slots.other(running)

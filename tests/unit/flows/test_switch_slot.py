@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from firmware.errors import Failure, Refused
+from firmware.errors import Busy, Failure, Refused
 from firmware.flows import boot, node_health, switch_slot
+from firmware.locks import hold
 from firmware.operations import upgrade_slots
 from firmware.store import repository, saved_state
 from firmware.store.paths import Paths
@@ -83,6 +84,7 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
     for name in ("PROVED", "ROLLED_BACK", "BEGUN"):
         monkeypatch.setattr(switch_slot, name, tmp_path / name)
     monkeypatch.setattr(switch_slot, "SLOTS", tmp_path / "lock")
+    monkeypatch.setattr(switch_slot, "NEXT_SLOT", tmp_path / "next slot")
     return made
 
 
@@ -235,6 +237,27 @@ def test_going_back_to_one_that_has_not_is_refused_unless_forced(unit: Unit) -> 
         switch_slot.go_back(who=WHO, force=False)
     assert switch_slot.go_back(who=WHO, force=True) == "b"
     assert unit.record == slot_record.put_on_trial(NO_RECORD, "b")
+
+
+@pytest.mark.parametrize(("proved", "force"), [("ab", False), ("a", True), ("b", False)])
+def test_nobody_goes_back_while_a_bundle_is_installed(proved: str, force: bool, unit: Unit) -> None:
+    """What is half written would be put on trial. The control: he does after that."""
+    record = SlotRecord(("a", "b"), SlotTrust("a" in proved), SlotTrust("b" in proved))
+    record_partition.write(record)
+    with hold(switch_slot.NEXT_SLOT), pytest.raises(Busy, match="a bundle is being installed") as raised:
+        switch_slot.go_back(who=WHO, force=force)
+    assert raised.value.status == 3 and unit.record == record and not switch_slot.ROLLED_BACK.exists()
+    assert switch_slot.go_back(who=WHO, force=force) == unit.record.primary == "b"
+
+
+@pytest.mark.parametrize("proved", ["ab", "a"])
+def test_nothing_is_installed_into_a_slot_that_somebody_has_asked_for(proved: str, unit: Unit) -> None:
+    """It starts as soon as this one has stopped."""
+    record_partition.write(SlotRecord(("a", "b"), SlotTrust(True), SlotTrust("b" in proved)))
+    switch_slot.require_proved()
+    switch_slot.go_back(who=WHO, force=True)
+    with pytest.raises(Refused, match="somebody has asked for slot b, and it starts now"):
+        switch_slot.require_proved()
 
 
 def test_going_back_to_one_that_cannot_be_read_is_refused(unit: Unit) -> None:

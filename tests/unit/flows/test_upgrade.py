@@ -78,6 +78,7 @@ def test_an_upgrade_that_ends_by_an_error_of_the_system_is_in_the_trail_and_in_w
     monkeypatch.setattr(slots, "device", lambda slot: tmp_path / slot)
     (tmp_path / "b").write_bytes(bytes(9))
     monkeypatch.setattr(upgrade, "OTHER_SLOT", tmp_path / "lock")
+    monkeypatch.setattr(upgrade, "NEXT_SLOT", tmp_path / "next slot")
     monkeypatch.setattr(upgrade, "require_written", lambda *_: None)
     monkeypatch.setattr(rauc, "read", lambda _: bundle)
     monkeypatch.setattr(rauc, "model", lambda: "pc")

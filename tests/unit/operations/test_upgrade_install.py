@@ -13,6 +13,7 @@ from web_server import Site, serve
 
 from firmware.errors import Busy, Failure, Refused, Usage
 from firmware.flows import switch_slot, upgrade
+from firmware.locks import hold
 from firmware.operations import peer, upgrade_install
 from firmware.sync.audit import Who
 from firmware.upgrade import decision, rauc, slots, spool
@@ -32,6 +33,8 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[st
     monkeypatch.setattr(slots, "device", lambda slot: tmp_path / f"slot-{slot}")
     monkeypatch.setattr(spool, "PLACE", tmp_path / "spool")
     monkeypatch.setattr(upgrade, "OTHER_SLOT", tmp_path / "OTHER_SLOT")
+    for module in (upgrade, switch_slot):
+        monkeypatch.setattr(module, "NEXT_SLOT", tmp_path / "NEXT_SLOT")
     monkeypatch.setattr(upgrade_install, "UPGRADE", tmp_path / "UPGRADE")
     monkeypatch.setattr(switch_slot, "require_proved", lambda: None)
     monkeypatch.setattr(switch_slot, "set_primary", lambda slot, keep_link: said.append(f"primary {slot} {keep_link}"))
@@ -206,6 +209,26 @@ def test_from_the_first_byte_to_the_last_nobody_else_gets_or_installs_a_bundle(
     install(f"{site.url}/whole/bundle")
     assert told == ["3 try again when it is done"] * 6
     assert written == [f"whole {len(DATA)}", "primary b True"]
+
+
+@pytest.mark.parametrize("moment", ["require_proved", "set_primary"])
+def test_who_installs_and_who_goes_back_exclude_each_other(
+    moment: str, written: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the question whether it may be to the end."""
+    set_peer(monkeypatch, None, None)
+    (tmp_path / "bundle").write_bytes(DATA)
+
+    def go_back(*_: object, **__: object) -> None:
+        with pytest.raises(Busy, match="a bundle is being installed"):
+            switch_slot.go_back(who=WHO, force=True)
+        written.append("refused")
+
+    monkeypatch.setattr(switch_slot, moment, go_back)
+    install(str(tmp_path / "bundle"))
+    assert "refused" in written
+    with hold(switch_slot.NEXT_SLOT), pytest.raises(Busy, match="somebody has asked for the other slot"):
+        install(str(tmp_path / "bundle"))
 
 
 @pytest.mark.root
