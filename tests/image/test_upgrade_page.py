@@ -95,11 +95,12 @@ def test_a_bundle_is_uploaded_refused_without_its_flag_and_installed(person: Ope
 def test_what_was_given_up_is_said_on_every_page_until_it_is_acknowledged(person: Operator, unit: Lab) -> None:
     unit.run(1, "/usr/bin/python3", "-c", GIVE_UP)
     person.open("services")
-    said = person.page.get_by_role("status").filter(has_text=GIVEN_UP)
+    said = person.page.get_by_role("status").filter(has_text=f"Upgrade: {GIVEN_UP}")
     expect(said).to_be_visible()
     said.get_by_role("link", name="What to do").click()
     expect(person.region("Upgrade")).to_contain_text("9.9.9, slot b: fell back: service wui does not run")
     person.click("Acknowledge")
     expect(said).to_have_count(0)
+    expect(person.page.get_by_role("status").filter(has_text=f"Not said any more: {GIVEN_UP}")).to_be_visible()
     expect(person.button("Acknowledge")).to_have_count(0)
     assert "the last upgrade was kept" not in unit.run(1, "csync", "check", check=False).stdout
