@@ -19,7 +19,7 @@ from firmware.upgrade.decision import Allowed
 from firmware.upgrade.spool import WaitingBundle
 
 #: how the trail calls what brings a bundle · how an address begins, of whatever kind it is
-_BRING, _ADDRESS = "upgrade bundle", re.compile(r"\s*(https?:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+_BRING, _ADDRESS = "upgrade bundle", re.compile(r"\A\s*(https?:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
 
 def install(source: str, allowed: Allowed, *, who: Who, tell: Tell) -> Installed:

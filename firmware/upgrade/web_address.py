@@ -18,7 +18,7 @@ _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")
 _MOST_NAME, _MOST_SHOWN = 254, 500
 _HINT = "an address is https://SERVER/PATH, or http://; in a name and a password / ? # @ are %2F %3F %23 %40"
 #: how an address begins · what is shown for what is not
-_SCHEME, _HIDDEN = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:"), "…"
+_SCHEME, _HIDDEN = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*:"), "…"
 
 
 @dataclass(frozen=True, slots=True)
