@@ -1,5 +1,6 @@
 """`upgrade install`, and the same in the web UI: a bundle from a file, from an address or from a browser."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -134,8 +135,10 @@ def _peer() -> tuple[str, tuple[int, int] | None]:
 
 
 def _is_address(word: str) -> bool:
-    """Does it look like one? Usage if it is one that is not fetched from. A file whose name does is ./NAME."""
-    return _ADDRESS.match(word) is not None and bool(web_address.parse(word))
+    """Does it look like one? Usage if it is one that is not fetched from. A file whose name does is ./NAME; what is no file, and
+    has an @ or a ?, is an address with a slip in it, and may hold secrets."""
+    is_meant = _ADDRESS.match(word) or (set("@?") & set(word) and not os.path.lexists(word))
+    return bool(is_meant and web_address.parse(word))
 
 
 def _fetch(url: str, who: Who) -> Path:

@@ -17,8 +17,11 @@ _HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f]*:[0-9a-f:.]*(%[a-z0-9_.-]+)?")
 #: letters that the name of a server may have, and one more · that are shown of an address
 _MOST_NAME, _MOST_SHOWN = 254, 500
 _HINT = "an address is https://SERVER/PATH, or http://; in a name and a password / ? # @ are %2F %3F %23 %40"
-#: how an address begins · what is shown for what is not
-_SCHEME, _HIDDEN = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]*:"), "…"
+#: how it begins, server and who asks there, path, and the rest, of whatever somebody has written · a server and its port, of
+#: which nothing can be a name, a password or an @ in disguise · what is shown of an address that may hold a secret anywhere
+_PARTS = re.compile(r"\s*((?:(?i:https?):|[A-Za-z][A-Za-z0-9+.-]*:(?=[/\\]))?[/\\]*)([^/?#]*)([^?#]*)(.*)", re.DOTALL)
+_SERVER = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]|[^:@%\\\[\]＠﹫]*)(?::[0-9]{0,5})?")
+_HIDDEN = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +44,8 @@ class WebAddress:
 
     @property
     def public_form(self) -> str:
-        """What may be shown, logged and kept of it: server and path; neither if an @ in the path may end a password."""
-        return f"{self.scheme}://{_HIDDEN}" if "@" in self.path else shorten(self.origin + self.path, _MOST_SHOWN)
+        """What may be shown, logged and kept of it: server and path; neither where `public_part` has doubts."""
+        return public_part(self.text)
 
     @property
     def text(self) -> str:
@@ -108,15 +111,15 @@ def parse(url: str) -> WebAddress:
 
 
 def public_part(url: str) -> str:
-    """What may be shown of an address, whatever it is: where an @ is not where it belongs, it may be the end of a password that
-    is not encoded as it should be, and nothing is shown."""
-    shown = re.split(r"[?#]", url, maxsplit=1)[0].lstrip()
-    head, slashes, rest = shown.partition("//")
-    server, slash, path = rest.partition("/")
-    scheme = head + slashes if slashes and _SCHEME.fullmatch(head) else ""
-    if "@" in (url.replace(server, "", 1) if scheme else url):
-        return scheme + _HIDDEN
-    return shorten(escape(head + slashes + server.rpartition("@")[2] + slash + path), _MOST_SHOWN)
+    """What may be shown of an address, whatever it is: server and path. Where an @ is not where it belongs, it may be the end of
+    a password that is not encoded as it should be, and what stands for a server may be a part of it: nothing is shown then."""
+    found = _PARTS.fullmatch(url)
+    assert found is not None  # it takes anything
+    begin, server, path, rest = found.groups()
+    is_begun, place = begin.endswith("://"), server.rpartition("@")[2]
+    if "@" in (path + rest if is_begun else url) or not _SERVER.fullmatch(place):
+        return begin * is_begun + _HIDDEN
+    return shorten(escape(begin + place + path), _MOST_SHOWN)
 
 
 def _no_address(url: str) -> Usage:

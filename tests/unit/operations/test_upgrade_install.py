@@ -341,6 +341,8 @@ def test_a_bundle_that_does_not_come_is_in_the_trail_without_the_secrets_of_its_
         ("https:/me:s3cret@x/bundle?s3cret", "…"),
         ("https:x/bundle?s3cret", "https:x/bundle"),
         ("\thttps://me:s3cret@x/bundle?s3cret", "https://x/bundle"),
+        ("me:s3cret@x/bundle", "…"),
+        ("x/bundle?s3cret", "x/bundle"),
     ],
 )
 def test_an_address_of_another_kind_or_with_a_slip_is_no_file(

@@ -51,6 +51,28 @@ def test_server_and_path_are_all_that_is_shown(word: str) -> None:
         "https:/me:s3cret//s3cret@x/a",
         "me:s3cret@x/a",
         "s3cret@x",
+        "https:\\\\me:s3cret@x\\a",
+        "https://me:s3cret/a",
+        "https:/me:s3cret/a",
+        "https:me:s3cret/a",
+        "me:s3cret/a",
+        "https://me:s3cret\\x/a",
+        "https://me:s3cret%40x/a",
+        "https://me%3As3cret%40x/a",
+        "https://s3cret%40x/a",
+        "https://me:s3cret\uff20x/a",
+        "https://s3cret\ufe6bx/a",
+        "https://me:s3cret@",
+        "https://me:s3cret@/a",
+        "https://me:s3cret@?s3cret",
+        "https://:s3cret@:80/a",
+        "https://me:[s3cret]@x/a",
+        "https://[::1]s3cret@x/a",
+        "http://[fe80::1%me:s3cret@x]/a",
+        "http://[fe80::1%s3cret:]/a",
+        "//me:s3cret@x/a",
+        "\x00https://me:s3cret@x/a",
+        "https://me:s3c\tret@s3cret@x y/a",
     ],
 )
 def test_nor_is_anything_else_shown_of_what_is_no_address(word: str) -> None:
@@ -60,10 +82,35 @@ def test_nor_is_anything_else_shown_of_what_is_no_address(word: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["https://s3cret/s3cret@x/a", "https://me:1/s3cret@x/a", "https://https://me:s3cret@x/a"]
+    "word",
+    [
+        "https://s3cret/s3cret@x/a",
+        "https://me:1/s3cret@x/a",
+        "https://https://me:s3cret@x/a",
+        "https://me:80?s3cret@x/a",
+        "https://s3cret?w@x/a",
+        "https://me:80/s3cret?w@x/a",
+        "https://me:p@s3cret/w@x/a",
+        "https://me:p@s3cret/w?r@x/a",
+        "https://x/a?id=me@y&signature=s3cret",
+    ],
 )
 def test_nor_of_what_may_be_a_password_though_it_is_an_address(word: str) -> None:
     assert parse(word).public_form == web_address.public_part(word) == "https://…"
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["https://me:s3cret@s3cret@x/a", "https://me:s3cret\\@x/a", "https://D\\s3cret:s%33cret%40@x/a?s3cret#s3cret"],
+)
+def test_nor_of_what_stands_before_the_last_at(word: str) -> None:
+    assert parse(word).public_form == web_address.public_part(word) == "https://x/a"
+
+
+@pytest.mark.parametrize("word", ["http://[fe80::1%eth0]:80/a", "http://[fd00::1]/a", "http://x.example:8443/a"])
+def test_a_server_is_shown_whatever_it_is_called_by(word: str) -> None:
+    """The control: an address of IPv6, with the zone that it is in."""
+    assert parse(word).public_form == web_address.public_part(word) == word
 
 
 @pytest.mark.parametrize("word", ["https:/x/a?s3cret", "x.example/a?s3cret", "bundle"])
@@ -74,7 +121,8 @@ def test_what_was_typed_wrong_is_shown_without_its_query(word: str) -> None:
 
 def test_an_address_that_a_store_signs_with_an_account_is_asked_for() -> None:
     place = parse("https://x/a?id=me@y&signature=s3cret")
-    assert place.target == "/a?id=me@y&signature=s3cret" and place.public_form == "https://x/a"
+    assert place.target == "/a?id=me@y&signature=s3cret" and place.public_form == "https://…"
+    assert parse("https://x/a?id=me%40y&signature=s3cret").public_form == "https://x/a"
 
 
 def test_who_asks_is_told_to_the_same_server_only() -> None:
