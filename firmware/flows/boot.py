@@ -195,12 +195,17 @@ def await_supervisor(seconds: float = SUPERVISOR_SECONDS) -> None:
 
 
 def _start(service: Service, context: Context, launched: Callable[[], None]) -> None:
-    """Start it. What is invalid has failed then, and says why whenever it is asked: nobody was there to read it."""
+    """Start it. What is invalid, or cannot be checked, has failed then, and says why whenever it is asked: nobody was there to
+    read it."""
     with hold(service_lock(context.title)):
         try:
             lifecycle.start(service, context, launched, checked=not service.checks_itself, wait=UP_SECONDS)
         except Invalid as error:
             lifecycle.mark_failed(service, context, "\n".join(("its configuration is invalid", *error.problems)))
+            raise
+        except Failure as error:
+            if states.service_state(context.title).is_stopped:  # one that was launched says itself why it failed
+                lifecycle.mark_failed(service, context, str(error))
             raise
         except OSError as error:
             if not states.service_state(context.title).is_running:

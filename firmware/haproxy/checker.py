@@ -9,8 +9,10 @@ import os
 import sys
 from io import TextIOWrapper
 
-#: exit statuses of `start`: it does not start, perhaps for want of names; something else is wrong; it lacks names alone
-FAILED, WRONG, NEEDS_NAMES = 1, 2, 75
+#: exit statuses of `start`: it does not start, perhaps for want of names; something else is wrong; it lacks names alone · of
+#: both: haproxy is not on this node, as a shell says it
+FAILED, WRONG, NEEDS_NAMES, NO_PROGRAM = 1, 2, 75, 127
+_PROGRAM = "haproxy"
 _OF_ITS_OWN = ("-p", "/run/haproxy/haproxy.pid", "-S", "/run/haproxy/master.sock,mode,600")
 
 
@@ -19,6 +21,9 @@ def main(verb: str, *words: str) -> int:
     try:
         return {"start": start, "check": check}[verb](*words)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and error.filename == _PROGRAM:
+            print(f"{_PROGRAM}: {error.strerror}", file=sys.stderr)
+            return NO_PROGRAM
         print(f"haproxy could not be started to check the file: {error.strerror}", file=sys.stderr)
         return FAILED
 
@@ -92,7 +97,7 @@ def _words_file() -> TextIOWrapper:
 
 def _spawn(words: TextIOWrapper, *argv: str) -> int:
     to_words = [(os.POSIX_SPAWN_DUP2, words.fileno(), 2)]
-    return os.posix_spawnp("haproxy", ["haproxy", *argv], os.environ, file_actions=to_words)
+    return os.posix_spawnp(_PROGRAM, [_PROGRAM, *argv], os.environ, file_actions=to_words)
 
 
 def _addresses(name: str) -> list[str]:

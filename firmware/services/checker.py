@@ -17,6 +17,8 @@ from firmware.services.definition import Argv, Outcome, Service
 
 #: seconds that a checker has, much for maps and certificates by the thousand: a push waits for it, and for a reload
 SECONDS = 50.0
+#: exit status of a shell, and of whatever else runs programs, for one that is not there
+_NO_PROGRAM = 127
 #: characters of its words that are passed on
 LONGEST = 65536
 
@@ -59,6 +61,9 @@ def run_confined(
         raise Failure(
             f"service {service.name}: its checker was ended by signal {number}; {done.output[:200]}", "try again"
         )
+    if done.status == _NO_PROGRAM:
+        said = done.output[:200] or "nobody says which"
+        raise Failure(f"service {service.name}: its checker needs a program that is not on this node: {said}")
     return done
 
 

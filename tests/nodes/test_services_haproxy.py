@@ -383,3 +383,27 @@ for name in io.popen("ls /proc"):lines() do
 end
 error(table.concat(out, "\\n"))
 """
+
+
+WITHOUT_HAPROXY = """
+set -e
+mount -t tmpfs none /mnt
+cp -a /usr/sbin/. /mnt/
+rm /mnt/haproxy
+mount --bind /mnt /usr/sbin
+service haproxy stop
+service haproxy check || true
+service boot || true
+service haproxy status || true
+"""
+
+
+@pytest.mark.all
+def test_without_its_program_no_configuration_is_called_invalid(lab: Lab) -> None:
+    """Not at a check, not at a boot, and not to whoever asks later. The control: with it the same file is good, and it starts."""
+    done = lab.run(1, "unshare", "--mount", "sh", "-c", WITHOUT_HAPROXY)
+    why = "service haproxy: its checker needs a program that is not on this node: haproxy: No such file or directory"
+    assert done.stderr.count(why) == 2 and why in done.stdout and "haproxy: failed" in done.stdout
+    assert "invalid" not in done.stdout + done.stderr
+    run_service(lab, "haproxy", "start")
+    assert answer(lab) == "before"
