@@ -43,10 +43,22 @@ def test_no_account_gets_at_parts_of_the_kernel_that_it_does_not_need() -> None:
     assert {"-kernel.io_uring_disabled = 2", "-kernel.unprivileged_bpf_disabled = 1"} <= set(lines(SYSCTL))
 
 
+def test_a_boot_says_nothing_of_settings_that_the_kernel_lacks(tmp_path: Path) -> None:
+    """With the words of `early`; the control: it does say what the kernel does not take."""
+    (step,) = (line for line in lines(OVERLAY / "usr/libexec/appliance/early") if line.startswith("sysctl "))
+    path = tmp_path / "settings"
+    argv = [word.replace("/usr/lib/sysctl.d/appliance.conf", str(path)) for word in step.split()]
+    said = {}
+    for setting in ("-kernel.no_such_setting = 1", "kernel.ostype = Other"):
+        path.write_text(f"# a line\n{setting}\n")
+        said[setting] = subprocess.run(argv, capture_output=True, text=True).stderr
+    assert said["-kernel.no_such_setting = 1"] == "" and "ostype" in said["kernel.ostype = Other"]
+
+
 def test_the_kernel_is_set_before_there_is_a_network_card() -> None:
     """Each card begins with the defaults of the moment when it is found."""
     steps = lines(OVERLAY / "usr/libexec/appliance/early")
-    assert steps.index("sysctl -q -p /usr/lib/sysctl.d/appliance.conf") < steps.index("drivers")
+    assert steps.index("sysctl -e -q -p /usr/lib/sysctl.d/appliance.conf") < steps.index("drivers")
     said = lines(SYSCTL)
     for name in ("accept_redirects", "send_redirects"):
         assert {f"net.ipv4.conf.{whom}.{name} = 0" for whom in ("all", "default")} <= set(said)
