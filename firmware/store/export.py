@@ -20,6 +20,8 @@ from firmware.store.snapshot import Target
 
 #: what an encrypted export begins with
 MAGIC = b"csyncd encrypted export 1\n"
+#: what the name of a key's public half ends with, as ssh-keygen makes it
+PUBLIC = ".pub"
 #: rounds of PBKDF2-HMAC-SHA-256, characters that a passphrase has at least
 ROUNDS, SHORTEST = 600_000, 12
 _CIPHER = ("openssl", "enc", "-aes-256-cbc", "-pbkdf2", "-iter", str(ROUNDS), "-md", "sha256")
@@ -45,7 +47,8 @@ def without_secrets(saved: Archive) -> tuple[bytes, tuple[str, ...]]:
 
 
 def fill_in(foreign: Archive, here: Target) -> FilledDraft:
-    """The archive with this node's own files where it withholds some."""
+    """The archive with this node's own files where it withholds some; and with this node's public halves of those keys: the
+    archive's would be those of other keys."""
     found = current(foreign)
     draft = open_draft(found) if isinstance(found, Archive) else found
     items, contents, missing = dict(draft.items), dict(draft.contents), list[str]()
@@ -55,7 +58,19 @@ def fill_in(foreign: Archive, here: Target) -> FilledDraft:
             missing.append(path)
             continue
         items[path], contents[path] = item, here.content(path)
+        _keep_own(f"{path}{PUBLIC}", here, items, contents)
     return FilledDraft(replace(draft, items=items, contents=contents, withheld=()), tuple(missing))
+
+
+def _keep_own(path: str, here: Target, items: dict[str, Item], contents: dict[str, bytes]) -> None:
+    """Have a file be as it is here, or not be there."""
+    own, theirs = here.items.get(path), items.get(path)
+    if theirs is not None and theirs.entry.kind == "dir":
+        return
+    items.pop(path, None)
+    contents.pop(path, None)
+    if own is not None and own.entry.kind == "file":
+        items[path], contents[path] = own, here.content(path)
 
 
 def _has_room(path: str, items: Mapping[str, Item], removed: tuple[str, ...]) -> bool:

@@ -102,3 +102,24 @@ def test_an_import_that_is_refused_changes_nothing(saved: Paths) -> None:
             generations.import_archive(wrong, who="tester", paths=saved)
     assert {path: path.read_bytes() for path in saved.flash.rglob("*") if path.is_file()} == before
     assert repository.numbers(saved.repository) == [1]
+
+
+def test_a_public_half_stays_beside_the_key_that_stays(node: Paths) -> None:
+    """Also where this node has none. The control: one whose private half is not withheld comes."""
+    key, public = node.etc / "csyncd/id_ed25519", node.etc / "csyncd/id_ed25519.pub"
+    directory_node.write(key, KEY, 0o600)
+    directory_node.write(public, "the old one\n")
+    directory_node.write(node.etc / "csyncd/other.pub", "the old one\n")
+    directory_node.save(node)
+    data = exported(node)
+    for name in ("id_ed25519.pub", "other.pub"):
+        directory_node.write(node.etc / "csyncd" / name, "the new one\n")
+    directory_node.write(key, KEY.replace(b"MC4", b"MC5"), 0o600)
+    directory_node.save(node)
+    done = generations.import_archive(data, who="tester", paths=node)
+    assert done.changes.paths == ("/etc/csyncd/other.pub",)
+    assert generations.load(3, paths=node).content("/etc/csyncd/id_ed25519.pub") == b"the new one\n"
+    public.unlink()
+    directory_node.save(node)
+    generations.import_archive(data, who="tester", paths=node)
+    assert "/etc/csyncd/id_ed25519.pub" not in generations.load(5, paths=node).items
