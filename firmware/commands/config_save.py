@@ -101,11 +101,11 @@ def restore_(argv: list[str]) -> int:
 def export(argv: list[str]) -> int:
     """Write what is saved to a file, readable for its owner only; private keys are only in it with --secrets, and encrypted."""
     (name,), options = parse_arguments(argv, "FILE|-", flags=("--secrets",))
+    if name == "-" and sys.stdout.isatty():
+        raise Refused("an archive is not for a terminal", "config export FILE, or redirect it")
     exported = saved_config.export(read_new_secret("passphrase") if "--secrets" in options else "")
     if name != "-":
         saved_config.write_archive(exported, Path(name))
-    elif sys.stdout.isatty():
-        raise Refused("an archive is not for a terminal", "config export FILE, or redirect it")
     else:
         try:
             sys.stdout.buffer.write(exported.data)

@@ -90,13 +90,18 @@ def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
 def read_import(data: bytes, *, name: str = "the archive", paths: Paths = NODE) -> tuple[Archive, FilledDraft]:
     """An archive from elsewhere, and what it makes of this node. Refused, whole, if there is anything wrong with it; `name` is
     what the refusal calls it."""
+    hint = "config export on the node that saved it writes one"
+    if not data.startswith(archive.MANIFEST):
+        raise Refused(f"{name}: not a configuration that can be taken: it is no export of one", hint)
     try:
         foreign = archive.parse(data)
         _refuse_set_id(foreign)
     except Failure as error:
-        remedy = error.hint or "config export on the node that saved it writes one"
-        raise Refused(f"{name}: not a configuration that can be taken: {error}", remedy) from None
-    return foreign, export.fill_in(foreign, snapshot.compose(load_current(paths=paths), paths))
+        raise Refused(f"{name}: not a configuration that can be taken: {error}", error.hint or hint) from None
+    filled = export.fill_in(foreign, snapshot.compose(load_current(paths=paths), paths))
+    if not snapshot.compose(filled.draft, paths).config().strip():
+        raise Refused(f"{name}: not a configuration that can be taken: its config.rc is missing or empty", hint)
+    return foreign, filled
 
 
 def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: Paths = NODE) -> SaveResult:

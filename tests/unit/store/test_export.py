@@ -123,3 +123,16 @@ def test_a_public_half_stays_beside_the_key_that_stays(node: Paths) -> None:
     directory_node.save(node)
     generations.import_archive(data, who="tester", paths=node)
     assert "/etc/csyncd/id_ed25519.pub" not in generations.load(5, paths=node).items
+
+
+def test_what_no_node_could_start_from_is_refused_by_the_name_of_the_archive(saved: Paths) -> None:
+    """Not by that of this node's file, which is there."""
+    label = generations.load(1, paths=saved).label
+    for data, why in (
+        (archive.build(label, archive.Draft({}, {}, ("/etc/config.rc",))), "its config.rc is missing or empty"),
+        (b"\x1f\x8b" + exported(saved), "it is no export of one"),
+    ):
+        with pytest.raises(Refused, match=f"^old: not a configuration that can be taken: {why}$") as raised:
+            generations.import_archive(data, who="tester", name="old", paths=saved)
+        assert raised.value.hint == "config export on the node that saved it writes one"
+    assert repository.numbers(saved.repository) == [1]
