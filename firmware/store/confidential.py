@@ -1,6 +1,5 @@
 """What in a file is not for everybody's eyes: private keys, keys of tickets, password hashes; and secrets within a line."""
 
-import hashlib
 import re
 
 #: bytes that are looked at in one go, for no other thread runs meanwhile, and how far a match may reach beyond them
@@ -50,10 +49,16 @@ def secret_kind(path: str, *versions: bytes | None) -> str:
 
 
 def hide_secrets(text: str) -> str:
-    """The text with each secret that stands in a line as a hash, so that one still sees where it is another one."""
-    return _SECRET.sub(_hide_secret, text)
+    """The text without the secrets that stand in its lines. Where there are several, each has a number, so that one still sees
+    which are the same: no digest, from which a word that people think of is soon guessed."""
+    found = dict.fromkeys(map(_secret_of, _SECRET.finditer(text)))
+    numbers = {secret: f", secret {number}" for number, secret in enumerate(found, 1)} if len(found) > 1 else {}
+
+    def hide(match: re.Match[str]) -> str:
+        return f"{match[1] or match[3]}(not shown{numbers.get(_secret_of(match), '')})"
+
+    return _SECRET.sub(hide, text) if found else text
 
 
-def _hide_secret(match: re.Match[str]) -> str:
-    before, secret = match[1] or match[3], match[2] or match[4]
-    return f"{before}(not shown, sha256 {hashlib.sha256(secret.encode()).hexdigest()[:12]})"
+def _secret_of(match: re.Match[str]) -> str:
+    return match[2] or match[4]

@@ -60,8 +60,8 @@ def unified_diff(path: str, old: bytes | None, new: bytes | None) -> str | None:
     """The unified difference, "" if there is none; `old` or `new` is None where there is no file. TOO_DIFFERENT if it is not
     to be had with LIMITS.
 
-    None if either is binary, or holds a secret (`secret_kind`). Secrets that stand in one line are shown as a hash, so that
-    one still sees that they changed. What goes beyond LIMIT is left out; the last line then says how much that is.
+    None if either is binary, or holds a secret (`secret_kind`). Of secrets that stand in one line one only sees
+    whether they changed (`hide_secrets`). What goes beyond LIMIT is left out; the last line then says how much that is.
     """
     if path == CONFIG:
         old, new = _readable(old), _readable(new)

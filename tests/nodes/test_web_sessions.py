@@ -124,6 +124,7 @@ def test_a_monitor_reads_everything_else_and_sees_no_secret(web: Lab, admin: Ope
     text = json.dumps(answers)
     assert not [secret for secret in secrets if secret in text]
     assert "csyncd_" not in text
+    assert answers[-1]["content"]["digest"] == "", "nothing to try guesses with"
     web.run(1, "cp", "/usr/share/factory/etc/haproxy/haproxy.cfg", "/etc/haproxy/haproxy.cfg")
     web.run(1, "cp", "/usr/share/factory/etc/config.rc", "/etc/config.rc")
 

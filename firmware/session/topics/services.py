@@ -140,10 +140,10 @@ def set_autostart(title: str, body: Autostart) -> None:
 
 
 def read_setup(call: Call, title: str) -> ServiceSetup:
-    """Its block in config.rc; a monitor sees no secrets in it."""
+    """Its block in config.rc; a monitor, who writes none, sees no secrets in it, nor a digest to try guesses with."""
     require_service(title)
     found = _or_not_found(lambda: service_setup.read(title))
-    return found if call.role == ADMIN else replace(found, text=hide_secrets(found.text))
+    return found if call.role == ADMIN else replace(found, text=hide_secrets(found.text), digest="")
 
 
 def write_setup(title: str, body: TypedSetup) -> ServiceSetup:

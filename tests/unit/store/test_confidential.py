@@ -1,4 +1,4 @@
-"""What no difference shows: secrets in one line are hidden, each as a hash; and what only looks like one is shown."""
+"""What no difference shows: secrets in one line are hidden; and what only looks like one is shown."""
 
 import base64
 import random
@@ -59,6 +59,15 @@ def test_a_secret_in_a_line_is_hidden_but_a_change_is_seen(line: str, mark: str)
     gone, come = (line for line in shown.splitlines()[3:] if line[0] in "-+")
     assert "not shown" in gone and gone[1:] != come[1:]
     assert SECRET not in (unified_diff("/etc/config.rc", None, one.encode()) or "")
+
+
+def test_what_stands_in_place_of_a_secret_is_not_made_of_it() -> None:
+    """From a digest of it, a password is guessed; a number says no more than which are the same."""
+    text = "user {} password {}\n" * 3
+    texts = [text.format("a", one, "b", other, "c", one) for one, other in (("hunter2", "s3cret"), ("x1", "y2"))]
+    shown = "user a password (not shown, secret 1)\nuser b password (not shown, secret 2)\nuser c password (not shown, secret 1)\n"
+    assert [hide_secrets(each) for each in texts] == [shown, shown]
+    assert {hide_secrets(f"password={word}\n") for word in ("hunter2", "x1")} == {"password=(not shown)\n"}
 
 
 @pytest.mark.parametrize(
