@@ -149,27 +149,38 @@ def serve(files: dict[str, bytes], certificate: Path | None = None, host: str = 
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A CA in a directory (ca.pem)."""
+    """A CA in a directory (ca.pem), as OpenSSL makes one if nothing more is asked for."""
 
     place: Path
 
     @classmethod
     def make(cls, place: Path) -> "Authority":
         place.mkdir(parents=True)
-        words = ("-x509", "-subj", "/CN=a CA of its own", "-addext", "keyUsage=critical,keyCertSign", "-days", "3650")
+        words = ("-x509", "-subj", "/CN=a CA of its own", "-days", "3650")
         openssl("req", *NEW_KEY, "-keyout", place / "ca.key", "-out", place / "ca.pem", *words)
         return cls(place)
 
+    def make_intermediate(self) -> "Authority":
+        """Another CA, whose certificate is of this one."""
+        place = self.place / "intermediate"
+        place.mkdir()
+        request, key = place / "ca.csr", place / "ca.key"
+        openssl("req", *NEW_KEY, "-keyout", key, "-out", request, "-subj", "/CN=a CA between")
+        self._sign(request, place / "ca.pem", 3650, "basicConstraints=critical,CA:TRUE\n")
+        return Authority(place)
+
     def issue(self, name: str, *, place: str = "IP:127.0.0.1", days: int = 3650) -> Path:
-        """A certificate for a server at that place, and its key, in one file; with less than 0 days it has expired."""
+        """A certificate for a server at that place, and its key, in one file; with 0 days it has expired."""
         request, path = self.place / f"{name}.csr", self.place / f"{name}.pem"
         openssl("req", *NEW_KEY, "-keyout", self.place / f"{name}.key", "-out", request, "-subj", f"/CN={name}")
-        (self.place / f"{name}.ext").write_text(f"subjectAltName={place}\nbasicConstraints=CA:FALSE\n")
-        authority = ("-CA", self.place / "ca.pem", "-CAkey", self.place / "ca.key", "-CAcreateserial")
-        extensions = ("-extfile", self.place / f"{name}.ext")
-        openssl("x509", "-req", "-in", request, *authority, "-days", days, *extensions, "-out", path)
+        self._sign(request, path, days, f"subjectAltName={place}\nbasicConstraints=CA:FALSE\n")
         path.write_text(path.read_text() + (self.place / f"{name}.key").read_text())
         return path
+
+    def _sign(self, request: Path, path: Path, days: int, extensions: str) -> None:
+        (file := request.with_suffix(".ext")).write_text(extensions)
+        authority = ("-CA", self.place / "ca.pem", "-CAkey", self.place / "ca.key", "-CAcreateserial")
+        openssl("x509", "-req", "-in", request, *authority, "-days", days, "-extfile", file, "-out", path)
 
 
 NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -274,7 +275,7 @@ def test_a_server_that_is_believed_serves_over_tls(
     [
         ("IP:127.0.0.1", 9, False, "unable to get local issuer certificate", "add the certificate of its CA to /"),
         ("DNS:elsewhere.example", 9, True, "IP address mismatch", "use the name that its certificate is for"),
-        ("IP:127.0.0.1", -1, True, "certificate has expired", "is the clock right"),
+        ("IP:127.0.0.1", 0, True, "certificate has expired", "is the clock right"),
     ],
     ids=["unknown CA", "another name", "expired"],
 )
@@ -288,6 +289,26 @@ def test_a_certificate_that_is_not_believed_is_said_with_what_to_do(
             download.find(f"{site.url}/whole/bundle")
         assert hint in raised.value.hint
         assert site.asked == []
+
+
+@pytest.mark.parametrize("is_intermediate", [False, True], ids=["no key usage", "intermediate"])
+def test_an_operators_own_ca_is_believed_by_every_python(
+    is_intermediate: bool, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As curl does: one that says no key usage, which Python itself refuses from 3.13 on, and an intermediate one alone, which
+    it refused before."""
+    genuine = ssl.create_default_context
+
+    def create_strict_context() -> ssl.SSLContext:
+        context = genuine()
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", create_strict_context)
+    own = authority.make_intermediate() if is_intermediate else authority
+    monkeypatch.setattr(web_request, "OWN_AUTHORITIES", own.place / "ca.pem")
+    with serve({"bundle": DATA}, own.issue(f"own-{is_intermediate}")) as site:
+        assert everything(f"{site.url}/whole/bundle") == DATA
 
 
 def test_a_server_without_tls_and_an_authority_that_is_none_are_said(
