@@ -5,7 +5,7 @@ import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ class Reply:
 
 @dataclass
 class ServedSite:
-    """A site that is served, and how it is asked."""
+    """A site that is served, and how it is asked. `held` keeps connections open that nobody else knows any more: newer Pythons
+    close those."""
 
     port: int
     root: RootHalf
@@ -51,6 +52,7 @@ class ServedSite:
     rooms: Rooms
     server: Server
     tls: ssl.SSLContext | None
+    held: list[Connected] = field(default_factory=list)
 
     @property
     def host(self) -> str:
@@ -67,7 +69,8 @@ class ServedSite:
 
     async def connect(self, source: str = "127.0.0.1", *, tls: bool | None = None) -> Connected:
         context = self.tls if tls is None or tls else None
-        return await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0), ssl=context)
+        self.held.append(await asyncio.open_connection("127.0.0.1", self.port, local_addr=(source, 0), ssl=context))
+        return self.held[-1]
 
     async def ask(
         self,

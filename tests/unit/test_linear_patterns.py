@@ -48,7 +48,7 @@ RUNS = (
     "/a",
     "\n ",
 )
-SHORT, LONG = 20_000, 1_000_000
+SHORT, LONG = 32_000, 1_000_000
 #: what is tried of each pattern in every run: a letter, a blank, a line's end and what opens a word or a comment
 DECISIVE = ("a", " ", "\n", '"', "a ")
 #: seconds of processor time; what is linear takes a hundredth

@@ -200,7 +200,7 @@ def test_a_full_journal_does_not_make_a_save_fail(node: Paths, tmp_path: Path) -
         "-P",
         str(journal),
         "-e",
-        "inject=newfstatat:error=ENOSPC",
+        "inject=fstat,newfstatat:error=ENOSPC",
     )
     assert done.returncode == 0
     assert done.stdout.startswith(f"saved 2 {journal}: No space left on device")
