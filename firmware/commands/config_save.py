@@ -75,7 +75,6 @@ def rollback(argv: list[str]) -> int:
     done = saved_config.roll_back(saved_config.parse_generation(number), who=operator_identity.identify())
     print(f"generation {done.generation} is below /etc: {_counts(done.changes)}")
     _say_notes(done.notes)
-    _warn_of_lost_changes(done.unsaved_before)
     _say("it is neither in effect nor saved yet: `service list` says what needs apply; then `config save`")
     return 0
 
@@ -83,7 +82,7 @@ def rollback(argv: list[str]) -> int:
 def restore_(argv: list[str]) -> int:
     """Put below /etc what is saved, as at boot; exit status 1 if that is not the newest, for that cannot be read."""
     parse_arguments(argv, "")
-    done = saved_config.restore_saved()
+    done = saved_config.restore_saved(who=operator_identity.identify())
     for problem in done.problems:
         _say(f"config restore: {problem}")
     if done.problems:
@@ -92,7 +91,6 @@ def restore_(argv: list[str]) -> int:
     print(done.notes[0])
     for line in done.notes[1:]:
         _say(line)
-    _warn_of_lost_changes(done.unsaved_before)
     if done.changes.paths:
         _say(f"{_counts(done.changes)}; `service list` says what needs apply")
     return 1 if done.problems else 0
@@ -171,11 +169,6 @@ def _print_save(done: SaveResult, as_json: bool) -> None:
 def _say_notes(notes: tuple[str, ...]) -> None:
     for note in notes:
         _say(f"note: {note}")
-
-
-def _warn_of_lost_changes(count: int) -> None:
-    if count:
-        _say(f"note: {count} {_paths(count)} below /etc had not been saved")
 
 
 def _say(line: str) -> None:

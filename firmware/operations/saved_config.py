@@ -11,11 +11,12 @@ from typing import BinaryIO
 
 from firmware import files
 from firmware.errors import Failure, Refused, Usage, system_hint
-from firmware.store import archive, flash, generations, restore, saved_state, snapshot
+from firmware.store import archive, flash, generations, lost_edits, restore, saved_state, snapshot
 from firmware.store import export as export_format
 from firmware.store.archive import Archive
 from firmware.store.changes import Changes, Difference, differences, differences_between, unsaved_changes
 from firmware.store.generations import HistoryEntry, SaveResult
+from firmware.sync import audit
 from firmware.sync.audit import Who
 
 #: characters that a message may have · bytes that an archive may have
@@ -25,7 +26,7 @@ MESSAGE_LIMIT, ARCHIVE_LIMIT = 500, archive.LIMIT + 4096
 @dataclass(frozen=True, slots=True)
 class RestoredConfig:
     """What was put below /etc from `generation` (None: the factory's): what changed there, what there is to say of it, and
-    how many paths had not been saved before. `problems` say why it is not the newest that was saved."""
+    how many files no generation has that were there before. `problems` say why it is not the newest that was saved."""
 
     generation: int | None
     changes: Changes
@@ -75,7 +76,10 @@ def save(message: str = "", *, who: Who) -> SaveResult:
 
     if len(message) > MESSAGE_LIMIT:
         raise Usage(f"the message has more than {MESSAGE_LIMIT} characters")
-    return flow.save(message, who=_name_in_history(who))
+    with audit.note_errors("save", who=who):
+        done = flow.save(message, who=_name_in_history(who))
+    _note_generation("save", done, who)
+    return done
 
 
 def history() -> list[HistoryEntry]:
@@ -84,27 +88,39 @@ def history() -> list[HistoryEntry]:
 
 
 def roll_back(generation: int, *, who: Who) -> RestoredConfig:
-    """Put a generation below /etc. It is in effect once services are applied, and lasts once it is saved."""
-    unsaved = len(unsaved_changes().paths)
-    with _exclude_pushes():
+    """Put a generation below /etc. It is in effect once services are applied, and lasts once it is saved. What no generation
+    has is kept aside."""
+    with audit.note_errors("rollback", who=who, generation=generation), _exclude_pushes():
+        generations.load(generation)  # before anything is kept for its sake
+        lost = lost_edits.find()
+        notes = lost_edits.keep(lost)
         done = restore.roll_back(generation, who=_name_in_history(who))
-    return RestoredConfig(generation, done.changes, done.lines, unsaved)
+    audit.note("rollback", who=who, result="done", generation=generation, message="\n".join(notes))
+    return RestoredConfig(generation, done.changes, (*notes, *done.lines), len(lost))
 
 
-def restore_saved() -> RestoredConfig:
-    """Put below /etc what is saved, as at boot. The first note says what that is."""
-    unsaved = len(unsaved_changes().paths)
-    with _exclude_pushes():
+def restore_saved(*, who: Who) -> RestoredConfig:
+    """Put below /etc what is saved, as at boot. The first note says what that is. What no generation has is kept aside."""
+    with audit.note_errors("restore", who=who), _exclude_pushes():
+        lost = lost_edits.find()
+        notes = lost_edits.keep(lost)
         done = restore.restore(live=True)
     number = done.generation.number if done.generation else None
-    return RestoredConfig(number, done.changes, done.lines[:1] if done.problems else done.lines, unsaved, done.problems)
+    audit.note("restore", who=who, result="done", generation=number, message="\n".join((*done.problems, *notes)))
+    said = (*(done.lines[:1] if done.problems else done.lines), *notes)
+    return RestoredConfig(number, done.changes, said, len(lost), done.problems)
 
 
 def reset(*, who: Who) -> RestoredConfig:
-    """Put back the factory's /etc, now and at every boot, as a new generation; those before are kept."""
-    with _exclude_pushes():
+    """Put back the factory's /etc, now and at every boot, as a new generation; those before are kept, and what none has is kept
+    aside."""
+    with audit.note_errors("reset", who=who), _exclude_pushes():
+        lost = lost_edits.find()
+        notes = lost_edits.keep(lost)
         done = restore.reset_to_factory(who=_name_in_history(who))
-    return RestoredConfig(done.generation.number if done.generation else None, done.changes, done.lines, 0)
+    number = done.generation.number if done.generation else None
+    audit.note("reset", who=who, result="done", generation=number, message="\n".join(notes))
+    return RestoredConfig(number, done.changes, (*notes, *done.lines), len(lost))
 
 
 def export(passphrase: str = "") -> ExportedConfig:
@@ -152,6 +168,13 @@ def import_archive(
     """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot.
     Refused if it is another node's, unless forced, and before anything is changed. Its notes name what it brings of accounts,
     keys and commands."""
+    with audit.note_errors("import", who=who, archive=name):
+        done = _import_archive(data, who, name, force=force, passphrase=passphrase)
+    _note_generation("import", done, who)
+    return done
+
+
+def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase: str) -> SaveResult:
     from firmware.operations import import_review
 
     if is_encrypted(data):
@@ -178,6 +201,12 @@ def _exclude_pushes() -> AbstractContextManager[None]:
     from firmware.flows.save import exclude_pushes
 
     return exclude_pushes()
+
+
+def _note_generation(event: str, done: SaveResult, who: Who) -> None:
+    """In the trail: what is a generation by now."""
+    result, message = ("saved", done.generation.message) if done.fresh else ("unchanged", "")
+    audit.note(event, who=who, result=result, generation=done.generation.number, digest=done.digest, message=message)
 
 
 def _name_in_history(who: Who) -> str:

@@ -238,8 +238,36 @@ def test_restore_says_what_it_threw_away(node: Node) -> None:
     node.config("save")
     node.sh(f"echo '# unsaved' >>{CFG}")
     done = node.config("restore")
-    assert "1 path below /etc had not been saved" in done.stderr
     assert node.config("changes", "-q").status == 0
+    assert f"what no generation has is below /etc no more: {CFG}; until the next reboot it is in " in done.stderr
+    place = done.stderr.splitlines()[0].rpartition(" ")[2]
+    assert node.sh(f"tail -1 {place}/haproxy/haproxy.cfg") == "# unsaved\n"
+    # What some generation has can be put back, and nobody is warned of it.
+    node.sh(f"echo '# saved' >>{CFG}")
+    node.config("save")
+    for _ in range(2):
+        assert "no generation has" not in node.config("rollback", "1").stderr + node.config("restore").stderr
+
+
+def test_what_is_saved_and_put_back_by_hand_is_in_the_trail(node: Node) -> None:
+    """With who did it, and with what was refused."""
+    node.config("save", "-m", "the first")
+    node.config("save")
+    node.config("rollback", "1")
+    node.config("rollback", "9", status=1)
+    node.config("restore")
+    node.sh("config export /tmp/saved.tar")
+    node.config("import", "/tmp/saved.tar")
+    node.config("import", CFG, status=3)
+    node.config("reset", "--yes")
+    found = json.loads(node.sh("csync log --json"))[-8:]
+    assert [(line["event"], line["result"], line.get("generation")) for line in found] == [
+        ("save", "saved", 1), ("save", "unchanged", 1), ("rollback", "done", 1), ("rollback", "failed", 9),
+        ("restore", "done", 1), ("import", "saved", 2), ("import", "refused", None), ("reset", "done", 3),
+    ]  # fmt: skip
+    assert {line["who"] for line in found} == {"root"} and found[0]["message"] == "the first"
+    assert found[0]["digest"].startswith("sha256:") and "it is no export of one" in found[6]["message"]
+    assert "save              saved        by root" in node.sh("csync log")
 
 
 def test_export_and_import(node: Node) -> None:

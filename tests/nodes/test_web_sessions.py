@@ -59,8 +59,10 @@ def test_a_password_opens_a_session_and_the_trail_says_who_from_where_and_by_whi
     found = admin.ask("GET", "/session")
     assert (found["account"], found["role"], found["address"]) == ("admin", "admin", HERE)
     admin.ask("POST", "/config/save", {"message": "by the web"})
-    last = json.loads(web.run(1, "csync", "log", "--json").stdout)[-1]
-    assert (last["event"], last["who"], last["from"]) == ("login", "admin", f"{HERE} (web)")
+    trail = json.loads(web.run(1, "csync", "log", "--json").stdout)[-2:]
+    assert [(one["event"], one["who"], one["from"]) for one in trail] == [
+        ("login", "admin", f"{HERE} (web)"), ("save", "admin", f"{HERE} (web)"),
+    ]  # fmt: skip
     history = json.loads(web.run(1, "config", "history", "--json").stdout)
     assert (history[0]["message"], history[0]["who"]) == ("by the web", f"admin at {HERE} (web)")
 
