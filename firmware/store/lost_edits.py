@@ -28,7 +28,7 @@ def find(paths: Paths = NODE) -> dict[str, Entry]:
     left = {path: now[path] for path in (*changes.added, *changes.changed) if now[path].kind != "dir"}
     if left:
         with repository.open_directory(write=False, paths=paths) as top:
-            for entries in _known(top, paths):
+            for entries in _retrievable_entries(top, paths):
                 left = {path: entry for path, entry in left.items() if not _is_content_of(entry, entries.get(path))}
                 if not left:
                     break
@@ -52,7 +52,7 @@ def keep(found: Mapping[str, Entry], paths: Paths = NODE) -> tuple[str, ...]:
     return (f"{lost}; until the next reboot it is in {place}",)
 
 
-def _known(top: Path, paths: Paths) -> Iterator[Mapping[str, Entry]]:
+def _retrievable_entries(top: Path, paths: Paths) -> Iterator[Mapping[str, Entry]]:
     """The entries of the factory's tree and of each generation that can be read."""
     yield snapshot.compose(None, paths).entries
     for number in repository.numbers(top):
