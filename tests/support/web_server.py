@@ -163,7 +163,7 @@ class Authority:
     def make_intermediate(self) -> "Authority":
         """Another CA, whose certificate is of this one."""
         place = self.place / "intermediate"
-        place.mkdir()
+        place.mkdir(exist_ok=True)
         request, key = place / "ca.csr", place / "ca.key"
         openssl("req", *NEW_KEY, "-keyout", key, "-out", request, "-subj", "/CN=a CA between")
         self._sign(request, place / "ca.pem", 3650, "basicConstraints=critical,CA:TRUE\n")
