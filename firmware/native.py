@@ -48,9 +48,9 @@ def read_names(names: Sequence[str], place: int, rooms: Sequence[int]) -> list[t
         place, _with_ends(names), len(names), ffi.new("uint64_t[]", rooms), ffi.from_buffer("unsigned char[]", bytes_read), sizes,
         ffi.from_buffer("unsigned char[]", digests),
     )  # fmt: skip
-    found, at, view = list[tuple[memoryview, str] | int](), 0, memoryview(bytes_read)
+    found, at, view, text = list[tuple[memoryview, str] | int](), 0, memoryview(bytes_read), digests.hex()
     for number, (size, room) in enumerate(zip(sizes, rooms, strict=True)):
-        digest = f"xxh3-128:{digests[16 * number : 16 * number + 16].hex()}"
+        digest = "xxh3-128:" + text[32 * number : 32 * number + 32]
         found.append((view[at : at + size], digest) if size >= 0 else -size)
         at += room
     return found

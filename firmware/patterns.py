@@ -18,8 +18,11 @@ class PathPatterns:
     _expression: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        expression = "|".join(map(_translate, self.patterns)) or r"(?!)"
-        object.__setattr__(self, "_expression", re.compile(expression, re.DOTALL))
+        whole = [_translate(pattern) for pattern in self.patterns if pattern.startswith("/")]
+        names = [_translate(pattern) for pattern in self.patterns if not pattern.startswith("/")]
+        # All names at once: the slashes of a path are gone through once.
+        expression = "|".join([*whole, f".*/(?:{'|'.join(names)})"] if names else whole or ["(?!)"])
+        object.__setattr__(self, "_expression", re.compile(f"(?:{expression})(?:/.*)?", re.DOTALL))
 
     def match(self, path: str) -> bool:
         """Does the absolute path match one of them?"""
@@ -27,8 +30,7 @@ class PathPatterns:
 
 
 def _translate(pattern: str) -> str:
-    start = "" if pattern.startswith("/") else ".*/"
-    return start + "/".join(map(_translate_name, pattern.rstrip("/").split("/"))) + "(?:/.*)?"
+    return "/".join(map(_translate_name, pattern.rstrip("/").split("/")))
 
 
 def _translate_name(name: str) -> str:

@@ -72,18 +72,19 @@ static int64_t read_name(int dir, const char *name, unsigned char *bytes, uint64
 {
 	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int64_t size = 0;
-	ssize_t got = 1;
+	ssize_t got;
 
 	if (fd < 0)
 		return -errno;
-	while ((uint64_t)size < room && got != 0) {
+	/* One byte less than there is room for is all of it, as a rule: nothing is asked again for that. */
+	do {
 		got = read(fd, bytes + size, room - (uint64_t)size);
 		if (got < 0 && errno != EINTR) {
 			size = -errno;
 			break;
 		}
 		size += got > 0 ? got : 0;
-	}
+	} while (got != 0 && (uint64_t)size + 1 < room);
 	close(fd);
 	return size;
 }

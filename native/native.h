@@ -20,7 +20,7 @@ void native_hash_bytes(const void *data, uint64_t size, unsigned char digest[16]
 int native_stat_names(int dir, const char *names, uint32_t count, int64_t *status);
 
 /* The bytes of each of `count` files in the open directory `dir`, one after the other in `bytes`, where there is room for rooms[n]
- * of file n; sizes[n] gets how many were read, or minus an errno value, and digests the XXH3-128 of each. No link is followed, and
+ * of file n: one more than it should have; sizes[n] gets how many were read, or minus an errno value, and digests the XXH3-128 of each. No link is followed, and
  * nothing waits. */
 void native_read_names(int dir, const char *names, uint32_t count, const uint64_t *rooms, unsigned char *bytes, int64_t *sizes,
 		       unsigned char *digests);

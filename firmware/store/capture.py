@@ -34,7 +34,8 @@ AT_ONCE = 1 << 20
 
 #: what `native.STATUS` holds of a path
 Status = tuple[int, ...]
-_MODE, _UID, _GID, _SIZE, _MTIME, _CTIME = 0, 1, 2, 4, 5, 6
+_FIELDS = _MODE, _UID, _GID, _INODE, _SIZE, _MTIME, _CTIME = range(7)
+_SAVABLE = {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,11 @@ def _survey(base: Base, paths: Paths) -> Survey:
 
 def _listing(path: str, place: int, names: list[str]) -> Listing:
     status = native.stat_names(names, place)
-    kinds = [stat.S_IFMT(each[_MODE]) for each in native.STATUS.iter_unpack(status)]
-    if {*kinds} <= {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}:
+    modes = memoryview(status).cast("q")[_MODE :: len(_FIELDS)].tolist()
+    if {stat.S_IFMT(mode) for mode in {*modes}} <= _SAVABLE:
         return Listing(path, names, status)
-    savable = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
-    return _listing(path, place, [name for name, kind in zip(names, kinds, strict=True) if kind in savable])
+    kept = [name for name, mode in zip(names, modes, strict=True) if stat.S_IFMT(mode) in _SAVABLE]
+    return _listing(path, place, kept)
 
 
 def _read_all(factory: Mapping[str, Entry], before: Survey, paths: Paths) -> Reading:
@@ -158,17 +159,19 @@ def _read_files(batch: list[tuple[str, Status]], place: int, factory: Mapping[st
         if isinstance(one, int):
             if one not in (errno.ENOENT, errno.ELOOP):
                 raise OSError(one, os.strerror(one), path)
-        elif len(one[0]) == status[_SIZE]:
-            item = reading.items[path] = _item(path, "file", status, len(one[0]), one[1])
+            continue
+        content, digest = one
+        if len(content) == status[_SIZE]:
+            item = reading.items[path] = _item(path, "file", status, len(content), digest)
             if factory.get(path) != item.entry:
-                reading.contents[path] = bytes(one[0])
+                reading.contents[path] = bytes(content)
 
 
 def _item(path: str, kind: str, status: Status, size: int, digest: str, target: str = "") -> Item:
-    uid, gid = status[_UID], status[_GID]
-    mtime = min(max(status[_MTIME] // 10**9, 0), 2**33 - 1) if kind == "file" else 0
+    mode, uid, gid, _, _, changed, _ = status
+    mtime = min(max(changed // 10**9, 0), 2**33 - 1) if kind == "file" else 0
     owner, group = manifest.user_name(uid), manifest.group_name(gid)
-    return Item(Entry(path, kind, status[_MODE] & 0o7777, owner, group, size, digest), uid, gid, mtime, target)
+    return Item(Entry(path, kind, mode & 0o7777, owner, group, size, digest), uid, gid, mtime, target)
 
 
 def _moved_path(

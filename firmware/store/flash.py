@@ -8,6 +8,7 @@ from io import RawIOBase
 from pathlib import Path
 
 from firmware import files
+from firmware.directory import PIECE
 from firmware.errors import Failure, system_hint
 from firmware.run import run
 from firmware.store.paths import NODE, Paths
@@ -144,11 +145,18 @@ def _write(path: Path, pieces: Sequence[bytes]) -> None:
 def _is_there(path: Path, pieces: Sequence[bytes]) -> bool:
     """Does the file hold exactly this?"""
     with open(path, "rb", buffering=0) as file:
-        return all(_read_back(file, len(piece)) == piece for piece in pieces) and not _read_back(file, 1)
+        return all(_is_next(file, piece) for piece in pieces) and not _read_back(file, 1)
+
+
+def _is_next(file: RawIOBase, piece: bytes) -> bool:
+    """Is that what follows in the file? Read so little at a time that it takes no new memory."""
+    at = 0
+    while at < len(piece) and (found := _read_back(file, min(PIECE, len(piece) - at))):
+        if not piece.startswith(found, at):
+            return False
+        at += len(found)
+    return at == len(piece)
 
 
 def _read_back(file: RawIOBase, size: int) -> bytes:
-    found = b""
-    while len(found) < size and (more := file.read(size - len(found))):
-        found += more
-    return found
+    return file.read(size) or b""

@@ -24,7 +24,7 @@ from firmware.store.snapshot import Target
 
 #: 2 added the problem
 FORMAT = 2
-_ROW_KINDS = (str, str, int, str, str, int, str)
+_ROW_KINDS = [str, str, int, str, str, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +169,17 @@ def _read(path: Path) -> SavedState | None:
 
 def _from_body(body: Mapping[str, Any]) -> SavedState:
     """KeyError, TypeError or ValueError if it is not what `write` makes."""
-    entries = [Entry(*row) for row in records.typed_value(body, "entries", list)]
+    rows = records.typed_value(body, "entries", list)
     generation = records.typed_value(body, "generation", list, type(None))
     identity = tuple(records.typed_value(body, "seen", list))
-    for entry in entries:
-        if (*map(type, _row(entry)),) != _ROW_KINDS:
-            _require_types(entry)
+    for row in rows:
+        if [*map(type, row)] != _ROW_KINDS:
+            _require_types(Entry(*row))
     if generation:
         _require_types(Generation(*generation))
     return SavedState(
         Generation(*generation) if generation else None,
-        records.typed_value(body, "config", str), {entry.path: entry for entry in entries}, identity,
+        records.typed_value(body, "config", str), {row[0]: Entry(*row) for row in rows}, identity,
         records.typed_value({"problem": "", **body}, "problem", str),
     )  # fmt: skip
 

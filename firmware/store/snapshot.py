@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -93,30 +93,35 @@ def compose(saved: Archive | Draft | None, paths: Paths = NODE, *, base: Base | 
     """The factory's tree with an archive over it; the firmware may be another one than that which saved it.
 
     What it ignores is up to the rules that it has itself: those in the archive, or else the factory's. `base` is the factory's
-    tree, for who has just read it. An archive of an older format is migrated first. Failure if the factory's files cannot be
-    read, or a migration fails.
+    tree, for who has just read it, and captured `saved` by its rules. An archive of an older format is migrated first. Failure
+    if the factory's files cannot be read, or a migration fails.
     """
     saved = migrations.current(saved) if isinstance(saved, Archive) else saved
     text = saved.content(rules.FILE) if saved and saved.has_content(rules.FILE) else None
     target_rules = rules.parse_tolerant(text.decode("utf-8", "surrogateescape") if text is not None else None, paths)
-    if base is None or base.rules != target_rules:
+    is_without = base is not None and base.rules == target_rules
+    if base is None or not is_without:
         base = read_base(target_rules, paths)
     items = dict(base.items)
     if saved is not None:
-        _lay_over(items, saved, target_rules)
+        _lay_over(items, saved, (lambda path: False) if is_without else target_rules.ignores)
         if CONFIG in saved.items:
             items[CONFIG] = _secret(items[CONFIG])
     return Target(items, saved, target_rules, paths)
 
 
-def _lay_over(items: dict[str, Item], saved: Archive | Draft, target_rules: Rules) -> None:
+def _lay_over(items: dict[str, Item], saved: Archive | Draft, ignores: Callable[[str], bool]) -> None:
     covered = {path for path, item in saved.items.items() if item.entry.kind != "dir"} | set(saved.removed)
     for path in [path for path in items if any(parent in covered for parent in ancestry(path))]:
         del items[path]
+    last = ""
     for path, item in saved.items.items():
-        if not target_rules.ignores(path):
+        if ignores(path):
+            continue
+        if (place := path.rpartition("/")[0]) != last:
             _make_directories_above(path, items)
-            items[path] = item
+            last = place
+        items[path] = item
 
 
 def _make_directories_above(path: str, items: dict[str, Item]) -> None:

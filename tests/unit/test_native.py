@@ -53,6 +53,22 @@ def test_the_vectors_of_libxxhash_hold_for_bytes_files_trees_and_xxhsum(tmp_path
     assert {line.split()[1]: line.split()[0] for line in said.splitlines()} == expected
 
 
+def test_files_of_a_directory_are_read_as_far_as_there_is_room(tmp_path: Path) -> None:
+    """Room is for a byte more than they should have, so that more than that shows."""
+    contents = {"as expected": b"twelve bytes", "longer": b"thirteen byte", "shorter": b"few", "empty": b""}
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "link").symlink_to("longer")
+    names = [*contents, "link", "nothing"]
+    handle = os.open(tmp_path, os.O_RDONLY)
+    *found, link, nothing = native.read_names(names, handle, [13, 13, 13, 1, 13, 13])
+    os.close(handle)
+    assert [(bytes(one[0]), one[1]) for one in found if not isinstance(one, int)] == [
+        (data, native.bytes_digest(data)) for data in contents.values()
+    ]
+    assert (link, nothing) == (errno.ELOOP, errno.ENOENT)
+
+
 def test_other_threads_watch_a_scan_and_end_it(tmp_path: Path) -> None:
     (tmp_path / "without end").touch()
     os.truncate(tmp_path / "without end", 1 << 40)

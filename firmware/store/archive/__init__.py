@@ -11,9 +11,11 @@ the headers is written down here, not left to a library, because archives have t
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import lru_cache
+from itertools import islice
+from operator import lt
 from typing import Any, BinaryIO
 
 from firmware import native
@@ -60,13 +62,13 @@ def build(label: Label, draft: Draft | Archive) -> bytes:
 
 def seal(label: Label, draft: Draft | Archive) -> SealedDraft:
     """The archive. Failure if it could not be read again: what `parse` would refuse is never made."""
-    _require_readable(draft)
-    manifest = _manifest_text(label, draft).encode("ascii")
+    items = {path: draft.items[path] for path in sorted(draft.items)}
+    _require_readable(draft, items)
+    manifest = _manifest_text(label, draft, items).encode("ascii")
     pieces = [tar.header(tar.Member(MANIFEST, size=len(manifest), mode=0o600)), manifest, tar.padding(manifest)]
-    for path in sorted(draft.items):
-        item = draft.items[path]
+    for path, item in items.items():
         content = draft.content(path) if item.entry.kind == "file" else b""
-        pieces += [_header(item), content, tar.padding(content)]
+        pieces += (_header(item), content, tar.padding(content))
     refuse_excess(len(draft.items) + len(draft.removed), sum(map(len, pieces)) + TRAILER_SIZE, len(manifest))
     digest, chunks = hashlib.sha256(), [*in_chunks(pieces)]
     for chunk in chunks:
@@ -74,23 +76,24 @@ def seal(label: Label, draft: Draft | Archive) -> SealedDraft:
     return SealedDraft(label, "sha256:" + digest.hexdigest(), (*chunks, _trailer(digest.hexdigest())))
 
 
-def _require_readable(draft: Draft | Archive) -> None:
-    """Failure, naming the path, for what is well enough on a disk, and would be refused in an archive."""
-    refuse_excess(len(draft.items) + len(draft.removed), sum(item.entry.size for item in draft.items.values()))
+def _require_readable(draft: Draft | Archive, items: Mapping[str, Item]) -> None:
+    """Failure, naming the path, for what is well enough on a disk, and would be refused in an archive. `items` are the draft's,
+    in order."""
+    refuse_excess(len(items) + len(draft.removed), sum(item.entry.size for item in items.values()))
     try:
-        for path, item in draft.items.items():
+        for path, item in items.items():
             require_savable(item)
             if item.entry.kind == "file" and len(draft.content(path)) != item.entry.size:
                 raise ValueError(f"{path!r}: its content has another size")
-        _require_order(draft.items, sorted(draft.items), tuple(sorted(map(require_path, draft.removed))))
+        _require_order(items, [*items], sorted(map(require_path, draft.removed)))
     except (TypeError, ValueError) as error:
         raise Failure(f"it cannot be saved: {error}", "config changes lists what would be saved") from None
 
 
-def _manifest_text(label: Label, draft: Draft | Archive) -> str:
+def _manifest_text(label: Label, draft: Draft | Archive, items: Mapping[str, Item]) -> str:
     """The manifest as `json.dumps(…, indent=1)` lays it out. ASCII only: names that are not UTF-8 stay what they are, as
     escaped surrogates."""
-    rows = ",\n".join(row_text(draft.items[path]) for path in sorted(draft.items))
+    rows = ",\n".join(map(row_text, items.values()))
     entries = f"[\n{rows}\n ]" if rows else "[]"
 
     def text(least: int) -> str:
@@ -98,7 +101,7 @@ def _manifest_text(label: Label, draft: Draft | Archive) -> str:
         return f'{head.removesuffix("}").rstrip()},\n "entries": {entries}\n}}\n'
 
     small = text(1)
-    is_large = len(draft.items) + len(draft.removed) > _FEW_ROWS or len(small) > _SMALL_MANIFEST
+    is_large = len(items) + len(draft.removed) > _FEW_ROWS or len(small) > _SMALL_MANIFEST
     return text(3) if is_large else small
 
 
@@ -228,41 +231,39 @@ class _Reader:
         return start
 
 
-def _require_order(items: Mapping[str, Item], listed: list[str], removed: tuple[str, ...]) -> None:
+def _require_order(items: Mapping[str, Item], listed: Sequence[str], removed: Sequence[str]) -> None:
     """Every path once and in order, and nothing below something that is no directory."""
-    for paths in (listed, list(removed)):
-        if paths != sorted(set(paths)):
+    for paths in (listed, removed):
+        if not all(map(lt, paths, islice(paths, 1, None))):
             raise ValueError("the paths are not in order, or one is there twice")
     gone = set(removed)
-    for path in items:
-        for parent in ancestry(path):
-            if parent in gone:
+    for path in gone & items.keys():
+        raise ValueError(f"{path!r}: it is below {path!r}")
+    for place, path in {path.rpartition("/")[0]: path for path in items}.items():
+        for parent in ancestry(place):
+            item = items.get(parent)
+            if parent in gone or (item is not None and item.entry.kind != "dir"):
                 raise ValueError(f"{path!r}: it is below {parent!r}")
-            if parent != path and (item := items.get(parent)) is not None:
-                if item.entry.kind != "dir":
-                    raise ValueError(f"{path!r}: it is below {parent!r}")
+            if item is not None:
                 break  # what is above that is looked at with it
 
 
 def _header(item: Item) -> bytes:
     entry = item.entry
-    name = entry.path[1:] + ("/" if entry.kind == "dir" else "")
-    return tar.header(
-        tar.Member(
-            _encode(name), _TAR_KINDS[entry.kind], entry.size if entry.kind == "file" else 0, entry.mode, item.mtime,
-            (item.uid, item.gid), _owner_names(entry.owner, entry.group), _encode(item.target) if item.target else b"",
-        )
-    )  # fmt: skip
+    shared = _traits(entry.kind, entry.mode, (item.uid, item.gid), (entry.owner, entry.group), item.target)
+    name = entry.path[1:] + "/" if entry.kind == "dir" else entry.path[1:]
+    return tar.named_header(_encode(name), entry.size if entry.kind == "file" else 0, item.mtime, shared)
+
+
+@lru_cache(maxsize=256)
+def _traits(kind: str, mode: int, owners: tuple[int, int], owner_names: tuple[str, str], target: str) -> tar.Traits:
+    owner, group = map(_encode, owner_names)
+    return tar.traits(_TAR_KINDS[kind], mode, owners, (owner, group), _encode(target))
 
 
 def _trailer(digest: str) -> bytes:
     line = digest.encode() + b"\n"
     return tar.header(tar.Member(TRAILER, size=len(line), mode=0o600)) + tar.pad_to_block(line) + bytes(2 * tar.BLOCK)
-
-
-@lru_cache(maxsize=256)
-def _owner_names(owner: str, group: str) -> tuple[bytes, bytes]:
-    return _encode(owner), _encode(group)
 
 
 def _encode(text: str) -> bytes:

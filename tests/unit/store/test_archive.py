@@ -95,6 +95,19 @@ def test_stock_tar_unpacks_it(tmp_path: Path, stock: list[str]) -> None:
         assert int(status.st_mtime) == item.mtime or item.entry.kind != "file"
 
 
+@given(
+    name=st.binary(min_size=1, max_size=300), target=st.binary(max_size=300), size=st.integers(0, 2**36),
+    mode=st.integers(0, 0o7777), mtime=st.integers(0, 2**34), owners=st.tuples(*[st.integers(0, 2**32 - 1)] * 2),
+    names=st.tuples(*[st.binary(max_size=64)] * 2),
+)  # fmt: skip
+def test_the_checksum_of_a_header_is_the_sum_of_its_bytes(
+    name: bytes, target: bytes, size: int, mode: int, mtime: int, owners: tuple[int, int], names: tuple[bytes, bytes]
+) -> None:
+    block = tar.header(tar.Member(name, b"2", size, mode, mtime, owners, names, target))[-tar.BLOCK :]
+    blanks = block[:148] + b" " * 8 + block[156:]
+    assert block[148:156] == b"%06o\0 " % sum(blanks)
+
+
 def test_python_lists_it() -> None:
     with tarfile.open(fileobj=io.BytesIO(DATA), encoding="utf-8", errors="surrogateescape") as stock:
         found = {f"/{member.name}": member for member in stock if member.name.startswith("etc/")}
