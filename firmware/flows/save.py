@@ -12,10 +12,8 @@ from firmware.flows.recovery import recover, refuse_while_waiting
 from firmware.locks import SWAP, hold, service_lock
 from firmware.printable import escape
 from firmware.rc import check, document
-from firmware.rc.block import Block
-from firmware.rc.document import Document
-from firmware.services import applied, catalog, confirmation, lifecycle, states
-from firmware.services.definition import Context
+from firmware.services import applied, catalog, confirmation, lifecycle, permissions, states
+from firmware.services.definition import Context, Service
 from firmware.store import generations, rules, snapshot
 from firmware.store.generations import SaveResult
 from firmware.sync import transaction
@@ -26,13 +24,12 @@ def save(message: str, *, who: str) -> SaveResult:
     not as it was meant: errors of config.rc, services with what was never applied, and what cannot be saved."""
     with exclude_pushes():
         closed = close_to_others(Path(document.PATH))
+        unapplied = _unapplied_contexts()
         result = generations.save(message, who=who)
     notes = [*result.notes, *closed]
     with suppress(Failure, OSError):  # what cannot be found out does not make a failure of a save that is done
-        text = document.read_text()
-        notes += _config_notes(text)
-        config = document.parse_tolerant(text)[0]
-        notes += filter(None, (_unapplied_note(block, config) for block in config.first_blocks))
+        notes += _config_notes(document.read_text())
+        notes += [_unapplied_note(service, context) for service, context in unapplied]
         notes += _unsavable_notes()
     return replace(result, notes=tuple(notes))
 
@@ -82,16 +79,36 @@ def _unsavable_notes() -> list[str]:
     return [f"not saved: {escape(paths[0])}{_and_more(paths)}: neither file, directory nor link"] if paths else []
 
 
-def _unapplied_note(block: Block, config: Document) -> str:
-    """What is to be said of a service that a boot starts and that was saved with what has not been applied here; "" for
-    any other."""
-    service = catalog.find(block.name)
-    if service is None or not block.enabled or not block.flag("autostart", True):
-        return ""
-    context = Context.of(service, block, config)
+def _unapplied_contexts() -> list[tuple[Service, Context]]:
+    """The services that a boot starts and that have not been applied here as they are. Their check will make their files
+    readable for their accounts: that is done before they are saved, or it would be an unsaved change."""
+    found = []
+    with suppress(Failure, OSError):
+        config = document.parse_tolerant(document.read_text())[0]
+        for block in config.first_blocks:
+            service = catalog.find(block.name)
+            if service is None or not block.enabled or not block.flag("autostart", True):
+                continue
+            context = Context.of(service, block, config)
+            with suppress(Failure, OSError):
+                if _needs_apply(service, context):
+                    found.append((service, context))
+                    permissions.grant_read_access(service)
+    return found
+
+
+def _needs_apply(service: Service, context: Context) -> bool:
+    """Where it cannot be found out, it does."""
     try:
-        if not applied.needs_apply(service, context):
-            return ""
+        return applied.needs_apply(service, context)
+    except (Failure, OSError):
+        return True
+
+
+def _unapplied_note(service: Service, context: Context) -> str:
+    """What is to be said of one of them that was saved."""
+    block = context.block
+    try:
         with hold(service_lock(block.title), wait=False):
             lifecycle.require_valid(service, context)
     except Invalid as error:

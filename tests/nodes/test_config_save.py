@@ -73,6 +73,15 @@ def test_changes_in_words_json_and_status(node: Node) -> None:
     }  # fmt: skip
 
 
+def test_what_a_save_makes_readable_for_a_service_is_saved_so(node: Node) -> None:
+    node.sh("umask 077; echo key >/etc/haproxy/site.key")
+    assert node.sh("stat -c '%a %G' /etc/haproxy/site.key") == "600 root\n"
+    assert "saved generation 1: 1 added" in node.config("save", "-m", "a key").stdout
+    assert node.sh("stat -c '%a %G' /etc/haproxy/site.key") == "640 haproxy\n"
+    node.config("changes", "-q")
+    assert node.config("diff").stdout == ""
+
+
 def test_save_history_and_the_digest_that_others_can_check(node: Node) -> None:
     node.sh(f"echo '# one' >>{CFG}")
     done = node.config("save", "-m", "the first")
