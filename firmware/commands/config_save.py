@@ -80,14 +80,14 @@ def rollback(argv: list[str]) -> int:
 
 
 def restore_(argv: list[str]) -> int:
-    """Put below /etc what is saved, as at boot; exit status 1 if that is not the newest, for that cannot be read."""
+    """Put below /etc what is saved, as at boot; exit status 1 if that is not the newest, for that cannot be read; refused if
+    nothing is saved."""
     parse_arguments(argv, "")
     done = saved_config.restore_saved(who=operator_identity.identify())
     for problem in done.problems:
         _say(f"config restore: {problem}")
     if done.problems:
-        older = f"generation {done.generation}, an OLDER one" if done.generation else "the FACTORY's"
-        _say(f"config restore: NOT THE NEWEST: what is below /etc now is {older}")
+        _say(f"config restore: NOT THE NEWEST: what is below /etc now is generation {done.generation}, an OLDER one")
     print(done.notes[0])
     for line in done.notes[1:]:
         _say(line)

@@ -100,8 +100,10 @@ def roll_back(generation: int, *, who: Who) -> RestoredConfig:
 
 
 def restore_saved(*, who: Who) -> RestoredConfig:
-    """Put below /etc what is saved, as at boot. The first note says what that is. What no generation has is kept aside."""
+    """Put below /etc what is saved, as at boot; Refused if nothing is. The first note says what that is. What no generation
+    has is kept aside."""
     with audit.note_errors("restore", who=who), _exclude_pushes():
+        restore.require_generation()  # before anything is kept for its sake
         lost = lost_edits.find()
         notes = lost_edits.keep(lost)
         done = restore.restore(live=True)

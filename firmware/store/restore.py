@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware.errors import Failure, NewerFormat, NotMigrated
+from firmware.errors import Failure, NewerFormat, NotMigrated, Refused
 from firmware.printable import escape
 from firmware.store import flash, generations, migrations, repository, rules, saved_state, snapshot
 from firmware.store.apply import apply_target, keep_nothing
@@ -13,6 +13,8 @@ from firmware.store.paths import NODE, Paths
 from firmware.store.repository import Generation
 from firmware.store.saved_state import SavedState
 from firmware.store.snapshot import Target
+
+_RESET = "config reset --yes gives the factory's /etc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ def restore(*, live: bool = False, paths: Paths = NODE) -> RestoreResult:
     """Put the newest generation that verifies below /etc, else the one before, and so on; else the factory.
 
     Without `live`, at boot, it makes the best of whatever it finds. With `live`, on a node that runs, the quiet
-    paths that there are stay as they are (see `_keep_quiet`), and a flash that cannot be reached is a Failure.
+    paths that there are stay as they are (see `_keep_quiet`), a flash that cannot be reached is a Failure, and so is that no
+    generation can be put back; Refused, if there is none: the factory's files come by `reset_to_factory` alone.
     """
     problems: list[str] = []
     result = None
@@ -41,7 +44,21 @@ def restore(*, live: bool = False, paths: Paths = NODE) -> RestoreResult:
         if live:
             raise
         problems.append(str(error))
-    return result or _restore_factory(live, problems, paths)
+    if result is None and live:
+        hint = f"config history, or {_RESET}"
+        raise Failure(f"nothing that is saved can be put back: {problems[0]}", hint) if problems else _refusal()
+    return result or _restore_factory(problems, paths)
+
+
+def require_generation(paths: Paths = NODE) -> None:
+    """Refused if there is none at all."""
+    with repository.open_directory(write=False, paths=paths) as directory:
+        if not repository.numbers(directory):
+            raise _refusal()
+
+
+def _refusal() -> Refused:
+    return Refused("nothing is saved, and nothing was changed", _RESET)
 
 
 def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Paths) -> RestoreResult | None:
@@ -59,6 +76,8 @@ def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Pat
         try:
             target = snapshot.compose(saved, paths)
             changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
+            if _changes_accounts(changes):  # the names of owners in it are those that were known before
+                target = snapshot.compose(saved, paths)
         except NotMigrated as error:
             problems.append(f"generation {number} of version {escape(generation.version)}: {error}")
             if not live:
@@ -76,10 +95,10 @@ def _restore_newest(directory: Path, live: bool, problems: list[str], paths: Pat
     return None
 
 
-def _restore_factory(live: bool, problems: list[str], paths: Paths) -> RestoreResult:
+def _restore_factory(problems: list[str], paths: Paths) -> RestoreResult:
     with flash.convert_os_errors(paths.factory):
         target = snapshot.compose(None, paths)
-        changes = apply_target(target, keep=_keep_quiet(target, paths) if live else keep_nothing, paths=paths)
+        changes = apply_target(target, paths=paths)
         problem = saved_state.instead_of_newest("".join(problems[:1]), None)
         saved_state.write(SavedState.from_target(None, target, problem=problem), paths)
     lines = ("restored the factory configuration", *(problems or ["nothing is saved"]))
@@ -91,6 +110,7 @@ def roll_back(number: int, *, who: str, paths: Paths = NODE) -> RestoreResult:
     saved = generations.load(number, paths=paths)
     target = snapshot.compose(saved, paths)
     changes = apply_target(target, keep=_keep_quiet(target, paths), paths=paths)
+    _forget_state(changes, paths)
     notes = generations.note_in_journal("rollback", generation=number, who=who, paths=paths)
     return RestoreResult(Generation.from_archive(number, saved), changes, notes)
 
@@ -103,7 +123,19 @@ def reset_to_factory(*, who: str, paths: Paths = NODE) -> RestoreResult:
     saved = generations.save_factory(who=who, paths=paths)
     target = snapshot.compose(None, paths)
     changes = apply_target(target, keep=_keep_quiet(target, paths), paths=paths)
+    _forget_state(changes, paths)
     return RestoreResult(saved.generation, changes, saved.notes)
+
+
+def _changes_accounts(changes: Changes) -> bool:
+    """May owners have other names since?"""
+    return not {"/etc/passwd", "/etc/group"}.isdisjoint(changes.paths)
+
+
+def _forget_state(changes: Changes, paths: Paths) -> None:
+    """Where owners may have other names, have what is saved be read anew: else everything would seem to be another's."""
+    if _changes_accounts(changes):
+        saved_state.forget(paths)
 
 
 def _keep_quiet(target: Target, paths: Paths) -> Callable[[str], bool]:

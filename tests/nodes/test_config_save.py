@@ -44,11 +44,13 @@ class Node:
 
     def forget(self) -> None:
         """Remove what is saved, and go back to the factory."""
-        self.sh("rm -rf /flash/config /run/firmware/saved/state.json")
-        self.config("restore")
+        self.sh("rm -rf /flash/config; config reset --yes; rm -rf /flash/config /run/firmware/saved/state.json")
 
 
 def test_a_fresh_node_has_nothing_to_save(node: Node) -> None:
+    assert node.config("restore", status=3).stderr.startswith(
+        "config restore: nothing is saved, and nothing was changed\nhint: "
+    )
     assert node.config("changes").stdout == ""
     assert node.config("changes", "-q").stdout == ""
     assert node.json("changes") == {"added": [], "changed": [], "removed": []}
@@ -321,7 +323,7 @@ def test_the_other_nodes_export_is_taken_by_force_alone(node: Node) -> None:
         node.lab.write(number, "/etc/csyncd/csyncd.cfg", text)
     node.lab.run(2, "sh", "-c", "mkdir /etc/ssh/authorized_keys; echo key >/etc/ssh/authorized_keys/root; config save")
     there = node.lab.nodes("exec", "2", "config", "export", "-").stdout
-    node.lab.run(2, "sh", "-c", "rm -rf /flash/config /etc/ssh/authorized_keys; config restore")
+    node.lab.run(2, "sh", "-c", "config reset --yes; rm -rf /flash/config")
     node.config("save")
     refused = node.config("import", "-", status=3, stdin=there)
     assert refused.stderr == (

@@ -5,13 +5,14 @@ import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import directory_node
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firmware.errors import Failure
+from firmware.errors import Failure, Refused
 from firmware.store import changes, flash, generations, repository, restore, rules, saved_state
 from firmware.store.paths import Paths
 
@@ -156,6 +157,57 @@ def test_all_damaged_gives_the_factory_and_says_why(node: Paths) -> None:
 
 def test_nothing_saved_gives_the_factory(node: Paths) -> None:
     assert directory_node.reboot(node).lines == ("restored the factory configuration", "nothing is saved")
+
+
+def test_a_node_that_runs_is_not_reset_by_a_restore_of_nothing(node: Paths) -> None:
+    """That is what `config reset` is for, which asks first."""
+    directory_node.write(node.etc / "hosts", "mine")
+    before = directory_node.entries(node)
+    with pytest.raises(Refused, match=r"^nothing is saved, and nothing was changed$") as refused:
+        restore.restore(live=True, paths=node)
+    assert refused.value.hint.startswith("config reset --yes ")
+    directory_node.save_config(node, "1")
+    directory_node.damage_generation(node, 1)
+    before = {**before, "/etc/config.rc": directory_node.entries(node)["/etc/config.rc"]}
+    with pytest.raises(Failure, match=r"^nothing that is saved can be put back: generation 1 is damaged: ") as failed:
+        restore.restore(live=True, paths=node)
+    assert failed.value.status == 1 and "config reset --yes " in failed.value.hint
+    assert directory_node.entries(node) == before
+    # the control: a boot goes on with what there is
+    assert restore.restore(paths=node).lines[0] == "restored the factory configuration"
+    assert (node.etc / "hosts").read_text() != "mine"
+
+
+def know_accounts_of(node: Paths, patch: pytest.MonkeyPatch) -> None:
+    """Have the names of owners be those of the node's own passwd and group, as on a node."""
+
+    def look_up(name: str, number: int) -> SimpleNamespace:
+        rows = [line.split(":") for line in (node.etc / name).read_text().splitlines()]
+        (found,) = [row[0] for row in rows if row[2] == str(number)][:1] or [None]
+        if found is None:
+            raise KeyError(number)
+        return SimpleNamespace(pw_name=found, gr_name=found)
+
+    patch.setattr("pwd.getpwuid", lambda number: look_up("passwd", number))
+    patch.setattr("grp.getgrgid", lambda number: look_up("group", number))
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("way", ["restore", "rollback", "reset"])
+def test_names_of_owners_that_were_lost_leave_nothing_unsaved_once_they_are_back(
+    node: Paths, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    know_accounts_of(node, monkeypatch)
+    if way != "reset":
+        directory_node.save_config(node, "1")
+    for name in ("passwd", "group"):
+        directory_node.write(node.etc / name, "")
+    if way == "rollback":  # an import, or whoever asks, works out what is saved while there are no names
+        saved_state.forget(node)
+    assert changes.unsaved_changes(paths=node).paths
+    done = by_hand(node)[["rollback", "restore", "reset"].index(way)]()
+    assert {"/etc/passwd", "/etc/group"} <= {*done.changes.changed}
+    assert changes.unsaved_changes(paths=node) == changes.Changes()
 
 
 def test_a_generation_that_cannot_be_read_is_passed_over(node: Paths) -> None:
@@ -378,7 +430,7 @@ def test_every_restore_writes_the_state(node: Paths) -> None:
     restore.restore(live=True, paths=node)
     assert saved_state.load(node).entries["/etc/config.rc"] == directory_node.entries(node)["/etc/config.rc"]
     shutil.rmtree(node.repository)
-    restore.restore(live=True, paths=node)
+    restore.restore(paths=node)
     assert changes.unsaved_changes(paths=node).paths == ()
 
 
