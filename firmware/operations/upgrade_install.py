@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,6 +20,8 @@ from firmware.upgrade.bundle import OVERHEAD
 from firmware.upgrade.decision import Allowed
 from firmware.upgrade.spool import WaitingBundle
 
+#: seconds in which what is called off comes to its end: who waits for a name server cannot be interrupted
+ENDS_SECONDS = 15.0
 #: how the trail calls what brings a bundle · how an address begins, of whatever kind it is
 _BRING, _ADDRESS = "upgrade bundle", re.compile(r"\A\s*(https?:|[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
@@ -54,7 +57,16 @@ def fetch(url: str, *, who: Who) -> WaitingBundle:
 def receive(pieces: Iterable[bytes], *, who: Who) -> WaitingBundle:
     """Have a bundle wait here that comes in pieces."""
     with _hold_spool(), audit.note_errors(_BRING, who=who):
-        return _verify_waiting(spool.receive(pieces, _limit()))
+        with spool.expect():
+            path = spool.receive(_while_wanted(pieces), _limit())
+        return _verify_waiting(path)
+
+
+def _while_wanted(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        if spool.is_called_off():
+            raise Refused("it is not taken any more: somebody has called it off")
+        yield piece
 
 
 def waiting() -> WaitingBundle:
@@ -62,10 +74,20 @@ def waiting() -> WaitingBundle:
     return spool.read_waiting()
 
 
-def discard() -> None:
-    """Take the waiting bundle away."""
-    with _hold_spool():
-        spool.discard()
+def discard(*, who: Who) -> None:
+    """Take the waiting bundle away; one that is on its way is called off, whoever gets it. Busy while one is verified or
+    installed."""
+    end = time.monotonic() + (ENDS_SECONDS if spool.call_off() else 0.0)
+    while True:
+        try:
+            with _hold_spool():
+                spool.discard()
+            break
+        except Busy:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
+    audit.note("upgrade discarded", who=who, result="done")
 
 
 def install_waiting(allowed: Allowed, sha256: str, *, who: Who) -> Installed:
@@ -96,6 +118,7 @@ def _discard_used() -> None:
 def _hold_spool() -> Iterator[None]:
     """Nobody else gets or installs a bundle meanwhile; what somebody has left who was killed is taken away first."""
     with hold(UPGRADE, wait=False, busy="another bundle is being fetched or installed"):
+        spool.call_off()  # what somebody was getting who was killed
         spool.forget_interrupted()
         if spool.is_abandoned():
             spool.discard()
@@ -143,12 +166,12 @@ def _is_address(word: str) -> bool:
 
 def _fetch(url: str, who: Who) -> Path:
     """All of it, or the end of one that memory has no room for."""
-    with audit.note_errors(_BRING, who=who, address=web_address.public_part(url)):
+    with audit.note_errors(_BRING, who=who, address=web_address.public_part(url)), spool.expect():
         return _fetch_all(url)
 
 
 def _fetch_all(url: str) -> Path:
-    source, limit = download.find(url), _limit()
+    source, limit = download.find(url, is_called_off=spool.is_called_off), _limit()
     spool.discard()
     if source.size is None or source.size <= spool.free_memory() or not source.sends_parts:
         return spool.receive(download.pieces(source), limit, source.size)

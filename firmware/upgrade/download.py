@@ -6,14 +6,14 @@ It is always asked for at the address that was given: where that leads to may be
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from http.client import HTTPException
 
 from firmware.errors import Failure
 from firmware.printable import escape
 from firmware.upgrade import web_address, web_request
 from firmware.upgrade.web_address import WebAddress, is_url
-from firmware.upgrade.web_request import Answer, NotNow
+from firmware.upgrade.web_request import LOOK_SECONDS, Answer, CalledOff, NotNow
 
 __all__ = ["Download", "find", "is_url", "part", "pieces"]
 
@@ -30,23 +30,25 @@ _OTHER = "something else stands there now"
 @dataclass(frozen=True, slots=True)
 class Download:
     """A file on a server, at the address that was given: its bytes, None where the server does not say; whether the server sends
-    parts; `tag` is what the server calls this content, "" for nothing."""
+    parts; `tag` is what the server calls this content, "" for nothing. Whatever is done with it is Refused once it is called
+    off."""
 
     address: WebAddress
     size: int | None
     sends_parts: bool
     tag: str = ""
+    is_called_off: CalledOff = field(default=None, compare=False)
 
 
-def find(url: str, pause: float = PAUSE) -> Download:
+def find(url: str, pause: float = PAUSE, is_called_off: CalledOff = None) -> Download:
     """Look at a file on a server. Failure if it cannot be had; Usage if that is no address."""
     address = web_address.parse(url)
-    with _first_answer(address, pause) as answer:
+    with _first_answer(address, pause, is_called_off) as answer:
         found = _CONTENT_RANGE.fullmatch(answer.header("Content-Range"))
         if answer.response.status == 206 and found and found[3] != "*":
-            return Download(address, int(found[3]), True, _tag(answer))
+            return Download(address, int(found[3]), True, _tag(answer), is_called_off)
         size = _length(answer) if answer.response.status == 200 else None
-        return Download(address, size, False, _tag(answer))
+        return Download(address, size, False, _tag(answer), is_called_off)
 
 
 def part(source: Download, at: int, size: int, pause: float = PAUSE) -> bytes:
@@ -77,7 +79,7 @@ def pieces(source: Download, at: int = 0, size: int | None = None, *, pause: flo
                 raise Failure(f"{source.address.public_form}: {_why(error)}, after {at} bytes", "try again") from None
             wait = _seconds(error, pause)
         tries = TRIES if at - begun > _PIECE else tries - 1
-        time.sleep(wait)
+        _pause(wait, source.is_called_off)
 
 
 def _open(source: Download, at: int, end: int | None) -> Answer:
@@ -85,7 +87,7 @@ def _open(source: Download, at: int, end: int | None) -> Answer:
     that is not what stood there before."""
     is_whole = not at and end == source.size
     words = "" if is_whole else f"{at}-{'' if end is None else end - 1}"
-    answer = web_request.ask(source.address, words, source.tag)
+    answer = web_request.ask(source.address, words, source.tag, source.is_called_off)
     problem = _whole_problem(source, answer) if is_whole else _part_problem(source, answer, at)
     if not problem:
         return answer
@@ -120,19 +122,29 @@ def _length(answer: Answer) -> int | None:
     return int(size) if re.fullmatch(r"[0-9]{1,15}", size) else None
 
 
-def _first_answer(address: WebAddress, pause: float) -> Answer:
+def _first_answer(address: WebAddress, pause: float, is_called_off: CalledOff) -> Answer:
     """A server that cannot be reached at all is not asked again: nothing has gone well there yet."""
     tries = TRIES
     while True:
         try:
-            return web_request.ask(address, "0-0")
+            return web_request.ask(address, "0-0", is_called_off=is_called_off)
         except (OSError, HTTPException, ValueError) as error:
             if not tries or not isinstance(error, HTTPException | ConnectionResetError):
                 hint = "try again" if isinstance(error, NotNow) else ""
                 raise Failure(f"{address.public_form}: {_why(error)}", hint) from None
             wait = _seconds(error, pause)
         tries -= 1
-        time.sleep(wait)
+        _pause(wait, is_called_off)
+
+
+def _pause(seconds: float, is_called_off: CalledOff) -> None:
+    """Leave a server alone for so long, or until it is called off: who asks then is told."""
+    if is_called_off is None:
+        time.sleep(seconds)
+        return
+    end = time.monotonic() + seconds
+    while not is_called_off() and (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, LOOK_SECONDS))
 
 
 def _seconds(error: Exception, pause: float) -> float:

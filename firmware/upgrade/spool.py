@@ -9,8 +9,8 @@ any time: a note is there once all of the bundle is, and its signature is known 
 
 import os
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ _NO_ROOM_HINT = "have the node fetch it from a web server that sends parts: that
 _MEMORY = Path("/proc/meminfo")
 _PAGE = 4096
 _NOTE, _FORMAT = "waiting", 1
+#: beside it: there while a bundle is on its way, and gone once somebody has called it off
+_COMING = "coming"
 #: beside it: where RAUC mounts a bundle while it installs it · seconds that the kernel is given to let go of one
 _MOUNTED, _LET_GO_SECONDS = "bundle", 2.0
 
@@ -120,6 +122,31 @@ def read_waiting() -> WaitingBundle:
         return noted if path() else WaitingBundle(None)
     except (OSError, Damaged):
         return WaitingBundle(None)
+
+
+@contextmanager
+def expect() -> Iterator[None]:
+    """A bundle is on its way until the end of this: it may be called off meanwhile."""
+    PLACE.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (PLACE.parent / _COMING).touch()
+    try:
+        yield
+    finally:
+        call_off()
+
+
+def call_off() -> bool:
+    """Have whoever gets a bundle get it no more; returns whether one was on its way."""
+    try:
+        (PLACE.parent / _COMING).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def is_called_off() -> bool:
+    """Does nobody want the bundle any more that is on its way?"""
+    return not (PLACE.parent / _COMING).exists()
 
 
 def is_abandoned() -> bool:

@@ -3,12 +3,13 @@
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
-from firmware.errors import Failure
+from firmware.errors import Failure, Refused
 from firmware.printable import escape
 from firmware.upgrade.web_address import WebAddress
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: seconds without a word · seconds in which an answer has to begin, and then so many bytes have to come each time
 PATIENCE, PACE_SECONDS, PACE_BYTES = 30.0, 60.0, 64 << 10
+#: seconds between two looks whether it is still wanted
+LOOK_SECONDS = 0.2
 MOST_REDIRECTIONS = 5
 #: how a server says that it can answer soon, but not now · seconds that it may ask us to wait
 PASSING, MOST_WAIT = (408, 429, 502, 503, 504), 60
@@ -35,6 +38,10 @@ _HINTS = {
     "expired": _CLOCK,
     "not yet valid": _CLOCK,
 }
+
+
+#: says whether somebody does not want it any more; None where nobody can say so
+CalledOff = Callable[[], bool] | None
 
 
 class NotNow(HTTPException):
@@ -65,9 +72,9 @@ class Answer:
         try:
             piece = self.response.read1(most)
         except (OSError, HTTPException):
-            self._watchdog.require_pace(self.address)
+            self._watchdog.require_uncut(self.address)
             raise
-        self._watchdog.require_pace(self.address)
+        self._watchdog.require_uncut(self.address)
         self._paced += len(piece)
         if self._paced >= PACE_BYTES:
             self._paced = 0
@@ -83,12 +90,19 @@ class Answer:
 
 
 class _Watchdog:
-    """Cuts a connection once its time is over: a server that sends a byte now and then would else never be late."""
+    """Cuts a connection once its time is over, or once nobody wants it any more: a server that sends a byte now and then would
+    else never be late."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection, self._ended, self._end, self._is_late = connection, threading.Event(), 0.0, False
-        self.restart()
+    def __init__(self, is_called_off: CalledOff) -> None:
+        self._is_called_off, self._ended, self._end = is_called_off, threading.Event(), float("inf")
+        self._connection: socket.socket | None = None
+        self._is_late = self._is_unwanted = False
         threading.Thread(target=self._watch, daemon=True).start()
+
+    def take(self, connection: socket.socket) -> socket.socket:
+        """This is the one to cut, from here on; returns it."""
+        self._connection = connection
+        return connection
 
     def restart(self) -> None:
         """It has come far enough: there is time for more."""
@@ -98,24 +112,31 @@ class _Watchdog:
         """Nothing is waited for any more."""
         self._ended.set()
 
-    def require_pace(self, address: WebAddress) -> None:
-        """Failure if it was cut."""
+    def require_uncut(self, address: WebAddress) -> None:
+        """Failure if it was cut, and why."""
+        if self._is_unwanted:
+            raise called_off(address)
         if self._is_late:
             words = f"it comes too slowly: less than {PACE_BYTES >> 10} kB in {PACE_SECONDS:g} s"
             raise Failure(f"{address.public_form}: {words}", "try another server")
 
     def _watch(self) -> None:
-        while not self._ended.wait(max(0.0, self._end - time.monotonic())):
-            if time.monotonic() >= self._end:
-                self._is_late = True
-                with suppress(OSError):  # it has just ended by itself
+        while not self._ended.wait(LOOK_SECONDS):
+            self._is_late = self._is_late or time.monotonic() >= self._end
+            self._is_unwanted = self._is_unwanted or bool(self._is_called_off and self._is_called_off())
+            if (self._is_late or self._is_unwanted) and self._connection:
+                with suppress(OSError):  # it has just ended by itself, or is not there yet: then the next time
                     socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
-                return
 
 
-def ask(address: WebAddress, part: str = "", unless_changed: str = "") -> Answer:
+def called_off(address: WebAddress) -> Refused:
+    """That somebody does not want it any more."""
+    return Refused(f"{address.public_form}: it is not fetched any more: somebody has called it off")
+
+
+def ask(address: WebAddress, part: str = "", unless_changed: str = "", is_called_off: CalledOff = None) -> Answer:
     """The answer to a GET, of a part (`0-99`) or of all. Failure unless it is 200 or 206, NotNow where it may be one soon;
-    OSError, HTTPException where the connection breaks.
+    OSError, HTTPException where the connection breaks; Refused once it is called off.
 
     Who sends a bundle need not be believed: it is signed. https is for who wants to keep to himself what he fetches, so
     it does not lead to http."""
@@ -123,7 +144,7 @@ def ask(address: WebAddress, part: str = "", unless_changed: str = "") -> Answer
     headers |= {"If-Range": unless_changed} if part and unless_changed else {}
     place = address
     for _ in range(MOST_REDIRECTIONS + 1):
-        answer = _ask_once(place, headers)
+        answer = _ask_once(place, headers, is_called_off)
         if answer.response.status in (200, 206):
             return answer
         with answer:
@@ -152,35 +173,59 @@ def _not_now(answer: Answer, words: str) -> Exception:
     return Failure(f"{answer.address.public_form}: {words}", f"it asks for {seconds} s: try again then")
 
 
-def _ask_once(address: WebAddress, headers: dict[str, str]) -> Answer:
-    connection = _connect(address)
-    watchdog = _Watchdog(connection.sock)
+def _ask_once(address: WebAddress, headers: dict[str, str], is_called_off: CalledOff) -> Answer:
+    if is_called_off and is_called_off():
+        raise called_off(address)
+    tls = _tls() if address.scheme == "https" else None
+    watchdog, connection = _Watchdog(is_called_off), _unconnected(address, tls)
     known = {"Authorization": address.authorization} if address.user else {}
     try:
-        _shake_hands(connection, address)
+        _connect(connection, address, tls, watchdog)
         own = {"User-Agent": "csyncd", "Accept": "*/*"}
         connection.request("GET", address.target, headers={**own, **known, **headers})
         response = connection.getresponse()
-    except (OSError, HTTPException, Failure):
+    except BaseException:
         watchdog.end()
         connection.close()
-        watchdog.require_pace(address)
+        watchdog.require_uncut(address)
         raise
     watchdog.restart()
     return Answer(address, response, watchdog)
 
 
-def _connect(address: WebAddress) -> HTTPConnection:
-    """A connection, on which nobody has said anything yet."""
-    if address.scheme == "http":
-        plain = HTTPConnection(address.host, _port(address, HTTPConnection), timeout=PATIENCE)
-        plain.connect()
-        return plain
-    tls = _tls()
-    connection = HTTPSConnection(address.host, _port(address, HTTPSConnection), timeout=PATIENCE, context=tls)
-    HTTPConnection.connect(connection)  # its own would greet the server, unwatched
-    connection.sock = tls.wrap_socket(connection.sock, server_hostname=address.host, do_handshake_on_connect=False)
-    return connection
+def _unconnected(address: WebAddress, tls: "ssl.SSLContext | None") -> HTTPConnection:
+    if tls is None:
+        return HTTPConnection(address.host, _port(address, HTTPConnection), timeout=PATIENCE)
+    return HTTPSConnection(address.host, _port(address, HTTPSConnection), timeout=PATIENCE, context=tls)
+
+
+def _connect(
+    connection: HTTPConnection, address: WebAddress, tls: "ssl.SSLContext | None", watchdog: _Watchdog
+) -> None:
+    """Connect to the server, and greet it where it speaks TLS: what http.client does by itself, nobody could cut."""
+    connection.sock = _open_socket(connection.host, connection.port, watchdog)
+    watchdog.restart()
+    if tls is not None:
+        plain, name = connection.sock, address.host
+        secure = tls.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
+        connection.sock = watchdog.take(secure)
+        _shake_hands(secure, address)
+
+
+def _open_socket(host: str, port: int, watchdog: _Watchdog) -> socket.socket:
+    """A connection to the first address of a server that takes one. OSError if none does."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for number, (family, kind, protocol, _, place) in enumerate(found, 1):
+        connection = watchdog.take(socket.socket(family, kind, protocol))
+        try:
+            connection.settimeout(PATIENCE)
+            connection.connect(place)
+            return connection
+        except OSError:
+            connection.close()
+            if number == len(found):
+                raise
+    raise OSError("it has no address")
 
 
 def _port(address: WebAddress, kind: type[HTTPConnection]) -> int:
@@ -188,13 +233,11 @@ def _port(address: WebAddress, kind: type[HTTPConnection]) -> int:
     return kind.default_port if address.port is None else address.port
 
 
-def _shake_hands(connection: HTTPConnection, address: WebAddress) -> None:
-    from ssl import SSLCertVerificationError, SSLEOFError, SSLError, SSLSocket
+def _shake_hands(connection: "ssl.SSLSocket", address: WebAddress) -> None:
+    from ssl import SSLCertVerificationError, SSLEOFError, SSLError
 
-    if not isinstance(connection.sock, SSLSocket):
-        return
     try:
-        connection.sock.do_handshake()
+        connection.do_handshake()
     except SSLCertVerificationError as error:
         said = error.verify_message
         hint = next((hint for word, hint in _HINTS.items() if word in said), "")

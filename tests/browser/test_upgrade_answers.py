@@ -29,12 +29,19 @@ class FakeUnit:
         self.bundle: dict[str, Any] | None = None
         self.attention: list[str] = []
         self.asked: list[tuple[str, Any]] = []
+        self.fetch: Route | None = None
 
     def answer(self, route: Route) -> None:
         request = route.request
         place = request.url.partition("/api/v1/upgrade")[2].partition("?")[0]
         if request.method != "GET":
             self.asked.append((place, json.loads(request.post_data or "{}")))
+        if request.method + place == "POST/fetch":
+            self.fetch = route  # it comes, as long as nobody calls it off
+            return
+        if request.method + place == "DELETE/bundle" and self.fetch:
+            called_off = json.dumps({"detail": "somebody has called it off"})
+            self.fetch.fulfill(status=409, content_type="application/problem+json", body=called_off)
         route.fulfill(status=200, content_type="application/json", body=json.dumps(self._body(request.method + place)))
 
     def _body(self, asked: str) -> dict[str, Any]:
@@ -100,3 +107,15 @@ def test_what_is_acknowledged_is_said(operators: dict[int, Operator], unit: Fake
     expect(said).to_contain_text("Slot a could not be started: it comes after slot b from now on.")
     expect(said).to_contain_text("Not said any more: something else.")
     expect(person.button("Acknowledge")).to_have_count(0)
+
+
+def test_a_fetch_is_called_off_where_it_was_begun(operators: dict[int, Operator], unit: FakeUnit) -> None:
+    person = operators[1]
+    person.open("services")
+    person.open("setup/upgrade")
+    expect(person.button("Call off")).to_have_count(0)
+    person.page.get_by_label("Address").fill("https://x.example/bundle")
+    person.click("Fetch")
+    person.click("Call off")
+    expect(person.button("Call off")).to_have_count(0)
+    assert unit.asked == [("/fetch", {"url": "https://x.example/bundle"}), ("/bundle", {})]

@@ -61,9 +61,9 @@ def fetch(call: Call, body: BundleAddress) -> WaitingBundle:
     return upgrade_install.fetch(body.url, who=call.who)
 
 
-def discard() -> None:
-    """Take the bundle away that waits."""
-    upgrade_install.discard()
+def discard(call: Call) -> None:
+    """Take the bundle away that waits; one that is on its way is called off."""
+    upgrade_install.discard(who=call.who)
 
 
 def install(call: Call, body: Installation) -> Installed:
@@ -91,7 +91,7 @@ ENDPOINTS = (
     Endpoint("GET", "/upgrade", MONITOR, "the two slots, and what became of the last upgrade", status),
     Endpoint("GET", "/upgrade/bundle", MONITOR, "the bundle that waits to be installed", waiting),
     Endpoint("PUT", "/upgrade/bundle", ADMIN, "upload a bundle, the body; it waits to be installed", upload),
-    Endpoint("DELETE", "/upgrade/bundle", ADMIN, "take the bundle away that waits", discard),
+    Endpoint("DELETE", "/upgrade/bundle", ADMIN, "take the bundle away that waits, or call one off that comes", discard),
     Endpoint(
         "POST", "/upgrade/fetch", ADMIN, "have the node fetch a bundle; it waits to be installed", fetch,
         example={"url": "https://example.net/csyncd.raucb"},

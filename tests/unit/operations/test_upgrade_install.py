@@ -1,9 +1,14 @@
 """A bundle on its way into a slot: what the peer's versions have to do with it, and whether memory has room for it."""
 
+import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -186,7 +191,8 @@ def test_only_the_bundle_that_was_looked_at_is_installed(
 def test_from_the_first_byte_to_the_last_nobody_else_gets_or_installs_a_bundle(
     moment: str, written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is told so, and loses nothing: the bundle is there that was fetched, with the flags that go with it."""
+    """Each is told so, and loses nothing: the bundle is there that was fetched, with the flags that go with it. What is still
+    on its way can be called off, though."""
     told: list[str] = []
 
     def others() -> None:
@@ -196,7 +202,7 @@ def test_from_the_first_byte_to_the_last_nobody_else_gets_or_installs_a_bundle(
             lambda: upgrade_install.fetch(f"{site.url}/whole/bundle", who=WHO),
             lambda: upgrade_install.receive([b"x"], who=WHO),
             lambda: upgrade_install.install_waiting(Allowed(), BUNDLE.sha256, who=WHO),
-            upgrade_install.discard,
+            lambda: upgrade_install.discard(who=WHO) if moment != "fetch" else upgrade_install.receive([b"x"], who=WHO),
         ):
             with pytest.raises(Busy, match="another bundle is being fetched or installed") as raised:
                 act()
@@ -255,7 +261,8 @@ def test_what_was_killed_while_it_was_installed_is_in_nobodys_way(
     """RAUC has it mounted then, wherever it lies; and memory cannot be had back from under it."""
     set_peer(monkeypatch, None, None)
     (tmp_path / "source").write_bytes(DATA)
-    for act in (upgrade_install.largest_bundle, upgrade_install.discard, lambda: install(str(tmp_path / "source"))):
+    discard = partial(upgrade_install.discard, who=WHO)
+    for act in (upgrade_install.largest_bundle, discard, lambda: install(str(tmp_path / "source"))):
         spool.receive([DATA], 1 << 20)
         leave_mounted(spool.PLACE / "image", tmp_path / "bundle")
         act()
@@ -263,6 +270,104 @@ def test_what_was_killed_while_it_was_installed_is_in_nobodys_way(
     leave_mounted(tmp_path / "image", tmp_path / "bundle")
     install(str(tmp_path / "source"))
     assert not (tmp_path / "bundle").exists()
+
+
+def await_state(is_there: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not is_there():
+        assert time.monotonic() < end, "it does not come to that"
+        time.sleep(0.01)
+
+
+def require_nothing_left(waiting: Bundle | None = None) -> None:
+    """Neither below /run nor in memory; and nobody holds the lock."""
+    assert upgrade_install.waiting().bundle == waiting and spool.is_called_off()
+    assert spool.PLACE.is_mount() is (waiting is not None)
+    upgrade_install.receive([DATA], who=WHO)
+    assert upgrade_install.waiting().bundle == BUNDLE
+
+
+@pytest.mark.root
+@pytest.mark.all(but=["silent"])
+@pytest.mark.parametrize("how", ["silent", "slow", "away"])
+def test_a_fetch_ends_as_soon_as_somebody_calls_it_off(
+    how: str, written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing comes, while it comes byte by byte, and while the server asks to be left alone."""
+    site.retry_after = "60"
+    with ThreadPoolExecutor(1) as other:
+        fetched = other.submit(upgrade_install.fetch, f"{site.url}/{how}/bundle", who=WHO)
+        await_state(lambda: len(site.asked) > (how == "slow"))
+        upgrade_install.discard(who=WHO)
+        with pytest.raises(Refused, match=rf"{how}/bundle: it is not fetched any more: somebody has called it off"):
+            fetched.result(30)
+    require_nothing_left()
+
+
+def connecting(port: int) -> int:
+    """How many here wait for a connection to that port."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        return sum(f":{port:04X} 02 " in line for line in table)
+
+
+@pytest.mark.root
+def test_nor_is_a_server_waited_for_that_takes_no_connection(written: list[str]) -> None:
+    with ExitStack() as held, ThreadPoolExecutor(1) as other:
+        server = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port = server.getsockname()[1]
+        for _ in range(4):
+            client = held.enter_context(closing(socket.socket()))
+            client.setblocking(False)
+            with suppress(BlockingIOError):
+                client.connect(("127.0.0.1", port))
+        await_state(lambda: connecting(port) > 0)
+        before = connecting(port)
+        fetched = other.submit(upgrade_install.fetch, f"http://127.0.0.1:{port}/bundle", who=WHO)
+        await_state(lambda: connecting(port) > before)
+        upgrade_install.discard(who=WHO)
+        with pytest.raises(Refused, match="somebody has called it off"):
+            fetched.result(30)
+    require_nothing_left()
+
+
+@pytest.mark.root
+def test_an_upload_is_called_off_like_a_fetch_and_an_installation_is_not(
+    written: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield DATA
+        assert spool.call_off()
+        yield DATA
+
+    with pytest.raises(Refused, match="it is not taken any more: somebody has called it off"):
+        upgrade_install.receive(pieces(), who=WHO)
+    require_nothing_left()
+    (tmp_path / "bundle").write_bytes(DATA)
+    set_peer(monkeypatch, None, None)
+    told: list[str] = []
+
+    def write(*_: object, **__: object) -> None:
+        with pytest.raises(Busy, match="another bundle is being fetched or installed"):
+            upgrade_install.discard(who=WHO)
+        told.append("busy")
+
+    monkeypatch.setattr(upgrade, "write_slot", write)
+    assert install(str(tmp_path / "bundle")).result == "installed" and told == ["busy"]
+
+
+@pytest.mark.root
+def test_who_interrupts_a_fetch_at_the_terminal_leaves_nothing(
+    written: list[str], site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> Iterator[bytes]:
+        yield DATA
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(upgrade_install.download, "pieces", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        install(f"{site.url}/whole/bundle")
+    assert written == []
+    require_nothing_left()
 
 
 def leave_mounted(image: Path, place: Path) -> None:

@@ -84,10 +84,15 @@ function Bring({ status, doThen }) {
     await api.upload("PUT", "/upgrade/bundle", file, { onProgress: setPart });
   };
   const send = () => field.current.files[0] && doThen(() => upload(field.current.files[0])).finally(() => setPart(null));
-  const fetchIt = () => doThen(() => api.post("/upgrade/fetch", { url }).then(() => ""));
+  const [comes, setComes] = useState(false);
+  const fetchIt = () => {
+    setComes(true);
+    return doThen(() => api.post("/upgrade/fetch", { url }).then(() => "")).finally(() => setComes(false));
+  };
+  const callOff = () => doThen(() => api.del("/upgrade/bundle").then(() => ""));
   return html`
     <div class="toolbar"><label>Bundle <input type="file" ref=${field} /></label><${Button} onClick=${send}>Upload<//></div>
-    <div class="toolbar"><label>Address <input type="url" placeholder="https://" value=${url} onInput=${(event) => setUrl(event.target.value)} /></label><${Button} disabled=${!url} onClick=${fetchIt}>Fetch<//></div>
+    <div class="toolbar"><label>Address <input type="url" placeholder="https://" value=${url} onInput=${(event) => setUrl(event.target.value)} /></label><${Button} disabled=${!url} onClick=${fetchIt}>Fetch<//>${comes && html`<${Button} onClick=${callOff}>Call off<//>`}</div>
     ${part !== null && html`<p><label>${part < 1 ? "Upload" : "Verifying"} <progress max="1" value=${part}></progress></label></p>`}`;
 }
 
