@@ -115,7 +115,7 @@ class _Watchdog:
     def require_uncut(self, address: WebAddress) -> None:
         """Failure if it was cut, and why."""
         if self._is_unwanted:
-            raise called_off(address)
+            raise refusal(address)
         if self._is_late:
             words = f"it comes too slowly: less than {PACE_BYTES >> 10} kB in {PACE_SECONDS:g} s"
             raise Failure(f"{address.public_form}: {words}", "try another server")
@@ -129,7 +129,7 @@ class _Watchdog:
                     socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
 
 
-def called_off(address: WebAddress) -> Refused:
+def refusal(address: WebAddress) -> Refused:
     """That somebody does not want it any more."""
     return Refused(f"{address.public_form}: it is not fetched any more: somebody has called it off")
 
@@ -175,9 +175,9 @@ def _not_now(answer: Answer, words: str) -> Exception:
 
 def _ask_once(address: WebAddress, headers: dict[str, str], is_called_off: CalledOff) -> Answer:
     if is_called_off and is_called_off():
-        raise called_off(address)
+        raise refusal(address)
     tls = _tls() if address.scheme == "https" else None
-    watchdog, connection = _Watchdog(is_called_off), _unconnected(address, tls)
+    watchdog, connection = _Watchdog(is_called_off), _new_connection(address, tls)
     known = {"Authorization": address.authorization} if address.user else {}
     try:
         _connect(connection, address, tls, watchdog)
@@ -193,7 +193,7 @@ def _ask_once(address: WebAddress, headers: dict[str, str], is_called_off: Calle
     return Answer(address, response, watchdog)
 
 
-def _unconnected(address: WebAddress, tls: "ssl.SSLContext | None") -> HTTPConnection:
+def _new_connection(address: WebAddress, tls: "ssl.SSLContext | None") -> HTTPConnection:
     if tls is None:
         return HTTPConnection(address.host, _port(address, HTTPConnection), timeout=PATIENCE)
     return HTTPSConnection(address.host, _port(address, HTTPSConnection), timeout=PATIENCE, context=tls)

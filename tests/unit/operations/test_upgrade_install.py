@@ -304,7 +304,7 @@ def test_a_fetch_ends_as_soon_as_somebody_calls_it_off(
     require_nothing_left()
 
 
-def connecting(port: int) -> int:
+def connections_begun(port: int) -> int:
     """How many here wait for a connection to that port."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         return sum(f":{port:04X} 02 " in line for line in table)
@@ -320,10 +320,10 @@ def test_nor_is_a_server_waited_for_that_takes_no_connection(written: list[str])
             client.setblocking(False)
             with suppress(BlockingIOError):
                 client.connect(("127.0.0.1", port))
-        await_state(lambda: connecting(port) > 0)
-        before = connecting(port)
+        await_state(lambda: connections_begun(port) > 0)
+        before = connections_begun(port)
         fetched = other.submit(upgrade_install.fetch, f"http://127.0.0.1:{port}/bundle", who=WHO)
-        await_state(lambda: connecting(port) > before)
+        await_state(lambda: connections_begun(port) > before)
         upgrade_install.discard(who=WHO)
         with pytest.raises(Refused, match="somebody has called it off"):
             fetched.result(30)
