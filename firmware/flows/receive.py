@@ -43,6 +43,8 @@ from firmware.sync.transaction import Transaction
 
 FORCE = "look at the difference, then csync push --force to overwrite it"
 Answer = dict[str, Any]
+#: how the pushing node is told that it was here
+_HERE = "on the receiving node"
 
 
 def receive(offer: Proposal, remote: RemotePeer) -> Answer:
@@ -103,20 +105,25 @@ def _apply(proposal: Proposal, remote: RemotePeer, stage: Stage, old: Content, c
         return _note(proposal, remote, failed)
     with hold(SWAP):
         _refuse_if_pusher_left(remote)
-        armed = staging.arm(stage, old, push=proposal.push, peer=remote.node, who=remote.who, confirm=proposal.confirm)
+        pushed = {"state": proposal_changes.proposed_digest(proposal), "block": proposal.block.text}
+        who = {"peer": remote.node, "who": remote.who}
+        armed = staging.arm(stage, old, push=proposal.push, confirm=proposal.confirm, report=pushed, **who)
         try:
             reloaded = _swap_and_reload(proposal, context, stage, old, warnings=checked.output)
             served = replace(outcome, reload=reloaded, sha256=(armed.sha256, sha256))
             committed = None if reloaded.status else _commit(stage, armed, proposal, served)
         except BaseException as error:
             if not isinstance(error, Failure) or isinstance(error, Refused):
-                recovery.roll_back(stage, armed)
+                about = recovery.roll_back(stage, armed, here=_HERE)
                 recovery.close_rolled_back(stage)
+                if isinstance(error, Refused):
+                    raise Refused(f"{error}{about}", error.hint) from None
+                log.line(f"csyncd: service {stage.title}: the old state is back{about}")
                 raise
             reloaded, committed = Outcome(1, str(error)), None
         if committed is not None:
             return _finish(stage, committed)
-        message = "the reload failed; the old state is back" + recovery.roll_back(stage, armed)
+        message = "the reload failed; the old state is back" + recovery.roll_back(stage, armed, here=_HERE)
         rolled_back = replace(outcome, result="rolled-back", message=message, reload=reloaded, state=old.digest)
         answer = _note(proposal, remote, replace(rolled_back, sha256=(armed.sha256, armed.sha256)))
         recovery.close_rolled_back(stage)

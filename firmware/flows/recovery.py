@@ -11,6 +11,7 @@ from firmware.errors import Failure, Refused
 from firmware.faults import fault_point
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc import document
+from firmware.rc.block import Block
 from firmware.rc.title import Title
 from firmware.services import applied, catalog, content, directories, lifecycle
 from firmware.services.definition import Outcome
@@ -105,26 +106,27 @@ def undo_waiting(who: Who) -> UndonePush:
 
 def _undo(stage: Stage, pending: Transaction, event: str, why: str, who: Who) -> str:
     """Put the old state back for good, and note in the trail why and for whom; returns what was done, in words."""
-    kept_edits = _keep_edits(stage, pending)
-    message = why + roll_back(stage, pending) + kept_edits
+    message = why + roll_back(stage, pending)
     audit.note(event, who=who, result="rolled-back", service=pending.title, message=message, push=pending.push)
     close_rolled_back(stage)
     return message
 
 
-def roll_back(stage: Stage, old: Transaction) -> str:
-    """Put the old state back and have the service load it again; returns what went wrong with that, "" for nothing.
-    `close_rolled_back` comes next, once it is noted."""
+def roll_back(stage: Stage, old: Transaction, *, here: str = "here") -> str:
+    """Put the old state back and have the service load it again; returns what went wrong with that, and where it is what somebody
+    edited `here` since the swap; "" for nothing. `close_rolled_back` comes next, once it is noted."""
     fault_point("undo.begun")
+    block = _block_now(stage)
     staging.swap_back(stage, old)
     fault_point("undo.put-back")
+    kept = _keep_edits(stage, old, block, here)
     applied.restore_set_aside(stage.title, old.applied)
     reloaded = _reload_applied(stage)
     if reloaded.status:
         # What ran before may have ended for a reason of its own just then; then it only has to be started.
         reloaded = _reload_applied(stage)
     fault_point("undo.loaded")
-    return f", but loading it again failed, too: {reloaded.output}" if reloaded.status else ""
+    return (f", but loading it again failed, too: {reloaded.output}" if reloaded.status else "") + kept
 
 
 def hold_for_confirmation(stage: Stage, pending: Transaction) -> None:
@@ -191,20 +193,41 @@ def _reload_applied(stage: Stage) -> Outcome:
         return lifecycle.load_from_disk(stage.service, context)
 
 
-def _keep_edits(stage: Stage, pending: Transaction) -> str:
-    """Whoever edited what waited to be confirmed finds it again; returns where. It is no reason to leave it there longer."""
-    if pending.phase != "waiting":
-        return ""
+def _block_now(stage: Stage) -> Block | None:
+    """The service's block, whatever became of the others."""
     try:
-        now = staging.current_content(stage)
-        if now.digest == pending.report["state"]:
+        return document.parse_tolerant(document.read_text(stage.config))[0].find(Title.parse(stage.title))
+    except (Failure, OSError):
+        return None
+
+
+def _keep_edits(stage: Stage, undone: Transaction, block: Block | None, here: str) -> str:
+    """Whoever edited what was pushed finds it again; returns where. It lies in the stage by now, where nobody writes any more,
+    and `block` was in config.rc. That it cannot be kept is no reason to leave it there longer."""
+    try:
+        if _is_as_pushed(stage, undone, block):
             return ""
-        directory = KEPT_EDITS / stage.title / f"{pending.push[:8]}"
+        directory = KEPT_EDITS / stage.title / f"{undone.push[:8]}"
         directories.remove(directory)
         directory.mkdir(mode=0o700, parents=True)
-        (directory / "block").write_text(now.block)
-        if stage.service.owns and stage.owned.is_dir():
-            directories.copy(stage.owned, directory / "files")
+        (directory / "block").write_text(block.text if block else "")
+        if stage.service.owns and stage.tree.is_dir():
+            directories.copy(stage.tree, directory / "files")
     except (Failure, OSError) as error:
-        return f"; what was edited here meanwhile could not be kept: {error}"
-    return f"; what was edited here meanwhile is in {directory}"
+        return f"; what was edited {here} meanwhile could not be kept: {error}"
+    return f"; what was edited {here} meanwhile is in {directory}"
+
+
+def _is_as_pushed(stage: Stage, undone: Transaction, block: Block | None) -> bool:
+    """Is nothing else in the stage, and was nothing else in config.rc, than what was pushed? An interrupted swap may have left
+    the old block there, which is none of anybody's edits."""
+    digest, text = str(undone.report.get("state", "")), undone.report.get("block")
+    if not digest:  # older firmware has not noted it
+        return True
+    entries = content.owned_entries(stage.service, stage.tree)
+    if text is None:
+        return content.digest(block, entries) == digest
+    old, pushed = (document.parse_tolerant(one)[0].find(Title.parse(stage.title)) for one in (undone.block, text))
+    statements = block.statements if block else ()
+    known = [one.statements if one else () for one in (old, pushed)]
+    return statements in known and content.digest(pushed, entries) == digest

@@ -170,13 +170,14 @@ def _changed_meanwhile(title: str) -> Refused:
 
 
 def swap_back(stage: Stage, old: Transaction) -> None:
-    """Put in place what was there before the swap, wherever that is now; harmless where nothing was swapped."""
+    """Put in place what was there before the swap, wherever that is now; harmless where nothing was swapped. What was there
+    instead is in the stage then."""
     if stage.service.owns and old.existed and _inode(stage.owned) != old.inode:
         for aside in (stage.tree, stage.applied_copy):
             if _inode(aside) == old.inode:
                 native.exchange(aside, stage.owned)
-    elif stage.service.owns and not old.existed and stage.owned.exists():
-        directories.remove(stage.owned)
+    elif stage.service.owns and not old.existed and stage.owned.exists() and not stage.tree.exists():
+        stage.owned.rename(stage.tree)
     fault_point("undo.exchanged")
     _write_block(stage, old.block)
 

@@ -30,8 +30,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
 @dataclass(frozen=True, slots=True)
 class Transaction:
     """What is needed to undo or to complete a push. `block`, `existed`, `inode` (of the owned directory), `applied` (a
-    digest) and `sha256` tell how the service was before; `report` what the pusher is told, and `files` are the digests of
-    what was pushed. `deadline` is on the clock that counts from the machine's start, in seconds."""
+    digest) and `sha256` tell how the service was before; `report` what the pusher is told (while it is armed, the `state` and
+    the `block` that are pushed), and `files` are the digests of what was pushed. `deadline` is on the clock that counts from
+    the machine's start, in seconds."""
 
     phase: str
     title: str

@@ -191,6 +191,24 @@ def test_a_save_of_nothing_says_so(agreed: Stage) -> None:
     assert "node 2: nothing to save: generation" in agreed.on(1, "csync", "save")
 
 
+def _require_kept_after_swap(agreed: Stage) -> None:
+    """What is edited once the pushed state is in place is refused, too, and goes with it: it is kept."""
+    agreed.on(2, "service", "haproxy", "revert")
+    csyncd = {row["name"]: row["pid"] for row in agreed.json(2, "service", "list")}["csyncd"]
+    agreed.lab.write(2, "/run/faults/receive.swapped", "stop")
+    pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
+    assert eventually(lambda: ") T " in agreed.lab.read(2, f"/proc/{csyncd}/stat"), 20)
+    agreed.lab.write(2, CONFIG, page("edited after the swap"))
+    agreed.on(2, "kill", "-CONT", str(csyncd))
+    report = json.loads(pushing.communicate(timeout=60)[0])
+    assert (pushing.returncode, report["result"]) == (3, "refused"), report
+    assert "; what was edited on the receiving node meanwhile is in /run/firmware/edited/haproxy/" in report["message"]
+    assert report["message"] == agreed.json(2, "csync", "log")[-1]["message"]
+    assert "edited after the swap" in agreed.lab.read(2, f"{report['message'].rpartition(' ')[2]}/files/haproxy.cfg")
+    assert "agreed" in agreed.lab.read(2, CONFIG)
+    agreed.serves(2, "agreed")
+
+
 def test_an_edit_on_the_receiver_in_the_middle_of_a_push_is_not_lost(agreed: Stage) -> None:
     """It was compared before: what is swapped out later is compared with that."""
     config = agreed.lab.read(2, "/etc/config.rc")
@@ -210,6 +228,7 @@ def test_an_edit_on_the_receiver_in_the_middle_of_a_push_is_not_lost(agreed: Sta
         assert "was changed on the receiving node during the push" in report["message"]
         assert "edited meanwhile" in agreed.lab.read(2, CONFIG)
         agreed.serves(2, "agreed")
+        _require_kept_after_swap(agreed)
     finally:
         agreed.lab.write(2, "/etc/config.rc", config)
         agreed.on(2, "service", "csyncd", "restart")

@@ -1,13 +1,18 @@
 """What recovery makes of a push that was cut off while it kept what it had loaded."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from firmware.flows import recovery
-from firmware.services import applied, catalog
+from firmware.rc import document
+from firmware.services import applied, catalog, content
+from firmware.services.definition import Outcome, Service
 from firmware.sync import staging
 from firmware.sync.audit import Who
+from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
 
 PUSHED, BEFORE = "xxh3-128:" + "0b" * 16, "xxh3-128:" + "0a" * 16
@@ -52,6 +57,85 @@ def test_what_was_on_its_way_out_does_not_come_back(top: Path, is_whole: bool) -
         (top / ".haproxy.new" / "digest").unlink()
     hold_for_confirmation()
     assert applied.digest("haproxy") == PUSHED and not (top / ".haproxy.new").exists()
+
+
+OLD_BLOCK, NEW_BLOCK = "service demo\n\tcmdline old\n", "service demo\n\tcmdline new\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """A push of a service, `demo`, that has been swapped in, or is about to be."""
+
+    stage: Stage
+    armed: Transaction
+    kept: Path
+
+    def roll_back(self) -> str:
+        """Undo it; returns what is said of that."""
+        return recovery.roll_back(self.stage, self.armed)
+
+
+@pytest.fixture
+def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], Swapped]:
+    """Makes a push ready to be swapped in, where its directory was there before, or was not."""
+    monkeypatch.setattr(staging, "CONFIG", tmp_path / "lock")
+    monkeypatch.setattr(recovery, "KEPT_EDITS", tmp_path / "edited")
+    monkeypatch.setattr(recovery, "_reload_applied", lambda stage: Outcome(0, ""))
+    monkeypatch.setattr(applied, "restore_set_aside", lambda title, digest: None)
+    monkeypatch.setattr(applied, "context_digest", lambda title: "")
+    owned, config = tmp_path / "owned", tmp_path / "config.rc"
+
+    def armed(existed: bool) -> Swapped:
+        stage = Stage(Service("demo", "", owns=str(owned)), "demo", tmp_path / "stage/demo", owned, config)
+        stage.tree.mkdir(parents=True)
+        (stage.tree / "file").write_text("pushed")
+        config.write_text(f"service other\n{OLD_BLOCK}")
+        if existed:
+            owned.mkdir()
+            (owned / "file").write_text("old")
+        block = document.parse(NEW_BLOCK).blocks[0]
+        pushed = {"state": content.digest(block, content.owned_entries(stage.service, stage.tree)), "block": NEW_BLOCK}
+        who = {"push": "f" * 32, "peer": 1, "who": Who("node-1")}
+        noted = staging.arm(stage, staging.current_content(stage), report=pushed, **who)
+        return Swapped(stage, noted, tmp_path / "edited/demo/ffffffff")
+
+    return armed
+
+
+@pytest.mark.parametrize("existed", [True, False])
+@pytest.mark.parametrize("edited", ["file", "block"])
+def test_what_was_edited_since_the_swap_is_kept(arm: Callable[[bool], Swapped], existed: bool, edited: str) -> None:
+    push = arm(existed)
+    staging.swap(push.stage, NEW_BLOCK)
+    if edited == "file":
+        (push.stage.owned / "file").write_text("by hand")
+    else:
+        push.stage.config.write_text(push.stage.config.read_text() + "\tautostart off\n")
+    assert push.roll_back() == f"; what was edited here meanwhile is in {push.kept}"
+    assert (push.kept / "files/file").read_text() == ("by hand" if edited == "file" else "pushed")
+    assert (push.kept / "block").read_text() == NEW_BLOCK + ("\tautostart off\n" if edited == "block" else "")
+    assert push.stage.owned.exists() == existed and push.stage.config.read_text() == f"service other\n{OLD_BLOCK}"
+
+
+@pytest.mark.parametrize("existed", [True, False])
+@pytest.mark.parametrize("how_far", ["armed", "exchanged", "swapped", "swapped back"])
+def test_what_nobody_has_edited_is_not_kept(arm: Callable[[bool], Swapped], existed: bool, how_far: str) -> None:
+    """However far the swap had come, and the way back."""
+    push = arm(existed)
+    if how_far != "armed":
+        staging.swap(push.stage, OLD_BLOCK if how_far == "exchanged" else NEW_BLOCK)
+    if how_far == "swapped back":
+        staging.swap_back(push.stage, push.armed)
+    assert push.roll_back() == ""
+    assert not push.kept.exists()
+    assert not existed or (push.stage.owned / "file").read_text() == "old"
+
+
+def test_what_older_firmware_has_armed_is_undone_without_a_word(arm: Callable[[bool], Swapped]) -> None:
+    push = arm(True)
+    staging.swap(push.stage, NEW_BLOCK)
+    assert recovery.roll_back(push.stage, replace(push.armed, report={})) == ""
+    assert (push.stage.owned / "file").read_text() == "old"
 
 
 def test_what_a_killed_push_had_staged_takes_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
