@@ -4,7 +4,6 @@ The checker sees a copy of the service's directory with the typed text in it, at
 """
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,8 +67,8 @@ def _copy_with(service: Service, texts: Mapping[str, str]) -> Iterator[Path]:
     """A copy of the service's directory that has these texts, readable for its checker."""
     _refuse_foreign(service, texts)
     _refuse_large(service)
-    with tempfile.TemporaryDirectory(prefix="typed.", dir=TOP) as name:
-        root, owns = Path(name), service.owns.lstrip("/")
+    with files.scratch_directory("typed", TOP) as root:
+        owns = service.owns.lstrip("/")
         (root / owns).parent.mkdir(parents=True)
         if Path(service.owns).is_dir():
             directories.copy(Path(service.owns), root / owns)

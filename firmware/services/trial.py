@@ -6,12 +6,11 @@ name server can be asked. Only if it cannot do without one, or fails, the servic
 
 import ipaddress
 import re
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
+from firmware import files
 from firmware.run import Result
 from firmware.services import checker, permissions, run_scripts
 from firmware.services.definition import Account, Argv, Context, Outcome, Service
@@ -31,8 +30,8 @@ def check_by_start(service: Service, context: Context, words: Argv, overlays: Ma
     among them. `overlays` as for `checker.run_checker`."""
     assert service.check is not None
     deadline = time.monotonic() + checker.SECONDS
-    with _stand_in_files() as files:
-        seen = {**overlays, PASSWD: _write(files / "passwd", _passwd_of_checker(service.account))}
+    with files.scratch_directory("trial", TOP) as stand_ins:
+        seen = {**overlays, PASSWD: _write(stand_ins / "passwd", _passwd_of_checker(service.account))}
         started = _start(service, context, words, seen, deadline)
         if started.status not in (FAILED, NEEDS_NAMES):
             return _outcome(started.status, started.stderr)
@@ -44,7 +43,7 @@ def check_by_start(service: Service, context: Context, words: Argv, overlays: Ma
         found = _found_hosts(asked.stdout, names)
         if not found or not HOSTS.is_file():
             return _outcome(started.status, started.stderr)
-        hosts = _write(files / "hosts", "\n".join([HOSTS.read_text(errors="surrogateescape"), *found, ""]))
+        hosts = _write(stand_ins / "hosts", "\n".join([HOSTS.read_text(errors="surrogateescape"), *found, ""]))
         again = _start(service, context, words, {**seen, HOSTS: hosts}, deadline)
         return _outcome(0 if again.status == NEEDS_NAMES else again.status, again.stderr)
 
@@ -83,13 +82,6 @@ def _passwd_of_checker(account: Account) -> str:
     uid, _ = permissions.account_ids(account.checker)
     rows = PASSWD.read_text(errors="surrogateescape").splitlines()
     return "".join(re.sub(rf"^({re.escape(account.user)}:[^:]*:)\d+:", rf"\g<1>{uid}:", row) + "\n" for row in rows)
-
-
-@contextmanager
-def _stand_in_files() -> Iterator[Path]:
-    """A directory for files that are seen in the place of others as long as the trial lasts."""
-    with tempfile.TemporaryDirectory(prefix="trial.", dir=TOP) as name:
-        yield Path(name)
 
 
 def _write(path: Path, text: str) -> Path:

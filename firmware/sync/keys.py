@@ -4,7 +4,6 @@ import base64
 import binascii
 import hashlib
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,13 +103,12 @@ def _normalize_code(code: str) -> str:
 
 def generate(node: int, directory: Path = DIRECTORY) -> PublicKeys:
     """Make this node's host and user keys anew (ed25519, private ones 0600) and put both in place."""
-    with tempfile.TemporaryDirectory(prefix=".keys.", dir=directory) as made:
+    with files.scratch_directory(".keys", directory) as made:
         for name in (HOST, USER):
-            target = Path(made) / name
-            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", node_name(node), "-f", str(target)])
+            run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", node_name(node), "-f", str(made / name)])
         for name in (HOST, USER):
-            files.write(directory / name, (Path(made) / name).read_bytes(), mode=0o600)
-            files.write(directory / f"{name}.pub", (Path(made) / f"{name}.pub").read_bytes(), mode=0o644)
+            files.write(directory / name, (made / name).read_bytes(), mode=0o600)
+            files.write(directory / f"{name}.pub", (made / f"{name}.pub").read_bytes(), mode=0o644)
     return load(node, directory)
 
 

@@ -1,6 +1,7 @@
 """The durable write, and the guard for foreign paths."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,17 @@ def test_nothing_gets_out_from_below(name: str) -> None:
         return
     assert os.path.normpath(path).startswith("/srv/top/")
     assert str(path) == f"/srv/top/{name}"
+
+
+def test_a_scratch_directory_goes_and_those_of_killed_processes_go_with_the_next(tmp_path: Path) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    for name in (f"trial.{ended.pid}.a_b", f"trial.{os.getppid()}.a_b", f"typed.{ended.pid}.a_b", "trial.log"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "passwd").write_text("root")
+    with files.scratch_directory("trial", tmp_path) as made:
+        assert made.name.startswith(f"trial.{os.getpid()}.") and made.stat().st_mode & 0o7777 == 0o700
+        assert not (tmp_path / f"trial.{ended.pid}.a_b").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        (f"trial.{os.getppid()}.a_b", f"typed.{ended.pid}.a_b", "trial.log")
+    )
