@@ -14,7 +14,7 @@ from firmware.printable import escape
 from firmware.rc import check, document
 from firmware.services import applied, catalog, confirmation, lifecycle, permissions, states
 from firmware.services.definition import Context, Service
-from firmware.store import generations, rules, snapshot
+from firmware.store import generations, rules, snapshot, unfinished
 from firmware.store.generations import SaveResult
 from firmware.sync import transaction
 
@@ -23,6 +23,7 @@ def save(message: str, *, who: str) -> SaveResult:
     """Make what runs a new generation on flash. Refused while a push waits to be confirmed here. Its notes also say what is
     not as it was meant: errors of config.rc, services with what was never applied, and what cannot be saved."""
     with exclude_pushes():
+        unfinished.require_whole()
         closed = close_to_others(Path(document.PATH))
         unapplied = _unapplied_contexts()
         result = generations.save(message, who=who)

@@ -24,6 +24,7 @@ from firmware.store.archive.item import Item, ancestry
 from firmware.store.changes import Changes
 from firmware.store.paths import CONFIG, ETC, NODE, Paths, relative_path
 from firmware.store.snapshot import SAVED_KINDS, Target
+from firmware.store.unfinished import replace_whole
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
 
@@ -33,14 +34,26 @@ def keep_nothing(path: str) -> bool:
     return False
 
 
-def apply_target(target: Target, *, keep: Callable[[str], bool] = keep_nothing, paths: Paths = NODE) -> Changes:
+def apply_target(
+    target: Target,
+    *,
+    keep: Callable[[str], bool] = keep_nothing,
+    command: str = "config restore",
+    paths: Paths = NODE,
+) -> Changes:
     """Make /etc what `target` says, and return what was changed for it. Failure if it has no config.rc, or if it broke off.
+    Signals wait; should it be killed all the same, saves are refused until `command`, or another one, has come to its end.
 
     Ignored paths, sockets and devices are left alone; what `keep` picks out stays exactly as it is, if it is there.
     """
-    with flash.convert_os_errors(paths.etc), hold(paths.config_lock), _staging_directory(paths) as staging_path:
-        if not target.config().strip():
-            raise Failure(f"{CONFIG} would be missing or empty")
+    if not target.config().strip():
+        raise Failure(f"{CONFIG} would be missing or empty")
+    with (
+        flash.convert_os_errors(paths.etc),
+        hold(paths.config_lock),
+        replace_whole(command, paths),
+        _staging_directory(paths) as staging_path,
+    ):
         owners = Owners.from_target(target)
         live = manifest.scan(paths.etc, named=ETC, leave_out=target.rules.ignored)
         removed = _remove_extra(target, live, keep, paths)
@@ -94,7 +107,12 @@ def _account_numbers(target: Target, path: str) -> dict[str, int]:
 
 @contextmanager
 def _staging_directory(paths: Paths) -> Iterator[Path]:
-    """A directory on the same file system; by its name it is ignored."""
+    """A directory on the same file system; by its name it is ignored. Those of who was killed are removed: who has the lock is
+    the only one with any."""
+    with directory.descriptor(paths.etc) as top:
+        for name in os.listdir(top):
+            if name.startswith(files.TEMPORARY_PREFIX) and directory.is_directory(name, top):
+                directory.remove(name, top)
     with tempfile.TemporaryDirectory(prefix=files.TEMPORARY_PREFIX, dir=paths.etc) as name:
         yield Path(name)
 

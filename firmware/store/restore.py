@@ -109,7 +109,8 @@ def roll_back(number: int, *, who: str, paths: Paths = NODE) -> RestoreResult:
     """Put one generation below /etc. It is not saved by that, and the quiet paths that there are stay as they are."""
     saved = generations.load(number, paths=paths)
     target = snapshot.compose(saved, paths)
-    changes = apply_target(target, keep=_keep_quiet(target, paths), paths=paths)
+    command = f"config rollback {number}"
+    changes = apply_target(target, keep=_keep_quiet(target, paths), command=command, paths=paths)
     _forget_state(changes, paths)
     notes = generations.note_in_journal("rollback", generation=number, who=who, paths=paths)
     return RestoreResult(Generation.from_archive(number, saved), changes, notes)
