@@ -101,7 +101,7 @@ def export(argv: list[str]) -> int:
     (name,), options = parse_arguments(argv, "FILE|-", flags=("--secrets",))
     if name == "-" and sys.stdout.isatty():
         raise Refused("an archive is not for a terminal", "config export FILE, or redirect it")
-    exported = saved_config.export(read_new_secret("passphrase") if "--secrets" in options else "")
+    exported = saved_config.export(read_new_secret("passphrase") if "--secrets" in options else None)
     if name != "-":
         saved_config.write_archive(exported, Path(name))
     else:

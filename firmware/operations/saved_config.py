@@ -125,14 +125,14 @@ def reset(*, who: Who) -> RestoredConfig:
     return RestoredConfig(number, done.changes, (*notes, *done.lines), len(lost))
 
 
-def export(passphrase: str = "") -> ExportedConfig:
+def export(passphrase: str | None = None) -> ExportedConfig:
     """The newest generation as an archive without files that hold secrets; with a passphrase whole, and encrypted with that.
     Failure if nothing is saved."""
     found: Archive | None = generations.load_current()
     if found is None:
         raise Failure("nothing is saved: there is nothing to export", "config save")
     unsaved = len(unsaved_changes().paths)
-    if passphrase:
+    if passphrase is not None:
         encrypted = export_format.encrypt(found.data, passphrase)
         return ExportedConfig(found.label.generation, found.digest, encrypted, unsaved)
     data, withheld = export_format.without_secrets(found)

@@ -141,7 +141,7 @@ def _collect(pieces: Iterator[bytes]) -> bytes:
 def send_result(connection: socket.socket, result: Any) -> None:
     """Send what a function has answered."""
     if isinstance(result, Download):
-        frames.send_message(connection, {"status": 200, "type": result.type, "name": result.name})
+        frames.send_message(connection, _head(result))
         _send_pieces(connection, result.pieces)
         return
     if result is None:
@@ -150,6 +150,10 @@ def send_result(connection: socket.socket, result: Any) -> None:
         frames.send_message(connection, {"status": 200, "type": "application/json"})
         frames.send_data(connection, json.dumps(as_json(result)).encode("ascii"))
     frames.send_end(connection)
+
+
+def _head(download: Download) -> dict[str, Any]:
+    return {"status": 200, "type": download.type, "name": download.name, "headers": dict(download.headers)}
 
 
 def _send_pieces(connection: socket.socket, pieces: Iterator[bytes]) -> None:

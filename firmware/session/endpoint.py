@@ -40,11 +40,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """An answer that is bytes: piece by piece, of that media type, kept under that name."""
+    """An answer that is bytes: piece by piece, of that media type, kept under that name; with these headers, of which the web
+    UI's front half passes on those that it knows."""
 
     pieces: Iterator[bytes]
     name: str
     type: str = "application/octet-stream"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,11 +85,13 @@ def is_encrypted(data: bytes) -> bool:
 
 
 def encrypt(data: bytes, passphrase: str) -> bytes:
-    """The archive, for whoever knows the passphrase. Refused if that is too short."""
+    """The archive, for whoever knows the passphrase. Refused if that is too short, or nobody could type it."""
     if len(passphrase) < SHORTEST:
         raise Refused(
             f"the passphrase has less than {SHORTEST} characters", "private keys are in it: choose a longer one"
         )
+    if not passphrase.isprintable():
+        raise Refused("the passphrase has characters that cannot be typed", "letters, digits, blanks and signs")
     body = MAGIC + filter_bytes([*_CIPHER, "-salt", "-kfile"], data, documents=[passphrase.encode() + b"\n"])
     return body + _tag(body, passphrase)
 

@@ -22,7 +22,7 @@ LIMIT = 4 << 30
 MAX_PATH, MAX_FIELDS = 4096, 32
 
 #: headers of an answer that the root half may set
-_PASSED_ON = ("Allow", "Connection", "Retry-After", "Location")
+_PASSED_ON = ("Allow", "Connection", "Csyncd-Withheld", "Location", "Retry-After")
 #: types that are shown; all others are files to be kept
 _SHOWN = (JSON, PROBLEM, "text/plain", "text/plain; charset=utf-8")
 _TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+(; charset=[a-z0-9-]+)?\Z")

@@ -13,6 +13,8 @@ from web_operator import PASSWORD, first_operator
 
 RECIPES = Path(__file__).parents[2] / "docs/api.md"
 PIN = "openssl x509 -in /etc/wui/tls.pem -noout -pubkey | openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64"
+#: what no archive has that is not encrypted
+SECRET_FILES = ("etc/csyncd/id_ed25519", "etc/csyncd/ssh_host_ed25519_key")
 #: a server that haproxy answers for itself
 SERVERS = "\nbackend web\n    server web1 127.0.0.1:8080\n    server web2 127.0.0.1:8080\n"
 
@@ -66,8 +68,17 @@ def test_drain_a_server(stage: Stage) -> None:
 
 @pytest.mark.all
 def test_keep_a_copy(stage: Stage) -> None:
-    said = run_recipe(stage, blocks()[4])
+    passphrase = f"""printf '%s' '{{"passphrase": "{PASSWORD}"}}' >passphrase.json"""
+    said = run_recipe(stage, blocks()[4], before=passphrase)
     assert '"generation"' in said
+    withheld = re.search(r"(?i)^csyncd-withheld: ([0-9]+)", stage.on(1, "cat", "/root/headers.txt"), re.M)
+    assert withheld and int(withheld[1]) >= len(SECRET_FILES)
+    listed = stage.on(1, "tar", "tf", "/root/backup.csyncd").splitlines()
+    assert "etc/haproxy/haproxy.cfg" in listed
+    assert not [path for path in SECRET_FILES if path in listed], "what the document says of it"
+    stage.on(1, "sh", "-ec", f"echo '{PASSWORD}' | config import /root/whole.csyncd")
+    listed = stage.on(1, "sh", "-c", "tar tf $(ls /flash/config/*.tar | tail -n 1)").splitlines()
+    assert not [path for path in SECRET_FILES if path not in listed], "the control"
     assert stage.on(1, "stat", "-c", "%a", "/root/backup.csyncd") == "600\n"
 
 

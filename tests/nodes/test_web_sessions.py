@@ -345,7 +345,13 @@ def test_what_is_saved_goes_out_comes_back_and_is_compared(web: Lab, admin: Oper
     admin.ask("POST", "/config/rollback", {"generation": 999_999}, status=404)
     admin.ask("POST", "/config/reset", {"word": "yes"}, status=400)
     assert next(one["current"] for one in admin.ask("GET", "/config/history"))
-    assert "manifest.json" in admin.ask("GET", "/config/export")[:200]
+    passphrases = ({}, {"body": {"passphrase": PASSWORD}}, {"body": {"passphrase": ""}})
+    plain, whole, refused = admin.ask_all(
+        *({"method": "POST" if one else "GET", "path": "/config/export", **one} for one in passphrases)
+    )
+    assert "manifest.json" in plain["content"][:200] and "scrypt" not in plain["content"]
+    assert int(plain["headers"]["Csyncd-Withheld"]) > 1 and whole["headers"]["Csyncd-Withheld"] == "0"
+    assert whole["content"].startswith("csyncd encrypted") and refused["status"] == 409
     admin.ask("POST", "/config/import", status=400)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from firmware.errors import Refused, Usage
 from firmware.operations import config_file, power, saved_config
-from firmware.operations.saved_config import RestoredConfig
+from firmware.operations.saved_config import ExportedConfig, RestoredConfig
 from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Download, Endpoint
 from firmware.session.problem import HttpProblem
 from firmware.store.changes import Changes, Difference
@@ -40,6 +40,13 @@ class Force:
     """Take another node's archive, too."""
 
     force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passphrase:
+    """What an archive is encrypted with: 12 characters or more."""
+
+    passphrase: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +90,18 @@ def roll_back(call: Call, body: Generation) -> dict[str, Any]:
 
 
 def export() -> Download:
-    """What is saved, as one archive."""
-    found = saved_config.export()
-    return Download(iter((found.data,)), f"generation-{found.generation}.csyncd", "application/octet-stream")
+    """What is saved, as one archive; the header Csyncd-Withheld says how many files are not in it, for they hold secrets."""
+    return _as_download(saved_config.export())
+
+
+def export_encrypted(body: Passphrase) -> Download:
+    """All that is saved, private keys too, as one archive that is encrypted."""
+    return _as_download(saved_config.export(body.passphrase))
+
+
+def _as_download(found: ExportedConfig) -> Download:
+    name, withheld = f"generation-{found.generation}.csyncd", {"Csyncd-Withheld": str(len(found.withheld))}
+    return Download(iter((found.data,)), name, headers=withheld)
 
 
 def import_archive(call: Call, query: Force, stream: Iterator[bytes]) -> SaveResult:
@@ -131,6 +147,14 @@ ENDPOINTS = (
     ),
     Endpoint("POST", "/config/rollback", ADMIN, "put a generation below /etc", roll_back, {"generation": 3}),
     Endpoint("GET", "/config/export", ADMIN, "what is saved, as one archive, without private keys", export),
+    Endpoint(
+        "POST",
+        "/config/export",
+        ADMIN,
+        "what is saved, with private keys, encrypted",
+        export_encrypted,
+        {"passphrase": "correct horse battery"},
+    ),
     Endpoint("POST", "/config/import", ADMIN, "take such an archive, the body, as a new generation", import_archive),
     Endpoint("POST", "/config/reset", ADMIN, "back to the factory; generations are kept", reset, {"word": "reset"}),
     Endpoint("POST", "/config/check", ADMIN, "everything that is wrong with config.rc", check),

@@ -78,9 +78,15 @@ def test_an_encrypted_export_is_whole_and_needs_its_passphrase(saved: Paths) -> 
             export.decrypt(wrong, passphrase)
 
 
-def test_a_short_passphrase_is_refused(saved: Paths) -> None:
-    with pytest.raises(Refused, match="less than 12 characters"):
-        export.encrypt(b"x", "short")
+def test_a_short_passphrase_is_refused_and_one_that_nobody_can_type(saved: Paths) -> None:
+    """openssl would take the first line of it."""
+    for passphrase, words in (
+        ("", "less than 12"),
+        ("short", "less than 12"),
+        ("a\nlonger one of two lines", "cannot be typed"),
+    ):
+        with pytest.raises(Refused, match=words):
+            export.encrypt(b"x", passphrase)
 
 
 def test_an_encrypted_export_is_opened_by_hand_as_the_manual_says(saved: Paths, tmp_path: Path) -> None:

@@ -188,6 +188,7 @@ def test_headers_are_passed_on_that_mean_something_and_no_others(tmp_path: Path)
         await body_length(reader)
         headers = {
             "Allow": "GET",
+            "Csyncd-Withheld": "2",
             "Set-Cookie": "a=b",
             "Content-Security-Policy": "none",
             "Location": "a\r\nb: c",
@@ -198,7 +199,7 @@ def test_headers_are_passed_on_that_mean_something_and_no_others(tmp_path: Path)
     async def story(site: ServedSite) -> None:
         site.root.behaviour = say
         said = (await site.ask("GET", "/api/v1/x", **await log_in(site))).headers
-        assert (said["allow"], said["retry-after"]) == ("GET", "3")
+        assert (said["allow"], said["csyncd-withheld"], said["retry-after"]) == ("GET", "2", "3")
         assert "set-cookie" not in said and "location" not in said and "sandbox" in said["content-security-policy"]
 
     play(tmp_path, story)
