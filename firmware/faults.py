@@ -41,7 +41,10 @@ def _carry_out(order: Path) -> None:
         case ["kill"]:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["stop"]:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            import threading
+
+            # Sent to this thread: sent to the process, some other thread notices, and this one goes on until then.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         case ["delay", seconds]:
             time.sleep(float(seconds))
         case ["cut"]:

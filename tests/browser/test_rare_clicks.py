@@ -189,7 +189,7 @@ def test_a_node_reboots_once_that_was_asked_for_twice(
     person.click("Reboot", within=dialog)
     expect(person.page.get_by_text("The node does not answer").first).to_be_visible()
     is_up = ["sh", "-c", "! [ -e /run/since-the-boot ] && service wui status"]
-    assert eventually(lambda: module_lab.run(1, *is_up, check=False).status == 0, 60)
+    assert eventually(lambda: module_lab.run(1, *is_up, check=False).status == 0)
     doorways[1].open()
     over = person.dialog("The session has ended")
     expect(over).to_be_visible()

@@ -40,7 +40,7 @@ def test_two_virtual_units_and_simulated_ones_in_one_batch(fresh_units: Lab, tmp
         assert len(list((tmp_path / "labels").glob("*.pdf"))) == SIMULATED + 2
         for node in (1, 2):
             _hold_unit(fresh_units, node, factory)
-            stage.shows(node, "green", within=60)
+            stage.shows(node, "green")
         before = factory.kept.record_names()
         assert factory_story.provision(*given) == 0
         assert factory.kept.record_names() == before

@@ -55,15 +55,15 @@ def test_layer_4_is_served_by_the_kernel_and_weights_are_taken_up_by_a_reload(la
     lab.write(1, FILE, configuration(1, 2))
     run_service(lab, "ipvsd", "start")
     pids = lab.run(1, "pidof", "keepalived").stdout
-    assert eventually(lambda: "0A20000B:1F91 wrr" in table(lab) and "0A20000C:0050      Masq    2" in table(lab), 15)
+    assert eventually(lambda: "0A20000B:1F91 wrr" in table(lab) and "0A20000C:0050      Masq    2" in table(lab))
     lab.write(1, FILE, configuration(1, 5))
     run_service(lab, "ipvsd", "apply")
     assert (
-        eventually(lambda: "0A20000C:0050      Masq    5" in table(lab), 10)
+        eventually(lambda: "0A20000C:0050      Masq    5" in table(lab))
         and lab.run(1, "pidof", "keepalived").stdout == pids
     )
     run_service(lab, "haproxy", "stop", node=2)
-    assert eventually(lambda: "0A20000C:0050" not in table(lab), 15), "the check takes a dead server out"
+    assert eventually(lambda: "0A20000C:0050" not in table(lab)), "the check takes a dead server out"
     run_service(lab, "haproxy", "start", node=2)
     lab.write(1, FILE, configuration(1, 5).replace("wrr", "best"))
     before = table(lab)

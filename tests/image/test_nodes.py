@@ -136,7 +136,7 @@ def test_only_flash_outlives_a_cut_and_the_cable_stays_as_it_was(fresh_units: La
     assert units.run(2, "cat", "/sys/class/net/eth0/carrier").stdout == "0\n"
     assert not reaches(units)
     units.link(2, True)
-    assert eventually(lambda: reaches(units), 20)
+    assert eventually(lambda: reaches(units))
 
 
 def at_work(state: Path) -> set[int]:
@@ -167,7 +167,7 @@ def test_down_leaves_nothing(image: Path, worker_labs: Path, killed: bool) -> No
     assert len(there) >= 3, "the hub, QEMU, the connection for commands"
     if killed:
         os.kill(int((lab.state / "lab.lock").read_text()), 9)
-        assert eventually(lambda: lab.run(1, "true", check=False).status == 125, 20)
+        assert eventually(lambda: lab.run(1, "true", check=False).status == 125)
     lab.down()
     assert not lab.state.exists()
     assert eventually(lambda: not alive(there))

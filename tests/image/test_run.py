@@ -121,7 +121,7 @@ def test_what_is_asked_of_a_unit_that_is_off_or_not_there_fails_with_a_reason(fr
     assert units.nodes("console", "9", check=False).stderr == "nodes: there is no node 9: the lab has 1, 2\n"
     assert units.nodes("exec", "9", "true", check=False).stderr == "nodes: there is no node 9\n"
     units.run(2, "sh", "-c", "(sleep 1; poweroff) >/dev/null 2>&1 </dev/null &")
-    assert eventually(lambda: "no power" in units.nodes("ports", "2", check=False).stderr, 60)
+    assert eventually(lambda: "no power" in units.nodes("ports", "2", check=False).stderr)
     off = units.nodes("reboot", "2", check=False)
     assert (off.status, off.stderr) == (1, "nodes: node 2 has no power\n")
     assert units.run(2, "true", check=False).status == 125

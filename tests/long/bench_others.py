@@ -41,4 +41,4 @@ def set_up(stage: Stage) -> None:
         stage.on(node, "sh", "-ec", f"{key}; printf %s {shlex.quote(names)} >>/etc/hosts")
         stage.lab.write(node, "/etc/csync2.cfg", _CSYNC2)
     stage.on(2, "sh", "-c", "setsid csync2 -ii -N node2 </dev/null >/run/csync2.log 2>&1 &")
-    assert eventually(lambda: "30865" in stage.on(2, "ss", "-Hltn"), 10)
+    assert eventually(lambda: "30865" in stage.on(2, "ss", "-Hltn"))

@@ -104,7 +104,7 @@ class Game:
             self.agents[node] = Agent(self.stage.lab, node)
             self._let_csyncd_look_for_faults(node)
         for node in (1, 2):
-            self.stage.shows(node, "orange", within=15)
+            self.stage.shows(node, "orange")
         self.agree(State.draw("0", random.Random(0)))
         facts = self.look()
         self.rest = {node: facts[node]["rest"] for node in (1, 2)}

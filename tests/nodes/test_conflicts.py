@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from lab_driver import eventually
 from push_helpers import CSYNCD_WITH_FAULTS, await_swap, hold_reload
+from service_helpers import service_pid
 from story import CONFIG, Stage, page
 
 ANCESTORS = "/etc/firmware/ancestors.json"
@@ -182,7 +183,7 @@ def test_who_interrupts_the_command_is_told_that_the_push_goes_on(agreed: Stage)
         said = pushing.communicate(timeout=60)[1]
     assert b"csyncd goes on with service haproxy; csync log tells what came of it" in said
     assert pushing.returncode != 0
-    assert eventually(lambda: agreed.json(1, "csync", "log")[-1]["result"] == "applied", 10)
+    assert eventually(lambda: agreed.json(1, "csync", "log")[-1]["result"] == "applied")
     agreed.serves(2, "goes on")
 
 
@@ -191,17 +192,23 @@ def test_a_save_of_nothing_says_so(agreed: Stage) -> None:
     assert "node 2: nothing to save: generation" in agreed.on(1, "csync", "save")
 
 
-def _require_kept_after_swap(agreed: Stage) -> None:
-    """What is edited once the pushed state is in place is refused, too, and goes with it: it is kept."""
-    agreed.on(2, "service", "haproxy", "revert")
-    csyncd = {row["name"]: row["pid"] for row in agreed.json(2, "service", "list")}["csyncd"]
-    agreed.lab.write(2, "/run/faults/receive.swapped", "stop")
+def _refused_for_an_edit(agreed: Stage, step: str, text: str) -> Any:
+    """The report of a push during which somebody writes that page on node 2, whose csyncd stands still at that step."""
+    csyncd = service_pid(agreed.lab, "csyncd", 2)
+    agreed.lab.write(2, f"/run/faults/{step}", "stop")
     pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-    assert eventually(lambda: ") T " in agreed.lab.read(2, f"/proc/{csyncd}/stat"), 20)
-    agreed.lab.write(2, CONFIG, page("edited after the swap"))
+    assert eventually(lambda: ") T " in agreed.lab.read(2, f"/proc/{csyncd}/stat"))
+    agreed.lab.write(2, CONFIG, page(text))
     agreed.on(2, "kill", "-CONT", str(csyncd))
     report = json.loads(pushing.communicate(timeout=60)[0])
     assert (pushing.returncode, report["result"]) == (3, "refused"), report
+    return report
+
+
+def _require_kept_after_swap(agreed: Stage) -> None:
+    """What is edited once the pushed state is in place is refused, too, and goes with it: it is kept."""
+    agreed.on(2, "service", "haproxy", "revert")
+    report = _refused_for_an_edit(agreed, "receive.swapped", "edited after the swap")
     assert "; what was edited on the receiving node meanwhile is in /run/firmware/edited/haproxy/" in report["message"]
     assert report["message"] == agreed.json(2, "csync", "log")[-1]["message"]
     assert "edited after the swap" in agreed.lab.read(2, f"{report['message'].rpartition(' ')[2]}/files/haproxy.cfg")
@@ -219,12 +226,7 @@ def test_an_edit_on_the_receiver_in_the_middle_of_a_push_is_not_lost(agreed: Sta
         agreed.on(2, "service", "csyncd", "restart")
         agreed.edit(1, page("pushed"))
         agreed.on(1, "csync", "diff", "haproxy")
-        agreed.lab.write(2, "/run/faults/receive.checked", "delay 3")
-        pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
-        assert eventually(lambda: not agreed.lab.run(2, "ls", "/run/faults").stdout, 20)
-        agreed.lab.write(2, CONFIG, page("edited meanwhile"))
-        report = json.loads(pushing.communicate(timeout=60)[0])
-        assert (pushing.returncode, report["result"]) == (3, "refused"), report
+        report = _refused_for_an_edit(agreed, "receive.checked", "edited meanwhile")
         assert "was changed on the receiving node during the push" in report["message"]
         assert "edited meanwhile" in agreed.lab.read(2, CONFIG)
         agreed.serves(2, "agreed")

@@ -45,8 +45,7 @@ def test_an_open_push_that_cannot_be_read_is_left_alone_and_said(agreed: Stage, 
     agreed.on(2, "service", "csyncd", "restart")
     word = "written by a newer firmware" if damage == NEWER else "damaged"
     for node in (1, 2):
-        report = agreed.shows(node, "red", within=15)
-        assert any(f"node 2: {JOURNAL}: {word}" in reason for reason in report["reasons"])
+        report = agreed.shows(node, "red", f"node 2: {JOURNAL}: {word}")
         assert report["remedy"] == "csync check on node 2"
     assert f"rm -r {JOURNAL.rpartition('/')[0]}" in agreed.on(2, "csync", "check", expect=1) or damage == NEWER
     assert JOURNAL in agreed.on(1, "csync", "confirm", expect=3), "whether something waits is not known"
@@ -80,7 +79,7 @@ def test_a_damaged_newest_generation_is_said_where_one_looks(agreed: Stage) -> N
     )
     agreed.on(2, "service", "csyncd", "restart")
     for node in (1, 2):
-        report = agreed.shows(node, "orange", within=15)
+        report = agreed.shows(node, "orange", "a reboot brings back")
         assert any("node 2: generation" in reason and "a reboot brings back" in reason for reason in report["reasons"])
     assert "FAILED  a reboot brings back what was saved last: generation" in agreed.on(2, "csync", "check", expect=1)
     agreed.edit(2, page("saved again"))

@@ -42,7 +42,7 @@ def hostile(stage: Stage) -> Stage:
         2, "rm", "-r", f"{PEER.rpartition('/')[0]}/__pycache__"
     )  # what was compiled before is not compared with its source
     stage.on(2, "service", "csyncd", "restart")
-    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 15)
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red")
     return stage
 
 
@@ -137,9 +137,9 @@ def test_a_push_of_ours_that_waits_no_more_is_told_once_as_the_peers_word(peer: 
     answers(peer)
     peer.edit(1, page("to be put back"))
     peer.on(1, "csync", "push", "haproxy", "--force", "--confirm", "60")
-    assert eventually(lambda: peer.json(1, "csync", "status")["peer"]["confirm_pending"], 10)
+    assert eventually(lambda: peer.json(1, "csync", "status")["peer"]["confirm_pending"])
     peer.on(2, "csync", "undo")
-    assert eventually(lambda: peer.json(1, "csync", "log")[-1]["result"] == "rolled-back", 10)
+    assert eventually(lambda: peer.json(1, "csync", "log")[-1]["result"] == "rolled-back")
     for _ in range(3):
         peer.json(1, "csync", "status")
     told = [

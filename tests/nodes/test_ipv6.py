@@ -37,7 +37,7 @@ def pair(stage: Stage, addresses: dict[int, str]) -> None:
 def works(stage: Stage) -> None:
     """The pair is connected, has nothing to complain of, and a push goes through."""
     connected = lambda node: stage.json(node, "csync", "status")["state"] != "red"  # noqa: E731
-    assert eventually(lambda: connected(1) and connected(2), 15), stage.on(1, "csync", "status")
+    assert eventually(lambda: connected(1) and connected(2)), stage.on(1, "csync", "status")
     for node in (1, 2):
         stage.on(node, "csync", "check")
     assert stage.json(1, "csync", "push", "haproxy")["result"] in ("applied", "unchanged")

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import story
 from lab_driver import Lab, eventually
-from push_helpers import agree, await_swap, digest, force_push, hold_reload, push
+from push_helpers import agree, await_swap, digest, force_push, hold_reload, push, seconds_until_logged
 from service_helpers import HOLD, PYTHON, service_pid
 from story import ADDRESSES, CONFIG, Stage, page
 from time_limits import time_limit
 
-#: for what has to be at once: no time-out of the network is that short, and no busy machine takes that long
-AT_ONCE = 10.0
+#: seconds for what does not wait for a peer: the shortest time in which one is given up is longer, and no busy machine takes that long
+AT_ONCE = 18.0
 
 #: looks at everything below a directory again and again, until its standard input ends. A file `NAME` there has the content
 #: `NAME\n` a thousand times, mode 0640 and the owner haproxy:root, a directory 0750 and root:haproxy. Prints how often
@@ -188,7 +188,7 @@ def test_a_connection_that_was_closed_is_not_finished_with_0_errors(agreed: Stag
     ]
     assert bool(undone) is (killed == "csyncd")
     assert agreed.on(2, "ls", "-A", "/etc/.staging").strip() == ""
-    agreed.shows(1, "orange", within=15)
+    agreed.shows(1, "orange")
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def impatient(agreed: Stage) -> Iterator[None]:
     """Node 1's csyncd waits 4 s, not 20, until a link that was lost is there again."""
     with time_limit(agreed.lab, 1, "sync.link", "RECONNECT_TIME", 4):
         agreed.on(1, "service", "csyncd", "restart")
-    agreed.shows(1, "orange", within=15)
+    agreed.shows(1, "orange")
     yield
     agreed.on(1, "service", "csyncd", "restart")
 
@@ -219,11 +219,7 @@ def _an_answer_that_never_came(agreed: Stage, back: bool) -> None:
             pushing = agreed.lab.start(1, "csync", "push", "haproxy", "--json")
             await_swap(agreed, f"cut {back}")
             agreed.lab.link(2, False)
-        sh(
-            agreed,
-            1,
-            "until tail -n 1 /run/firmware/log/csyncd/current | grep -q 'the pair is red'; do sleep 0.1; done",
-        )
+        seconds_until_logged(agreed, 1, "the pair is red")
         if back:
             agreed.lab.link(2, True)
         output, said = pushing.communicate(timeout=90)
@@ -235,7 +231,7 @@ def _an_answer_that_never_came(agreed: Stage, back: bool) -> None:
     else:
         assert (pushing.returncode, result) == (1, "failed")
         assert b"has the old state or the new one, whole" in said and b"csync diff haproxy" in said
-    agreed.shows(1, "orange", within=20)
+    agreed.shows(1, "orange")
     agreed.serves(2, f"cut {back}")
 
 
@@ -423,7 +419,7 @@ def test_an_aborted_client_leaves_no_lock(agreed: Stage, aborted: str) -> None:
     assert pushing.returncode != 0
     assert aborted == "csync" or said
     agreed.edit(1, page("the next"))
-    assert eventually(lambda: push(agreed)[0] == 0, 30)
+    assert eventually(lambda: push(agreed)[0] == 0)
     agreed.serves(2, "the next")
     for node in (1, 2):
         agreed.on(node, "timeout", "20", "service", "haproxy", "apply")
@@ -442,10 +438,10 @@ def test_a_dead_backup_does_not_stall_the_master(agreed: Stage) -> None:
         status, report, said = push(agreed)
         assert (status, report["result"]) == (1, "failed")
         assert "cannot be reached" in said and "check power, cable" in said
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 90, "minutes are what TCP would take"
     finally:
         agreed.lab.link(2, True)
-    agreed.shows(1, "orange", within=20)
+    agreed.shows(1, "orange")
     assert push(agreed)[1]["result"] == "applied"
 
 
@@ -542,8 +538,8 @@ def test_no_key_is_taken_silently_on_first_contact(stage: Stage) -> None:
     stage.on(1, "rm", *stored)
     stage.on(1, "service", "csyncd", "restart")
     try:
-        red = stage.shows(1, "red")
-        assert "not stored here" in red["reasons"][0] and red["remedy"] == "csync getkey"
+        red = stage.shows(1, "red", "not stored here")
+        assert red["remedy"] == "csync getkey"
         for words in ((), ("--code", wrong), ("--code", "")):
             done = stage.lab.run(1, "csync", "getkey", *words, check=False)
             assert done.status == 3 and "nothing is stored" in done.stderr
@@ -552,7 +548,7 @@ def test_no_key_is_taken_silently_on_first_contact(stage: Stage) -> None:
     finally:
         stage.on(1, "csync", "getkey", "--code", code)
     assert stage.on(1, "ls", *stored).split() == list(stored)
-    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red")
 
 
 @pytest.mark.all
@@ -561,8 +557,7 @@ def test_another_host_key_is_not_taken_for_the_peers(stage: Stage) -> None:
     other = "mkdir /run/kept; mv ssh_host_* /run/kept; ssh-keygen -q -t ed25519 -N '' -f ssh_host_ed25519_key"
     sh(stage, 2, f"cd /etc/csyncd; {other}; service csyncd restart")
     try:
-        sh(stage, 1, "until csync status | grep -q 'host key has changed'; do sleep 0.2; done")
-        red = stage.shows(1, "red")["reasons"][0]
+        red = stage.shows(1, "red", "host key has changed")["reasons"][0]
         assert all(
             fingerprint(stage, 2, f"{place}/ssh_host_ed25519_key.pub") in red for place in ("/run/kept", "/etc/csyncd")
         )
@@ -573,18 +568,18 @@ def test_another_host_key_is_not_taken_for_the_peers(stage: Stage) -> None:
         assert stage.lab.read(1, "/etc/csyncd/ssh_known_hosts") == known
     finally:
         sh(stage, 2, "mv /run/kept/* /etc/csyncd; rmdir /run/kept; service csyncd restart")
-    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red")
 
 
 def test_a_host_key_that_is_taken_away_ends_the_trust(stage: Stage) -> None:
     known = stage.lab.read(1, "/etc/csyncd/ssh_known_hosts")
     stage.on(1, "rm", "/etc/csyncd/ssh_known_hosts")
     try:
-        assert eventually(lambda: stage.json(1, "csync", "status")["state"] == "red", 15)
+        assert eventually(lambda: stage.json(1, "csync", "status")["state"] == "red")
         assert push(stage)[0] == 1
     finally:
         stage.lab.write(1, "/etc/csyncd/ssh_known_hosts", known)
-    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 20)
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red")
 
 
 def fingerprint(stage: Stage, node: int, path: str) -> str:
@@ -656,6 +651,7 @@ def test_an_edit_on_the_receiver_during_the_push_is_not_lost(agreed: Stage) -> N
     race = 'while :; do echo "# $(date +%N)" >>/etc/haproxy/by-hand; done'
     racer = agreed.lab.start(2, "sh", "-c", race)
     try:
+        assert eventually(lambda: agreed.lab.run(2, "test", "-s", "/etc/haproxy/by-hand", check=False).status == 0)
         status, report, _ = push(agreed)
     finally:
         racer.kill()
@@ -727,7 +723,7 @@ def test_a_link_is_not_followed_where_it_is_received(agreed: Stage, link: str) -
 def test_what_is_mounted_in_the_receivers_directory_is_not_emptied(agreed: Stage) -> None:
     sh(agreed, 1, "mkdir -p /etc/haproxy/extra; echo same >/etc/haproxy/extra/f; service haproxy apply")
     assert push(agreed)[1]["result"] == "applied"
-    sh(agreed, 2, "mkdir -p /run/data; cp -p /etc/haproxy/extra/f /run/data; mount --bind /run/data /etc/haproxy/extra")
+    sh(agreed, 2, "cp -a /etc/haproxy/extra /run/data; mount --bind /run/data /etc/haproxy/extra")
     try:
         agreed.edit(1, page("over a mount"))
         status, report, said = push(agreed)

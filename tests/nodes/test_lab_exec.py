@@ -67,7 +67,7 @@ def test_stdin_may_be_closed(lab: Lab) -> None:
 def test_a_reader_that_goes_away_ends_the_command(lab: Lab) -> None:
     """SIGPIPE works: Python, which ignores it, is not to be seen."""
     command = f"{sys.executable} {NODES} --state {lab.state} exec 1 yes | head -n 1"
-    assert subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, timeout=10).stdout == b"y\n"
+    assert subprocess.run(["sh", "-c", command], stdout=subprocess.PIPE, timeout=60).stdout == b"y\n"
 
 
 def test_a_command_ends_with_its_driver(lab: Lab) -> None:
@@ -82,7 +82,7 @@ def test_a_signal_reaches_the_command(lab: Lab) -> None:
     started = lab.start(1, "sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done")
     assert started.stdout and started.stdout.readline() == b"ready\n"
     started.terminate()
-    started.communicate(timeout=10)
+    started.communicate(timeout=60)
     assert started.returncode == 7
 
 

@@ -10,7 +10,7 @@ from story import Stage
 
 OPTIONS = (
     "-i", "/root/key", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes",
-    "-o", "ConnectTimeout=5", "-o", "IdentitiesOnly=yes",
+    "-o", "ConnectTimeout=30", "-o", "IdentitiesOnly=yes",
 )  # fmt: skip
 #: opens connections from an address to the ports of another, says so, and holds them without a word until it is killed
 SILENT = """

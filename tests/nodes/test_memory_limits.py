@@ -220,7 +220,7 @@ def test_memory_goes_back_after_thousands_of_files(fresh_lab: Lab) -> None:
     make(stage, "many", "b")
     stage.on(1, "csync", "push", "haproxy")
     for node in (1, 2):
-        assert eventually(partial(is_small, stage, node, before[node] + MOST_MORE), 10), (before, resident(stage, node))
+        assert eventually(partial(is_small, stage, node, before[node] + MOST_MORE)), (before, resident(stage, node))
 
 
 def is_small(stage: Stage, node: int, most: int) -> bool:

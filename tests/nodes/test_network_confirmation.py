@@ -39,7 +39,8 @@ def test_the_old_network_comes_back_though_the_session_is_gone(lab: Lab) -> None
     assert "service network: the old one comes back in 5 s, unless: service network confirm" in said
     assert addresses(lab) == [NEW]
     assert "waits to be confirmed: what was before comes back in " in run_service(lab, "network.spare", "status").stdout
-    assert eventually(lambda: addresses(lab) == [OLD], 15)
+    assert eventually(lambda: addresses(lab) == [OLD])
+    assert eventually(lambda: "waits" not in run_service(lab, "network.spare", "status").stdout)
     row = service_row(lab, "network.spare")
     assert (row["state"], row["needs_apply"]) == ("running", True) and NEW in lab.read(1, RC)
     assert "nothing waits to be confirmed" in run_service(lab, "network", "confirm", status=3).stderr
@@ -50,7 +51,7 @@ def test_what_is_confirmed_stays_and_meanwhile_nothing_makes_it_last(lab: Lab) -
     run_service(lab, "network", "apply", "--confirm")
     run_service(lab, "network", "start")
     said = lab.run(1, "config", "save", check=False)
-    assert re.search(r"\((90|8\d) s left\)", said.stderr), said
+    assert re.search(r"\((90|[1-8]?\d) s left\)", said.stderr), said
     assert said.status == 3
     assert run_service(lab, "network", "apply", status=3).stderr.count("waits to be confirmed")
     run_service(lab, "network", "confirm")

@@ -20,7 +20,7 @@ def stage(module_lab: Lab) -> Stage:
 
 def says(stage: Stage, words: str, node: int) -> None:
     """Hold a node to the reason that it gives, once daemons have started again."""
-    assert eventually(lambda: words in stage.on(node, "csync", "status"), 20), stage.on(node, "csync", "status")
+    stage.shows(node, "red", words)
 
 
 def is_connected(stage: Stage) -> bool:
@@ -52,7 +52,7 @@ def test_a_port_that_somebody_else_has_is_named_at_a_start_and_free_it_is_taken(
         assert "port 30022 of 10.32.0.12 is taken by python3 (pid " in refused
     stage.on(2, "service", "csyncd", "start")
     assert "sshd" in stage.on(2, "ss", "-Hltnp", "sport = :30022")
-    assert eventually(lambda: is_connected(stage), 20), "peers come in there"
+    assert eventually(lambda: is_connected(stage)), "peers come in there"
 
 
 @pytest.mark.all
@@ -77,7 +77,7 @@ def test_a_port_that_somebody_else_has_is_red_on_both_nodes_and_each_names_it(st
         assert told["state"] == "red" and told["remedy"].startswith("on node 2: end what has the port")
         assert stage.json(1, "csync", "status")["remedy"] == "csync check on node 2"
         assert failed_items(stage, 2) == ["peers can come in here", "sync works"]
-    assert eventually(lambda: is_connected(stage), 20), "it takes the port as soon as it is free"
+    assert eventually(lambda: is_connected(stage)), "it takes the port as soon as it is free"
 
 
 @pytest.mark.all
@@ -91,4 +91,4 @@ def test_with_no_port_at_all_csyncd_waits_for_one_after_a_boot(stage: Stage) -> 
         assert f"/etc/csyncd/csyncd.cfg:1: {trouble}" in stage.on(1, "service", "csyncd", "start", expect=4)
         stage.lab.run(1, "service", "boot", check=False)
         says(stage, f"node 1: no peer can come in: {trouble}", 1)
-    assert eventually(lambda: is_connected(stage), 20)
+    assert eventually(lambda: is_connected(stage))

@@ -70,9 +70,10 @@ def test_what_cannot_be_printed_is_an_error_and_never_python_s_own(lab: Lab, com
         ": stdout: No space left on device\nhint: make room where the output goes\n"
     ), said
     assert said.stderr.count("\n") == 2
-    gone = lab.run(1, "sh", "-c", f"( sleep 0.2; {command}; echo $? >/tmp/ended ) | true", check=False)
+    begin, end = "rm -f /tmp/gone; ( until [ -e /tmp/gone ]; do sleep 0.02; done", "| ( exec <&-; touch /tmp/gone )"
+    gone = lab.run(1, "sh", "-c", f"{begin}; {command}; echo $? >/tmp/ended ) {end}", check=False)
     assert gone.stderr == "" and lab.read(1, "/tmp/ended") == "1\n"
-    both = lab.run(1, "sh", "-c", f"( sleep 0.2; {command} 2>&1; echo $? >/tmp/ended ) | true", check=False)
+    both = lab.run(1, "sh", "-c", f"{begin}; {command} 2>&1; echo $? >/tmp/ended ) {end}", check=False)
     assert both.stderr == "" and lab.read(1, "/tmp/ended") == "1\n"
     for closed in (">&-", "2>&-", ">&- 2>&-"):
         said = lab.run(1, "sh", "-c", f"{command} {closed}", check=False)

@@ -12,6 +12,7 @@ CONFIG = "/etc/ssh/sshd_config"
 #: takes port 22 in both families as soon as nobody else has it
 SNATCH = """
 import socket, time
+print("trying", flush=True)
 while True:
     try:
         held = socket.create_server(("::", 22), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -76,7 +77,8 @@ def test_what_ran_comes_back_where_the_new_one_does_not_start(lab: Lab, where: s
 def test_what_cannot_come_back_either_has_failed_and_says_so(lab: Lab) -> None:
     lab.run(1, "config", "add", "sshd", "port", "2222")
     append(lab, CONFIG, "AddressFamily inet\n")
-    with taken(lab, 2222), running(lab, SNATCH):
+    with taken(lab, 2222), running(lab, SNATCH) as snatcher:
+        assert snatcher.stdout and snatcher.stdout.readline() == b"trying\n"
         error = run_service(lab, "sshd", "apply", status=1).stderr
         assert "it is down: what ran before does not start again: " in error
         assert service_row(lab, "sshd")["state"] == "failed"

@@ -33,8 +33,8 @@ def configure(lab: Lab, *lines: str) -> None:
     lab.write(1, "/etc/config.rc", text + "\nservice ntp\n" + "".join(f"\t{line}\n" for line in lines))
 
 
-def says(lab: Lab, pattern: str, seconds: float = 15.0) -> bool:
-    return eventually(lambda: bool(re.search(pattern, lab.run(1, "cat", LOG, check=False).stdout)), seconds)
+def says(lab: Lab, pattern: str) -> bool:
+    return eventually(lambda: bool(re.search(pattern, lab.run(1, "cat", LOG, check=False).stdout)))
 
 
 def attempts(lab: Lab) -> int:
@@ -47,9 +47,9 @@ def test_it_takes_the_time_from_the_server_that_is_named(lab: Lab) -> None:
     run_service(lab, "ntp", "start")
     assert says(lab, rf"reply from {re.escape(ADDRESS)}: offset (2\.9|3\.0)"), lab.read(1, LOG)
     assert says(lab, "settimeofday: Operation not permitted"), "at the start it sets the clock at once"
-    assert "peers valid" in run_service(lab, "ntp", "status").stdout
-    users = {lab.run(1, "ps", "-o", "user=", "-p", pid).stdout.strip() for pid in pids(lab)}
-    assert users == {"root", "ntpd"}, "what reads from the network is not root"
+    assert eventually(lambda: "peers valid" in run_service(lab, "ntp", "status").stdout)
+    users = {lab.run(1, "ps", "-o", "user=", "-p", pid, check=False).stdout.strip() for pid in pids(lab)}
+    assert users - {""} == {"root", "ntpd"}, "what reads from the network is not root"
 
 
 def test_without_hard_sync_it_does_not_set_the_clock_at_once(lab: Lab) -> None:
@@ -57,7 +57,7 @@ def test_without_hard_sync_it_does_not_set_the_clock_at_once(lab: Lab) -> None:
     run_service(lab, "ntp", "restart")
     before = attempts(lab)
     answers = lab.read(1, LOG).count("reply from")
-    assert eventually(lambda: lab.read(1, LOG).count("reply from") > answers, 15)
+    assert eventually(lambda: lab.read(1, LOG).count("reply from") > answers)
     assert attempts(lab) == before
 
 
@@ -69,7 +69,7 @@ def test_a_configuration_file_takes_the_place_of_server_lines(lab: Lab) -> None:
     lab.write(1, "/etc/ntp/ntpd.conf", f"server {ADDRESS}\n")
     run_service(lab, "ntp", "start")
     before = lab.read(1, LOG).count("reply from")
-    assert eventually(lambda: lab.read(1, LOG).count("reply from") > before, 15)
+    assert eventually(lambda: lab.read(1, LOG).count("reply from") > before)
 
 
 def test_a_server_that_has_no_address_keeps_nothing_from_starting(lab: Lab) -> None:

@@ -63,7 +63,7 @@ def test_who_is_logged_in_stays_so_while_it_is_reloaded_and_restarted(lab: Lab) 
         if verb != "stop":
             assert lab.run(1, *SSH, "root@127.0.0.1", "echo again").stdout == "again\n"
     session.stdin.close()
-    assert session.wait(10) == 0
+    assert session.wait(60) == 0
 
 
 def test_an_invalid_configuration_does_not_lock_the_operator_out(lab: Lab) -> None:

@@ -4,18 +4,32 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from lab_driver import Lab, eventually
-from service_helpers import HOLD, PYTHON, append, is_started_again, page, run_service, service_pid, service_row
+from service_helpers import (
+    HOLD,
+    PYTHON,
+    append,
+    held_down,
+    is_started_again,
+    page,
+    run_service,
+    service_pid,
+    service_row,
+)
 from time_limits import time_limit
 
 CONFIG = "/etc/haproxy/haproxy.cfg"
 
 
-#: how a stand-in for haproxy begins: it answers at the master's socket as long as it lives, in a thread of its own
-ANSWERER = """#!/usr/bin/python3
+#: how a stand-in for haproxy begins
+IMPORTS = """#!/usr/bin/python3
 import os, signal, socket, subprocess, sys, threading, time
+"""
+#: from then on it answers at the master's socket as long as it lives, in a thread of its own, and is taken to have started
+ANSWERS = """
 place = "/run/haproxy/master.sock"
 if os.path.exists(place):
     os.unlink(place)
@@ -24,10 +38,10 @@ held.bind(place)
 held.listen()
 def serve():
     while True:
-        asked = held.accept()[0]
-        asked.recv(100)
-        asked.sendall(b"Pid: 1\\n")
-        asked.close()
+        client = held.accept()[0]
+        client.recv(100)
+        client.sendall(b"Pid: 1\\n")
+        client.close()
 threading.Thread(target=serve, daemon=True).start()
 """
 
@@ -42,6 +56,11 @@ def lab(module_lab: Lab) -> Iterator[Lab]:
 
 def processes(lab: Lab, pattern: str) -> list[int]:
     return [int(word) for word in lab.run(1, "pgrep", "-f", pattern, check=False).stdout.split()]
+
+
+def status(lab: Lab) -> str:
+    """What `service haproxy status` says, whatever its exit status."""
+    return lab.run(1, "service", "haproxy", "status", check=False).stdout
 
 
 def test_every_factory_service_runs_after_boot(fresh_lab: Lab) -> None:
@@ -95,9 +114,10 @@ def test_a_killed_daemon_is_back_and_the_others_are_untouched(lab: Lab) -> None:
     others = {title: service_pid(lab, title) for title in ("syslogd", "sshd", "wui")}
     before = service_pid(lab, "haproxy")
     workers = set(processes(lab, "^haproxy "))
-    lab.run(1, "kill", "-KILL", str(before))
-    shown = run_service(lab, "haproxy", "status", status=1).stdout
-    assert "failed" in shown and "ended: killed by signal 9" in shown
+    with held_down(lab, "haproxy"):
+        lab.run(1, "kill", "-KILL", str(before))
+        assert eventually(lambda: "ended: killed by signal 9" in status(lab))
+        assert "failed" in run_service(lab, "haproxy", "status", status=1).stdout
     assert is_started_again(lab, "haproxy", before)
     assert not workers & set(processes(lab, "^haproxy "))  # no worker of the dead master serves on
     shown = run_service(lab, "haproxy", "status").stdout
@@ -112,14 +132,14 @@ def test_nothing_that_a_dead_daemon_started_stays_behind(lab: Lab) -> None:
     lab.write(
         1,
         "/usr/local/bin/parent",
-        f"{ANSWERER}subprocess.Popen(['sleep', '4321'])\nsubprocess.run(['sleep', '4322'])\n",
+        f"{IMPORTS}subprocess.Popen(['sleep', '4321'])\n{ANSWERS}subprocess.run(['sleep', '4322'])\n",
     )
     lab.run(1, "chmod", "755", "/usr/local/bin/parent")
     lab.run(1, "config", "add", "haproxy", "cmdline", f"{PYTHON} /usr/local/bin/parent")
     try:
         run_service(lab, "haproxy", "start")
+        assert eventually(lambda: len(processes(lab, "^sleep 432[12]")) == 2)
         before = set(processes(lab, "^sleep 432[12]"))
-        assert len(before) == 2
         lab.run(1, "kill", "-KILL", str(service_pid(lab, "haproxy")))
         assert eventually(
             lambda: len(processes(lab, "^sleep 432[12]")) == 2 and not before & set(processes(lab, "^sleep 432[12]"))
@@ -143,24 +163,32 @@ def test_a_crash_loop_is_shown_as_failed_and_costs_next_to_nothing(lab: Lab) -> 
     lab.write(
         1,
         "/usr/local/bin/crash",
-        f"{ANSWERER}print('about to crash', file=sys.stderr, flush=True)\ntime.sleep(0.4)\nos._exit(7)\n",
+        f"{IMPORTS}{ANSWERS}while not os.path.exists('/run/haproxy/crash'):\n    time.sleep(0.02)\n"
+        "print('about to crash', file=sys.stderr, flush=True)\nos._exit(7)\n",
     )
     lab.run(1, "chmod", "755", "/usr/local/bin/crash")
     lab.run(1, "config", "add", "haproxy", "bin", "/usr/local/bin/crash")
     lab.run(1, "config", "add", "haproxy", "procname", "python3")
     try:
-        run_service(lab, "haproxy", "start")  # it answers long enough to be taken for good
-        assert eventually(lambda: service_row(lab, "haproxy")["state"] == "failed", 5)
-        before = ticks(lab)
-        time.sleep(5)
-        assert ticks(lab) - before < 50  # of 500 in 5 s
-        data = json.loads(lab.run(1, "service", "haproxy", "status", "--json", check=False).stdout)
-        assert 2 <= data["crashes"] <= 20
+        run_service(lab, "haproxy", "start")
+        lab.run(1, "touch", "/run/haproxy/crash")
+        assert eventually(lambda: service_row(lab, "haproxy")["state"] == "failed")
+        began, used, crashes = time.monotonic(), ticks(lab), details(lab)["crashes"]
+        assert eventually(lambda: details(lab)["crashes"] >= crashes + 2)
+        seconds, data = time.monotonic() - began, details(lab)
+        assert ticks(lab) - used < 10 + 10 * seconds, "a tenth of a processor"
+        assert data["crashes"] - crashes <= seconds + 2, "no more than one a second"
         assert "about to crash" in data["words"] and "exit status 7" in data["words"]
     finally:
         lab.run(1, "config", "del", "haproxy", "bin")
         lab.run(1, "config", "del", "haproxy", "procname")
         run_service(lab, "haproxy", "stop")
+        lab.run(1, "rm", "-f", "/run/haproxy/crash")
+
+
+def details(lab: Lab) -> dict[str, Any]:
+    """What `service haproxy status --json` says."""
+    return dict(json.loads(lab.run(1, "service", "haproxy", "status", "--json", check=False).stdout))
 
 
 def ticks(lab: Lab) -> int:
@@ -207,21 +235,32 @@ def test_an_invalid_configuration_is_not_started_nor_does_it_stop_what_runs(lab:
     run_service(lab, "haproxy", "status", status=3)
 
 
+#: interrupts a `service haproxy stop` once it has given its order, and waits
+INTERRUPT_STOP = """
+until [ "$(s6-svstat -o wantedup /run/firmware/scan/haproxy)" = false ]; do sleep 0.02; done
+pkill -INT -f '^/usr/bin/python3 -IS .*/service haproxy stop$'
+"""
+
+
 def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
     run_service(lab, "haproxy", "stop")
-    lab.write(1, "/usr/local/bin/deaf", f"{ANSWERER}signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)\n")
+    lab.write(
+        1, "/usr/local/bin/deaf", f"{IMPORTS}signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{ANSWERS}time.sleep(600)\n"
+    )
     lab.run(1, "chmod", "755", "/usr/local/bin/deaf")
     lab.run(1, "config", "add", "haproxy", "cmdline", f"{PYTHON} /usr/local/bin/deaf")
     try:
         run_service(lab, "haproxy", "start")
         stopping = lab.start(1, "service", "haproxy", "stop")
-        assert eventually(lambda: service_row(lab, "haproxy")["state"] == "stopped", 5)
-        lab.run(1, "pkill", "-INT", "-f", "^/usr/bin/python3 -IS .*/service haproxy stop$")
-        assert stopping.communicate(timeout=10)[1] == b"service haproxy: interrupted: it is stopped now\n"
+        lab.run(1, "sh", "-ec", INTERRUPT_STOP)
+        assert stopping.communicate(timeout=60)[1] == b"service haproxy: interrupted: it is stopped now\n"
+        assert service_row(lab, "haproxy")["state"] == "stopped"
+        lab.run(1, "pkill", "-KILL", "-f", "/usr/local/bin/deaf", check=False)
+        assert eventually(lambda: processes(lab, "/usr/local/bin/deaf") == [])
         run_service(lab, "haproxy", "start")
         begun = time.monotonic()
         run_service(lab, "haproxy", "stop")
-        assert 4 < time.monotonic() - begun < 10
+        assert 4 < time.monotonic() - begun < 30
         assert processes(lab, "/usr/local/bin/deaf") == []
     finally:
         lab.run(1, "config", "del", "haproxy", "cmdline")
@@ -259,7 +298,7 @@ def test_a_recycled_pid_is_neither_believed_nor_signalled(lab: Lab) -> None:
         run_service(lab, "haproxy", "start")
         run_service(lab, "haproxy", "stop")
         assert lab.run(1, "kill", "-0", str(other)).status == 0
-        assert processes(lab, "^s6-supervise haproxy$") == [supervisor]
+        assert eventually(lambda: processes(lab, "^s6-supervise haproxy$") == [supervisor])
     finally:
         stranger.kill()
 
@@ -273,15 +312,16 @@ def test_it_works_on_when_the_supervisors_were_killed(lab: Lab) -> None:
     run_service(lab, "haproxy", "restart")
     for title in ("syslogd", "sshd", "wui"):
         assert service_pid(lab, title) == before[title]
-    lab.run(1, "kill", "-KILL", str(service_pid(lab, "haproxy")))
-    assert is_started_again(lab, "haproxy", before["haproxy"])
+    running = service_pid(lab, "haproxy")
+    assert running != before["haproxy"]
+    lab.run(1, "kill", "-KILL", str(running))
+    assert is_started_again(lab, "haproxy", running)
     # With its own s6-supervise its daemon goes, and a new one starts it again: there are never two.
     running = service_pid(lab, "haproxy")
     lab.run(1, "sh", "-c", "kill -KILL $(pgrep -f '^s6-supervise haproxy$')")
     assert is_started_again(lab, "haproxy", running)
-    # A master and, as soon as it has read its configuration, one worker.
-    assert eventually(lambda: len(processes(lab, "^haproxy ")) >= 2)
-    assert len(processes(lab, "^haproxy ")) == 2
+    # A master and, as soon as it has read its configuration, one worker; those of before may be on their way out.
+    assert eventually(lambda: len(processes(lab, "^haproxy ")) == 2)
     run_service(lab, "haproxy", "stop")
     assert processes(lab, "^haproxy ") == []
 
@@ -308,7 +348,7 @@ def test_commands_on_one_service_wait_for_each_other(lab: Lab) -> None:
     for run in runs:
         _, error = run.communicate(timeout=60)
         assert run.returncode == 0, error
-    assert len(processes(lab, "^haproxy ")) in (2, 3)  # a former worker may still be on its way out
+    assert eventually(lambda: len(processes(lab, "^haproxy ")) == 2)  # a former worker may still be on its way out
 
 
 def test_an_order_to_stop_never_comes_after_the_order_to_start_that_followed_it(lab: Lab) -> None:
@@ -332,4 +372,4 @@ def test_a_killed_start_leaves_a_service_that_can_be_started(lab: Lab) -> None:
         run.wait()
         run_service(lab, "haproxy", "restart")
         assert not service_row(lab, "haproxy")["needs_apply"]
-        assert len(processes(lab, "^haproxy ")) == 2
+        assert eventually(lambda: len(processes(lab, "^haproxy ")) == 2)

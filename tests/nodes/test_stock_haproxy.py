@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from lab_driver import Lab
+from lab_driver import Lab, eventually
 from push_helpers import digest, make_agreeing_pair, push
 from service_helpers import answer, run_service, service_pid
 from story import CONFIG, Stage
@@ -34,10 +34,10 @@ CAPABILITIES = "for pid in $(pidof haproxy); do grep CapPrm /proc/$pid/status; d
 BIND_LOW, CHROOT, RAW = 1 << 10, 1 << 18, 1 << 13
 
 
-def capabilities(lab: Lab) -> int:
-    """Those of every process of haproxy together."""
-    words = re.findall(r"CapPrm:\s(\w+)", lab.run(1, "sh", "-c", CAPABILITIES).stdout)
-    return int("".join(sorted(set(words))), 16)
+def has(lab: Lab, capabilities: int) -> bool:
+    """Whether every process of haproxy has these, once those of before are gone."""
+    wanted = [f"CapPrm:\t{capabilities:016x}"]
+    return eventually(lambda: lab.run(1, "sh", "-c", CAPABILITIES).stdout.splitlines() == wanted)
 
 
 def write(lab: Lab, text: str) -> None:
@@ -52,12 +52,12 @@ def stage(module_lab: Lab) -> Stage:
 
 def test_a_stock_file_works_and_what_happens_instead_is_told(stage: Stage) -> None:
     lab = stage.lab
-    assert capabilities(lab) == BIND_LOW
+    assert has(lab, BIND_LOW)
     write(lab, DEBIAN.format(text="stock"))
     warned = run_service(lab, "haproxy", "check").stderr
     assert f"{CONFIG}:3: warning: 'chroot /var/lib/haproxy' is passed over" in warned
     run_service(lab, "haproxy", "apply")
-    assert answer(lab) == "stock" and capabilities(lab) == BIND_LOW | CHROOT
+    assert answer(lab) == "stock" and has(lab, BIND_LOW | CHROOT)
     status, report, _ = push(stage)
     assert status == 0 and report["result"] == "applied" and answer(lab, 2) == "stock"
 
@@ -142,14 +142,14 @@ def test_haproxy_speaks_for_its_clients_only_where_an_operator_allows_it(stage: 
     lab.run(1, "config", "set", "system", "transparent_source", "on")
     run_service(lab, "haproxy", "apply")
     assert lab.run(1, "curl", "-s", "--interface", "127.0.0.9", "http://127.0.0.1:81/").stdout == "127.0.0.9"
-    assert capabilities(lab) == BIND_LOW | CHROOT | RAW
+    assert has(lab, BIND_LOW | CHROOT | RAW)
     status, _, said = push(stage)
     assert status == 4 and "'usesrc' is not allowed on this node" in said
     lab.run(1, "config", "set", "system", "transparent_source", "off")
     assert run_service(lab, "haproxy", "check", status=4).stderr
     write(lab, DEBIAN.format(text="end"))
     run_service(lab, "haproxy", "apply")
-    assert capabilities(lab) == BIND_LOW | CHROOT
+    assert has(lab, BIND_LOW | CHROOT)
 
 
 def test_name_servers_of_the_system_are_what_haproxy_finds(stage: Stage) -> None:

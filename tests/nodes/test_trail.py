@@ -72,5 +72,5 @@ def test_it_survives_a_csyncd_that_is_restarted_or_killed(stage: Stage) -> None:
     stage.on(2, "service", "csyncd", "restart")
     pids = {row["name"]: row["pid"] for row in stage.json(2, "service", "list")}
     stage.on(2, "kill", "-9", str(pids["csyncd"]))
-    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red", 15)
+    assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red")
     assert stage.json(2, "csync", "log")[: len(before)] == before

@@ -25,7 +25,7 @@ def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired; root has a password."""
     made = Stage(module_lab, tell=lambda text: None)
     story.pair(made)
-    made.shows(1, "green", within=15)
+    made.shows(1, "green")
     for node in (1, 2):
         made.on(node, "sed", "-i", "s#^root:[^:]*:#root:$6$saltsalt$" + "q1W2e3R4t5Y6" * 6 + ":#", "/etc/shadow")
         made.on(node, "config", "save", "-m", "with a password")
@@ -155,10 +155,10 @@ def test_lua_that_runs_in_the_daemon_reads_and_writes_nothing(lab: Lab) -> None:
         assert "WROTE own" in words and "programs run" in words and "no write /etc/haproxy/own/planted" in words
     assert lab.read(2, "/run/haproxy/control") == "mine"
     master = service_pid(lab, "haproxy", 2)
-    workers = lab.run(2, "pgrep", "-P", str(master)).stdout.split()
-    assert workers
-    for process in (master, *workers):
-        confined(lab, process_status(lab, process))
+    found = process_statuses(lab, "^haproxy ")  # one of before may still be on its way out
+    assert len(found) >= 2 and str(master) in {process["Pid"][0] for process in found}
+    for process in found:
+        confined(lab, process)
 
 
 def test_a_push_by_the_commands_is_no_different(stage: Stage, lab: Lab) -> None:
@@ -180,8 +180,8 @@ def test_programs_and_external_checks_have_no_more_rights_than_haproxy(lab: Lab)
     report = send_proposal(lab, files, **OWN_FILES)
     assert report["result"] == "applied", report
     for number in (7771, 7772):
-        assert eventually(partial(all_confined, lab, f"^sleep {number}"), 20)
-    assert eventually(lambda: "the script of program is through" in log(lab), 20)
+        assert eventually(partial(all_confined, lab, f"^sleep {number}"))
+    assert eventually(lambda: "the script of program is through" in log(lab))
     harmless(lab, log(lab))
     assert lab.read(2, "/run/haproxy/control-program") == lab.read(2, "/run/haproxy/control-check") == "mine\n"
 

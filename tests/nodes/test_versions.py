@@ -45,7 +45,7 @@ def restart(stage: Stage) -> None:
 
 
 def connected(stage: Stage) -> None:
-    assert eventually(lambda: stage.json(2, "csync", "status")["state"] != "red", 15)
+    assert eventually(lambda: stage.json(2, "csync", "status")["state"] != "red")
 
 
 @pytest.mark.all(but=["(1, 1)-can0"])
@@ -115,8 +115,8 @@ def test_nodes_that_do_not_fit_are_refused_in_both_directions_with_both_versions
     speak(pair, spoken, "7.0.0")
     theirs = f"7.0.0 (protocol {spoken[1:-1].replace(', ', ' to ') if spoken != '(0, 0)' else 0})"
     for node, here, there in ((1, theirs, OURS), (2, OURS, theirs)):
-        (reason,) = pair.shows(node, "red", within=15)["reasons"]
-        assert reason == f"the versions do not fit: {here} here, {there} on the peer"
+        reason = f"the versions do not fit: {here} here, {there} on the peer"
+        assert pair.shows(node, "red", reason)["reasons"] == [reason]
         pair.edit(node, page(f"does not fit {node}"))
         for command in (("push", "haproxy"), ("diff", "haproxy"), ("save",)):
             assert reason in pair.on(node, "csync", *command, expect=3), command

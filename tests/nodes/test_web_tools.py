@@ -189,7 +189,7 @@ def test_logs_grow_before_ones_eyes(module_lab: Lab, admin: WebSession) -> None:
     assert "<script>" in found["messages"][0]["lines"][-1] and "missing" not in found
     writer = module_lab.start(1, "sh", "-c", "until [ -e /tmp/go ]; do sleep 0.05; done; logger 'escape \x1b[2J after'")
     module_lab.write(1, "/tmp/go", "")
-    found = admin.talk("/logs", ["until", "escape"], ["end"], source="system", lines=1)
+    found = admin.talk("/logs", ["until", "escape"], ["end"], source="system", lines=20)
     writer.wait()
     assert "missing" not in found and "\x1b" not in json.dumps(found)
     assert [one["name"] for one in admin.ask("GET", "/logs/sources")] == ["system", "events", "console", "haproxy.log"]
@@ -250,10 +250,9 @@ def test_what_was_started_in_a_terminal_ends_with_it(module_lab: Lab, admin: Web
         ["type", "echo al''l up\n"], ["until", "all up"], ["end"], ["rest"],
     )  # fmt: skip
     assert "missing" not in found
-    left = module_lab.run(1, "sh", "-c", "ps -e -o args | grep -E 'sleep 700[0-9]$' || :").stdout
-    assert (
-        left == "" and json.loads(run_service(module_lab, "haproxy", "status", "--json").stdout)["state"] == "running"
-    )
+    left = "ps -e -o args | grep -E 'sleep 700[0-9]$' || :"
+    assert eventually(lambda: module_lab.run(1, "sh", "-c", left).stdout == "")
+    assert json.loads(run_service(module_lab, "haproxy", "status", "--json").stdout)["state"] == "running"
 
 
 @pytest.mark.all
@@ -278,7 +277,7 @@ def test_what_was_started_in_a_terminal_ends_with_a_session_that_is_killed(modul
         "/terminal", ["type", started], ["type", "echo al''l up\n"], ["until", "all up"], ["type", kill], ["rest"]
     )
     left = "ps -e -o args | grep -E '^(sleep 701[0-9]|.*[l]ogin_keeper.*)$' || :"
-    assert eventually(lambda: module_lab.run(1, "sh", "-c", left).stdout == "", 15)
+    assert eventually(lambda: module_lab.run(1, "sh", "-c", left).stdout == "")
 
 
 @pytest.mark.all
@@ -330,7 +329,7 @@ def test_an_address_is_no_option_and_no_command(admin: WebSession, address: str)
 
 
 def test_packets_are_shown_and_kept_as_a_file(module_lab: Lab, admin: WebSession) -> None:
-    flood = module_lab.start(1, "busybox", "ping", "-c", "40", "-i", "0.1", "10.32.0.12")
+    flood = module_lab.start(1, "busybox", "ping", "-c", "4000", "-i", "0.1", "10.32.0.12")
     found = admin.talk(
         "/capture", ["until", "echo request"], ["rest"], interface="eth0", filter="icmp", packets=4, seconds=30
     )
@@ -342,7 +341,8 @@ def test_packets_are_shown_and_kept_as_a_file(module_lab: Lab, admin: WebSession
     data = content["content"].encode("latin-1")
     assert data[:4] in (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4") and len(data) == found["messages"][-1]["bytes"]
     assert content["name"].endswith(".pcap")
-    assert module_lab.run(1, "sh", "-c", "ps -e -o args | grep '[t]cpdump' || :").stdout == ""
+    left = "ps -e -o args | grep '[t]cpdump' || :"
+    assert eventually(lambda: module_lab.run(1, "sh", "-c", left).stdout == "")
 
 
 @pytest.mark.all

@@ -139,10 +139,10 @@ def test_10000_passwords_that_are_guessed_cost_little_and_another_address_gets_i
 
 def test_a_restart_ends_tabs_in_order_and_keeps_sessions(web: Lab) -> None:
     cookie = do(web, "show", path="/api/v1/session", host="::1")["cookie"]
-    words = {"do": "watch", "cookie": cookie, "channel": "services", "seconds": 20, "host": "::1"}
+    words = {"do": "watch", "cookie": cookie, "channel": "services", "seconds": 60, "host": "::1"}
     watching = web.start(1, PYTHON, "-c", CLIENT, json.dumps(words))
     assert watching.stdout and watching.stdout.readline() == b"watching\n"
     run_service(web, "wui", "restart")
-    said = json.loads(watching.communicate(timeout=30)[0])
+    said = json.loads(watching.communicate(timeout=90)[0])
     assert (said["ended"], said["code"]) == (True, 1001)
     assert do(web, "show", path="/api/v1/session", host="::1", cookie=cookie)["status"] == 200

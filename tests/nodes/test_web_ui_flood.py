@@ -57,9 +57,9 @@ def descriptors(stage: Stage) -> int:
 
 
 def getkey(stage: Stage) -> None:
-    """Fetch node 2's keys on node 1, in no more than a moment."""
+    """Fetch node 2's keys on node 1, sooner than a silent connection ends."""
     code = stage.json(2, "csync", "keys")["code"]
-    stage.lab.run(1, "csync", "getkey", "--code", code, timeout=10)
+    stage.lab.run(1, "csync", "getkey", "--code", code, timeout=40)
 
 
 def test_1300_silent_connections_eat_no_memory_and_keep_nobody_out(stage: Stage) -> None:
@@ -68,7 +68,7 @@ def test_1300_silent_connections_eat_no_memory_and_keep_nobody_out(stage: Stage)
     for sort in ("silent", "silent", "tls"):
         with held(stage, 1300, sort):
             getkey(stage)
-            assert descriptors(stage) < 100
+            assert eventually(lambda: descriptors(stage) < 100)
             taken.append(memory(stage))
     assert taken[1] < taken[0] + 16384, taken
     assert max(taken) < taken[1] + 2048, f"more of them take no more: {taken}"
@@ -106,5 +106,5 @@ def test_the_process_has_ceilings(stage: Stage) -> None:
 def test_what_was_held_is_free_again(stage: Stage) -> None:
     """A connection that is silent has a minute; one that ends is gone at once."""
     with held(stage, 16, "tls"):
-        assert descriptors(stage) > 16
+        assert eventually(lambda: descriptors(stage) > 16)
     assert eventually(lambda: descriptors(stage) < 16)

@@ -75,7 +75,7 @@ def play(stage: Stage, top: Path) -> None:
         require(provision("batch", orders, "--records", records, "--key", top / "key") == 0, "repeating failed")
     with stage.step("both units: green"):
         for node in (1, 2):
-            stage.shows(node, "green", within=30)
+            stage.shows(node, "green")
 
 
 def require(holds: bool, what: str) -> None:

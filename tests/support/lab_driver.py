@@ -11,10 +11,13 @@ from pathlib import Path
 
 import exec_client
 
+#: seconds that a state may take to come about. A wait that succeeds takes no longer than the state does, so this is for a machine
+#: that has much else to do; a check that something does not happen says its own time
+PATIENCE = 60.0
 NODES = Path(__file__).resolve().parents[1] / "lab" / "nodes"
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     """Whether it holds within that time. Between two looks there is twice the time that one takes: others work meanwhile."""
     end = time.monotonic() + seconds
     while True:

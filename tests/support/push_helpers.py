@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import story
-from lab_driver import Lab
+from lab_driver import PATIENCE, Lab, eventually
 from story import CONFIG, Stage, page
 
 #: directives with which csyncd looks for faults in /run/faults; its name has to be said, too, where a command line is
@@ -73,10 +73,14 @@ def await_swap(stage: Stage, text: str, node: int = 2) -> None:
     stage.on(node, "sh", "-c", 'while ! grep -q "$1" /etc/haproxy/haproxy.cfg; do sleep 0.05; done', "sh", text)
 
 
-def seconds_until_logged(stage: Stage, node: int, words: str, within: float) -> float:
-    """Seconds until node's csyncd has logged that, by itself."""
+def logged_state(stage: Stage, node: int) -> str:
+    """What node's csyncd logged last of how the pair is, by itself."""
+    look = "cd /run/firmware/log/csyncd; cat @* current 2>/dev/null | grep 'the pair is' | tail -n 1"
+    return stage.on(node, "sh", "-c", look)
+
+
+def seconds_until_logged(stage: Stage, node: int, words: str, within: float = PATIENCE) -> float:
+    """Seconds until that is in what node's csyncd logged last of how the pair is."""
     began = time.monotonic()
-    while words not in stage.on(node, "sh", "-c", "tail -n 3 /run/firmware/log/csyncd/current"):
-        assert time.monotonic() - began < within, stage.on(node, "tail", "-n", "5", "/run/firmware/log/csyncd/current")
-        time.sleep(0.1)
+    assert eventually(lambda: words in logged_state(stage, node), within), logged_state(stage, node)
     return time.monotonic() - began

@@ -1,9 +1,11 @@
 """What the tests of services share: questions to a node, and small programs that run on one."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from lab_driver import Lab, Result, eventually
+from lab_driver import PATIENCE, Lab, Result, eventually
 
 PYTHON = "/usr/bin/python3"
 
@@ -38,7 +40,7 @@ seen = collections.Counter()
 def ask():
     while not os.path.exists(sys.argv[1]):
         try:
-            with socket.create_connection(("127.0.0.1", 80), 5) as one:
+            with socket.create_connection(("127.0.0.1", 80), 30) as one:
                 one.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
                 answer = b"".join(iter(lambda: one.recv(65536), b""))
             seen[answer.split(b" ")[1].decode() if answer else "no answer"] += 1
@@ -73,9 +75,23 @@ def service_pid(lab: Lab, title: str, node: int = 1) -> int:
     return int(found["pid"])
 
 
-def is_started_again(lab: Lab, title: str, after: int, node: int = 1, seconds: float = 5.0) -> bool:
+def is_started_again(lab: Lab, title: str, after: int, node: int = 1, seconds: float = PATIENCE) -> bool:
     """Whether another process than `after` runs for the service within that time."""
     return eventually(lambda: service_row(lab, title, node)["pid"] not in (None, after), seconds)
+
+
+@contextmanager
+def held_down(lab: Lab, title: str, node: int = 1) -> Iterator[None]:
+    """Whatever dies of the service's daemon meanwhile is not there again before this ends: its run script waits."""
+    script, go = f"/run/firmware/scan/{title}/run", f"/run/go-{title}"
+    waiting = f"#!/bin/sh\nuntil [ -e {go} ]; do sleep 0.05; done\nexec {script}.real\n"
+    put = 'rm -f "$1"; cp -p "$0" "$0.real"; cat >"$0.new"; chmod 700 "$0.new"; mv "$0.new" "$0"'
+    lab.run(node, "sh", "-ec", put, script, go, stdin=waiting)
+    try:
+        yield
+    finally:
+        # What waits already goes on by its own copy.
+        lab.run(node, "sh", "-ec", 'cp -p "$0.real" "$0.new"; mv "$0.new" "$0"; touch "$1"', script, go)
 
 
 def append(lab: Lab, path: str, text: str, node: int = 1) -> None:
