@@ -24,7 +24,8 @@ def replace_whole(command: str, paths: Paths = NODE) -> Iterator[None]:
             mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             mark.write_text(command)
         yield
-        mark.unlink(missing_ok=True)
+        with suppress(OSError):  # where it cannot be, it was not written either
+            mark.unlink()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
