@@ -123,7 +123,8 @@ def read_with_digest(top: Path, path: str) -> tuple[bytes, str]:
 
 def read_pieces(top: Path, path: str, digest: str, error: Callable[[], Failure]) -> Iterator[bytes]:
     """The bytes of the file `path` below `top` in small pieces; `error` is raised unless they are what has that digest, before
-    the first of them if it is so by then, and after the last if somebody writes meanwhile. No link is followed on the way."""
+    the first of them if it is so by then, and after the last if somebody writes meanwhile. A further name of the file, which
+    changes its status, is nothing that is written. No link is followed on the way."""
     with directory.parent(top, path) as (place, name), os.fdopen(directory.open_file(name, place), "rb", 0) as file:
         before = os.fstat(file.fileno())
         if native.file_digest(file.fileno())[0] != digest:
@@ -132,7 +133,9 @@ def read_pieces(top: Path, path: str, digest: str, error: Callable[[], Failure])
         while data := file.read(directory.PIECE):
             yield data
         if not _is_unchanged(before, os.fstat(file.fileno())):
-            raise error()
+            file.seek(0)
+            if native.file_digest(file.fileno())[0] != digest:
+                raise error()
 
 
 @dataclass(frozen=True, slots=True)

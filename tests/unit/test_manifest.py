@@ -1,12 +1,13 @@
 """The manifest of a directory: what lies there, what is left out, what differs."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyinotify
 import pytest
 
-from firmware import manifest, native
+from firmware import directory, manifest, native
 from firmware.errors import Failure
 from firmware.patterns import PathPatterns
 
@@ -119,3 +120,25 @@ def test_accounts_without_a_name_are_numbers(top: Path) -> None:
     manifest.forget_names()
     assert (manifest.user_name(0), manifest.group_name(0)) == ("root", "root")
     assert (manifest.user_name(54321), manifest.group_name(54321)) == ("54321", "54321")
+
+
+def test_a_further_name_of_a_file_that_is_being_read_is_no_change(tmp_path: Path) -> None:
+    """A push that arrives gives applied files such names. The control: what is written meanwhile is one."""
+    data, path = b"x" * (3 * directory.PIECE), tmp_path / "file"
+    path.write_bytes(data)
+
+    def read() -> Iterator[bytes]:
+        digest = native.bytes_digest(data)
+        return manifest.read_pieces(tmp_path, "file", digest, lambda: Failure("it changed"))
+
+    named = read()
+    begun = next(named)
+    os.utime(path, ns=(0, 0))
+    os.link(path, tmp_path / "other")
+    assert begun + b"".join(named) == data
+    written = read()
+    next(written)
+    with open(path, "r+b") as file:
+        file.write(b"y")
+    with pytest.raises(Failure, match="it changed"):
+        list(written)
