@@ -16,11 +16,11 @@ from firmware.http11 import blocking
 from firmware.rc import document
 from firmware.run import run
 from firmware.services import states
-from firmware.store import migrations, saved_state
+from firmware.store import migrations, repository, saved_state
 from firmware.store.changes import unsaved_changes
 from firmware.store.paths import CONFIG
 from firmware.sync import CONTROL
-from firmware.upgrade.notes import Expectation
+from firmware.upgrade.notes import UNREAD_FLASH, Expectation
 
 #: seconds that haproxy has for its first byte, a gateway for its answer, csyncd for the state of the pair
 ANSWER_SECONDS, LINK_SECONDS = 2, 20.0
@@ -62,10 +62,11 @@ def expectation() -> Expectation:
 
 def shortcomings(expected: Expectation | None, now: Expectation) -> list[str]:
     """What does not work now that has to, a line each. Where nobody noted what worked, every service that is to be started has to
-    run; and what is saved has to be readable, or the factory's services would do."""
+    run; and what is saved has to be readable, or the factory's services would do, unless it was not before either."""
     wanted = expected.services if expected else ()
     found = [f"service {title} does not run" for title in wanted if title not in now.services]
-    found += [f"service {title} does not run" for title in _failed_services()] if not expected else []
+    is_noted = expected not in (None, UNREAD_FLASH)
+    found += [f"service {title} does not run" for title in _failed_services()] if not is_noted else []
     if failed := migrations.failure():
         found.append(failed)
     if now.problem and now.problem != failed and not (expected and expected.problem):
@@ -156,7 +157,18 @@ def has_link() -> bool:
     return isinstance(peer, dict) and peer.get("reachable") is True
 
 
+def is_flash_unread() -> bool:
+    """Can nobody here even look what is saved?"""
+    try:
+        with repository.open_directory(write=False) as directory:
+            repository.numbers(directory)
+    except Failure:
+        return True
+    return False
+
+
 def _saved_problem() -> str:
+    """What is wrong with what is saved; "" for nothing."""
     try:
         return saved_state.refresh().problem
     except Failure as error:

@@ -12,7 +12,7 @@ from firmware.flows import boot, node_health, switch_slot
 from firmware.run import run
 from firmware.store import migrations
 from firmware.sync.audit import THIS_NODE, in_words
-from firmware.upgrade import notes, slots
+from firmware.upgrade import notes, record_partition, slots
 from firmware.upgrade.notes import Expectation
 
 #: seconds since the kernel started that the boot may take · within which all has to work when it has come to its end. A slow
@@ -83,7 +83,10 @@ def look(expected: Expectation | None) -> list[str]:
 
 
 def _read_expectation() -> Expectation | None:
+    """What is on the flash is from an earlier upgrade, if it could not be read at this one."""
     try:
+        if record_partition.read().record.unread_flash:
+            return notes.UNREAD_FLASH
         return notes.read_expectation()
     except Failure as error:
         log.line(f"upgrade: what worked before is not known: {error}")

@@ -48,16 +48,16 @@ def is_begun() -> bool:
 
 def set_primary(slot: str, *, keep_link: bool = True) -> None:
     """Have the other slot be started next, on trial: if it does not work, this one comes back. What works now is noted on flash,
-    for the other one to do as well; without `keep_link` it need not reach the peer."""
+    for the other one to do as well; without `keep_link` it need not reach the peer. That the flash cannot be read is recorded."""
     _require_other(slot)
-    _note_expectation(keep_link)
+    unread_flash = _note_expectation(keep_link)
     _write_outcome(notes.STARTED, slot, _version(slot))
-    _change(lambda record: slot_record.put_on_trial(record, slot))
+    _change(lambda record: slot_record.put_on_trial(record, slot, unread_flash=unread_flash))
 
 
-def _note_expectation(keep_link: bool) -> None:
+def _note_expectation(keep_link: bool) -> bool:
     """What is still being started is waited for. Where it cannot be noted, whatever is to be started will have to run, and no
-    more."""
+    more. Returns whether that is because the flash cannot even be read."""
     from firmware.flows import boot, node_health  # which takes long to load, and a boot does without
 
     if not boot.await_end(BOOT_SECONDS):
@@ -69,6 +69,8 @@ def _note_expectation(keep_link: bool) -> None:
         log.line(f"upgrade: what works now is not noted: {audit.in_words('upgrade', error)}")
         with suppress(Failure, OSError):
             notes.forget_expectation()
+        return node_health.is_flash_unread()
+    return False
 
 
 def require_proved() -> None:

@@ -44,6 +44,10 @@ class Expectation:
     problem: str
 
 
+#: what is known of a unit whose flash could not be read: all that is to be started has to run
+UNREAD_FLASH = Expectation((), (), (), (), (), False, "the flash could not be read before the upgrade either")
+
+
 def write_outcome(result: str, slot: str, version: str, reasons: tuple[str, ...] = (), paths: Paths = NODE) -> None:
     """Note on flash what became of an upgrade."""
     _write_body(Outcome(result, slot, version, reasons, time.time()), paths)

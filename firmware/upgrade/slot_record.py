@@ -17,6 +17,7 @@ MOST_TRIES = 3
 #: bytes of a sector; a block of the boot loader's environment takes one, and so does the line with its hash
 SECTOR = 512
 
+_UNREAD = "unread"
 _HEADER = b"# GRUB Environment Block\n"
 _LINE = re.compile(rb"([a-z_]+)=([a-z0-9 ]*)")
 
@@ -36,11 +37,13 @@ class SlotTrust:
 
 @dataclass(frozen=True, slots=True)
 class SlotRecord:
-    """The whole record. `order` names the slots, the one to be started first first."""
+    """The whole record. `order` names the slots, the one to be started first first. `unread_flash`: the flash could not be read
+    when the slot was put on trial that is, so it need not read it either; the flash itself cannot tell that."""
 
     order: tuple[str, str]
     a: SlotTrust
     b: SlotTrust
+    unread_flash: bool = False
 
     def trust(self, slot: str) -> SlotTrust:
         """What is known of that slot."""
@@ -71,23 +74,26 @@ def other(slot: str) -> str:
 
 def mark_bad(record: SlotRecord, slot: str) -> SlotRecord:
     """A slot that is not to be started: it comes last, and has no tries."""
-    return record.with_first(other(slot)).with_trust(slot, SlotTrust(False))
+    return replace(record.with_first(other(slot)).with_trust(slot, SlotTrust(False)), unread_flash=False)
 
 
-def put_on_trial(record: SlotRecord, slot: str) -> SlotRecord:
+def put_on_trial(record: SlotRecord, slot: str, *, unread_flash: bool = False) -> SlotRecord:
     """A slot that comes first, and has to prove itself."""
-    return record.with_first(slot).with_trust(slot, SlotTrust(False, MOST_TRIES))
+    trial = record.with_first(slot).with_trust(slot, SlotTrust(False, MOST_TRIES))
+    return replace(trial, unread_flash=unread_flash)
 
 
 def prove(record: SlotRecord, slot: str) -> SlotRecord:
     """A slot that has proved itself, in the place where it stands."""
-    return record.with_trust(slot, SlotTrust(True))
+    return replace(record.with_trust(slot, SlotTrust(True)), unread_flash=False)
 
 
 def choice_block(record: SlotRecord) -> bytes:
-    """Order and proof, as the boot loader reads them: a sector."""
+    """Order and proof, as the boot loader reads them: a sector. Of anything else in it neither that nor older firmware takes
+    notice."""
     proof = {f"{slot}_ok": str(int(record.trust(slot).is_proved)) for slot in NAMES}
-    return _block({"order": " ".join(record.order), **proof})
+    more = {"flash": _UNREAD} if record.unread_flash else {}
+    return _block({"order": " ".join(record.order), **proof, **more})
 
 
 def tries_block(record: SlotRecord) -> bytes:
@@ -111,7 +117,7 @@ def parse_choice(copy: bytes, name: str) -> SlotRecord | None:
     if sorted(order) != list(NAMES):
         return None
     proved = {slot: SlotTrust(values.get(f"{slot}_ok") == "1") for slot in NAMES}
-    return SlotRecord((order[0], order[1]), proved["a"], proved["b"])
+    return SlotRecord((order[0], order[1]), proved["a"], proved["b"], values.get("flash") == _UNREAD)
 
 
 def parse_tries(block: bytes) -> dict[str, int]:

@@ -13,6 +13,7 @@ from firmware.upgrade.slot_record import NO_RECORD, SECTOR, SlotRecord, SlotTrus
 
 KEPT = slot_record.prove(slot_record.put_on_trial(NO_RECORD, "b"), "b")
 TRIAL = slot_record.put_on_trial(NO_RECORD, "b")
+UNREAD_FLASH = slot_record.put_on_trial(NO_RECORD, "b", unread_flash=True)
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +39,14 @@ def test_a_slot_that_has_proved_itself_is_started_and_nothing_is_written(
     assert loader.disk.read_bytes() == before
 
 
-def test_a_slot_on_trial_is_started_three_times_and_then_passed_over(loader: BootLoader) -> None:
-    loader.write_record(TRIAL)
+@pytest.mark.all(but=["read"])
+@pytest.mark.parametrize("trial", [TRIAL, UNREAD_FLASH], ids=["read", "unread"])
+def test_a_slot_on_trial_is_started_three_times_and_then_passed_over(loader: BootLoader, trial: SlotRecord) -> None:
+    """Whatever else is noted of the trial."""
+    loader.write_record(trial)
     for left in (2, 1, 0):
         assert loader.start() == f"b [trial={left}]"
-        assert loader.read_record() == TRIAL.with_trust("b", SlotTrust(False, left))
+        assert loader.read_record() == trial.with_trust("b", SlotTrust(False, left))
     assert loader.start() == "a []"
 
 

@@ -1,12 +1,14 @@
 """What a new slot has to do: what worked before, and no more."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from firmware.flows import node_health
-from firmware.upgrade.notes import Expectation
+from firmware.store.paths import Paths
+from firmware.upgrade.notes import UNREAD_FLASH, Expectation
 
 BEFORE = Expectation(
     services=("haproxy", "sshd", "csyncd"),
@@ -70,6 +72,27 @@ def test_a_flash_that_only_the_new_slot_cannot_read_is_enough(monkeypatch: pytes
     monkeypatch.setattr(node_health, "_failed_services", lambda: [])
     now = replace(BEFORE, problem="/flash: it cannot be mounted")
     assert node_health.shortcomings(None, now) == ["/flash: it cannot be mounted"]
+
+
+def test_a_flash_that_the_old_slot_could_not_read_either_is_as_good_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is to be started has to run all the same, and no migration may fail."""
+    monkeypatch.setattr(node_health, "_failed_services", lambda: [])
+    now = replace(BEFORE, problem="/flash: it cannot be mounted")
+    assert node_health.shortcomings(UNREAD_FLASH, now) == []
+    monkeypatch.setattr(node_health, "_failed_services", lambda: ["vrrp"])
+    assert node_health.shortcomings(UNREAD_FLASH, now) == ["service vrrp does not run"]
+    monkeypatch.setattr(node_health.migrations, "failure", lambda: "it failed")
+    assert "it failed" in node_health.shortcomings(UNREAD_FLASH, now)
+
+
+def test_a_flash_that_cannot_be_mounted_is_not_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The control: an empty one is."""
+    paths = Paths(flash=tmp_path / "flash", run=tmp_path / "run")
+    plain = node_health.repository.open_directory
+    monkeypatch.setattr(node_health.repository, "open_directory", lambda write: plain(write=write, paths=paths))
+    assert not node_health.is_flash_unread()
+    monkeypatch.setattr(node_health.repository, "numbers", lambda _: os.listdir(tmp_path / "nothing"))
+    assert node_health.is_flash_unread()
 
 
 def test_addresses_that_come_and_go_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

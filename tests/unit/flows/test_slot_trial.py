@@ -7,7 +7,12 @@ import pytest
 
 from firmware.errors import Refused
 from firmware.flows import slot_trial, switch_slot
-from firmware.upgrade import slots
+from firmware.upgrade import notes, record_partition, slot_record, slots
+from firmware.upgrade.notes import Expectation
+from firmware.upgrade.record_partition import FoundRecord
+from firmware.upgrade.slot_record import NO_RECORD
+
+READ_EXPECTATION = slot_trial._read_expectation
 
 
 @pytest.fixture
@@ -67,3 +72,18 @@ def test_a_trial_goes_on_though_nobody_can_be_told_what_it_waits_for(
     for mark in ("PROVED", "ROLLED_BACK"):
         monkeypatch.setattr(switch_slot, mark, tmp_path / mark)
     assert slot_trial.await_health(None) == []
+
+
+@pytest.mark.parametrize("unread_flash", [True, False])
+def test_what_an_earlier_upgrade_noted_is_not_asked_of_one_that_could_not_read_the_flash(
+    unread_flash: bool, done: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = Expectation(("vrrp",), (), (), (), (), False, "")
+    record = slot_record.put_on_trial(NO_RECORD, "b", unread_flash=unread_flash)
+    asked: list[object] = []
+    monkeypatch.setattr(slot_trial, "_read_expectation", READ_EXPECTATION)
+    monkeypatch.setattr(record_partition, "read", lambda: FoundRecord(record, 2))
+    monkeypatch.setattr(notes, "read_expectation", lambda: earlier)
+    monkeypatch.setattr(slot_trial, "await_health", asked.append)
+    slot_trial.main()
+    assert asked == [notes.UNREAD_FLASH if unread_flash else earlier]

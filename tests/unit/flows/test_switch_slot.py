@@ -79,6 +79,7 @@ def unit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Unit:
         ),
     )
     monkeypatch.setattr(node_health, "expectation", lambda: NOTHING)
+    monkeypatch.setattr(node_health, "is_flash_unread", lambda: False)
     monkeypatch.setattr(boot, "await_end", lambda seconds: True)
     monkeypatch.setattr(switch_slot.audit, "note", lambda *_, **__: None)
     for name in ("PROVED", "ROLLED_BACK", "BEGUN"):
@@ -398,6 +399,26 @@ def test_a_slot_is_put_on_trial_though_what_works_now_cannot_be_found_out(
     monkeypatch.setattr(notes, "forget_expectation", fail if isinstance(error, OSError) else lambda: None)
     switch_slot.set_primary("b")
     assert unit.record.primary == "b"
+
+
+@pytest.mark.parametrize("is_unread", [True, False])
+def test_that_the_flash_cannot_be_read_is_recorded_where_no_flash_is_needed(
+    is_unread: bool, unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the trial is decided. One that cannot be written to is none that cannot be read."""
+
+    def fail(*_: object) -> None:
+        raise Failure("/flash: it cannot be mounted")
+
+    for name in ("write_expectation", "forget_expectation"):
+        monkeypatch.setattr(notes, name, fail)
+    monkeypatch.setattr(node_health, "is_flash_unread", lambda: is_unread)
+    switch_slot.set_primary("b")
+    assert unit.record == slot_record.put_on_trial(NO_RECORD, "b", unread_flash=is_unread)
+    assert unit.record.unread_flash is is_unread
+    unit.running = "b"
+    switch_slot.confirm(who=WHO)
+    assert not unit.record.unread_flash
 
 
 @pytest.mark.parametrize("act", [upgrade_slots.roll_back, upgrade_slots.confirm])

@@ -64,3 +64,15 @@ def test_a_copy_of_another_place_is_none() -> None:
 @pytest.mark.parametrize("block", [b"", bytes(SECTOR), b"# GRUB Environment Block\nb_tries=9\n", b"b_tries=3\n"])
 def test_a_slot_without_tries_that_can_be_read_has_none(block: bytes) -> None:
     assert slot_record.parse_tries(block) == {"a": 0, "b": 0}
+
+
+def test_that_the_flash_was_not_read_is_known_until_the_trial_is_decided() -> None:
+    """In the block that the boot loader reads, which takes no notice of it."""
+    trial = slot_record.put_on_trial(NO_RECORD, "b", unread_flash=True)
+    block = slot_record.choice_block(trial)
+    copy = block + slot_record.hash_line(block, "x")
+    found = slot_record.parse_choice(copy, "x")
+    assert found is not None and found.unread_flash and b"flash=unread\n" in block and len(block) == slot_record.SECTOR
+    for change in (slot_record.prove, slot_record.mark_bad, slot_record.put_on_trial):
+        assert not change(trial, "b").unread_flash
+        assert b"flash" not in slot_record.choice_block(change(trial, "b"))
