@@ -7,13 +7,17 @@ CONFIG, ANCESTORS, ACCOUNTS, PASSWORD, ATTEMPTS, IDENTITY.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from firmware.errors import Busy, Refused
+from firmware.printable import escape
 
 TOP = Path("/run/firmware/lock")
+#: seconds that a save, and who asks what is saved, wait for others: a peer that asks for one waits longer
+PATIENCE = 45.0
 
 #: held by a push on its way in from when it looks for room until it has what it takes: the next one sees what is left
 ROOM = TOP / "room"
@@ -76,3 +80,49 @@ def hold(path: Path, *, wait: bool = True, busy: str = "") -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+@contextmanager
+def hold_soon(path: Path, what: str, *, seconds: float = PATIENCE) -> Iterator[None]:
+    """The same for who waits no longer than that: whoever holds it may stand still (Ctrl-Z). Busy names it then, and calls
+    what is locked `what`."""
+    deadline = time.monotonic() + seconds
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(hold(path, wait=False))
+                break
+            except Busy:
+                if time.monotonic() >= deadline:
+                    raise _stands_still(path, what) from None
+            time.sleep(0.05)
+        yield
+
+
+def _stands_still(path: Path, what: str) -> Busy:
+    if not (pid := _holder(path)):
+        return Busy(f"{what}: another command is at work on it", "try again when it is done")
+    hint = f"try again when it is done; if it stands still: kill -CONT {pid}, or kill {pid}"
+    return Busy(f"{what}: {_program(pid)} (process {pid}) is at work on it", hint)
+
+
+def _holder(path: Path, listing: Path = Path("/proc/locks")) -> int:
+    """The number of the process that holds a lock; 0 where that is not known."""
+    status = path.stat()
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    for line in listing.read_text().splitlines():
+        words = line.split()
+        if words[1] == "FLOCK" and words[5] == place:
+            return max(int(words[4]), 0)
+    return 0
+
+
+def _program(pid: int) -> str:
+    """What somebody typed to start it, without what may be secret: the program and its verb."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
+    except OSError:
+        return "another command"
+    while words and (words[0].startswith("-") or "python" in words[0] or words[0] == "firmware"):
+        del words[0]
+    return escape(" ".join((os.path.basename(words[0]), *words[1:2]))) if words else "another command"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from firmware.errors import Failure, Invalid, Refused
 from firmware.flows.recovery import recover, refuse_while_waiting
-from firmware.locks import SWAP, hold, service_lock
+from firmware.locks import SWAP, hold, hold_soon, service_lock
 from firmware.printable import escape
 from firmware.rc import check, document
 from firmware.services import applied, catalog, confirmation, lifecycle, permissions, states
@@ -56,7 +56,7 @@ def exclude_pushes() -> Iterator[None]:
     """Keep pushes out, for who deals with all of /etc; what an interrupted one left is seen to first. Refused while one
     waits to be confirmed, or a service does."""
     recover()
-    with hold(SWAP):
+    with hold_soon(SWAP, "what lies below /etc"):
         refuse_while_waiting()
         confirmation.refuse_while_waiting()
         for title, error in transaction.problems().items():

@@ -77,8 +77,10 @@ class Generation:
 
 @contextmanager
 def hold_flash(*, write: bool, paths: Paths = NODE) -> Iterator[Path]:
-    """Have the flash for one user at a time, mounted. Every OSError inside comes out as a Failure that names path and reason."""
-    with flash.convert_os_errors(paths.flash), locks.hold(paths.flash_lock), flash.mount(write=write, paths=paths):
+    """Have the flash for one user at a time, mounted; Busy where another one has it for too long. Every OSError inside comes out
+    as a Failure that names path and reason."""
+    held = locks.hold_soon(paths.flash_lock, str(paths.flash))
+    with flash.convert_os_errors(paths.flash), held, flash.mount(write=write, paths=paths):
         yield paths.flash
 
 

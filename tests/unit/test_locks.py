@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -22,6 +23,28 @@ def test_a_lock_is_held_by_one_and_ends_with_its_process(tmp_path: Path) -> None
     holder.kill()
     holder.communicate()
     with locks.hold(lock, wait=False):
+        pass
+
+
+def test_who_holds_a_lock_for_too_long_is_named(tmp_path: Path) -> None:
+    """By the program and its verb: what else it was told may be secret."""
+    program, lock = tmp_path / "config", tmp_path / "lock"
+    program.write_text(
+        f"import sys\nsys.path.insert(0, {str(Path(locks.__file__).parents[1])!r})\nfrom firmware import locks\nfrom pathlib import Path\n"
+        f"with locks.hold(Path({str(lock)!r})):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    argv = [sys.executable, str(program), "save", "-m", "secret"]
+    holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout and holder.stdout.readline() == "held\n"
+    with pytest.raises(Busy) as raised, locks.hold_soon(lock, "/flash", seconds=0):
+        pass
+    assert str(raised.value) == f"/flash: config save (process {holder.pid}) is at work on it"
+    assert f"kill -CONT {holder.pid}" in raised.value.hint
+    asked = Thread(target=lambda: holder.communicate(""))
+    asked.start()
+    with locks.hold_soon(lock, "/flash"):  # it is waited for
+        asked.join()
+    with locks.hold_soon(lock, "/flash", seconds=0):
         pass
 
 
