@@ -127,10 +127,11 @@ def reset(*, who: Who) -> RestoredConfig:
 
 def export(passphrase: str | None = None) -> ExportedConfig:
     """The newest generation as an archive without files that hold secrets; with a passphrase whole, and encrypted with that.
-    Failure if nothing is saved."""
+    Failure if nothing is saved; Refused if no node would take the archive."""
     found: Archive | None = generations.load_current()
     if found is None:
         raise Failure("nothing is saved: there is nothing to export", "config save")
+    generations.require_importable(found)
     unsaved = len(unsaved_changes().paths)
     if passphrase is not None:
         encrypted = export_format.encrypt(found.data, passphrase)

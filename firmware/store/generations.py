@@ -95,7 +95,7 @@ def read_import(data: bytes, *, name: str = "the archive", paths: Paths = NODE) 
         raise Refused(f"{name}: not a configuration that can be taken: it is no export of one", hint)
     try:
         foreign = archive.parse(data)
-        _refuse_set_id(foreign)
+        require_importable(foreign)
     except Failure as error:
         raise Refused(f"{name}: not a configuration that can be taken: {error}", error.hint or hint) from None
     filled = export.fill_in(foreign, snapshot.compose(load_current(paths=paths), paths))
@@ -252,9 +252,11 @@ def _note_failures(note: Callable[[str], None]) -> Iterator[None]:
         note(str(error))
 
 
-def _refuse_set_id(foreign: Archive) -> None:
-    for path, item in foreign.items.items():
+def require_importable(saved: Archive) -> None:
+    """Refused where a node would not take it from elsewhere."""
+    for path, item in saved.items.items():
         if item.entry.mode & (0o4000 if item.entry.kind == "dir" else 0o7000) and item.entry.kind != "link":
             raise Refused(
-                f"{escape(path)}: mode {item.entry.mode:04o}: set-uid, set-gid and sticky bits are not taken from elsewhere"
+                f"{escape(path)}: mode {item.entry.mode:04o}: set-uid, set-gid and sticky bits are not taken from elsewhere",
+                f"on the node that has it: chmod ug-s,-t {escape(path)}; config save",
             )

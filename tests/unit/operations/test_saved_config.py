@@ -8,8 +8,13 @@ import pytest
 
 from firmware import files
 from firmware.errors import Failure, Refused, Usage
+from firmware.manifest import Entry
+from firmware.native import bytes_digest
 from firmware.operations import saved_config
 from firmware.operations.saved_config import ExportedConfig
+from firmware.store import archive
+from firmware.store.archive import Draft, Label
+from firmware.store.archive.item import Item
 from firmware.sync.audit import Who
 
 EXPORTED = ExportedConfig(3, "sha256:00", b"data", 0)
@@ -49,6 +54,18 @@ def test_a_full_directory_is_named_and_a_device_is_not_replaced(
     with pytest.raises(Failure, match=r"^/dev/full: it is not a file$") as caught:
         saved_config.write_archive(EXPORTED, Path("/dev/full"))
     assert caught.value.hint == "config export - >/dev/full"
+
+
+@pytest.mark.parametrize("passphrase", [None, "correct horse battery"])
+def test_what_no_node_would_take_is_not_exported(monkeypatch: pytest.MonkeyPatch, passphrase: str | None) -> None:
+    """Its operator would find that out when he needs it."""
+    entry = Entry("/etc/own/two", "file", 0o4755, "root", "root", 1, bytes_digest(b"x"))
+    draft = Draft({entry.path: Item(entry, 0, 0, 0, "")}, {entry.path: b"x"}, ())
+    saved = archive.parse(archive.build(Label(1, "2026-01-01T00:00:00Z", "", "1", "x"), draft))
+    monkeypatch.setattr(saved_config.generations, "load_current", lambda: saved)
+    with pytest.raises(Refused, match="/etc/own/two: mode 4755: set-uid") as raised:
+        saved_config.export(passphrase)
+    assert raised.value.hint.endswith("chmod ug-s,-t /etc/own/two; config save")
 
 
 @pytest.mark.parametrize("data", [b"", b"junk" * 5000])
