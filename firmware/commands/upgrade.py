@@ -13,8 +13,10 @@ VERBS: Verbs = {
     "install": (
         "firmware.commands.upgrade_install:install",
         "FILE|URL|- [--downgrade] [--other-model] [--other-protocols] [--reboot] [--json]",
-        "install a bundle into the slot that does not run\n-: the address is read from the terminal, or as one line from "
-        "standard input: whoever can list programs does not see it there.",
+        "install a bundle into the slot that does not run\nIt starts at the next reboot, on trial.\n-: the address is read from "
+        "the terminal, or as one line from standard input: whoever can list programs does not see it there.\n--downgrade: even "
+        "if it is not newer than the version that runs.\n--other-model: even if it is for another model.\n--other-protocols: "
+        "even if it could not talk to the peer.\n--reboot: reboot once it is installed.",
     ),
     "confirm": (
         f"{_SLOTS}:confirm",

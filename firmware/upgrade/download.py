@@ -7,10 +7,10 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException
 
 from firmware.errors import Failure
-from firmware.printable import escape
+from firmware.printable import escape, quote_word
 from firmware.upgrade import web_address, web_request
 from firmware.upgrade.web_address import WebAddress, is_url
 from firmware.upgrade.web_request import LOOK_SECONDS, Answer, CalledOff, NotNow
@@ -159,4 +159,6 @@ def _require_time(source: Download, latest: float, at: int) -> None:
 
 
 def _why(error: Exception) -> str:
+    if isinstance(error, BadStatusLine) and not isinstance(error, ConnectionResetError):
+        return f"it does not answer as a web server does, but says {quote_word(str(error).strip())}"
     return escape(str(getattr(error, "strerror", None) or str(error) or type(error).__name__))

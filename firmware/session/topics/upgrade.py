@@ -53,21 +53,25 @@ def waiting() -> WaitingBundle:
 
 def upload(call: Call, stream: Iterator[bytes]) -> WaitingBundle:
     """A bundle, as the body; it waits then."""
+    _require_slots()
     return upgrade_install.receive(stream, who=call.who)
 
 
 def fetch(call: Call, body: BundleAddress) -> WaitingBundle:
     """A bundle that the node itself fetches; it waits then."""
+    _require_slots()
     return upgrade_install.fetch(body.url, who=call.who)
 
 
 def discard(call: Call) -> None:
     """Take the bundle away that waits; one that is on its way is called off."""
+    _require_slots()
     upgrade_install.discard(who=call.who)
 
 
 def install(call: Call, body: Installation) -> Installed:
     """Install the bundle that waits, if it is that one; it is in effect after a reboot."""
+    _require_slots()
     allowed = Allowed(body.downgrade, body.other_model, body.other_protocols)
     return upgrade_install.install_waiting(allowed, body.sha256, who=call.who)
 

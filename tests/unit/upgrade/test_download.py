@@ -320,3 +320,22 @@ def test_a_server_without_tls_and_an_authority_that_is_none_are_said(
     monkeypatch.setattr(web_request, "OWN_AUTHORITIES", tmp_path / "ca.pem")
     with pytest.raises(Failure, match="it holds no certificates in PEM"):
         download.find(site.url.replace("http:", "https:") + "/whole/bundle")
+
+
+def test_what_is_no_web_server_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words of its own, of which few are shown."""
+    monkeypatch.setattr(download.time, "sleep", lambda _: None)
+
+    def greet(server: socket.socket) -> None:
+        for _ in range(1 + download.TRIES):
+            with server.accept()[0] as connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"SSH-2.0-OpenSSH\x1b[2J" + b"x" * 100 + b"\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=greet, args=[server], daemon=True).start()
+        with pytest.raises(
+            Failure, match=r"it does not answer as a web server does, but says 'SSH-2\.0-OpenSSH\\x1b"
+        ) as raised:
+            download.find(f"http://127.0.0.1:{server.getsockname()[1]}/bundle")
+    assert "\x1b" not in str(raised.value) and "x" * 60 not in str(raised.value)
