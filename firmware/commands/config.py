@@ -24,7 +24,7 @@ VERBS: Verbs = {
     "changes": (f"{_SAVE}:changes", "[-q] [--json]", "paths below /etc that differ from what is saved"),
     "diff": (
         f"{_SAVE}:diff",
-        "[saved|factory|N [saved|factory|N]]",
+        "[saved|factory|N [saved|factory|N]] [--json]",
         "what differs from the last save, the factory or generation N, as a unified diff\n"
         "With two of them: how the second one differs from the first.",
     ),

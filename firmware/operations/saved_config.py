@@ -67,7 +67,9 @@ def _load(base: str) -> Archive | None:
     """The generation that a word names; None for the factory."""
     if base == "factory":
         return None
-    return generations.load_current() if base == "saved" else generations.load(parse_generation(base))
+    if base == "saved":
+        return generations.load_current()
+    return generations.load(parse_generation(base, "saved, factory or the number of a generation"))
 
 
 def save(message: str = "", *, who: Who) -> SaveResult:
@@ -79,7 +81,8 @@ def save(message: str = "", *, who: Who) -> SaveResult:
     with audit.note_errors("save", who=who):
         done = flow.save(message, who=_name_in_history(who))
     _note_generation("save", done, who)
-    return done
+    unused = ("there was nothing to save, so the message is kept nowhere",) if message and not done.fresh else ()
+    return replace(done, notes=(*done.notes, *unused))
 
 
 def history() -> list[HistoryEntry]:
@@ -171,7 +174,7 @@ def import_archive(
     """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot.
     Refused if it is another node's, unless forced, and before anything is changed. Its notes name what it brings of accounts,
     keys and commands."""
-    with audit.note_errors("import", who=who, archive=name):
+    with audit.note_errors("import", who=who, archive=name), _exclude_pushes():
         done = _import_archive(data, who, name, force=force, passphrase=passphrase)
     _note_generation("import", done, who)
     return done
@@ -193,10 +196,10 @@ def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase
     return replace(result, notes=(*notes, *result.notes))
 
 
-def parse_generation(word: str) -> int:
-    """The number of a generation; Usage if it is none."""
+def parse_generation(word: str, kind: str = "the number of a generation") -> int:
+    """The number of a generation; Usage, naming what may stand there, if it is none."""
     if not (word.isascii() and word.isdigit() and 0 < int(word[:10]) < 10**9):
-        raise Usage(f"{word!r}: it is the number of a generation", "config history")
+        raise Usage(f"{word!r}: it is {kind}", "config history")
     return int(word)
 
 

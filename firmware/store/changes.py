@@ -1,10 +1,12 @@
 """What differs below /etc: from what a reboot would bring back, from the factory, from a generation; also as text."""
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from firmware import manifest
+from firmware import directory, manifest
 from firmware.manifest import Entry
 from firmware.printable import escape
 from firmware.store import confidential, flash, rules, saved_state, snapshot, textdiff
@@ -86,6 +88,8 @@ def differences(saved: Archive | None, *, paths: Paths = NODE) -> list[Differenc
         texts = textdiff.Differences()
 
         def read_new(path: str) -> bytes:
+            if now[path].kind == "link":
+                return _read_link(paths.etc, relative_path(path))
             return manifest.read_with_digest(paths.etc, relative_path(path))[0]
 
         return [_difference(path, kinds[path], target, now.get(path), read_new, texts) for path in changes.paths]
@@ -97,7 +101,11 @@ def differences_between(old: Archive | None, new: Archive | None, *, paths: Path
     changes = Changes.between(before.entries, after.entries).without_quiet(after.rules)
     kinds = {path: kind for kind, group in changes.json().items() for path in group}
     entries, texts = after.entries, textdiff.Differences()
-    return [_difference(path, kinds[path], before, entries.get(path), after.content, texts) for path in changes.paths]
+
+    def read_new(path: str) -> bytes:
+        return os.fsencode(after.items[path].target) or after.content(path)
+
+    return [_difference(path, kinds[path], before, entries.get(path), read_new, texts) for path in changes.paths]
 
 
 def _difference(
@@ -109,7 +117,9 @@ def _difference(
     texts: textdiff.Differences,
 ) -> Difference:
     old = target.items[path].entry if path in target.items else None
-    about = [f"{escape(path)}: {words}" for words in _attribute_changes(old, new)]
+    link = os.fsdecode(read_new(path)) if new is not None and new.kind == "link" else ""
+    leads_to = target.items[path].target if old is not None else "", link
+    about = [f"{escape(path)}: {words}" for words in _attribute_changes(old, new, leads_to)]
     if max(one.size if one else 0 for one in (old, new)) > textdiff.LARGEST:
         return Difference(path, change, textdiff.TOO_LARGE, tuple(about))
     before = target.content(path) if old is not None and old.kind == "file" else None
@@ -124,22 +134,32 @@ def _difference(
     return Difference(path, change, diff, tuple(about))
 
 
-def _attribute_changes(old: Entry | None, new: Entry | None) -> list[str]:
-    """What differs besides a file's content."""
+def _attribute_changes(old: Entry | None, new: Entry | None, leads_to: tuple[str, str]) -> list[str]:
+    """What differs besides a file's content; `leads_to`: where the links lead."""
+    before, after = map(escape, leads_to)
     if old is None or new is None:
         entry, verb = (new, "added") if new else (old, "removed")
         about = f"mode {entry.mode:04o}, owner {entry.owner}:{entry.group}" if entry else ""
-        return [f"{verb}, a {_kind_name(entry)}, {about}"] if entry else []
+        return (
+            [f"{verb}, a {_kind_name(entry)}{f' to {before or after}' * (entry.kind == 'link')}, {about}"]
+            if entry
+            else []
+        )
     words = []
     if old.kind != new.kind:
         words.append(f"a {_kind_name(old)} before, now a {_kind_name(new)}")
     elif old.kind == "link" and old.digest != new.digest:
-        words.append("the link points elsewhere")
+        words.append(f"the link led to {before}, now to {after}")
     if old.mode != new.mode and "link" not in (old.kind, new.kind):
         words.append(f"mode {old.mode:04o} before, now {new.mode:04o}")
     if (old.owner, old.group) != (new.owner, new.group):
         words.append(f"owner {old.owner}:{old.group} before, now {new.owner}:{new.group}")
     return words
+
+
+def _read_link(top: Path, path: str) -> bytes:
+    with directory.parent(top, path) as (place, name):
+        return os.fsencode(os.readlink(name, dir_fd=place))
 
 
 def _kind_name(entry: Entry) -> str:

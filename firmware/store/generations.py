@@ -224,6 +224,7 @@ def _add(
 ) -> SaveResult:
     """Put the archive on flash; from the rename on it is what a reboot brings back."""
     generation = Generation.from_label(sealed.label.generation, sealed.label, sealed.digest)
+    known = repository.numbers(directory)
     flash.remove_leftovers(directory)
     repository.make_room(directory, sealed.size)
     # From the rename on, what is remembered of the last save would be wrong; should we die there, nobody believes it.
@@ -238,6 +239,8 @@ def _add(
         )
     with _note_failures(notes.append):
         repository.prune(directory, verified=generation.number)
+    if gone := sorted({*known}.difference(repository.numbers(directory))):
+        notes.append(f"no longer kept, for there are too many: generation {', '.join(map(str, gone))}")
     return SaveResult(generation, changes.without_quiet(target.rules), fresh=True, notes=tuple(notes))
 
 

@@ -103,7 +103,9 @@ def test_save_history_and_the_digest_that_others_can_check(node: Node) -> None:
         "removed": ["/etc/hosts"],
     }.items() <= told.items()
     assert told["fresh"] is True
-    assert node.config("save").stdout == f"nothing to save: generation 2 has it all ({told['digest']})\n"
+    again = node.config("save", "-m", "a third")
+    assert again.stdout == f"nothing to save: generation 2 has it all ({told['digest']})\n"
+    assert "note: there was nothing to save, so the message is kept nowhere\n" in again.stderr
     found = node.json("history")
     assert [(one["generation"], one["message"], one["current"], one["verified"]) for one in found] == [
         (2, "the second", True, True), (1, "the first", False, True),

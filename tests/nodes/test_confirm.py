@@ -110,6 +110,7 @@ def test_saves_pushes_and_whatever_replaces_all_of_etc_are_refused_while_it_wait
         (1, ("csync", "save")), (1, ("csync", "push", "haproxy")), (1, ("csync", "push", "syslogd")),
         (2, ("config", "save")), (2, ("csync", "push", "haproxy")), (2, ("csync", "push", "syslogd")),
         (2, ("config", "rollback", "1")), (2, ("config", "restore")), (2, ("config", "reset", "--yes")),
+        (2, ("config", "import", "/dev/null")),
     ):  # fmt: skip
         assert why in refused(agreed, node, *command), command
     agreed.serves(2, "waiting")

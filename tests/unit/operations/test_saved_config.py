@@ -26,6 +26,11 @@ def test_what_is_no_number_of_a_generation(word: str) -> None:
         saved_config.parse_generation(word)
 
 
+def test_what_is_compared_may_be_named_by_word_and_the_error_says_so() -> None:
+    with pytest.raises(Usage, match=r"^'x': it is saved, factory or the number of a generation$"):
+        saved_config.diff("x")
+
+
 def test_an_archive_is_written_for_its_owner_alone(tmp_path: Path) -> None:
     saved_config.write_archive(EXPORTED, tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"data" and (tmp_path / "a").stat().st_mode & 0o777 == 0o600

@@ -3,7 +3,7 @@
 import directory_node
 import pytest
 
-from firmware.store import changes, rules
+from firmware.store import changes, generations, rules
 from firmware.store.paths import Paths
 
 pytestmark = pytest.mark.usefixtures("no_leftovers")
@@ -14,6 +14,24 @@ def test_password_hashes_are_in_no_difference(node: Paths) -> None:
     directory_node.write(node.etc / "shadow", "root:$6$new:1::::::\n", 0o600)
     (found,) = changes.differences(None, paths=node)
     assert (found.diff, found.text) == (None, "password hashes, not shown: /etc/shadow\n")
+
+
+def test_a_difference_says_where_links_lead(node: Paths) -> None:
+    (node.etc / "zone").unlink()
+    (node.etc / "zone").symlink_to("/usr/share/zoneinfo/Europe/Paris")
+    (node.etc / "new").symlink_to("a\nb")
+    saved = "/etc/zone: the link led to /usr/share/zoneinfo/UTC, now to /usr/share/zoneinfo/Europe/Paris"
+
+    def say_all(found: list[changes.Difference]) -> list[str]:
+        return [line.split(", mode")[0] for one in found for line in one.about]
+
+    expected = ["/etc/new: added, a symbolic link to a\\nb", saved]
+    assert say_all(changes.differences(None, paths=node)) == expected
+    directory_node.save(node)
+    newest = generations.load_current(paths=node)
+    assert say_all(changes.differences_between(None, newest, paths=node)) == expected
+    removed = say_all(changes.differences_between(newest, None, paths=node))[0]
+    assert removed == "/etc/new: removed, a symbolic link to a\\nb"
 
 
 def test_a_scan_that_somebody_has_already_is_used(node: Paths) -> None:

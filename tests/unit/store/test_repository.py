@@ -16,6 +16,15 @@ def ten_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(repository, "MOST_KEPT", 10)
 
 
+def test_a_save_says_which_generations_it_took_away(node: Paths) -> None:
+    notes = []
+    for number in range(12):
+        directory_node.write(node.in_etc("/etc/config.rc"), f"service haproxy\n# {number}\n")
+        notes.append(directory_node.save(node).notes)
+    gone = "no longer kept, for there are too many: generation "
+    assert notes == [()] * 10 + [(f"{gone}1",), (f"{gone}2",)]
+
+
 def test_how_many_are_kept_follows_the_room(node: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     room = [float("inf")]
     monkeypatch.setattr(repository, "MOST_KEPT", 30)
