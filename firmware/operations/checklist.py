@@ -46,6 +46,7 @@ def _items() -> Iterator[ChecklistItem]:
     yield _try("config.rc is correct", _require_correct_config, "config check")
     if slots := attention.problem():
         yield ChecklistItem("the last upgrade was kept", False, slots, attention.remedy())
+    yield from _save_items()
     try:
         found = settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:
@@ -93,8 +94,7 @@ def _path_items(found: Settings) -> Iterator[ChecklistItem]:
 
 
 def _record_items(found: Settings) -> Iterator[ChecklistItem]:
-    """What this node keeps of its syncs and saves; said only where it cannot be read."""
-    yield from _save_items()
+    """What this node keeps of its syncs; said only where it cannot be read."""
     for block in _readable_blocks():
         if block.enabled and catalog.find(block.name):
             for unsendable in push_problems(block.title):
@@ -106,7 +106,8 @@ def _record_items(found: Settings) -> Iterator[ChecklistItem]:
 
 
 def _save_items() -> Iterator[ChecklistItem]:
-    """Whether a reboot brings back the newest generation; each is read and verified for that."""
+    """Whether a reboot brings back the newest generation; each is read and verified for that. Said only where it does not, and
+    before all that follows from it: the factory's csyncd.cfg is not complete."""
     item = "a reboot brings back what was saved last"
     try:
         problem = generations.reboot_problem()

@@ -237,17 +237,29 @@ def _status_without_csyncd(why: Failure) -> dict[str, Any]:
     try:
         found = settings.read(local_addresses=addresses.local_addresses())
     except Failure as error:
-        unknown, slots = unknown_node(None, None), attention.problem()
+        unknown, slots, unsound = unknown_node(None, None), attention.problem(), _unsound_save()
         return {
-            "state": "red",
-            "reasons": [*settings.problems(error), *([slots] if slots else [])],
-            "remedy": f"edit {settings.FILE}",
+            "state": "red",  # it may be the factory's csyncd.cfg, because nothing that was saved can be read
+            "reasons": list(filter(None, [unsound, *settings.problems(error), slots])),
+            "remedy": "config history; config import FILE, if there is an export"
+            if unsound
+            else f"edit {settings.FILE}",
             "local": {**unknown, "reachable": True, "slot_problem": slots or None},
             "peer": unknown,
             "path": "",
             "services": {},
         }
     return describe(found, node_state.local_state(found), None, str(why), why.hint)
+
+
+def _unsound_save() -> str:
+    """Why a reboot does not bring back what was saved last; "" if it does."""
+    from firmware.store import saved_state
+
+    try:
+        return saved_state.load().problem
+    except Failure as error:
+        return str(error)
 
 
 def _push_report(answer: dict[str, Any]) -> PushReport:

@@ -62,12 +62,13 @@ def pair_state(ours: NodeState | None, theirs: NodeState | None, why_not: str) -
     """The state of the pair. `why_not`: why theirs is missing."""
     broken = [f"node {one.node}: {one.wrong}" for one in (ours, theirs) if one and one.wrong]
     given_up = [f"node {one.node}: {one.slot_problem}" for one in (ours, theirs) if one and one.slot_problem]
+    unsound = [f"node {one.node}: {one.unsound_save}" for one in (ours, theirs) if one and one.unsound_save]
     if ours is None or theirs is None:
-        return PairState("red", [why_not, *broken, *given_up])
+        return PairState("red", [why_not, *broken, *unsound, *given_up])
     if wrong := [*mismatches(ours, theirs), *broken]:
-        return PairState("red", [*wrong, *given_up])
+        return PairState("red", [*wrong, *unsound, *given_up])
     reasons = [_waiting_reason(one.node, one.waiting) for one in (ours, theirs) if one.waiting]
-    reasons += [f"node {one.node}: {one.unsound_save}" for one in (ours, theirs) if one.unsound_save]
+    reasons += unsound
     if theirs.down:
         reasons.append(f"node {theirs.node}: does not run: {_list_briefly(theirs.down)}")
     if theirs.unapplied:

@@ -156,6 +156,10 @@ def test_a_damaged_generation_is_passed_over_at_boot(node: Node) -> None:
     )
     assert "damaged" in node.config("history").stdout
     assert [one["verified"] for one in node.json("history")] == [False, True]
+    failed = [line for line in node.lab.run(1, "csync", "check", check=False).stdout.splitlines() if "FAILED" in line]
+    assert failed[0].startswith("FAILED  a reboot brings back what was saved last: generation 2"), failed
+    assert "csyncd.cfg" in failed[1], "the control: said though csyncd.cfg is not complete"
+    assert json.loads(node.lab.run(1, "csync", "status", "--json").stdout)["reasons"][0].startswith("generation 2")
 
 
 @pytest.mark.parametrize("damage", ["echo garbage >$f", "rm $f", "printf x | dd of=$f bs=1 seek=2000 conv=notrunc"])

@@ -1,12 +1,14 @@
 """What csyncd answers, as data; and what is raised where it did not end well."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from firmware.errors import Damaged, Failure, Invalid, Refused, Usage
 from firmware.operations import peer
+from firmware.store.saved_state import SavedState
 from firmware.sync.audit import Who
 
 WHO = Who("root", "192.0.2.7", "")
@@ -130,10 +132,17 @@ def test_without_csyncd_the_pair_is_red_and_says_why(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(peer, "ask_csyncd", ask)
     monkeypatch.setattr("firmware.sync.settings.read", read)
+    state = SavedState(None, "", {}, ())
+    monkeypatch.setattr("firmware.store.saved_state.load", lambda: state)
     found = peer.status()
     assert found.state == "red" and "csyncd.cfg:5: LOCAL_IP is empty" in found.reasons
     assert found.local["reachable"] and not found.peer["reachable"]
     assert set(found.json()) == {"state", "reasons", "remedy", "serial", "local", "peer", "path", "services"}
+    assert found.remedy == "edit /etc/csyncd/csyncd.cfg"
+    # what is below /etc is the factory's: its csyncd.cfg is not what has to be edited
+    state = replace(state, problem="generation 3 is damaged; a reboot brings back the factory's configuration")
+    found = peer.status()
+    assert found.reasons[0] == state.problem and found.remedy.startswith("config history")
 
 
 @pytest.mark.parametrize("word", ["0", "3601", "-1", "soon", "", "1.5", "٣", "9" * 5000])

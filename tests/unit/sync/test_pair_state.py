@@ -43,6 +43,15 @@ def test_an_upgrade_that_was_given_up_is_said_on_both_nodes_and_beside_what_is_w
     assert node_state.parse(Message(json.loads(json.dumps(older)))).slot_problem == ""
 
 
+def test_a_save_that_does_not_come_back_is_said_beside_what_is_worse() -> None:
+    said = "generation 3 is damaged; a reboot brings back the factory's configuration"
+    ours = replace(ONE, unsound_save=said)
+    assert pair_state(ours, TWO, "") == PairState("orange", [f"node 1: {said}"])
+    assert pair_state(ours, None, "no route") == PairState("red", ["no route", f"node 1: {said}"])
+    state = pair_state(ONE, replace(TWO, unsound_save=said, remote_node=3), "")
+    assert state.colour == "red" and state.reasons[-1] == f"node 2: {said}"
+
+
 def test_nodes_may_differ_and_our_own_unsaved_changes_are_not_the_peers() -> None:
     ours = replace(ONE, unsaved=("/etc/x",), services={"haproxy": ServiceDigests("z", "z", "y")})
     assert pair_state(ours, TWO, "") == GREEN
