@@ -26,7 +26,7 @@ def test_keys_that_are_pressed_fast_arrive_all(at_work: Operator) -> None:
     at_work.edit(story.CONFIG, "")
     typed = "# every key of this is pressed by itself, and as fast as can be"
     at_work.page.keyboard.type(typed)
-    assert at_work.text(story.CONFIG) == typed
+    assert eventually(lambda: at_work.text(story.CONFIG) == typed)
 
 
 def test_a_conflict_shows_both_sides_and_asks(at_work: Operator, module_lab: Lab) -> None:

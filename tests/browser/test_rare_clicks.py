@@ -55,7 +55,7 @@ def test_packets_are_seen_live_and_come_as_a_file(person: Operator, module_lab: 
     person.fill("Filter", "icmp")
     person.fill("Packets", "4")
     person.click("Start")
-    pinging = module_lab.start(1, "ping", "-c", "20", "-i", "0.3", ADDRESSES[2])
+    pinging = module_lab.start(1, "ping", "-c", "2000", "-i", "0.3", ADDRESSES[2])
     expect(person.page.get_by_role("log", name="Captured packets")).to_contain_text("ICMP echo request")
     link = person.page.get_by_role("link", name="Download")
     with person.page.expect_download() as download:

@@ -6,6 +6,7 @@ import story
 from lab_driver import Lab
 from operator_at_browser import Operator
 from playwright.sync_api import expect
+from push_helpers import pair_nodes
 
 INSIDE = {1: "192.0.2.11", 2: "198.51.100.11"}
 OUTSIDE = {1: "10.32.0.11", 2: "10.32.0.12"}
@@ -16,7 +17,7 @@ RC = "/etc/config.rc"
 @pytest.fixture(scope="module")
 def pair(operators: dict[int, Operator]) -> dict[int, Operator]:
     """Both nodes are paired already."""
-    story.pair(story.Stage(operators[1].door.lab, tell=lambda text: None))
+    pair_nodes(story.Stage(operators[1].door.lab, tell=lambda text: None))
     return operators
 
 
@@ -52,7 +53,7 @@ def test_csyncd_goes_through_the_tunnel(pair: dict[int, Operator], module_lab: L
     one.visit("Setup")
     expect(one.page.get_by_role("status", name="Current status")).to_have_text(document.starting("(green|orange)"))
     one.launch_terminal()
-    one.type_command("timeout 20 tcpdump -c 2 -ttttni any 'udp port 51820' 2>/dev/null", "10.32.0.12.51820: UDP")
+    one.type_command("timeout 50 tcpdump -c 2 -ttttni any 'udp port 51820' 2>/dev/null", "10.32.0.12.51820: UDP")
 
 
 def make_keys(person: Operator) -> str:

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-import story
 from hostile_requests import KEPT, STANDING, WHOLE, Request, content, directory, entry, http, proposal
 from hostile_traffic import (
     HELD,
@@ -26,6 +25,7 @@ from hostile_traffic import (
     sending,
 )  # fmt: skip
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from story import Broken, Stage, page
 
 from firmware.commands.cli import complain
@@ -224,7 +224,7 @@ TABLE: list[tuple[str, tuple[int, bytes], str]] = [
 def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired, haproxy pushed and all saved, and a third node whose key node 2 knows as well."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.lab.write(1, "/etc/haproxy/large", LARGE)
     made.edit(1, page("before"))
     made.on(1, "csync", "push", "haproxy")

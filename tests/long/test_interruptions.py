@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import disruptions
 import pytest
-import story
 from disruptions import Disruption
 from interruptions import Game
 from lab_driver import Lab
+from push_helpers import pair_nodes
 from story import Stage
 
 from firmware.faults import STEPS
@@ -18,7 +18,7 @@ from firmware.faults import STEPS
 def game(module_lab: Lab) -> Iterator[Game]:
     """Two paired nodes, and whoever interrupts what they push."""
     stage = Stage(module_lab, tell=lambda text: None)
-    story.pair(stage)
+    pair_nodes(stage)
     with Game(stage, tell=print) as made:
         yield made
 

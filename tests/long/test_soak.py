@@ -8,8 +8,8 @@ from pathlib import Path
 import endurance
 import pytest
 import soak
-import story
 from lab_driver import Lab
+from push_helpers import pair_nodes
 from service_helpers import PYTHON
 from story import Broken, Stage
 
@@ -18,7 +18,7 @@ from story import Broken, Stage
 def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     return made
 
 

@@ -1,8 +1,8 @@
 """What many tests on lab nodes begin with."""
 
 import pytest
-import story
 from lab_driver import Lab
+from push_helpers import pair_nodes
 from story import Stage
 
 
@@ -10,5 +10,5 @@ from story import Stage
 def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired, for the tests of one module."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     return made

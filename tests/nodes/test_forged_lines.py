@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from functools import partial
 
 import pytest
-import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from service_helpers import PYTHON
 from story import ADDRESSES, Stage, page
 
@@ -65,7 +65,7 @@ web.serve_forever()
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.shows(1, "green")
     return made
 

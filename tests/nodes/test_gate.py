@@ -2,8 +2,8 @@
 positive control: the same ssh command, with root's key at the management sshd, where it works."""
 
 import pytest
-import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from story import ADDRESSES, Stage
 
 PEER = ADDRESSES[2]
@@ -43,7 +43,7 @@ GET = "POST /v1/nothing HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
 def stage(module_lab: Lab) -> Stage:
     """A pair, a management key for the controls, and two listeners on node 2 that nobody should reach."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.on(
         1,
         "sh",

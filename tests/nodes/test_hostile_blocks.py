@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import story
 from hostile_blocks import MAGIC, body, copy, deflated, entry, entry_of, line, plain, state_of
 from lab_driver import Lab
+from push_helpers import pair_nodes
 from story import Stage, page
 
 from firmware import blocks
@@ -35,7 +35,7 @@ NOTHING = "xxh3-128:" + "0" * 32
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Iterator[Stage]:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.edit(1, page("before"))
     made.on(1, "csync", "push", "haproxy")
     yield made

@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import story
 from lab_driver import Lab, eventually
-from push_helpers import agree, await_swap, digest, force_push, hold_reload, push, seconds_until_logged
+from push_helpers import agree, await_swap, digest, force_push, hold_reload, pair_nodes, push, seconds_until_logged
 from service_helpers import HOLD, PYTHON, service_pid
 from story import ADDRESSES, CONFIG, Stage, page
 from time_limits import time_limit
@@ -69,7 +68,7 @@ with open(sys.argv[1], "wb", buffering=0) as file:
 def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     return made
 
 

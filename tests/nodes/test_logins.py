@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-import story
 from lab_driver import Lab
+from push_helpers import pair_nodes
 from service_helpers import PYTHON
 from story import Stage
 
@@ -25,7 +25,7 @@ time.sleep(600)
 @pytest.fixture(scope="module")
 def lab(module_lab: Lab) -> Lab:
     """A pair. Node 1 has a key, which each account of node 2 has in all places where OpenSSH could look for one."""
-    story.pair(Stage(module_lab, tell=lambda text: None))
+    pair_nodes(Stage(module_lab, tell=lambda text: None))
     module_lab.run(1, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/root/key")
     public = module_lab.read(1, "/root/key.pub")
     module_lab.run(2, "mkdir", "-p", "/etc/ssh/authorized_keys")

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from story import Stage, page
 
 #: what docs/measured.md says: bytes that csyncd takes at most, whatever is pushed
@@ -97,7 +97,7 @@ def refused_and_forced(stage: Stage) -> None:
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.edit(1, page("before"))
     made.on(1, "csync", "push", "haproxy")
     return made
@@ -135,7 +135,7 @@ if kind == "20,000 files":
 def test_the_largest_services_take_no_more_memory_than_small_ones(fresh_lab: Lab, kind: str) -> None:
     """Neither the first time nor when all of it has changed."""
     stage = Stage(fresh_lab, tell=lambda text: None)
-    story.pair(stage)
+    pair_nodes(stage)
     stage.edit(1, page("before"))
     stage.on(1, "csync", "push", "haproxy")
     with measuring(stage) as peak:
@@ -213,7 +213,7 @@ def test_what_is_done_at_the_same_time_takes_no_more_than_that(stage: Stage) -> 
 @pytest.mark.all
 def test_memory_goes_back_after_thousands_of_files(fresh_lab: Lab) -> None:
     stage = Stage(fresh_lab, tell=lambda text: None)
-    story.pair(stage)
+    pair_nodes(stage)
     before = {node: resident(stage, node) for node in (1, 2)}
     make(stage, "many", "a")
     stage.on(1, "csync", "push", "haproxy", "--force")

@@ -2,6 +2,7 @@
 
 import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from story import ADDRESSES, CONFIG, Stage, page
 
 CFG = "/etc/csyncd/csyncd.cfg"
@@ -29,7 +30,7 @@ def test_a_copy_of_a_node_with_its_key_is_told_and_disturbs_no_push(fresh_lab: L
     """Node 3 is a copy of node 2 at another address."""
     fresh_lab.up(3)
     stage = Stage(fresh_lab, tell=lambda text: None)
-    story.pair(stage)
+    pair_nodes(stage)
     stage.edit(1, page("before the copy"))
     stage.on(1, "csync", "push", "haproxy")
     for name in stage.on(2, "ls", "/etc/csyncd").split():

@@ -4,6 +4,7 @@ import hostile_node
 import pytest
 import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from story import Stage, page
 
 #: takes ports whenever they are free, as an account without any right; where haproxy is only tried, it does not show that
@@ -32,7 +33,7 @@ PROGRAM = "program taker\n    command /usr/bin/python3 /etc/haproxy/taker.py\n"
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.on(2, "service", "haproxy", "stop")
     return made
 

@@ -1,9 +1,8 @@
 """Push, diff, save and status between two real nodes, in every case that the contract names."""
 
 import pytest
-import story
 from lab_driver import Lab, eventually
-from push_helpers import agree, digest, force_push, push
+from push_helpers import agree, digest, force_push, pair_nodes, push
 from story import CONFIG, Stage, page
 
 
@@ -11,7 +10,7 @@ from story import CONFIG, Stage, page
 def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     return made
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from service_helpers import HOLD, PYTHON
 from story import Stage
 
@@ -14,7 +15,7 @@ from story import Stage
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     return made
 
 

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-import story
 from lab_driver import Lab
+from push_helpers import pair_nodes
 from story import Stage, page
 
 from firmware.sync.progress import Progress
@@ -32,7 +32,7 @@ for number in range(1000):
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.edit(1, page("before"))
     made.on(1, "csync", "push", "haproxy")
     return made

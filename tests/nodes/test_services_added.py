@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
-import story
 from lab_driver import Lab, eventually
-from push_helpers import push
+from push_helpers import pair_nodes, push
 from service_helpers import append, is_started_again, run_service, service_pid, service_row
 from story import Stage
 
@@ -87,7 +86,7 @@ def stage(module_lab: Lab) -> Stage:
     for node in (1, 2):
         add(module_lab, node)
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     return made
 
 

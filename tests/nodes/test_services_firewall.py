@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import story
 from lab_driver import Lab, eventually
-from push_helpers import push
+from push_helpers import pair_nodes, push
 from service_helpers import append, run_service, service_row
 from story import Stage
 
@@ -23,7 +23,7 @@ table inet firewall {
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     append(module_lab, "/etc/config.rc", "\nservice firewall\n")
     return made
 

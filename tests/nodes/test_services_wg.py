@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import story
 from lab_driver import Lab, eventually
-from push_helpers import push
+from push_helpers import pair_nodes, push
 from service_helpers import append, run_service, service_row
 from story import Stage, page
 
@@ -21,7 +21,7 @@ KEY = "/etc/wg/node.private.key"
 def stage(module_lab: Lab) -> Stage:
     """A pair whose nodes are joined by a tunnel, and whose csyncd does not use it yet."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     keys = {node: make_interface(made, node) for node in (1, 2)}
     for node in (1, 2):
         add_peer(made, node, keys[3 - node])

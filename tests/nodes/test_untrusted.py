@@ -6,9 +6,9 @@ from typing import Any
 
 import hostile_node
 import pytest
-import story
 from hostile_node import LUA, PRIVATE, SCRIPT, process_status, process_statuses, send_proposal, surroundings
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from service_helpers import page, run_service, service_pid
 from story import Stage
 
@@ -24,7 +24,7 @@ OWN_FILES: dict[str, Any] = {"directories": {"own": ("0755", "root")}, "given": 
 def stage(module_lab: Lab) -> Stage:
     """Two nodes that are paired; root has a password."""
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.shows(1, "green")
     for node in (1, 2):
         made.on(node, "sed", "-i", "s#^root:[^:]*:#root:$6$saltsalt$" + "q1W2e3R4t5Y6" * 6 + ":#", "/etc/shadow")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from story import Stage, page
 
 from firmware import __version__
@@ -19,7 +20,7 @@ PACKAGE = "/usr/lib/python3/dist-packages/firmware"
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.edit(1, page("same"))
     made.on(1, "csync", "push", "haproxy")
     return made

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import story
 from lab_driver import Lab, eventually
+from push_helpers import pair_nodes
 from service_helpers import PYTHON, service_pid
 from story import Stage
 
@@ -29,7 +29,7 @@ time.sleep(600)
 @pytest.fixture(scope="module")
 def stage(module_lab: Lab) -> Stage:
     made = Stage(module_lab, tell=lambda text: None)
-    story.pair(made)
+    pair_nodes(made)
     made.on(1, "ip", "address", "add", f"{NEIGHBOUR}/24", "dev", "eth0")
     return made
 

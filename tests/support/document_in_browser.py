@@ -20,8 +20,8 @@ def enable_csyncd(person: Operator) -> None:
     person.is_written()
     person.click("Close")
     person.click("csyncd setup")
+    expect(person.editor(RC)).to_contain_text("no autostart")
     block = person.text(RC)
-    assert "no autostart" in block
     person.edit(RC, "\n".join(line for line in block.split("\n") if line.strip() != "no autostart"))
     person.click("OK")
     person.is_written()

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 
 CHROMIUM = "/usr/bin/chromium"
 PASSWORD = "correct horse battery"
-#: milliseconds that anything on a page may take to appear; what runs a checker or a push takes some seconds on a busy machine
-PATIENCE = 15_000
+#: milliseconds that anything on a page may take to appear; it costs nothing to wait for what does come
+PATIENCE = 60_000
 WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
