@@ -4,7 +4,7 @@ Whoever loses an account or its password is logged out at once.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -76,14 +76,19 @@ def require_known(name: str) -> None:
     register.require(name, register.read())
 
 
-def set_password(name: str, password: str, *, who: Who, keep: str = "") -> None:
-    """Give an account another password, and end its sessions but the one that is named; its tokens stay."""
+def set_password(
+    name: str, password: str, *, who: Who, keep: str = "", announce: Callable[[Account], None] = lambda _: None
+) -> None:
+    """Give an account another password, and end its sessions but the one that is named; its tokens stay. `announce` is told
+    of the account as it will be, before it is so."""
     require_known(name)
     passwords.require_acceptable(password)
     made = passwords.hash_password(password)
 
     def edit(old: Accounts) -> Accounts:
-        return register.update(replace(register.require(name, old), password=made), old)
+        new = replace(register.require(name, old), password=made)
+        announce(new)
+        return register.update(new, old)
 
     _change(edit, "account password", who, account=name)
     sessions.end_all(name, but=keep)

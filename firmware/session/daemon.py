@@ -14,9 +14,10 @@ import time
 from dataclasses import dataclass
 
 from firmware import frames, log
-from firmware.accounts import login, sessions
+from firmware.accounts import login, sessions, tokens
 from firmware.accounts.register import Account
 from firmware.accounts.sessions import Session
+from firmware.accounts.standing import Standing
 from firmware.errors import Failure, Usage
 from firmware.services.permissions import account_ids
 from firmware.session import audit_login, problem
@@ -30,10 +31,11 @@ FRONT = "wui"
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Whose session it is to be, from where, and with which token if it was one."""
+    """Whose session it is to be, from where, and with which token if it was one. `credential`: what the account has of it."""
 
     account: Account
     address: str
+    credential: str
     token: str = ""
 
 
@@ -83,10 +85,12 @@ def _admit(connection: socket.socket) -> Admitted:
 def _check(words: dict[str, str], address: str) -> Admitted:
     if words["token"]:
         account, label = login.by_token(words["token"], address)
-        return Admitted(account, address, label)
+        return Admitted(account, address, tokens.digest(words["token"]), label)
     if words["code"]:
-        return Admitted(login.by_setup_code(words["code"], words["password"], address), address)
-    return Admitted(login.by_password(words["user"], words["password"], address), address)
+        account = login.by_setup_code(words["code"], words["password"], address)
+    else:
+        account = login.by_password(words["user"], words["password"], address)
+    return Admitted(account, address, account.password)
 
 
 def _word(body: dict[str, object], key: str) -> str:
@@ -105,7 +109,8 @@ def _open_session(admitted: Admitted) -> Server | None:
     os.setsid()
     account = admitted.account
     session = Session(id, account.name, account.role, admitted.address, time.time(), os.getpid(), admitted.token)
-    return Server(session, secret, sessions.note(session), _listen(id))
+    standing = Standing(account, admitted.credential)
+    return Server(session, secret, sessions.note(session), _listen(id), standing)
 
 
 def _listen(id: str) -> socket.socket:

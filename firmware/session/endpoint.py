@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.accounts.register import ADMIN, MONITOR
+from firmware.accounts.register import ADMIN, MONITOR, Account
 from firmware.accounts.sessions import Session
 from firmware.errors import Failure
 from firmware.sync.audit import Who
@@ -19,12 +19,14 @@ __all__ = ["ADMIN", "MONITOR", "AskAnew", "Call", "Channel", "Conflict", "Downlo
 @dataclass(frozen=True, slots=True)
 class Call:
     """Who asks: in which session, from which address. `length`: the bytes of the body, as far as they are known; `age`: the
-    seconds since the connection came in over which it was asked."""
+    seconds since the connection came in over which it was asked; `accept_password` has the session go on once its account has
+    the password that it is given."""
 
     session: Session
     address: str
     length: int = 0
     age: float = 0.0
+    accept_password: Callable[[Account], None] = lambda _: None
 
     @property
     def role(self) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 from firmware import frames
 from firmware.accounts import sessions
 from firmware.accounts.sessions import Session
+from firmware.accounts.standing import Standing
 from firmware.errors import Failure
 from firmware.services import states
 from firmware.session import dispatch, problem
@@ -24,9 +25,9 @@ from firmware.session.problem import HttpProblem
 
 #: seconds without a request after which a session ends, for a password and for a token; and the longest that one lasts
 IDLE, IDLE_OF_TOKEN, LONGEST = 1800.0, 60.0, 12 * 3600.0
-#: seconds between two looks whether it is over, and that channels then have to come to their end, and requests: one that installs
-#: an upgrade is not to be cut off in the middle
-LOOK, GRACE, GRACE_OF_REQUEST = 5.0, 45.0, 2 * 3600.0
+#: seconds between two looks whether its account is there, and whether it is over for other reasons; that channels then have
+#: to come to their end, and requests: one that installs an upgrade is not to be cut off in the middle
+GLANCE, LOOK, GRACE, GRACE_OF_REQUEST = 1.0, 5.0, 45.0, 2 * 3600.0
 #: looks in a row at which the web UI is stopped before a session ends with it: a restart is no stop, and may take its time
 STOPPED_LOOKS = 3
 #: seconds that a request may take to come, or its answer to be taken
@@ -38,8 +39,9 @@ MOST = 128
 class Server:
     """A session: it answers whoever knows its secret."""
 
-    def __init__(self, session: Session, secret: str, lock: int, listener: socket.socket) -> None:
+    def __init__(self, session: Session, secret: str, lock: int, listener: socket.socket, standing: Standing) -> None:
         self._session, self._secret, self._lock, self._listener = session, secret, lock, listener
+        self._standing = standing
         self._used = self._began = time.monotonic()
         self._threads: dict[threading.Thread, socket.socket] = {}
         self._talks: set[socket.socket] = set()
@@ -61,10 +63,10 @@ class Server:
 
     def serve(self, ended: threading.Event) -> None:
         """Serve until it is over, or `ended` is set; what is under way then comes to its end."""
-        self._listener.settimeout(LOOK)
+        self._listener.settimeout(min(GLANCE, LOOK))
         looked = time.monotonic()
         try:
-            while not ended.is_set():
+            while not (ended.is_set() or self._is_ended()):
                 with suppress(TimeoutError):
                     self._accept()
                 if time.monotonic() - looked >= LOOK:
@@ -85,9 +87,13 @@ class Server:
             self._threads[thread] = connection
         thread.start()
 
+    def _is_ended(self) -> bool:
+        """Has somebody ended it, or changed or taken away its account?"""
+        return not sessions.is_open(self._lock) or self._standing.is_lost()
+
     def _is_over(self) -> bool:
         now, idle = time.monotonic(), IDLE_OF_TOKEN if self._session.token else IDLE
-        if not sessions.is_open(self._lock) or now - self._began > LONGEST:
+        if now - self._began > LONGEST:
             return True
         self._stopped_looks = self._stopped_looks + 1 if states.service_state("wui").is_stopped else 0
         return self._stopped_looks >= STOPPED_LOOKS or (not self._awake and now - self._used > idle)
@@ -123,7 +129,7 @@ class Server:
         body = frame.body
         try:
             self._require_secret(body)
-            request, call = dispatch.parse_request(body), _call(self._session, body)
+            request, call = dispatch.parse_request(body), _call(self._session, body, self._standing)
             if request.method == CHANNEL:
                 self._talk(connection, request, call)
                 return
@@ -162,10 +168,13 @@ class Server:
     def _require_secret(self, body: dict[str, Any]) -> None:
         secret = body.get("secret")
         given = secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else b""
-        if not hmac.compare_digest(given, self._secret.encode()) or not sessions.is_open(self._lock):
+        if not hmac.compare_digest(given, self._secret.encode()) or not self._counts():
             raise HttpProblem(401, "nobody is logged in with this", "log in")
         self._used = time.monotonic()
         sessions.touch(self._lock)
+
+    def _counts(self) -> bool:
+        return sessions.is_open(self._lock) and self._standing.counts()
 
     def _talk(self, connection: socket.socket, request: Request, call: Call) -> None:
         try:
@@ -182,8 +191,9 @@ class Server:
             dispatch.converse(row, request, found, call, talk)
 
 
-def _call(session: Session, body: dict[str, Any]) -> Call:
-    return Call(session, _address(body), int(_number(body.get("length"))), _number(body.get("age")))
+def _call(session: Session, body: dict[str, Any], standing: Standing) -> Call:
+    length, age = int(_number(body.get("length"))), _number(body.get("age"))
+    return Call(session, _address(body), length, age, standing.accept_password)
 
 
 def _number(value: object) -> float:

@@ -5,6 +5,7 @@ from typing import Literal
 
 from firmware.accounts import login
 from firmware.accounts.login import Denied
+from firmware.accounts.register import Account
 from firmware.errors import Failure, Refused
 from firmware.operations import accounts
 from firmware.operations.accounts import AccountRow, TokenRow
@@ -65,7 +66,8 @@ def set_password(call: Call, name: str, body: NewPassword) -> None:
     elif call.role != ADMIN:
         raise HttpProblem(403, "this is not your own account", "log in with an account of role admin")
     _require_known(name)
-    accounts.set_password(name, body.password, who=call.who, keep=call.session.id)
+    accept = call.accept_password if name == call.session.account else _ignore
+    accounts.set_password(name, body.password, who=call.who, keep=call.session.id, announce=accept)
 
 
 def delete(call: Call, name: str) -> None:
@@ -91,6 +93,10 @@ def delete_token(call: Call, name: str, label: str) -> None:
     if label not in [token.label for token in list_tokens(name)]:
         raise NotFound(f"account {name}: it has no token of that label")
     accounts.delete_token(name, label, who=call.who)
+
+
+def _ignore(account: Account) -> None:
+    """For another account's password, which is nothing to this session."""
 
 
 def _require_known(name: str) -> None:

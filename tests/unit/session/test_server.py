@@ -1,12 +1,13 @@
 """A session's socket: nothing without its secret, whatever is sent to it."""
 
 import json
+import os
 import socket
 import struct
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from lab_driver import eventually
 
 from firmware import frames
-from firmware.accounts import sessions
+from firmware.accounts import register, sessions
+from firmware.accounts.register import Account, Token
 from firmware.accounts.sessions import Session
+from firmware.accounts.standing import Standing
 from firmware.services import states
 from firmware.services.states import ServiceState
 from firmware.session import dispatch, server
@@ -27,6 +30,14 @@ from firmware.session.endpoint import ADMIN, MONITOR, Call, Channel, Endpoint
 from firmware.session.server import Server
 
 SECRET = "s" * 43
+#: whose session it is, as the accounts had it at the login; and what may have become of that, of the same size
+SOMEBODY = Account("somebody", "admin", "scrypt$one", (Token("t", "00", 1.0),))
+CHANGED = {
+    "gone": (),
+    "another password": (replace(SOMEBODY, password="scrypt$two"),),
+    "another role": (replace(SOMEBODY, role="monitor"),),
+    "another account": (replace(SOMEBODY, name="somebodx"),),
+}
 #: of the web UI's service
 STATE = {"wui": "running"}
 
@@ -116,10 +127,18 @@ def running_monitor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
     yield from run_session(tmp_path, monkeypatch, "monitor")
 
 
-def run_session(place: Path, monkeypatch: pytest.MonkeyPatch, role: str) -> Iterator[Running]:
+def write_accounts(place: Path, *accounts: Account) -> None:
+    """As a rollback does: another file in place of the old one, whose time stamp it may have, too."""
+    new = place / "new.json"
+    register.change(lambda old: accounts, path=new, lock=place / "accounts.lock")
+    os.utime(new, (1, 1))
+    new.rename(place / "accounts.json")
+
+
+def run_session(place: Path, monkeypatch: pytest.MonkeyPatch, role: str, look: float = 0.05) -> Iterator[Running]:
     monkeypatch.setattr(dispatch.find_endpoint, "__defaults__", (ENDPOINTS,))
     monkeypatch.setattr(dispatch.find_channel, "__defaults__", (CHANNELS,))
-    monkeypatch.setattr(server, "LOOK", 0.05)
+    monkeypatch.setattr(server, "LOOK", look)
     monkeypatch.setattr(states, "service_state", lambda title: ServiceState(STATE[title]))
     session = Session(sessions.new_id(), "somebody", role, "192.0.2.7", 1.0, 1 << 22)
     lock = sessions.note(session, top=place)
@@ -127,7 +146,9 @@ def run_session(place: Path, monkeypatch: pytest.MonkeyPatch, role: str) -> Iter
     listener.bind(str(place / "s.sock"))
     listener.listen()
     ended = threading.Event()
-    one = Server(session, SECRET, lock, listener)
+    account = replace(SOMEBODY, role=role)
+    write_accounts(place, account)
+    one = Server(session, SECRET, lock, listener, Standing(account, account.password, place / "accounts.json"))
     thread = threading.Thread(target=one.serve, args=(ended,), daemon=True)
     thread.start()
     yield Running(place / "s.sock", sessions.record_path(session.id, top=place), ended, thread)
@@ -172,21 +193,71 @@ def test_an_error_that_nobody_foresaw_tells_a_number_and_no_trace(
     assert "nobody foresaw this" in (tmp_path / "errors.log").read_text()
 
 
+def is_refused(running: Running) -> bool:
+    """With 401, or by nobody being there any more."""
+    first = {"method": "POST", "path": "/echo/a", "query": {}, "secret": SECRET}
+    try:
+        found = running.exchange(frames.encode_message(first), frames.encode_end())
+    except ConnectionRefusedError:
+        return True
+    return not found or found[0].body["status"] == 401
+
+
 def test_a_session_whose_record_is_gone_answers_nothing_and_ends(running: Running) -> None:
     running.record.unlink()
-    status, _ = running.ask("/echo/a", {"text": "x"}) if running.path.exists() else (401, {})
-    assert status == 401
+    assert is_refused(running)
     running.thread.join(10)
     assert not running.thread.is_alive()
 
 
+def listen(connection: socket.socket, running: Running) -> None:
+    connection.settimeout(20)
+    connection.connect(str(running.path))
+    frames.send_message(connection, {"method": "CHANNEL", "path": "/tick", "query": {}, "secret": SECRET})
+    first = frames.receive_frame(connection)
+    assert first and first.body == {"tick": 1}
+
+
+@pytest.mark.parametrize("new", CHANGED.values(), ids=CHANGED)
+def test_a_session_ends_with_its_account_however_that_was_changed(running: Running, new: tuple[Account, ...]) -> None:
+    with socket.socket(socket.AF_UNIX) as connection:
+        listen(connection, running)
+        assert running.ask("/echo/a", {"text": "x"})[0] == 200
+        write_accounts(running.path.parent, *new)
+        assert connection.recv(1) == b"", "the channel ends though nothing is asked"
+    running.thread.join(10)
+    assert not running.thread.is_alive()
+
+
+def test_what_is_asked_after_a_change_is_refused_also_once_the_account_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "GLANCE", 60.0)
+    for running in run_session(tmp_path, monkeypatch, "admin", look=60.0):
+        assert running.ask("/echo/a", {"text": "x"})[0] == 200
+        write_accounts(tmp_path)
+        assert running.ask("/echo/a", {"text": "x"})[0] == 401
+        write_accounts(tmp_path, SOMEBODY)
+        assert is_refused(running)
+
+
+def test_accounts_that_cannot_be_read_refuse_what_is_asked_and_end_nothing(running: Running) -> None:
+    """Somebody edits them in a terminal of this very session, and has not come to the end of it."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        listen(connection, running)
+        (running.path.parent / "accounts.json").write_bytes(b"{")
+        status, body = running.ask("/echo/a", {"text": "x"})
+        assert status == 500 and "accounts.json" in body["detail"]
+        write_accounts(running.path.parent, SOMEBODY)
+        assert running.ask("/echo/a", {"text": "x"})[0] == 200
+        frames.send_data(connection, b"x")
+        heard = frames.receive_frame(connection)
+        assert heard and heard.body == {"heard": "D"}
+
+
 def test_a_channel_ends_with_its_session(running: Running) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(20)
-        connection.connect(str(running.path))
-        frames.send_message(connection, {"method": "CHANNEL", "path": "/tick", "query": {}, "secret": SECRET})
-        first = frames.receive_frame(connection)
-        assert first and first.body == {"tick": 1}
+        listen(connection, running)
         frames.send_data(connection, b"x")
         second = frames.receive_frame(connection)
         assert second and second.body == {"heard": "D"}
