@@ -75,7 +75,7 @@ def rollback(argv: list[str]) -> int:
     done = saved_config.roll_back(saved_config.parse_generation(number), who=operator_identity.identify())
     print(f"generation {done.generation} is below /etc: {_counts(done.changes)}")
     _say_notes(done.notes)
-    _say("it is neither in effect nor saved yet: `service list` says what needs apply; then `config save`")
+    _say("it is not saved yet: `service list` says what needs apply; then `config save`")
     return 0
 
 

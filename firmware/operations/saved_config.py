@@ -3,6 +3,7 @@
 Whatever deals with all of /etc keeps pushes out meanwhile, and is refused while one waits to be confirmed.
 """
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from errno import ENOSPC
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from firmware import files
+from firmware.accounts import register
 from firmware.errors import Failure, Refused, Usage, system_hint
 from firmware.store import archive, flash, generations, lost_edits, restore, saved_state, snapshot
 from firmware.store import export as export_format
@@ -99,7 +101,8 @@ def roll_back(generation: int, *, who: Who) -> RestoredConfig:
         notes = lost_edits.keep(lost)
         done = restore.roll_back(generation, who=_name_in_history(who))
     audit.note("rollback", who=who, result="done", generation=generation, message="\n".join(notes))
-    return RestoredConfig(generation, done.changes, (*notes, *done.lines), len(lost))
+    said = (*notes, *_account_notes(done.changes), *done.lines)
+    return RestoredConfig(generation, done.changes, said, len(lost))
 
 
 def restore_saved(*, who: Who) -> RestoredConfig:
@@ -112,7 +115,7 @@ def restore_saved(*, who: Who) -> RestoredConfig:
         done = restore.restore(live=True)
     number = done.generation.number if done.generation else None
     audit.note("restore", who=who, result="done", generation=number, message="\n".join((*done.problems, *notes)))
-    said = (*(done.lines[:1] if done.problems else done.lines), *notes)
+    said = (*(done.lines[:1] if done.problems else done.lines), *notes, *_account_notes(done.changes))
     return RestoredConfig(number, done.changes, said, len(lost), done.problems)
 
 
@@ -125,7 +128,8 @@ def reset(*, who: Who) -> RestoredConfig:
         done = restore.reset_to_factory(who=_name_in_history(who))
     number = done.generation.number if done.generation else None
     audit.note("reset", who=who, result="done", generation=number, message="\n".join(notes))
-    return RestoredConfig(number, done.changes, (*notes, *done.lines), len(lost))
+    said = (*notes, *_account_notes(done.changes), *done.lines)
+    return RestoredConfig(number, done.changes, said, len(lost))
 
 
 def export(passphrase: str | None = None) -> ExportedConfig:
@@ -201,6 +205,12 @@ def parse_generation(word: str, kind: str = "the number of a generation") -> int
     if not (word.isascii() and word.isdigit() and 0 < int(word[:10]) < 10**9):
         raise Usage(f"{word!r}: it is {kind}", "config history")
     return int(word)
+
+
+def _account_notes(found: Changes) -> Iterator[str]:
+    """Accounts need no apply: sessions look at them with each request."""
+    if str(register.FILE) in found.paths:
+        yield "the accounts of the web UI have changed: that counts at once, and who is logged in without one is logged out"
 
 
 def _exclude_pushes() -> AbstractContextManager[None]:

@@ -252,6 +252,40 @@ def test_a_token_opens_sessions_until_it_is_revoked(web: Lab) -> None:
 
 
 @pytest.mark.all
+@pytest.mark.parametrize(
+    "away",
+    ["config rollback {without}", "config restore", "config reset --yes", "cp /tmp/without /etc/wui/accounts.json"],
+)
+def test_an_account_that_was_taken_away_without_its_command_keeps_neither_session_nor_token(
+    web: Lab, away: str
+) -> None:
+    """And comes to no new rights when it is back: only a new login does."""
+    web.run(1, "sh", "-c", "cp -p /etc/wui/accounts.json /tmp/without")
+    without = save(web, "without")
+    add_account(web, "eve", ADMIN)
+    token = web.run(1, "account", "token", "eve", "--label", "t").stdout.strip()
+    with_her = save(web, "with her")
+    if away == "config restore":
+        web.run(1, "sh", "-c", "cp -p /etc/wui/accounts.json /tmp/with; cp -p /tmp/without /etc/wui/accounts.json")
+        save(web, "without her again")
+        web.run(1, "sh", "-c", "cp -p /tmp/with /etc/wui/accounts.json")
+    found = log_in(web, {"token": token})
+    sessions = [operator(web, "eve"), Operator(web, 1, found["session"], found["secret"])]
+    assert [one.ask("GET", "/session")["account"] for one in sessions] == ["eve", "eve"]
+    web.run(1, "sh", "-c", away.format(without=without))
+    assert {one.ask_all({"method": "GET", "path": "/session"})[0]["status"] for one in sessions} <= {0, 401}
+    assert log_in(web, {"token": token})["status"] == 401
+    web.run(1, "config", "rollback", str(with_her))
+    assert {one.ask_all({"method": "GET", "path": "/session"})[0]["status"] for one in sessions} <= {0, 401}
+    assert log_in(web, {"token": token})["status"] == 200
+    web.run(1, "account", "del", "eve")
+
+
+def save(lab: Lab, message: str) -> int:
+    return int(json.loads(lab.run(1, "config", "save", "--json", "-m", message).stdout)["generation"])
+
+
+@pytest.mark.all
 def test_a_restart_of_the_web_ui_leaves_sessions_alone_and_a_stop_ends_them(web: Lab, admin: Operator) -> None:
     run_service(web, "wui", "restart")
     assert admin.ask("GET", "/session")["account"] == "admin"

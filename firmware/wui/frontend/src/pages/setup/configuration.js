@@ -96,7 +96,8 @@ function Reset({ act, close }) {
   };
   return html`<${Dialog} title="Factory reset" onClose=${close}
       actions=${html`<${Button} danger disabled=${word !== "reset"} onClick=${reset}>Reset<//><${Button} onClick=${close}>Cancel<//>`}>
-    <p>Everything below /etc becomes as the factory made it: addresses, accounts, keys. Who reached this page by another address does not reach it after that.</p>
+    <p>Everything below /etc becomes as the factory made it: addresses, accounts, keys. It is in effect after a reboot, but accounts are gone at once: everybody is logged out, and the setup code on the console lets in again.</p>
+    <p>Who reached this page by another address does not reach it after the reboot.</p>
     <label>Type reset to go on <input value=${word} autocomplete="off" onInput=${(event) => setWord(event.target.value)} /></label>
   <//>`;
 }
