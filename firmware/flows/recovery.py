@@ -154,9 +154,9 @@ def complete(stage: Stage, done: Transaction) -> None:
     push_report.remember(done.title, done.push, {**answer, "digests": list(done.files)})
     fault_point("receive.recorded")
     event, result = ("confirm received", "confirmed") if done.confirm else ("push received", answer["result"])
-    audit.note(
-        event, who=done.who, result=result, service=done.title, push=done.push, **push_report.trail_details(answer)
-    )
+    details = push_report.trail_details(answer)
+    details["message"] = "; ".join(filter(None, (details["message"], _keep_late_edits(stage, done))))
+    audit.note(event, who=done.who, result=result, service=done.title, push=done.push, **details)
     applied.drop_set_aside(stage.title)
     staging.remove(stage)
     fault_point("receive.cleared")
@@ -207,15 +207,32 @@ def _keep_edits(stage: Stage, undone: Transaction, block: Block | None, here: st
     try:
         if _is_as_pushed(stage, undone, block):
             return ""
-        directory = KEPT_EDITS / stage.title / f"{undone.push[:8]}"
-        directories.remove(directory)
-        directory.mkdir(mode=0o700, parents=True)
-        (directory / "block").write_text(block.text if block else "")
-        if stage.service.owns and stage.tree.is_dir():
-            directories.copy(stage.tree, directory / "files")
+        place = _keep_tree(stage, undone, block.text if block else "")
     except (Failure, OSError) as error:
         return f"; what was edited {here} meanwhile could not be kept: {error}"
-    return f"; what was edited {here} meanwhile is in {directory}"
+    return f"; what was edited {here} meanwhile is in {place}"
+
+
+def _keep_late_edits(stage: Stage, done: Transaction) -> str:
+    """Who still stood in the directory that was replaced, or had a file of it open, may have written there: it is kept, too."""
+    try:
+        if not staging.is_written_after_swap(stage):
+            return ""
+        place = _keep_tree(stage, done, done.block)
+    except (Failure, OSError) as error:
+        return f"what was written here to what it replaced could not be kept: {error}"
+    return f"what was written here to what it replaced is in {place}"
+
+
+def _keep_tree(stage: Stage, of: Transaction, block: str) -> Path:
+    """Keep what lies in the stage, and a block beside it; returns where."""
+    directory = KEPT_EDITS / stage.title / of.push[:8]
+    directories.remove(directory)
+    directory.mkdir(mode=0o700, parents=True)
+    (directory / "block").write_text(block)
+    if stage.service.owns and stage.tree.is_dir():
+        directories.copy(stage.tree, directory / "files")
+    return directory
 
 
 def _is_as_pushed(stage: Stage, undone: Transaction, block: Block | None) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware import manifest, native
+from firmware import directory, manifest, native
 from firmware.errors import Refused
 from firmware.faults import fault_point
 from firmware.locks import CONFIG, hold
@@ -141,6 +141,23 @@ def require_unchanged(stage: Stage, before: Content, proposal: Proposal) -> None
     for entries, top in ((before.entries, stage.tree), (proposal.entries, stage.owned)):
         if stage.service.owns and not manifest.is_same(entries, top, named=owned):
             raise _changed_meanwhile(stage.title)
+
+
+def is_written_after_swap(stage: Stage) -> bool:
+    """Has somebody written to what was swapped out, once it was? The swap set the time of its directory, and what was written
+    before has been compared."""
+    if not stage.service.owns or not stage.tree.is_dir():
+        return False
+    with directory.descriptor(stage.tree) as top:
+        swapped = os.fstat(top)
+        found = (_last_change(names, place) for _, place, names in directory.walk(top, lambda path: False))
+        return swapped.st_mtime_ns >= swapped.st_ctime_ns or any(time >= swapped.st_ctime_ns for time in found)
+
+
+def _last_change(names: list[str], place: int) -> int:
+    """When any of these changed last, in nanoseconds; 0 for none."""
+    numbers = native.STATUS.size // 8
+    return max(memoryview(native.stat_names(names, place)).cast("q")[numbers - 1 :: numbers].tolist(), default=0)
 
 
 def take_snapshot(proposal: Proposal, context: Context, before: Content, warnings: str) -> None:

@@ -214,6 +214,10 @@ def _require_kept_after_swap(agreed: Stage) -> None:
     assert "edited after the swap" in agreed.lab.read(2, f"{report['message'].rpartition(' ')[2]}/files/haproxy.cfg")
     assert "agreed" in agreed.lab.read(2, CONFIG)
     agreed.serves(2, "agreed")
+    kept = agreed.on(2, "ls", "/run/firmware/edited/haproxy")
+    agreed.on(1, "csync", "push", "haproxy")
+    agreed.serves(2, "pushed")
+    assert agreed.on(2, "ls", "/run/firmware/edited/haproxy") == kept
 
 
 def test_an_edit_on_the_receiver_in_the_middle_of_a_push_is_not_lost(agreed: Stage) -> None:

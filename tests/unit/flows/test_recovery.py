@@ -1,11 +1,13 @@
 """What recovery makes of a push that was cut off while it kept what it had loaded."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from firmware import directory
 from firmware.flows import recovery
 from firmware.rc import document
 from firmware.services import applied, catalog, content
@@ -78,6 +80,7 @@ class Swapped:
 @pytest.fixture
 def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], Swapped]:
     """Makes a push ready to be swapped in, where its directory was there before, or was not."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power fails here, and the disk of a busy machine takes long
     monkeypatch.setattr(staging, "CONFIG", tmp_path / "lock")
     monkeypatch.setattr(recovery, "KEPT_EDITS", tmp_path / "edited")
     monkeypatch.setattr(recovery, "_reload_applied", lambda stage: Outcome(0, ""))
@@ -129,6 +132,34 @@ def test_what_nobody_has_edited_is_not_kept(arm: Callable[[bool], Swapped], exis
     assert push.roll_back() == ""
     assert not push.kept.exists()
     assert not existed or (push.stage.owned / "file").read_text() == "old"
+
+
+@pytest.mark.parametrize(
+    "written", ["a file that was there", "a file that is new", "a file that was open", "removed", ""]
+)
+def test_what_is_written_to_what_was_swapped_out_shows(arm: Callable[[bool], Swapped], written: str) -> None:
+    push = arm(True)
+    (push.stage.owned / "deep").mkdir()
+    (push.stage.owned / "deep/there").write_text("old")
+    with (push.stage.owned / "deep/there").open("a") as file, directory.descriptor(push.stage.owned) as place:
+        await_tick(push.stage.owned)
+        staging.swap(push.stage, NEW_BLOCK)
+        assert not staging.is_written_after_swap(push.stage)
+        if written == "removed":
+            os.unlink("file", dir_fd=place)
+        elif written == "a file that was open":
+            file.write("more")
+        elif written:
+            name = "deep/there" if written == "a file that was there" else "new"
+            os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, dir_fd=place))
+    assert staging.is_written_after_swap(push.stage) == bool(written)
+
+
+def await_tick(place: Path) -> None:
+    """Until what changes has another time than what is there."""
+    last = place.stat().st_ctime_ns
+    while place.stat().st_ctime_ns == last:
+        place.chmod(0o755)
 
 
 def test_what_older_firmware_has_armed_is_undone_without_a_word(arm: Callable[[bool], Swapped]) -> None:
