@@ -80,7 +80,8 @@ class Swapped:
 @pytest.fixture
 def arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], Swapped]:
     """Makes a push ready to be swapped in, where its directory was there before, or was not."""
-    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power fails here, and the disk of a busy machine takes long
+    # No power fails here, and the disk of a busy machine takes long to sync.
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
     monkeypatch.setattr(staging, "CONFIG", tmp_path / "lock")
     monkeypatch.setattr(recovery, "KEPT_EDITS", tmp_path / "edited")
     monkeypatch.setattr(recovery, "_reload_applied", lambda stage: Outcome(0, ""))
