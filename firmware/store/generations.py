@@ -90,7 +90,7 @@ def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
 def read_import(data: bytes, *, name: str = "the archive", paths: Paths = NODE) -> tuple[Archive, FilledDraft]:
     """An archive from elsewhere, and what it makes of this node. Refused, whole, if there is anything wrong with it; `name` is
     what the refusal calls it."""
-    hint = "config export on the node that saved it writes one"
+    hint = "config export FILE on the node that saved it writes one"
     if not data.startswith(archive.MANIFEST):
         raise Refused(f"{name}: not a configuration that can be taken: it is no export of one", hint)
     try:

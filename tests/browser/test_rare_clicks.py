@@ -93,6 +93,10 @@ def test_a_configuration_goes_out_as_a_file_and_comes_back(person: Operator, mod
     expect(configuration).to_contain_text("Imported as generation")
     assert module_lab.read(1, MARK) == "changed since\n", "what is there now is left alone"
     person.open("setup/history")
+    rows = person.page.get_by_role("table", name="History").get_by_role("row")
+    expect(rows.nth(1)).to_contain_text("current")
+    expect(rows.nth(2)).to_contain_text("below /etc now")  # what is below /etc was saved before the import
+    expect(rows.nth(2)).to_contain_text("admin")  # by whom
     person.page.get_by_role("row").nth(1).get_by_role("button", name="Roll back").click()
     person.page.get_by_role("dialog").get_by_role("button", name="Roll back").click()
     expect(person.region("History")).to_contain_text("is back")

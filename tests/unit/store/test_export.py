@@ -140,5 +140,5 @@ def test_what_no_node_could_start_from_is_refused_by_the_name_of_the_archive(sav
     ):
         with pytest.raises(Refused, match=f"^old: not a configuration that can be taken: {why}$") as raised:
             generations.import_archive(data, who="tester", name="old", paths=saved)
-        assert raised.value.hint == "config export on the node that saved it writes one"
+        assert raised.value.hint == "config export FILE on the node that saved it writes one"
     assert repository.numbers(saved.repository) == [1]

@@ -19,7 +19,9 @@ const BUTTONS = [
   [/config save\b/, () => ["“Save” under Configuration", "#/setup"]],
   [/config (?:history|rollback N|rollback|restore)\b/, () => ["“History” on the tab Setup", "#/setup/history"]],
   [/config import FILE --force\b/, () => ["“Import” once more, with “also if it is another node’s”", "#/setup"]],
-  [/config (?:import FILE|import|export|reset --yes|reset)\b/, () => ["the buttons under Configuration", "#/setup"]],
+  [/config import FILE asks\b/, () => ["config import FILE in a terminal of the tab Tools asks", "#/tools/terminal"]],
+  [/config export(?: FILE)?\b(?! --secrets)/, () => ["“Export” under Configuration", "#/setup"]],
+  [/config (?:import FILE|import|reset --yes|reset)\b/, () => ["the buttons under Configuration", "#/setup"]],
   [/account (?:list|add|password|del|token)\b(?: NAME)?/, () => ["“Accounts” on the tab Setup", "#/setup/accounts"]],
   [/upgrade install\b/, () => ["“Install”", "#/setup/upgrade"]],
   [/upgrade confirm(?= (?:there )?says)/, () => ["“Acknowledge”", "#/setup/upgrade"]],
@@ -29,7 +31,7 @@ const BUTTONS = [
 ];
 const VERBS = { start: "Start service", stop: "Stop", restart: "Restart", apply: "Apply", revert: "Revert", check: "Check", confirm: "Confirm", undo: "Undo" };
 /** What says that it is to be done on the other node, whose pages are elsewhere. */
-const ELSEWHERE = /^ (?:there|on (?:the (?:peer|other node)|node \d+|PEER))\b/;
+const ELSEWHERE = /^ (?:there|on (?:the (?:peer|other node|node that)|node \d+|PEER))\b/;
 
 /** The words of a remedy, with buttons in the place of commands. */
 export function Remedy({ text }) {

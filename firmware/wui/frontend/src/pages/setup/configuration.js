@@ -65,6 +65,7 @@ function Rare({ act }) {
       <${Button} danger onClick=${() => setDialog("reset")}>Factory reset<//>
       <${Button} danger onClick=${() => setDialog("reboot")}>Reboot<//>
     </div>
+    <p class="quiet">An export is without the files that hold private keys or password hashes. In a terminal, config export FILE --secrets writes all, encrypted.</p>
     ${View && html`<${View} act=${act} close=${close} />`}`;
 }
 

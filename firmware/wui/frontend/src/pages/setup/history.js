@@ -23,10 +23,10 @@ export function History({ session }) {
     <h2 id="history">History</h2>
     ${history.data && !entries.length && html`<p>Nothing has been saved yet.</p>`}
     <div class="wide"><table class="stack" aria-label="History">
-      <thead><tr><th>Generation</th><th>Time</th><th>Message</th><th>Version</th><th>Verified</th>${session.role === "admin" && html`<th>Actions</th>`}</tr></thead>
+      <thead><tr><th>Generation</th><th>Time</th><th>Message</th><th>Who</th><th>Version</th><th>Verified</th>${session.role === "admin" && html`<th>Actions</th>`}</tr></thead>
       <tbody>${entries.map((one) => html`<tr key=${one.generation}>
-        <td class="name">${one.generation}${one.current && html` <span class="state green">current</span>`}</td>
-        <td>${moment(one.time)}</td><td>${one.message}</td><td data-label="Version">${one.version}</td>
+        <td class="name">${one.generation}${one.current && html` <span class="state green">current</span>`}${one.running && html` <span class="state">below /etc now</span>`}</td>
+        <td>${moment(one.time)}</td><td>${one.message}</td><td data-label="Who">${one.who}</td><td data-label="Version">${one.version}</td>
         <td data-label="Verified">${one.verified ? "yes" : html`<span class="state red">no</span>`}</td>
         ${session.role === "admin" && html`<td class="actions"><${Button} onClick=${() => setAsks(one)}>Roll back<//></td>`}
       </tr>`)}</tbody>
@@ -52,7 +52,7 @@ function RollBack({ one, act, close }) {
   };
   return html`<${Dialog} title="Roll back to generation ${one.generation}" onClose=${close}
       actions=${html`<${Button} danger onClick=${go}>Roll back<//><${Button} onClick=${close}>Cancel<//>`}>
-    <p>What lies below /etc becomes as generation ${one.generation} had it${one.message && ` (“${one.message}”)`}. What is not saved is gone then. It is in effect once the services are applied, and lasts once it is saved.</p>
+    <p>What lies below /etc becomes as generation ${one.generation} had it${one.message && ` (“${one.message}”)`}. What no generation has is kept below /run/firmware/edited until the next reboot. It is in effect once the services are applied, and lasts once it is saved.</p>
   <//>`;
 }
 
