@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -163,17 +163,19 @@ def _print_warnings(report: PushReport) -> None:
 
 def _print_changes(report: PushReport, *, diff: bool) -> None:
     for change in report.files:
-        after, before = change.after, change.before
-        shape = [
-            f"{key} {before[key]} → {after[key]}"
-            for key in ("mode", "owner")
-            if before and after and before[key] != after[key]
-        ]
+        shape = changed_shape(change.before, change.after) if change.before and change.after else []
         print(f"{change.change:<8}{escape(change.path)}" + (f"  ({', '.join(shape)})" if shape else ""))
         if diff and change.diff:
             print(escape(change.diff, keep="\n\t"), end="")
     if report.more:
         print(f"… and {report.more} more")
+
+
+def changed_shape(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What else than its content is another one of a path: a directory, which has no digest, may have become a file."""
+    kinds = ["file" if one["digest"] else "directory" for one in (before, after)]
+    turned = [" → ".join(kinds)] if kinds[0] != kinds[1] else []
+    return turned + [f"{key} {before[key]} → {after[key]}" for key in ("mode", "owner") if before[key] != after[key]]
 
 
 def _status_lines(found: PairStatus) -> Iterator[str]:

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 
+from firmware.commands.csync_peer import changed_shape
 from firmware.commands.output import make_printable
 
 HOSTILE = "a\x1b[2J\rb\x07\u009b31m\u202ec\udcff\td\n"
@@ -35,3 +36,12 @@ def test_a_megabyte_takes_no_time() -> None:
     to = io.StringIO()
     print("a line of text\n" * 70_000, file=make_printable(to))
     assert len(to.getvalue()) > 1_000_000
+
+
+def test_a_directory_that_becomes_a_file_is_said() -> None:
+    directory = {"digest": "", "mode": "0755", "owner": "root:root", "size": 0}
+    file = {"digest": "xxh3-128:" + "0" * 32, "mode": "0644", "owner": "root:root", "size": 0}
+    assert changed_shape(directory, file) == ["directory → file", "mode 0755 → 0644"]
+    assert changed_shape(file, directory | {"mode": "0644"}) == ["file → directory"]
+    assert changed_shape(file, file | {"owner": "root:haproxy"}) == ["owner root:root → root:haproxy"]
+    assert changed_shape(file, file | {"size": 1}) == changed_shape(directory, directory) == []
