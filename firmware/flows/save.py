@@ -29,7 +29,7 @@ def save(message: str, *, who: str) -> SaveResult:
         result = generations.save(message, who=who)
     notes = [*result.notes, *closed]
     with suppress(Failure, OSError):  # what cannot be found out does not make a failure of a save that is done
-        notes += _config_notes(document.read_text())
+        notes += config_notes(document.read_text())
         notes += [_unapplied_note(service, context) for service, context in unapplied]
         notes += _unsavable_notes()
     return replace(result, notes=tuple(notes))
@@ -66,7 +66,7 @@ def exclude_pushes() -> Iterator[None]:
         yield
 
 
-def _config_notes(text: str) -> list[str]:
+def config_notes(text: str) -> list[str]:
     """What is wrong with a config.rc that has been saved."""
     problems = check.text_problems(text, document.PATH, catalog.find)
     why = "at a boot, what is wrong there may not start (config check)"

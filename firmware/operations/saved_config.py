@@ -177,7 +177,7 @@ def import_archive(
 ) -> SaveResult:
     """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot.
     Refused if it is another node's, unless forced, and before anything is changed. Its notes name what it brings of accounts,
-    keys and commands."""
+    keys and commands, and what of it a boot would not start."""
     with audit.note_errors("import", who=who, archive=name), _exclude_pushes():
         done = _import_archive(data, who, name, force=force, passphrase=passphrase)
     _note_generation("import", done, who)
@@ -185,7 +185,7 @@ def import_archive(
 
 
 def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase: str) -> SaveResult:
-    from firmware.operations import import_review
+    from firmware.operations import import_checks, import_review
 
     if is_encrypted(data):
         if not passphrase:
@@ -197,7 +197,7 @@ def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase
         raise Refused(whose, "config import FILE --force takes it in spite of that")
     notes = import_review.notable_changes(snapshot.compose(generations.load_current()), new)
     result = generations.import_archive(data, who=_name_in_history(who), name=name)
-    return replace(result, notes=(*notes, *result.notes))
+    return replace(result, notes=(*notes, *import_checks.boot_problems(new), *result.notes))
 
 
 def parse_generation(word: str, kind: str = "the number of a generation") -> int:

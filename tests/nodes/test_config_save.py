@@ -499,3 +499,39 @@ def test_an_export_that_cannot_be_written_names_the_file_that_was_asked_for(node
     node.config("save")
     assert node.config("export", "/etc", status=1).stderr.startswith("config export: /etc: it is a directory\n")
     assert node.config("export", "/no/such/a.tar", status=1).stderr.startswith("config export: /no/such/a.tar: No such")
+
+
+ALL_OF_ETC = "find /etc -type f -exec sha256sum {} + | sort; find /etc -printf '%p %u %g %m\\n' | sort"
+PAIR = """
+for name in site other; do
+    openssl req -x509 -newkey ed25519 -nodes -subj /CN=$name -keyout /tmp/$name.key -out /tmp/$name.pem 2>/dev/null
+done
+cd /etc/haproxy
+cp /tmp/site.pem site.pem
+cp /tmp/site.key site.pem.key
+printf 'defaults\\n mode http\\n timeout client 9s\\n timeout server 9s\\n timeout connect 9s\\n' >haproxy.cfg
+printf 'frontend x\\n bind :8443 ssl crt /etc/haproxy/site.pem\\n' >>haproxy.cfg
+"""
+
+
+@pytest.mark.all
+def test_an_import_says_what_of_it_a_boot_would_not_start(node: Node) -> None:
+    """A certificate whose key is another one by now, and a config.rc with a slip; nothing of what is right."""
+    node.sh(PAIR)
+    node.config("save")
+    node.sh(
+        "config export /tmp/saved.tar; cp /tmp/other.pem /etc/haproxy/site.pem; cp /tmp/other.key /etc/haproxy/site.pem.key"
+    )
+    node.config("save")
+    before = node.sh(ALL_OF_ETC)
+    said = node.config("import", "/tmp/saved.tar").stderr
+    assert node.sh(ALL_OF_ETC) == before
+    assert "note: service haproxy: what is imported is invalid: /etc/haproxy/haproxy.cfg:7: " in said
+    assert "at a boot, it will not start" in said
+    node.config("rollback", "2")
+    node.sh("echo 'bogus line' >>/etc/config.rc")
+    node.config("save")
+    node.sh("config export /tmp/bogus.tar")
+    said = node.config("import", "/tmp/bogus.tar").stderr
+    assert "unknown directive" in said and "what is wrong there may not start" in said and "is invalid" not in said
+    assert not node.sh("ls /run/firmware | grep import || true")
