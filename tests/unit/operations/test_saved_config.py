@@ -15,9 +15,18 @@ from firmware.operations.saved_config import ExportedConfig
 from firmware.store import archive
 from firmware.store.archive import Draft, Label
 from firmware.store.archive.item import Item
+from firmware.sync import audit
 from firmware.sync.audit import Who
 
 EXPORTED = ExportedConfig(3, "sha256:00", b"data", 0)
+
+
+@pytest.fixture(autouse=True)
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, object]]:
+    """What is in the trail, and not in that of this machine."""
+    lines: list[tuple[str, object]] = []
+    monkeypatch.setattr(audit, "note", lambda event, *, result, **_: lines.append((event, result)))
+    return lines
 
 
 @pytest.mark.parametrize("word", ["0", "-1", "1.0", "", "saved", "1000000000", "9" * 5000, "٣"])
@@ -74,10 +83,10 @@ def test_what_no_node_would_take_is_not_exported(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("data", [b"", b"junk" * 5000])
-def test_what_is_no_archive_is_refused_by_its_name(data: bytes) -> None:
+def test_what_is_no_archive_is_refused_by_its_name(data: bytes, noted: list[tuple[str, object]]) -> None:
     with pytest.raises(Refused, match=r"^/tmp/junk: not a configuration that can be taken: ") as caught:
         saved_config.import_archive(data, who=Who("root"), name="/tmp/junk")
-    assert caught.value.hint
+    assert caught.value.hint and noted == [("import", "refused")]
 
 
 def test_no_more_is_read_than_an_archive_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
