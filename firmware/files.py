@@ -1,6 +1,7 @@
 """Files: the durable write, the guard for paths that came from elsewhere."""
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -67,8 +68,9 @@ def new_file(path: Path) -> Iterator[int]:
 def scratch_directory(kind: str, place: Path) -> Iterator[Path]:
     """A directory in `place`, which root alone writes to, for as long as it is needed; its name begins with `kind` and the
     number of this process. Those of processes that were killed go first."""
-    for left in place.glob(f"{kind}.*.*"):
-        if not Path("/proc", left.name[len(kind) :].split(".")[1]).exists():
+    for left in place.glob("*"):
+        made = re.fullmatch(rf"{re.escape(kind)}\.([0-9]+)\..*", left.name)
+        if made and not Path("/proc", made[1]).exists():
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f"{kind}.{os.getpid()}.", dir=place) as name:
         yield Path(name)
