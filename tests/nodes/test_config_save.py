@@ -365,7 +365,7 @@ def test_reset_on_a_terminal_asks_for_the_exact_word(node: Node, word: str, stat
     argv = node.lab._argv("exec", "1", "config", "reset")
     process = subprocess.Popen(argv, stdin=other, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     os.write(main, f"{word}\n".encode())
-    _, words = process.communicate(timeout=30)
+    _, words = process.communicate(timeout=200)
     os.close(main)
     os.close(other)
     assert process.returncode == status, words

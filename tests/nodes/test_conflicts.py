@@ -131,7 +131,7 @@ def test_both_nodes_pushing_at_the_same_moment(agreed: Stage, force: bool) -> No
         agreed.on(node, "csync", "diff", "haproxy")
     options = ["--force"] if force else []
     both = [agreed.lab.start(node, "csync", "push", "haproxy", "--json", *options) for node in (1, 2)]
-    results = [json.loads(one.communicate(timeout=90)[0])["result"] for one in both]
+    results = [json.loads(one.communicate(timeout=200)[0])["result"] for one in both]
     contents = {agreed.lab.read(node, CONFIG) for node in (1, 2)}
     assert set(results) <= {"applied", "refused", "unchanged"}
     assert ("applied" in results) == (len(contents) == 1)
@@ -180,7 +180,7 @@ def test_who_interrupts_the_command_is_told_that_the_push_goes_on(agreed: Stage)
         pushing = agreed.lab.start(1, "csync", "push", "haproxy")
         await_swap(agreed, "goes on")
         agreed.on(1, "pkill", "-INT", "-f", "csync push haproxy")
-        said = pushing.communicate(timeout=60)[1]
+        said = pushing.communicate(timeout=200)[1]
     assert b"csyncd goes on with service haproxy; csync log tells what came of it" in said
     assert pushing.returncode != 0
     assert eventually(lambda: agreed.json(1, "csync", "log")[-1]["result"] == "applied")
@@ -200,7 +200,7 @@ def _refused_for_an_edit(agreed: Stage, step: str, text: str) -> Any:
     assert eventually(lambda: ") T " in agreed.lab.read(2, f"/proc/{csyncd}/stat"))
     agreed.lab.write(2, CONFIG, page(text))
     agreed.on(2, "kill", "-CONT", str(csyncd))
-    report = json.loads(pushing.communicate(timeout=60)[0])
+    report = json.loads(pushing.communicate(timeout=200)[0])
     assert (pushing.returncode, report["result"]) == (3, "refused"), report
     return report
 

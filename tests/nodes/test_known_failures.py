@@ -143,7 +143,7 @@ def test_a_new_file_is_never_seen_without_its_content_owner_and_mode(agreed: Sta
             put(agreed, f"mkdir -p -m 750 extra; chgrp haproxy extra; cd extra; n={n}; {new}")
             agreed.on(1, "csync", "push", "haproxy")
     finally:
-        sights, wrong = json.loads(looking.communicate(b"\n", timeout=60)[0])
+        sights, wrong = json.loads(looking.communicate(b"\n", timeout=200)[0])
     assert sights >= 8 and wrong == []
     assert digest(agreed, 1) == digest(agreed, 2)
 
@@ -157,7 +157,7 @@ def test_who_looks_for_new_files_would_see_them_without_owner_and_mode(stage: St
     try:
         sh(stage, 2, f"cd /srv/naive; {naive}")
     finally:
-        wrong = json.loads(looking.communicate(b"\n", timeout=60)[0])[1]
+        wrong = json.loads(looking.communicate(b"\n", timeout=200)[0])[1]
         sh(stage, 2, "rm -r /srv/naive /run/seen")
     assert wrong
 
@@ -176,7 +176,7 @@ def test_a_connection_that_was_closed_is_not_finished_with_0_errors(agreed: Stag
             agreed.on(2, "kill", "-9", str(pids["csyncd"]))
         else:
             agreed.on(2, "pkill", "-9", "-u", "csync")
-    output, said = pushing.communicate(timeout=90)
+    output, said = pushing.communicate(timeout=200)
     # The link was lost before the answer, so the push was asked about again, and this time nothing came between.
     assert (pushing.returncode, json.loads(output)["result"]) == (0, "applied"), said
     agreed.serves(2, "interrupted")
@@ -221,7 +221,7 @@ def _an_answer_that_never_came(agreed: Stage, back: bool) -> None:
         seconds_until_logged(agreed, 1, "the pair is red")
         if back:
             agreed.lab.link(2, True)
-        output, said = pushing.communicate(timeout=90)
+        output, said = pushing.communicate(timeout=200)
     finally:
         agreed.lab.link(2, True)
     result = json.loads(output)["result"]
@@ -243,7 +243,7 @@ def test_success_is_not_reported_before_the_receiver_has_applied(agreed: Stage) 
         time.sleep(2)
         assert pushing.poll() is None
         assert pushes(agreed, 1) == before
-    output, said = pushing.communicate(timeout=60)
+    output, said = pushing.communicate(timeout=200)
     assert (pushing.returncode, json.loads(output)["result"]) == (0, "applied"), said
     agreed.serves(2, "held")
 
@@ -257,7 +257,7 @@ def test_a_long_apply_is_not_cut_by_a_short_time_out(agreed: Stage) -> None:
         time.sleep(35)
         assert pushing.poll() is None
         agreed.shows(1, "orange")
-    output, said = pushing.communicate(timeout=60)
+    output, said = pushing.communicate(timeout=200)
     report = json.loads(output)
     assert (pushing.returncode, report["result"]) == (0, "applied"), said
     assert report["seconds"] > 34
@@ -395,7 +395,7 @@ def test_pushes_that_are_started_at_once_do_not_corrupt_each_other(agreed: Stage
     sh(agreed, 1, "echo '# clicked, too' >>/etc/syslogd/syslog.conf; service syslogd apply")
     titles = ["haproxy", "haproxy", "haproxy", "syslogd", "haproxy"]
     started = [agreed.lab.start(1, "csync", "push", title, "--json") for title in titles]
-    results = [(json.loads(one.communicate(timeout=90)[0])["result"], one.returncode) for one in started]
+    results = [(json.loads(one.communicate(timeout=200)[0])["result"], one.returncode) for one in started]
     assert set(results) <= {("applied", 0), ("unchanged", 0), ("refused", 3)}
     assert results.count(("applied", 0)) == results_since(before, agreed, 2).count("applied") == 2
     assert digest(agreed, 1) == digest(agreed, 2)
@@ -414,7 +414,7 @@ def test_an_aborted_client_leaves_no_lock(agreed: Stage, aborted: str) -> None:
             pushing.kill()
         else:
             agreed.on(1, "kill", "-9", str(service_pid(agreed.lab, "csyncd")))
-        said = pushing.communicate(timeout=60)[1]
+        said = pushing.communicate(timeout=200)[1]
     assert pushing.returncode != 0
     assert aborted == "csync" or said
     agreed.edit(1, page("the next"))
@@ -457,7 +457,7 @@ def test_a_push_to_a_dead_backup_does_not_stall_other_work(agreed: Stage) -> Non
         assert time.monotonic() - began < AT_ONCE
     finally:
         agreed.lab.link(2, True)
-    output, said = pushing.communicate(timeout=90)
+    output, said = pushing.communicate(timeout=200)
     assert (pushing.returncode, json.loads(output)["result"]) == (0, "applied"), said
     agreed.serves(2, "waits")
 

@@ -82,7 +82,7 @@ def test_a_signal_reaches_the_command(lab: Lab) -> None:
     started = lab.start(1, "sh", "-c", "trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done")
     assert started.stdout and started.stdout.readline() == b"ready\n"
     started.terminate()
-    started.communicate(timeout=60)
+    started.communicate(timeout=200)
     assert started.returncode == 7
 
 

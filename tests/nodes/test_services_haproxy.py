@@ -45,7 +45,7 @@ class Clients:
 
     def seen(self) -> dict[str, int]:
         self.lab.run(1, "touch", "/tmp/enough")
-        output, _ = self.run.communicate(timeout=90)
+        output, _ = self.run.communicate(timeout=200)
         return dict(ast.literal_eval(output.decode()))
 
 
@@ -130,7 +130,7 @@ def test_a_master_that_dies_before_it_was_asked_and_cannot_come_back_is_not_wait
     assert holder.stdout and holder.stdout.readline() == b"held\n"
     try:
         lab.run(1, "kill", "-KILL", master)
-        _, said = applying.communicate(timeout=180)
+        _, said = applying.communicate(timeout=200)
         assert applying.returncode == 1 and b"not loaded" in said
     finally:
         holder.kill()

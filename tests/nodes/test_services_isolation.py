@@ -69,7 +69,7 @@ def test_a_daemon_that_keeps_dying_does_not_end_the_check_of_its_mending(
     lab.run(1, "sh", "-ec", f"sed -i 's,[^ ]*haproxy -W .*,/usr/local/bin/crash,' {scan}/run; s6-svc -k {scan}")
     assert eventually(lambda: len(lab.run(1, "s6-svdt", scan).stdout.splitlines()) >= 3)
     lab.run(1, "sh", "-ec", OPEN_GATE)
-    _, error = waiting_check.communicate(timeout=120)
+    _, error = waiting_check.communicate(timeout=200)
     assert waiting_check.returncode == 0, error
 
 
@@ -177,4 +177,4 @@ def test_what_a_former_configuration_started_ends_with_a_reload_and_its_connecti
     assert eventually(lambda: is_there(lab, "sleep 7772") and is_there(lab, "sleep 7782")), "those of the new one stay"
     run_service(lab, "haproxy", "reload")
     assert old < set(lab.run(1, "pgrep", "-f", "^haproxy ").stdout.split()), "a former worker has a connection left"
-    client.communicate(b"", timeout=60)
+    client.communicate(b"", timeout=200)

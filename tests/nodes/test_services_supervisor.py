@@ -253,7 +253,7 @@ def test_a_daemon_that_ignores_term_is_killed_in_bounded_time(lab: Lab) -> None:
         run_service(lab, "haproxy", "start")
         stopping = lab.start(1, "service", "haproxy", "stop")
         lab.run(1, "sh", "-ec", INTERRUPT_STOP)
-        assert stopping.communicate(timeout=60)[1] == b"service haproxy: interrupted: it is stopped now\n"
+        assert stopping.communicate(timeout=200)[1] == b"service haproxy: interrupted: it is stopped now\n"
         assert service_row(lab, "haproxy")["state"] == "stopped"
         lab.run(1, "pkill", "-KILL", "-f", "/usr/local/bin/deaf", check=False)
         assert eventually(lambda: processes(lab, "/usr/local/bin/deaf") == [])
@@ -346,7 +346,7 @@ def test_logs_are_bounded_and_their_last_words_are_found_after_a_turn(lab: Lab) 
 def test_commands_on_one_service_wait_for_each_other(lab: Lab) -> None:
     runs = [lab.start(1, "service", "haproxy", verb) for verb in ("restart", "reload", "restart", "reload")]
     for run in runs:
-        _, error = run.communicate(timeout=60)
+        _, error = run.communicate(timeout=200)
         assert run.returncode == 0, error
     assert eventually(lambda: len(processes(lab, "^haproxy ")) == 2)  # a former worker may still be on its way out
 

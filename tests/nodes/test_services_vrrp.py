@@ -99,7 +99,7 @@ def measured(lab: Lab, fail: Callable[[], object]) -> FailOver:
         assert eventually(lambda: answering(lab) == "node2")
     finally:
         lab.run(3, "touch", stop)
-        answers = json.loads(client.communicate(timeout=60)[0])
+        answers = json.loads(client.communicate(timeout=200)[0])
         events = [end_monitor(one) for one in watchers]
     times = [when for when, _ in answers]
     spans = [held_spans(text, node == 1, times[0], times[-1]) for node, text in enumerate(events, 1)]
@@ -110,7 +110,7 @@ def measured(lab: Lab, fail: Callable[[], object]) -> FailOver:
 def end_monitor(monitor: subprocess.Popen[bytes]) -> str:
     """What `ip monitor` saw."""
     monitor.send_signal(signal.SIGTERM)
-    return monitor.communicate(timeout=60)[0].decode()
+    return monitor.communicate(timeout=200)[0].decode()
 
 
 def answering(lab: Lab) -> str:

@@ -102,7 +102,7 @@ def test_csyncd_moves_into_the_tunnel_and_nothing_goes_past_it(stage: Stage) -> 
         stage.edit(1, page(f"through the tunnel {number}"))
         assert push(stage)[0] == 0
     dump.send_signal(signal.SIGTERM)
-    packets = dump.communicate(timeout=10)[0].decode().splitlines()
+    packets = dump.communicate(timeout=200)[0].decode().splitlines()
     assert len(packets) > 20 and [line for line in packets if line and ".51820 > " not in line] == []
     for node in (1, 2):
         move_csyncd(stage, node, story.ADDRESSES)

@@ -66,7 +66,9 @@ def play(lab: Lab, record: str) -> Iterator[str]:
     for node, lines in groupby(kept, key=lambda line: line[:1] if line[1:3] in ("$ ", "# ") else ""):
         if node:
             commands = list(lines)
-            answers = lab.run(int(node), "python3", "-c", RUNNER, stdin=json.dumps([line[3:] for line in commands]))
+            answers = lab.run(
+                int(node), "python3", "-c", RUNNER, stdin=json.dumps([line[3:] for line in commands]), timeout=600
+            )
             for command, answer in zip(commands, json.loads(answers.stdout), strict=True):
                 yield command
                 yield from told(*answer) if command[1] == "$" else ()

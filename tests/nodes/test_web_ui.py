@@ -143,6 +143,6 @@ def test_a_restart_ends_tabs_in_order_and_keeps_sessions(web: Lab) -> None:
     watching = web.start(1, PYTHON, "-c", CLIENT, json.dumps(words))
     assert watching.stdout and watching.stdout.readline() == b"watching\n"
     run_service(web, "wui", "restart")
-    said = json.loads(watching.communicate(timeout=90)[0])
+    said = json.loads(watching.communicate(timeout=200)[0])
     assert (said["ended"], said["code"]) == (True, 1001)
     assert do(web, "show", path="/api/v1/session", host="::1", cookie=cookie)["status"] == 200

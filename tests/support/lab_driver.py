@@ -59,12 +59,12 @@ class Lab:
     def run(
         self, node: int, *argv: str | bytes, stdin: str | bytes = b"", check: bool = True, timeout: float | None = None
     ) -> Result:
-        """Run a command on a node, which has a minute for it, on a virtual unit five: it is emulated, beside other tests. With
+        """Run a command on a node, which has five minutes for it: the machine may be busy, and a virtual unit is emulated. With
         `check`, an exit status other than 0 is Failed, with the command's words."""
         if self.kind != "lab":
             return self.nodes("exec", str(node), *argv, stdin=stdin, check=check, timeout=timeout or 300)
         words = [os.fsdecode(word) for word in (*self._options(), "exec", str(node), *argv)]
-        return _result(words, exec_client.execute(words, _encode(stdin), timeout or 60), check)
+        return _result(words, exec_client.execute(words, _encode(stdin), timeout or 300), check)
 
     def start(self, node: int, *argv: str | bytes) -> subprocess.Popen[bytes]:
         """Start a command on a node and leave it running; its streams are pipes, and it ends when it is killed here."""
