@@ -131,7 +131,13 @@ class Link:
         client = self._clients.get(lane)
         if client is None or not client.is_open:
             client = self._clients[lane] = await self._open_client()
-        answer = await client.request("POST", path, content, timeout=timeout)
+        try:
+            answer = await client.request("POST", path, content, timeout=timeout)
+        except Lost:
+            raise
+        except Failure as error:  # of what came, which is too large or no JSON
+            told = str(error).replace("the answer", f"the answer of {self._settings.peer}", 1)
+            raise Failure(told, error.hint or MALFORMED) from None
         if answer.status != 200:
             raise parse_refusal(answer.content, self._settings.peer)
         return parse(Message(answer.content, f"the answer of {self._settings.peer}: it is malformed", hint=MALFORMED))

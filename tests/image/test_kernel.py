@@ -28,12 +28,14 @@ PROOFS = {
     "IP_MULTIPLE_TABLES": "ip rule add from 192.0.2.1 lookup 100 && ip rule del from 192.0.2.1 lookup 100",
     "IPV6_MULTIPLE_TABLES": "ip -6 rule add from 2001:db8::1 lookup 100 && ip -6 rule del from 2001:db8::1 lookup 100",
 }
-#: loads what is a module; prints the names of those that are neither that nor built in
+#: loads what is a module; prints the names of those that are neither that nor built in. An interface that a module brings along
+#: would be somebody else's to each block of that name
 LOAD = """
+options() { [ "$1" != bonding ] || echo max_bonds=0; }
 built_in=$(sed 's,.*/,,; s,[.]ko.*,,' "/lib/modules/$(uname -r)/modules.builtin" | tr - _)
 for module; do
     name=$(echo "$module" | tr - _)
-    echo "$built_in" | grep -qx "$name" || { modprobe "$module" && [ -d "/sys/module/$name" ]; } || echo "$module"
+    echo "$built_in" | grep -qx "$name" || { modprobe "$module" $(options "$module") && [ -d "/sys/module/$name" ]; } || echo "$module"
 done
 """
 #: prints those that are neither built in nor in the initramfs

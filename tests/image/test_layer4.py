@@ -78,7 +78,7 @@ def test_the_factorys_rules_are_loaded_and_every_kind_of_statement_is_there(lab:
     run_service(lab, "firewall", "start")
     assert connects(lab, 4444) and connects(lab, 22) and not connects(lab, 8099)
     rules = """\
-table inet all {
+table inet every {
     chain in {
         type filter hook input priority 10; policy accept;
         ct state invalid drop
@@ -100,5 +100,5 @@ table inet all {
 """
     lab.write(1, "/etc/firewall/rules.nft", rules)
     run_service(lab, "firewall", "apply")
-    assert "table inet all" in lab.run(1, "nft", "list", "tables").stdout
+    assert "table inet every" in lab.run(1, "nft", "list", "tables").stdout
     lab.run(1, "cp", "/usr/share/factory/etc/firewall/rules.nft", "/etc/firewall/rules.nft")
