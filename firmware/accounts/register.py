@@ -57,8 +57,13 @@ def read(path: Path = FILE) -> Accounts:
         data = path.read_bytes()
     except FileNotFoundError:
         return ()
-    body = records.load(data, FORMAT, str(path), hint=_HINT)
-    with records.interpreting(str(path), _HINT):
+    return parse(data, str(path))
+
+
+def parse(data: bytes, what: str) -> Accounts:
+    """The accounts in such a file, which `what` names in messages; Damaged if it is not what was written."""
+    body = records.load(data, FORMAT, what, hint=_HINT)
+    with records.interpreting(what, _HINT):
         return tuple(_account(one) for one in records.typed_value(body, "accounts", list))
 
 

@@ -6,6 +6,8 @@ An archive is as good as root: an operator who takes one should see what a count
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from firmware.accounts import register
+from firmware.accounts.changes import account_changes
 from firmware.printable import escape, quote_path, shorten
 from firmware.rc import check, document
 from firmware.services import catalog
@@ -20,6 +22,8 @@ MOST, LONGEST = 60, 200
 #: where keys lie that let somebody in, and those by which this node is known; parts of paths
 _LOGIN_KEYS = ("authorized_keys", "/.ssh/", "/etc/csyncd/csyncd_authorized", "/etc/ssh/sshd_config")
 _OWN_KEYS = ("/etc/ssh/ssh_host_", "/etc/csyncd/ssh_host_", "/etc/csyncd/id_", "/etc/wui/tls", "/etc/wg/")
+#: what says whom this node believes that fetches something, an upgrade above all
+_BELIEVED = ("/etc/ssl/", "/etc/ca-certificates", "/etc/rauc/")
 #: what is run, or says what is run, though it is no program
 _COMMANDS = (
     "/etc/inittab",
@@ -50,7 +54,7 @@ def foreign_node(new: Target, *, own: Path = settings.FILE) -> str:
 def notable_changes(old: Target, new: Target) -> tuple[str, ...]:
     """Which accounts, keys and commands differ between what is saved and what is to be, a line each, for people."""
     changes = Changes.between(old.entries, new.entries)
-    found = [*_accounts(old, new), *_files(changes, new), *_directives(old, new)]
+    found = [*_accounts(old, new), *_web_accounts(old, new), *_files(changes, new), *_directives(old, new)]
     lines = [shorten(escape(line), LONGEST) for line in found]
     return tuple(lines[:MOST] + [f"and {len(lines) - MOST} more of this kind"] * (len(lines) > MOST))
 
@@ -69,6 +73,11 @@ def _accounts(old: Target, new: Target) -> Iterator[str]:
         passwords = [_password(name, table, rows) for table, rows in zip(secrets, (before, after), strict=True)]
         if passwords[0] != passwords[1]:
             yield f"account {name}: {_password_words(passwords[1])}"
+
+
+def _web_accounts(old: Target, new: Target) -> Iterator[str]:
+    before, after = (_text(target, str(register.FILE)).encode("utf-8", "surrogateescape") for target in (old, new))
+    return account_changes(before, after)
 
 
 def _password(name: str, shadow: Mapping[str, Row], passwd: Mapping[str, Row]) -> str | None:
@@ -93,6 +102,8 @@ def _files(changes: Changes, new: Target) -> Iterator[str]:
                 continue
             if any(part in path for part in _LOGIN_KEYS):
                 yield f"who may log in: {quote_path(path)}: {change}"
+            elif path.startswith(_BELIEVED):
+                yield f"whose certificates are believed, by upgrades too: {quote_path(path)}: {change}"
             elif path.startswith(_OWN_KEYS):
                 yield f"keys of the node: {quote_path(path)}: {change}"
             elif path.startswith(_COMMANDS) or (item and item.entry.kind == "file" and item.entry.mode & 0o111):

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from firmware import files
 from firmware.accounts import register
 from firmware.errors import Failure, Refused, Usage, system_hint
-from firmware.store import archive, flash, generations, lost_edits, restore, saved_state, snapshot
+from firmware.store import archive, flash, generations, imported, lost_edits, restore, saved_state, snapshot
 from firmware.store import export as export_format
 from firmware.store.archive import Archive
 from firmware.store.changes import Changes, Difference, differences, differences_between, unsaved_changes
@@ -23,6 +23,9 @@ from firmware.sync.audit import Who
 
 #: characters that a message may have · bytes that an archive may have
 MESSAGE_LIMIT, ARCHIVE_LIMIT = 500, archive.LIMIT + 4096
+
+
+_NOT_BELOW_ETC = "it is not below /etc yet: a save before a restore or a reboot would come after it, and undo it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def roll_back(generation: int, *, who: Who) -> RestoredConfig:
         lost = lost_edits.find()
         notes = lost_edits.keep(lost)
         done = restore.roll_back(generation, who=_name_in_history(who))
+        imported.note_below_etc(generation)
     audit.note("rollback", who=who, result="done", generation=generation, message="\n".join(notes))
     said = (*notes, *_account_notes(done.changes), *done.lines)
     return RestoredConfig(generation, done.changes, said, len(lost))
@@ -113,7 +117,8 @@ def restore_saved(*, who: Who) -> RestoredConfig:
         lost = lost_edits.find()
         notes = lost_edits.keep(lost)
         done = restore.restore(live=True)
-    number = done.generation.number if done.generation else None
+        number = done.generation.number if done.generation else None
+        imported.note_below_etc(number)
     audit.note("restore", who=who, result="done", generation=number, message="\n".join((*done.problems, *notes)))
     said = (*(done.lines[:1] if done.problems else done.lines), *notes, *_account_notes(done.changes))
     return RestoredConfig(number, done.changes, said, len(lost), done.problems)
@@ -197,7 +202,8 @@ def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase
         raise Refused(whose, "config import FILE --force takes it in spite of that")
     notes = import_review.notable_changes(snapshot.compose(generations.load_current()), new)
     result = generations.import_archive(data, who=_name_in_history(who), name=name)
-    return replace(result, notes=(*notes, *import_checks.boot_problems(new), *result.notes))
+    more = (_NOT_BELOW_ETC,) if result.changes.paths else ()
+    return replace(result, notes=(*notes, *import_checks.boot_problems(new), *result.notes, *more))
 
 
 def parse_generation(word: str, kind: str = "the number of a generation") -> int:

@@ -6,7 +6,7 @@ from the passphrase by PBKDF2. docs/operate.md says how it is opened by hand.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from firmware.errors import Refused
@@ -46,20 +46,26 @@ def without_secrets(saved: Archive) -> tuple[bytes, tuple[str, ...]]:
     return archive.build(saved.label, Draft(items, contents, saved.removed, paths)), paths
 
 
-def fill_in(foreign: Archive, here: Target) -> FilledDraft:
-    """The archive with this node's own files where it withholds some; and with this node's public halves of those keys: the
-    archive's would be those of other keys."""
+def fill_in(foreign: Archive, sources: Iterable[Target]) -> FilledDraft:
+    """The archive with this node's own files where it withholds some, each from the first of the sources that has it; and with
+    the public halves of those keys from there: the archive's would be those of other keys."""
     found = current(foreign)
     draft = open_draft(found) if isinstance(found, Archive) else found
-    items, contents, missing = dict(draft.items), dict(draft.contents), list[str]()
-    for path in foreign.withheld:
-        item = here.items.get(path)
-        if item is None or item.entry.kind != "file" or not _has_room(path, items, draft.removed):
-            missing.append(path)
-            continue
-        items[path], contents[path] = item, here.content(path)
-        _keep_own(f"{path}{PUBLIC}", here, items, contents)
+    items, contents = dict(draft.items), dict(draft.contents)
+    missing = list(foreign.withheld)
+    for here in sources:
+        found_here = [path for path in missing if _is_file(path, here) and _has_room(path, items, draft.removed)]
+        for path in found_here:
+            items[path], contents[path] = here.items[path], here.content(path)
+            _keep_own(f"{path}{PUBLIC}", here, items, contents)
+        missing = [path for path in missing if path not in found_here]
+        if not missing:
+            break
     return FilledDraft(replace(draft, items=items, contents=contents, withheld=()), tuple(missing))
+
+
+def _is_file(path: str, target: Target) -> bool:
+    return path in target.items and target.items[path].entry.kind == "file"
 
 
 def _keep_own(path: str, here: Target, items: dict[str, Item], contents: dict[str, bytes]) -> None:

@@ -1,7 +1,7 @@
 """Generations: what differs from the factory becomes a new one on flash. `save` is the whole story."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from firmware import __version__
 from firmware.errors import Failure, NewerFormat, Refused
 from firmware.manifest import Entry
 from firmware.printable import escape, shorten
-from firmware.store import archive, export, flash, migrations, repository, rules, saved_state, snapshot
+from firmware.store import archive, export, flash, imported, migrations, repository, rules, saved_state, snapshot
 from firmware.store.archive import Archive, Draft, Label, SealedDraft
 from firmware.store.capture import capture
 from firmware.store.changes import Changes
@@ -84,7 +84,8 @@ def save(message: str = "", *, who: str, paths: Paths = NODE) -> SaveResult:
         changes = Changes.between(before.entries, target.entries)
         if not changes.paths and _is_newest(before, directory) and (kept := _verify_newest(before, directory, paths)):
             return SaveResult(kept, changes, fresh=False)
-        return _add("save", _seal(label, target), target, changes, directory, paths)
+        done = _add("save", _seal(label, target), target, changes, directory, paths)
+    return replace(done, notes=(*done.notes, *imported.undone_by(done.generation.number, paths)))
 
 
 def read_import(data: bytes, *, name: str = "the archive", paths: Paths = NODE) -> tuple[Archive, FilledDraft]:
@@ -98,10 +99,22 @@ def read_import(data: bytes, *, name: str = "the archive", paths: Paths = NODE) 
         require_importable(foreign)
     except Failure as error:
         raise Refused(f"{name}: not a configuration that can be taken: {error}", error.hint or hint) from None
-    filled = export.fill_in(foreign, snapshot.compose(load_current(paths=paths), paths))
+    with closing(_own_states(foreign, paths)) as own:
+        filled = export.fill_in(foreign, own)
     if not snapshot.compose(filled.draft, paths).config().strip():
         raise Refused(f"{name}: not a configuration that can be taken: its config.rc is missing or empty", hint)
     return foreign, filled
+
+
+def _own_states(foreign: Archive, paths: Paths) -> Generator[Target, None, None]:
+    """Where this node may have what the archive withholds, one after the other: what is saved, what lies below /etc, and
+    the older generations, so that no key is lost of which there is one."""
+    yield snapshot.compose(load_current(paths=paths), paths)
+    yield snapshot.read_files([name for path in foreign.withheld for name in (path, path + export.PUBLIC)], paths)
+    with repository.open_directory(write=False, paths=paths) as directory:
+        for _, saved in repository.usable_generations(directory):
+            with suppress(Failure):  # of a format that cannot be migrated any more
+                yield snapshot.compose(saved, paths)
 
 
 def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: Paths = NODE) -> SaveResult:
@@ -111,6 +124,8 @@ def import_archive(data: bytes, *, who: str, name: str = "the archive", paths: P
     origin = f"imported: generation {foreign.label.generation} of {foreign.label.time}"
     message = shorten(f"{origin}: {foreign.label.message}".removesuffix(": "), LONGEST_MESSAGE)
     done = _save_target("import", snapshot.compose(filled.draft, paths), message, who, paths)
+    if done.changes.paths:
+        imported.note(done.generation.number, paths)
     missing = tuple(
         f"{escape(path)}: it is not in the archive, for it is secret, and not here" for path in filled.missing
     )

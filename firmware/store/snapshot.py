@@ -2,14 +2,14 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 from firmware import directory, manifest
-from firmware.errors import Refused
+from firmware.errors import Failure, Refused
 from firmware.manifest import Entry
 from firmware.rc import document
 from firmware.store import flash, migrations, rules
@@ -87,6 +87,20 @@ def read_base(node_rules: Rules, paths: Paths = NODE) -> Base:
     with flash.convert_os_errors(paths.factory):
         found = savable(manifest.scan(paths.factory, named=ETC, leave_out=node_rules.ignored), node_rules)
         return Base({path: _item(entry, paths.factory) for path, entry in found.items()}, node_rules)
+
+
+def read_files(names: Iterable[str], paths: Paths = NODE) -> Target:
+    """What lies below /etc, as far as these names are those of files that can be read."""
+    items, contents = dict[str, Item](), dict[str, bytes]()
+    for path in names:
+        with suppress(OSError, Failure):
+            entry = manifest.entry_below(paths.etc, relative_path(path), path)
+            if entry is None or entry.kind != "file":
+                continue
+            content, digest = manifest.read_with_digest(paths.etc, relative_path(path))
+            if digest == entry.digest:
+                items[path], contents[path] = _item(entry, paths.etc), content
+    return Target(items, Draft(items, contents, ()), rules.load_tolerant(paths), paths)
 
 
 def compose(saved: Archive | Draft | None, paths: Paths = NODE, *, base: Base | None = None) -> Target:

@@ -309,7 +309,7 @@ def test_export_and_import(node: Node) -> None:
     node.forget()
     taken = node.config("import", "/tmp/saved.tar")
     assert taken.stdout.startswith("saved generation 1: 0 added, 1 changed, 0 removed")
-    assert "/etc is as it was" in taken.stderr
+    assert "/etc is as it was" in taken.stderr and "a save before a restore or a reboot would" in taken.stderr
     assert "# exported" not in node.lab.read(1, CFG)
     assert node.config("changes").stdout == f"~ {CFG}\n"
     node.lab.reboot(1)

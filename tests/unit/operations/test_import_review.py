@@ -54,6 +54,15 @@ def test_accounts_keys_and_commands_are_named(node: Paths) -> None:
     )
 
 
+def test_accounts_of_the_web_ui_and_whom_upgrades_believe_are_named(node: Paths) -> None:
+    accounts = '{"format": 1, "accounts": [{"name": "eve", "role": "admin", "password": "scrypt$1", "tokens": []}]}'
+    found = said(node, **{"wui/accounts.json": accounts, "ssl/authorities.pem": "CA\n"})
+    assert found == (
+        "account of the web UI eve: added, role admin",
+        "whose certificates are believed, by upgrades too: /etc/ssl/authorities.pem: added",
+    )
+
+
 def test_directives_that_name_commands_and_kernel_settings_are_shown(node: Paths) -> None:
     config = (
         "service system\n sysctl kernel.core_pattern='|/tmp/\x1b[2Jx'\n hostname x\n\nservice haproxy\n bin /tmp/x\n"

@@ -54,6 +54,33 @@ def test_files_that_were_withheld_stay_as_they_are_here(saved: Paths) -> None:
     assert generations.load(3, paths=saved).withheld == ()
 
 
+def test_what_the_newest_generation_has_not_is_taken_from_etc_or_else_from_an_older_one(node: Paths) -> None:
+    """With its public half, from the same place. The control: what is nowhere is said to be so."""
+    for name in ("id_live", "id_older", "id_nowhere"):
+        directory_node.write(node.etc / "haproxy" / name, KEY, 0o600)
+        directory_node.write(node.etc / "haproxy" / f"{name}.pub", f"archive {name}\n")
+    directory_node.save(node)
+    data = exported(node)
+    repository.path_of(node.repository, 1).unlink()
+    (node.etc / "haproxy/id_nowhere").unlink()
+    for name in ("id_live", "id_older"):
+        directory_node.write(node.etc / "haproxy" / f"{name}.pub", f"saved {name}\n")
+    directory_node.save(node)
+    for path in ("id_live", "id_older", "id_live.pub", "id_older.pub"):
+        (node.etc / "haproxy" / path).unlink()
+    directory_node.save(node)
+    newer = KEY.replace(b"MC4", b"MC5")
+    directory_node.write(node.etc / "haproxy/id_live", newer, 0o640)
+    directory_node.write(node.etc / "haproxy/id_live.pub", "live\n")
+    done = generations.import_archive(data, who="tester", paths=node)
+    assert done.notes == ("/etc/haproxy/id_nowhere: it is not in the archive, for it is secret, and not here",)
+    made = generations.load(done.generation.number, paths=node)
+    names = ("id_live", "id_older", "id_live.pub", "id_older.pub")
+    assert [made.content(f"/etc/haproxy/{name}") for name in names] == [newer, KEY, b"live\n", b"saved id_older\n"]
+    assert made.items["/etc/haproxy/id_live"].entry.mode == 0o640
+    assert "/etc/haproxy/id_nowhere" not in made.items
+
+
 def test_what_is_withheld_and_not_here_is_said(saved: Paths, tmp_path: Path) -> None:
     other = directory_node.make(tmp_path / "other")
     done = generations.import_archive(exported(saved), who="tester", paths=other)
