@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from firmware import log
-from firmware.errors import Failure, Invalid, from_system
+from firmware.errors import Failure, Invalid, Refused, from_system
 from firmware.locks import hold, service_lock
 from firmware.rc import document
 from firmware.rc.block import Block
@@ -202,6 +202,8 @@ def _start(service: Service, context: Context, launched: Callable[[], None]) -> 
             lifecycle.start(service, context, launched, checked=not service.checks_itself, wait=UP_SECONDS)
         except Invalid as error:
             lifecycle.mark_failed(service, context, "\n".join(("its configuration is invalid", *error.problems)))
+            raise
+        except Refused:  # there is nothing of it to start
             raise
         except Failure as error:
             if states.service_state(context.title).is_stopped:  # one that was launched says itself why it failed

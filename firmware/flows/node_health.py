@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware.addresses import local_addresses
-from firmware.errors import Failure
+from firmware.errors import Busy, Failure
 from firmware.http11 import blocking
 from firmware.rc import document
 from firmware.run import run
@@ -162,6 +162,8 @@ def is_flash_unread() -> bool:
     try:
         with repository.open_directory(write=False) as directory:
             repository.numbers(directory)
+    except Busy:  # somebody reads or writes there at this moment
+        return False
     except Failure:
         return True
     return False

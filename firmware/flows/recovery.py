@@ -3,11 +3,12 @@
 Everything here may be interrupted and done again. Who calls it holds the service's lock and SWAP, but for `recover`.
 """
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from firmware.errors import Failure, Refused
+from firmware.errors import Busy, Failure, Refused
 from firmware.faults import fault_point
 from firmware.locks import SWAP, hold, service_lock
 from firmware.rc import document
@@ -21,8 +22,8 @@ from firmware.sync.keys import KnownPeer
 from firmware.sync.staging import Stage
 from firmware.sync.transaction import Transaction
 
-#: where edits are kept that were made to a push that waited to be confirmed, when it was put back
-KEPT_EDITS = Path("/run/firmware/edited")
+#: where edits are kept that were made to a push that was put back · of how many pushes of a service
+KEPT_EDITS, MOST_KEPT = Path("/run/firmware/edited"), 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def recover(only: str = "", *, booting: bool = False) -> list[str]:
     """
     lines = []
     for title in staging.abandoned_titles():
-        with hold(service_lock(title)):
+        with suppress(Busy), hold(service_lock(title), wait=False):  # whoever is at work on it sees to it
             staging.remove_abandoned(title)
     for title in transaction.open_titles():
         service = catalog.find(Title.parse(title).service)
@@ -226,10 +227,13 @@ def _keep_late_edits(stage: Stage, done: Transaction) -> str:
 
 def _keep_tree(stage: Stage, of: Transaction, block: str) -> Path:
     """Keep what lies in the stage, and a block beside it; returns where."""
-    directory = KEPT_EDITS / stage.title / of.push[:8]
+    directory = KEPT_EDITS / stage.title / (of.push[:8] or "unnamed")
     directories.remove(directory)
+    if directory.parent.is_dir():
+        for older in sorted(directory.parent.iterdir(), key=lambda one: one.stat().st_mtime)[: -(MOST_KEPT - 1)]:
+            directories.remove(older)
     directory.mkdir(mode=0o700, parents=True)
-    (directory / "block").write_text(block)
+    (directory / "block").write_bytes(block.encode("utf-8", "surrogateescape"))
     if stage.service.owns and stage.tree.is_dir():
         directories.copy(stage.tree, directory / "files")
     return directory

@@ -18,7 +18,7 @@ from firmware.store.paths import CONFIG
 from firmware.store.snapshot import Target
 
 #: where copies lie, for as long as a check takes · bytes that are copied for one
-TOP, MOST_BYTES = Path("/run/firmware"), 64 << 20
+TOP, MOST_BYTES = Path("/run/firmware"), 16 << 20
 #: what says whose the files of a service are
 _ACCOUNTS = ("/etc/passwd", "/etc/group")
 
@@ -56,5 +56,5 @@ def _service_problems(service: Service, context: Context, new: Target) -> list[s
         checked = lifecycle.check(service, context, staged=root / service.owns.lstrip("/"))
     if not checked.status:
         return []
-    why = f"{checked.output.splitlines()[0]}: at a boot, it will not start"
-    return [f"service {context.title}: what is imported is invalid: {why}"]
+    said = "".join(f": {line}" for line in checked.output.splitlines()[:1])
+    return [f"service {context.title}: what is imported is invalid{said}: at a boot, it will not start"]

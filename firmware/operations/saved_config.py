@@ -18,6 +18,7 @@ from firmware.store import export as export_format
 from firmware.store.archive import Archive
 from firmware.store.changes import Changes, Difference, differences, differences_between, unsaved_changes
 from firmware.store.generations import HistoryEntry, SaveResult
+from firmware.store.snapshot import Target
 from firmware.sync import audit
 from firmware.sync.audit import Who
 
@@ -183,14 +184,17 @@ def import_archive(
     """Make an exported archive, which errors call `name`, a new generation. /etc is left alone until a restore or a reboot.
     Refused if it is another node's, unless forced, and before anything is changed. Its notes name what it brings of accounts,
     keys and commands, and what of it a boot would not start."""
+    from firmware.operations import import_checks
+
     with audit.note_errors("import", who=who, archive=name), _exclude_pushes():
-        done = _import_archive(data, who, name, force=force, passphrase=passphrase)
+        done, new = _import_archive(data, who, name, force=force, passphrase=passphrase)
     _note_generation("import", done, who)
-    return done
+    return replace(done, notes=(*done.notes, *import_checks.boot_problems(new)))
 
 
-def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase: str) -> SaveResult:
-    from firmware.operations import import_checks, import_review
+def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase: str) -> tuple[SaveResult, Target]:
+    """The new generation, and what it holds."""
+    from firmware.operations import import_review
 
     if is_encrypted(data):
         if not passphrase:
@@ -203,7 +207,7 @@ def _import_archive(data: bytes, who: Who, name: str, *, force: bool, passphrase
     notes = import_review.notable_changes(snapshot.compose(generations.load_current()), new)
     result = generations.import_archive(data, who=_name_in_history(who), name=name)
     more = (_NOT_BELOW_ETC,) if result.changes.paths else ()
-    return replace(result, notes=(*notes, *import_checks.boot_problems(new), *result.notes, *more))
+    return replace(result, notes=(*notes, *result.notes, *more)), new
 
 
 def parse_generation(word: str, kind: str = "the number of a generation") -> int:

@@ -24,7 +24,7 @@ from firmware.store.archive.item import Item, ancestry
 from firmware.store.changes import Changes
 from firmware.store.paths import CONFIG, ETC, NODE, Paths, relative_path
 from firmware.store.snapshot import SAVED_KINDS, Target
-from firmware.store.unfinished import replace_whole
+from firmware.store.unfinished import hold_off_signals, mark_unfinished
 
 _NUMBER = re.compile(r"[0-9]{1,10}")
 
@@ -51,14 +51,14 @@ def apply_target(
     with (
         flash.convert_os_errors(paths.etc),
         hold(paths.config_lock),
-        replace_whole(command, paths),
+        hold_off_signals(),
         _staging_directory(paths) as staging_path,
     ):
         owners = Owners.from_target(target)
         live = manifest.scan(paths.etc, named=ETC, leave_out=target.rules.ignored)
-        removed = _remove_extra(target, live, keep, paths)
         added, changed = list[str](), list[str]()
-        with directory.descriptor(staging_path) as staging:
+        with mark_unfinished(command, paths), directory.descriptor(staging_path) as staging:
+            removed = _remove_extra(target, live, keep, paths)
             for path in _paths_to_apply(target, live, keep):
                 item, old = target.items[path], live.get(path)
                 if old is None or _content_key(old) != _content_key(item.entry):

@@ -11,6 +11,7 @@ from firmware.errors import Failure, from_system
 from firmware.manifest import Entry
 from firmware.printable import escape
 from firmware.store import flash, repository, rules, saved_state, snapshot
+from firmware.store.capture import available_memory
 from firmware.store.changes import Changes
 from firmware.store.paths import NODE, Paths, relative_path
 
@@ -44,12 +45,29 @@ def keep(found: Mapping[str, Entry], paths: Paths = NODE) -> tuple[str, ...]:
     lost = f"what no generation has is below /etc no more: {which}"
     try:
         place = _make_place(paths.run / PLACE)
+    except (Failure, OSError) as error:
+        return (f"{lost}; it could not be kept: {_reason(error)}",)
+    try:
+        _require_room(found, place)
         for path in found:
             _copy(relative_path(path), paths.etc, place)
     except (Failure, OSError) as error:
-        why = error if isinstance(error, Failure) else from_system(error)
-        return (f"{lost}; it could not be kept: {why}",)
+        with directory.descriptor(place.parent) as top:
+            directory.remove(place.name, top)
+        return (f"{lost}; it could not be kept: {_reason(error)}",)
     return (f"{lost}; until the next reboot it is in {place}",)
+
+
+def _reason(error: Failure | OSError) -> Failure:
+    return error if isinstance(error, Failure) else from_system(error)
+
+
+def _require_room(found: Mapping[str, Entry], place: Path) -> None:
+    """Failure if copies took more than a quarter of what memory has room for: all else that runs needs it, too."""
+    size, free = sum(entry.size for entry in found.values()), os.statvfs(place)
+    room = min(free.f_bavail * free.f_frsize, available_memory()) // 4
+    if size > room:
+        raise Failure(f"{size / 2**20:.1f} MiB, and {room / 2**20:.1f} may lie there")
 
 
 def _retrievable_entries(top: Path, paths: Paths) -> Iterator[Mapping[str, Entry]]:

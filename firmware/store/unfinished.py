@@ -15,19 +15,25 @@ _MARK = "unfinished"
 
 
 @contextmanager
-def replace_whole(command: str, paths: Paths = NODE) -> Iterator[None]:
-    """Signals wait until this is over. `command` is what to say again if it never is."""
-    mark = paths.saved_state.with_name(_MARK)
+def hold_off_signals() -> Iterator[None]:
+    """They wait until this is over."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
-        with suppress(OSError):  # a full /run keeps nobody from going back
-            mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-            mark.write_text(command)
         yield
-        with suppress(OSError):  # where it cannot be, it was not written either
-            mark.unlink()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def mark_unfinished(command: str, paths: Paths = NODE) -> Iterator[None]:
+    """From the first change to the last one. `command` is what to say again if this never ends."""
+    mark = paths.saved_state.with_name(_MARK)
+    with suppress(OSError):  # a full /run keeps nobody from going back
+        mark.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        mark.write_text(command)
+    yield
+    with suppress(OSError):  # where it cannot be, it was not written either
+        mark.unlink()
 
 
 def require_whole(paths: Paths = NODE) -> None:
@@ -36,4 +42,5 @@ def require_whole(paths: Paths = NODE) -> None:
     if mark.exists():
         command = mark.read_text() or "config restore"
         why = f"what is below /etc may be half of one state and half of another: `{command}` did not come to its end"
-        raise Refused(why, f"{command}, again; or config restore")
+        others = "config reset --yes" if command == "config restore" else "config restore"
+        raise Refused(why, f"{command}, again; or {others}")

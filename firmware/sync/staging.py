@@ -6,6 +6,7 @@ anything is swapped and removed when nothing of it is open any more.
 
 import grp
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -145,19 +146,20 @@ def require_unchanged(stage: Stage, before: Content, proposal: Proposal) -> None
 
 def is_written_after_swap(stage: Stage) -> bool:
     """Has somebody written to what was swapped out, once it was? The swap set the time of its directory, and what was written
-    before has been compared."""
+    before has been compared. What has a time that is still to come says nothing: the clock was set back since."""
     if not stage.service.owns or not stage.tree.is_dir():
         return False
+    now = time.time_ns()
     with directory.descriptor(stage.tree) as top:
         swapped = os.fstat(top)
-        found = (_last_change(names, place) for _, place, names in directory.walk(top, lambda path: False))
-        return swapped.st_mtime_ns >= swapped.st_ctime_ns or any(time >= swapped.st_ctime_ns for time in found)
+        found = [one for _, place, names in directory.walk(top, lambda path: False) for one in _changes(names, place)]
+        return any(swapped.st_ctime_ns <= changed <= now for changed in (swapped.st_mtime_ns, *found))
 
 
-def _last_change(names: list[str], place: int) -> int:
-    """When any of these changed last, in nanoseconds; 0 for none."""
+def _changes(names: list[str], place: int) -> list[int]:
+    """When each of these changed last, in nanoseconds."""
     numbers = native.STATUS.size // 8
-    return max(memoryview(native.stat_names(names, place)).cast("q")[numbers - 1 :: numbers].tolist(), default=0)
+    return memoryview(native.stat_names(names, place)).cast("q")[numbers - 1 :: numbers].tolist()
 
 
 def take_snapshot(proposal: Proposal, context: Context, before: Content, warnings: str) -> None:

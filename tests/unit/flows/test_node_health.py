@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.errors import Busy
 from firmware.flows import node_health
 from firmware.store.paths import Paths
 from firmware.upgrade.notes import UNREAD_FLASH, Expectation
@@ -93,6 +94,12 @@ def test_a_flash_that_cannot_be_mounted_is_not_read(monkeypatch: pytest.MonkeyPa
     assert not node_health.is_flash_unread()
     monkeypatch.setattr(node_health.repository, "numbers", lambda _: os.listdir(tmp_path / "nothing"))
     assert node_health.is_flash_unread()
+    monkeypatch.setattr(node_health.repository, "numbers", _stand_in_the_way)
+    assert not node_health.is_flash_unread()  # who is at work there can read it
+
+
+def _stand_in_the_way(_: Path) -> list[int]:
+    raise Busy("what is saved: another command is at work on it")
 
 
 def test_addresses_that_come_and_go_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

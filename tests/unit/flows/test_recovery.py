@@ -121,6 +121,15 @@ def test_what_was_edited_since_the_swap_is_kept(arm: Callable[[bool], Swapped], 
     assert push.stage.owned.exists() == existed and push.stage.config.read_text() == f"service other\n{OLD_BLOCK}"
 
 
+def test_a_block_that_is_no_utf_8_is_kept_as_it_is(arm: Callable[[bool], Swapped]) -> None:
+    push = arm(True)
+    staging.swap(push.stage, NEW_BLOCK)
+    with push.stage.config.open("ab") as config:
+        config.write(b"\tautostart off # caf\xe9\n")
+    assert push.roll_back() == f"; what was edited here meanwhile is in {push.kept}"
+    assert (push.kept / "block").read_bytes() == f"{NEW_BLOCK}\tautostart off # caf".encode() + b"\xe9\n"
+
+
 @pytest.mark.parametrize("existed", [True, False])
 @pytest.mark.parametrize("how_far", ["armed", "exchanged", "swapped", "swapped back"])
 def test_what_nobody_has_edited_is_not_kept(arm: Callable[[bool], Swapped], existed: bool, how_far: str) -> None:
@@ -154,6 +163,29 @@ def test_what_is_written_to_what_was_swapped_out_shows(arm: Callable[[bool], Swa
             name = "deep/there" if written == "a file that was there" else "new"
             os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, dir_fd=place))
     assert staging.is_written_after_swap(push.stage) == bool(written)
+
+
+def test_a_clock_that_was_set_back_is_nobodys_edit(
+    arm: Callable[[bool], Swapped], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push = arm(True)
+    staging.swap(push.stage, NEW_BLOCK)
+    (push.stage.tree / "file").write_text("later")
+    assert staging.is_written_after_swap(push.stage)
+    monkeypatch.setattr(staging.time, "time_ns", lambda: push.stage.tree.stat().st_ctime_ns - 1)
+    assert not staging.is_written_after_swap(push.stage)
+
+
+def test_edits_of_the_last_pushes_are_kept_and_take_no_more_and_more_room(arm: Callable[[bool], Swapped]) -> None:
+    push = arm(True)
+    staging.swap(push.stage, NEW_BLOCK)
+    for number in range(6):
+        kept = push.kept.parent / str(number)
+        kept.mkdir(parents=True)
+        os.utime(kept, (number, number))
+    (push.stage.owned / "file").write_text("by hand")
+    assert push.roll_back() == f"; what was edited here meanwhile is in {push.kept}"
+    assert sorted(one.name for one in push.kept.parent.iterdir()) == ["3", "4", "5", push.kept.name]
 
 
 def await_tick(place: Path) -> None:

@@ -53,6 +53,16 @@ def test_it_takes_no_more_and_more_room(edited: Paths) -> None:
     assert [(place / "hosts").read_text() for place in kept] == ["3", "4", "5", "6"]
 
 
+def test_what_would_fill_the_memory_is_not_kept_and_nothing_of_it_stays(
+    edited: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = lost_edits.find(edited)
+    monkeypatch.setattr(lost_edits, "available_memory", lambda: 40)
+    (said,) = lost_edits.keep(found, edited)
+    assert "it could not be kept: 0.0 MiB, and 0.0 may lie there" in said
+    assert os.listdir(edited.run / "edited/etc") == []
+
+
 def test_that_it_cannot_be_kept_stands_in_nobodys_way(edited: Paths) -> None:
     found = lost_edits.find(edited)
     (edited.run / "edited").write_text("in the way")

@@ -1,5 +1,6 @@
 """A rollback that is ended in the middle: by a signal it is not, and where it is killed nobody saves what it left."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,8 +10,8 @@ from pathlib import Path
 import directory_node
 import pytest
 
-from firmware.errors import Refused
-from firmware.store import restore, unfinished
+from firmware.errors import Failure, Refused
+from firmware.store import apply, restore, unfinished
 from firmware.store.paths import Paths
 
 #: puts the first generation back, and is sent a signal once it has begun
@@ -57,6 +58,20 @@ def test_a_signal_waits_until_it_is_whole(changed: Paths, name: str) -> None:
     assert texts(changed) == ["first"] * 3
     unfinished.require_whole(changed)
     assert not [name for name in os.listdir(changed.etc) if name.startswith(".firmware-")]
+
+
+def test_what_fails_before_anything_is_changed_leaves_nothing_unfinished(
+    changed: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(apply.manifest, "scan", refuse)
+    with pytest.raises(Failure):
+        restore.roll_back(1, who="tester", paths=changed)
+    monkeypatch.undo()
+    unfinished.require_whole(changed)
+    assert texts(changed) == ["second"] * 3
 
 
 def test_what_a_killed_one_left_is_not_saved_and_the_next_one_puts_it_right(changed: Paths) -> None:
