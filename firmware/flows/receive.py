@@ -117,7 +117,7 @@ def _apply(proposal: Proposal, remote: RemotePeer, stage: Stage, old: Content, c
                 about = recovery.roll_back(stage, armed, here=_HERE)
                 recovery.close_rolled_back(stage)
                 if isinstance(error, Refused):
-                    raise Refused(f"{error}{about}", error.hint) from None
+                    raise type(error)(f"{error}{about}", error.hint) from None
                 log.line(f"csyncd: service {stage.title}: the old state is back{about}")
                 raise
             reloaded, committed = Outcome(1, str(error)), None

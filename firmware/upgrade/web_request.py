@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -214,18 +214,18 @@ def _connect(
 
 def _open_socket(host: str, port: int, watchdog: _Watchdog) -> socket.socket:
     """A connection to the first address of a server that takes one. OSError if none does."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for number, (family, kind, protocol, _, place) in enumerate(found, 1):
-        connection = watchdog.take(socket.socket(family, kind, protocol))
+    last = OSError("it has no address")
+    for family, kind, protocol, _, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
         try:
-            connection.settimeout(PATIENCE)
-            connection.connect(place)
-            return connection
-        except OSError:
-            connection.close()
-            if number == len(found):
-                raise
-    raise OSError("it has no address")
+            with ExitStack() as failing:
+                connection = failing.enter_context(watchdog.take(socket.socket(family, kind, protocol)))
+                connection.settimeout(PATIENCE)
+                connection.connect(place)
+                failing.pop_all()
+                return connection
+        except OSError as error:  # it may be of a family that the kernel does not even have
+            last = error
+    raise last
 
 
 def _port(address: WebAddress, kind: type[HTTPConnection]) -> int:
