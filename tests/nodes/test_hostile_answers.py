@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from lab_driver import eventually
+from product_source import forget_compiled
 from story import CONFIG, Stage, page
 
 PEER = "/usr/lib/python3/dist-packages/firmware/csyncd/peer.py"
@@ -38,9 +39,7 @@ SAVE = {
 def hostile(stage: Stage) -> Stage:
     """Node 2 answers what it is told to, with `answers`."""
     stage.lab.write(2, PEER, stage.lab.read(2, PEER) + HOSTILE)
-    stage.on(
-        2, "rm", "-r", f"{PEER.rpartition('/')[0]}/__pycache__"
-    )  # what was compiled before is not compared with its source
+    forget_compiled(stage.lab, 2, PEER)
     stage.on(2, "service", "csyncd", "restart")
     assert eventually(lambda: stage.json(1, "csync", "status")["state"] != "red")
     return stage

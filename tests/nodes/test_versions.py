@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 import story
 from lab_driver import Lab, eventually
+from product_source import PACKAGE, forget_compiled
 from push_helpers import pair_nodes
 from story import Stage, page
 
 from firmware import __version__
 
 OURS = f"{__version__} (protocol 1 to 3)"
-PACKAGE = "/usr/lib/python3/dist-packages/firmware"
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def speak(stage: Stage, spoken: str, firmware: str) -> None:
 
 
 def restart(stage: Stage) -> None:
-    """Have csyncd of node 1 load what lies there: what was compiled before is not compared with its source."""
-    stage.on(1, "rm", "-rf", f"{PACKAGE}/sync/__pycache__", f"{PACKAGE}/__pycache__")
+    """Have csyncd of node 1 load what lies there."""
+    forget_compiled(stage.lab, 1, *(f"{PACKAGE}/{name}.py" for name in ("__init__", "blocks", "sync/versions")))
     stage.on(1, "service", "csyncd", "restart")
 
 

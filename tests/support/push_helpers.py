@@ -31,6 +31,7 @@ def pair_nodes(stage: Stage) -> None:
     nodes get the keys that were made then, and are saved like that."""
     if _keys:
         story.both(lambda node: stage.lab.run(node, "sh", "-ec", _UNPACK, stdin=_keys[node]))
+        story.both(lambda node: stage.shows(node, "green"))
         return
     story.pair(stage)
     _keys.update({node: stage.on(node, "sh", "-c", "tar -C /etc -c csyncd | base64") for node in (1, 2)})

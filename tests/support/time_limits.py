@@ -8,19 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab_driver import Lab
+from product_source import PACKAGE, forget_compiled
 
-PACKAGE = "/usr/lib/python3/dist-packages/firmware"
-
-#: sets a constant where it stands; without what was compiled before, which Python does not compare with the source
+#: sets a constant where it stands
 _SET = """
-import re, shutil, sys
+import re, sys
 from pathlib import Path
 path, name, value = Path(sys.argv[1]), *sys.argv[2:]
 line = re.compile(rf"^(?:[A-Z_]+, )*{name}(?:, [A-Z_]+)* = .*$", re.M)
 text, count = line.subn(lambda found: f"{found[0]}\\n{name} = {value}", path.read_text())
 assert count == 1, f"{path}: {name} is set {count} times"
 path.write_text(text)
-shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
 """
 
 
@@ -30,8 +28,9 @@ def time_limit(lab: Lab, node: int, module: str, name: str, seconds: float) -> I
     path = f"{PACKAGE}/{module.replace('.', '/')}.py"
     before = lab.read(node, path)
     lab.run(node, "/usr/bin/python3", "-c", _SET, path, name, str(seconds))
+    forget_compiled(lab, node, path)
     try:
         yield
     finally:
         lab.write(node, path, before)
-        lab.run(node, "rm", "-rf", f"{path.rpartition('/')[0]}/__pycache__")
+        forget_compiled(lab, node, path)

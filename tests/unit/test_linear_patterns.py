@@ -9,6 +9,7 @@ import fnmatch
 import importlib
 import re
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -147,8 +148,14 @@ def seconds(use: Use, text: str) -> float:
     for name in use.functions:
         function = getattr(use.pattern, name)
         found = function(data[:0], data) if name in ("sub", "subn") else function(data)
-        list(found) if name == "finditer" else found
+        if name == "finditer":
+            deque(found, maxlen=0)  # a long list would have what it costs to look for garbage among all that pytest has
     return time.process_time() - start
+
+
+def is_quick(use: Use, text: str, most: float) -> bool:
+    """Once in three times: what else the machine does takes of processor time, too."""
+    return any(seconds(use, text) < most for _ in range(3))
 
 
 def run_of(before: str, unit: str, size: int) -> str:
@@ -170,7 +177,7 @@ def test_decisive_runs_take_a_time_in_proportion_to_the_text(unit: str) -> None:
         for start in ("", *literals(use.pattern)[-1:]):
             # the short one first: what is quadratic would take minutes with the other
             for size, most in ((SHORT, SHORT_SECONDS), (5 * SHORT, LONG_SECONDS)):
-                assert seconds(use, run_of(start, unit, size)) < most, (use.where, start, unit)
+                assert is_quick(use, run_of(start, unit, size), most), (use.where, start, unit)
 
 
 @pytest.mark.all
@@ -179,9 +186,9 @@ def test_it_takes_a_time_in_proportion_to_the_text(use: Use) -> None:
     words = [f"{word}{end}" for word in literals(use.pattern) for end in ("", " ")]
     for start, units in [("", (*RUNS, *words)), *((word, RUNS[::4]) for word in words)]:
         for unit in units:
-            assert seconds(use, run_of(start, unit, SHORT)) < SHORT_SECONDS, (start, unit)
+            assert is_quick(use, run_of(start, unit, SHORT), SHORT_SECONDS), (start, unit)
     for unit in RUNS[:12]:
-        assert seconds(use, run_of(words[-1] if words else "", unit, LONG)) < LONG_SECONDS, unit
+        assert is_quick(use, run_of(words[-1] if words else "", unit, LONG), LONG_SECONDS), unit
 
 
 def test_patterns_are_found_wherever_they_stand() -> None:
