@@ -14,7 +14,7 @@ from firmware.flows import switch_slot
 from firmware.locks import NEXT_SLOT, OTHER_SLOT, hold
 from firmware.sync import audit
 from firmware.sync.audit import Who
-from firmware.upgrade import decision, rauc, remote, slots
+from firmware.upgrade import decision, rauc, slots
 from firmware.upgrade.bundle import Bundle
 from firmware.upgrade.decision import Allowed, ThisUnit
 
@@ -108,6 +108,8 @@ def write_slot(path: Path, running: str, size: int, *, other_model: bool) -> Non
 def stream_slot(end: Path, address: str, target: str, bundle: Bundle) -> None:
     """Write the slot that does not run with a bundle of which the end is here and the rest at that address. Refused if nothing
     was written; Failure if something was, and the slot is not whole."""
+    from firmware.upgrade import remote  # with all of TLS, which a session of the web UI need not have in memory
+
     is_begun = False
 
     def begin() -> None:

@@ -15,7 +15,7 @@ from firmware.locks import UPGRADE, hold
 from firmware.operations import peer
 from firmware.sync import audit
 from firmware.sync.audit import Who
-from firmware.upgrade import download, rauc, remote, slots, spool, web_address
+from firmware.upgrade import rauc, slots, spool, web_address
 from firmware.upgrade.bundle import OVERHEAD
 from firmware.upgrade.decision import Allowed
 from firmware.upgrade.spool import WaitingBundle
@@ -171,6 +171,8 @@ def _fetch(url: str, who: Who) -> Path:
 
 
 def _fetch_all(url: str) -> Path:
+    from firmware.upgrade import download, remote
+
     source, limit = download.find(url, is_called_off=spool.is_called_off), _limit()
     spool.discard()
     if source.size is None or source.size <= spool.free_memory() or not source.sends_parts:

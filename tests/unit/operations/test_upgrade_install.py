@@ -21,7 +21,7 @@ from firmware.flows import switch_slot, upgrade
 from firmware.locks import hold
 from firmware.operations import peer, upgrade_install
 from firmware.sync.audit import Who
-from firmware.upgrade import decision, rauc, slots, spool
+from firmware.upgrade import decision, download, rauc, slots, spool
 from firmware.upgrade.bundle import Bundle
 from firmware.upgrade.decision import Allowed
 
@@ -363,7 +363,7 @@ def test_who_interrupts_a_fetch_at_the_terminal_leaves_nothing(
         yield DATA
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(upgrade_install.download, "pieces", interrupt)
+    monkeypatch.setattr(download, "pieces", interrupt)
     with pytest.raises(KeyboardInterrupt):
         install(f"{site.url}/whole/bundle")
     assert written == []
