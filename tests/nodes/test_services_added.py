@@ -45,7 +45,7 @@ def reload(running):
     wanted = (running.context.generated / "peers").read_text()
     running.signal("HUP")
     for _ in range(1500):
-        if running.has_ended():
+        if running.has_ended() and running.log_text():  # which comes through s6-log, a little later
             break
         if LOADED.read_text() == wanted:
             return Outcome(0, "loaded")
